@@ -1,0 +1,8 @@
+"""Autoencoders that are scikit-learn transformers."""
+
+from .estimator import AutoencoderTransformer
+from .exceptions import DivergenceError
+from .model import Convolutional, Custom, Dense
+
+__all__ = ["AutoencoderTransformer", "Convolutional", "Custom", "Dense", "DivergenceError"]
+__version__ = "0.1.0"

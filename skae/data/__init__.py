@@ -1,0 +1,7 @@
+"""Samples: how one looks to the caller and to the network, and where the rows live."""
+
+from .layout import SampleLayout, read_axes
+from .scaling import SCALINGS, Scaling
+from .sources import Rows, inference_length, raw_slices, slice_length
+
+__all__ = ["SCALINGS", "Rows", "SampleLayout", "Scaling", "inference_length", "raw_slices", "read_axes", "slice_length"]

@@ -1,0 +1,125 @@
+"""Where rows live: in memory, on the device, or in a file that is read slice by slice and never copied whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from .layout import SampleLayout
+
+# Scaled rows are kept as float32 up to this size; beyond, every batch is scaled when it is drawn.
+CACHE_BYTES = 256 * 2**20
+# One slice of a pass in order, and one buffer of rows shuffled together, as float32.
+SLICE_BYTES = 16 * 2**20
+BUFFER_BYTES = 64 * 2**20
+BLOCK_ROWS = 64
+LARGEST_BATCH = 8192
+NEEDS_FLOAT64 = (np.uint16, np.uint32, np.uint64, np.longdouble, np.object_)
+
+
+class Rows(Dataset):
+    """The rows of one X, drawn as batches the network takes.
+
+    Parameters
+    ----------
+    X : ndarray, memmap, Tensor or anything with shape, dtype and slicing
+    layout : SampleLayout
+    device : torch.device
+        Where batches are wanted.
+    keep : bool
+        Whether small rows are scaled once and kept on the device: worth it when they are read more than once.
+    """
+
+    def __init__(self, X: Any, layout: SampleLayout, device: torch.device, keep: bool = False):
+        self.X = X
+        self.layout = layout.to(device)
+        self.device = device
+        self.kept: Tensor | None = None
+        if keep and self.in_memory and len(X) * layout.n_features * 4 <= CACHE_BYTES:
+            self.kept = torch.cat(list(self.slices(slice_length(layout.n_features))))
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether single rows are cheap to reach in any order."""
+        return isinstance(self.X, (np.ndarray, Tensor)) and not is_mapped(self.X)
+
+    def take(self, indices: np.ndarray) -> Tensor:
+        """Scaled samples (n, \\*network_shape) at ``indices``; ascending where rows are not in memory."""
+        if self.kept is not None:
+            return self.kept[torch.from_numpy(indices).to(self.device)]
+        return self._ready(gathered(self.X, indices))
+
+    def slices(self, length: int) -> Iterator[Tensor]:
+        """Scaled samples in order, ``length`` at a time."""
+        for rows in raw_slices(self.X, length):
+            yield self._ready(rows)
+
+    def placed_slices(self) -> Iterator[tuple[int, Tensor]]:
+        """Scaled samples in order, in batches large enough for reading, each with the place of its first row."""
+        start = 0
+        for x in self.slices(inference_length(self.layout.n_features)):
+            yield start, x
+            start += len(x)
+
+    def _ready(self, rows: Tensor) -> Tensor:
+        if self.device.type != "mps":
+            rows = rows.to(self.device, non_blocking=True)
+        return self.layout.to_network(rows).to(self.device)
+
+
+def is_mapped(X: Any) -> bool:
+    """Whether an array's memory is a file: a memmap, or a view of one."""
+    while isinstance(X, np.ndarray):
+        if isinstance(X, np.memmap):
+            return True
+        X = X.base
+    return False
+
+
+def slice_length(n_features: int) -> int:
+    """Rows of one slice of about SLICE_BYTES as float32; at least 1."""
+    return max(1, SLICE_BYTES // (4 * n_features))
+
+
+def inference_length(n_features: int) -> int:
+    """Rows of one batch where the network only reads."""
+    return min(LARGEST_BATCH, slice_length(n_features))
+
+
+def raw_slices(X: Any, length: int) -> Iterator[Tensor]:
+    """X in order as tensors (n, n_features) in its own dtype, without copying where possible."""
+    for start in range(0, len(X), length):
+        yield flat_rows(X[start : start + length])
+
+
+def gathered(X: Any, indices: np.ndarray) -> Tensor:
+    """Rows of X at ``indices`` as a tensor (n, n_features)."""
+    if isinstance(X, Tensor):
+        return flat_rows(X[torch.from_numpy(indices).to(X.device)])
+    if isinstance(X, np.ndarray):
+        return flat_rows(X[indices])
+    # Only slicing is promised: read ascending runs, each as the slice that covers it.
+    cuts = np.flatnonzero(np.diff(indices) > 8) + 1
+    runs = [flat_rows(X[int(run[0]) : int(run[-1]) + 1])[run - run[0]] for run in np.split(indices, cuts)]
+    return torch.cat(runs)
+
+
+def flat_rows(rows: Any) -> Tensor:
+    """A slice of X as a tensor of shape (n, n_features), without copying where numpy and torch allow it."""
+    if isinstance(rows, Tensor):
+        return rows.detach().reshape(len(rows), -1)
+    rows = np.ascontiguousarray(rows).reshape(len(rows), -1)
+    if rows.dtype.type in NEEDS_FLOAT64:
+        rows = rows.astype(np.float64)
+    elif not rows.dtype.isnative or not rows.flags.writeable:
+        # torch takes native byte order only, and warns of read-only memory even where nothing writes.
+        rows = rows.astype(rows.dtype.newbyteorder("="))
+    return torch.from_numpy(rows)

@@ -1,0 +1,465 @@
+"""The scikit-learn face: parameters, validation and the order of calls. No loop and no mathematics."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skae.data import Rows, inference_length
+from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
+from skae.model import LayerTable, layer_table
+from skae.preparation import (
+    architecture_for,
+    check_parameters,
+    check_same_form,
+    check_same_network,
+    held_out_size,
+    is_learned,
+    learned_layout,
+    warn_over_complete,
+)
+from skae.training import (
+    AutoencoderNet,
+    BestWeights,
+    Part,
+    automatic_batch_size,
+    automatic_learning_rate,
+    built_autoencoder,
+    full_precision,
+    new_net,
+    private_seed,
+    resolve_device,
+    split_rows,
+)
+from skae.validation import checked_codes, checked_samples
+
+# partial_fit keeps this many of its latest passes in history_.
+KEPT_PASSES = 100
+
+
+class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Non-linear dimensionality reduction by an autoencoder, called like PCA.
+
+    A network is trained to squeeze samples through ``n_components`` numbers and bring them back (Hinton and
+    Salakhutdinov, 2006). It starts at the PCA solution (Bourlard and Kamp, 1988), and goes back to it where rows held
+    out from training show no improvement. Raw data is what it wants: scaling is learned, and undone on the way out.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Size of the latent code, at least 1.
+    architecture : {"auto", "dense", "conv"} or architecture object, default="auto"
+        How features are computed and undone: a name, or :class:`Dense`, :class:`Convolutional` or :class:`Custom` with
+        settings of your own. "auto" is dense for tables and for samples of up to 4,096 numbers, else convolutional.
+    sample_shape : tuple of int, default=None
+        Shape of one sample where X is 2-D and holds flattened samples, e.g. (28, 28).
+    axes : str, default=None
+        Names of a sample's axes, where its shape can be read in more than one way: "h w c" for colour pictures, "c t"
+        for signals with channels first. Names are t (time), d (depth), h (height), w (width), c (channels).
+    scaling : {"auto", "columns", "global", None}, default="auto"
+        What s(X) is: every feature loses its mean, then all are divided by one number ("global"), each by its own
+        deviation ("columns"), or none (None). "auto" is "columns" for a table whose largest column deviation is more
+        than ten times the median one, else "global".
+    loss : {"mse", "mae", "huber", "bce"}, default="mse"
+        What training minimises in s(X): squared, absolute or Huber (1964) error; or the cross entropy of values taken
+        as shares between the smallest and the largest seen.
+    optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
+        AdamW is that of Loshchilov and Hutter (2019).
+    lr : "auto" or float, default="auto"
+        Peak learning rate; it rises over the first fifth of training and falls to 0 (Smith and Topin, 2019).
+    batch_size : "auto" or int, default="auto"
+        Rows of a training batch; "auto" takes 16 to 256 by the number of rows. No row is left out: batches share them
+        evenly.
+    max_epochs : int, default=25
+        Passes over X at most.
+    early_stopping : bool, default=True
+        Whether to hold rows out, stop when they show no progress, and keep the weights that do best on them.
+    validation_fraction : float in [0, 1), default=0.1
+        Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``.
+    n_iter_no_change : int, default=10
+        Epochs in a row without progress after which training stops.
+    tol : float, default=1e-4
+        Progress is a held-out loss that falls by more than this share of itself.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights and the scaling of the fit before.
+    device : str or torch.device, default="auto"
+        "auto" is CUDA, then MPS, then the CPU.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of training: "auto" is bfloat16 on GPUs that have it. Codes are always computed in float32.
+    compile : bool, default=False
+        Whether training goes through ``torch.compile``; it pays where training lasts minutes.
+    net_params : dict, default=None
+        What else the skorch net gets: {"callbacks": [...], "optimizer__weight_decay": 1e-4}.
+    random_state : int, RandomState instance or None, default=None
+        Decides weights, shuffling and held-out rows. Global random streams are neither used nor changed.
+    verbose : int, default=0
+        Above 0, a line is printed every epoch.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Size of the latent code.
+    mean_ : ndarray of shape sample_shape_, float64
+        Mean of the training samples.
+    sample_shape_ : tuple of int
+        Shape of one sample; (n_features_in_,) for tables.
+    n_features_in_ : int
+        Numbers in one sample: the product of ``sample_shape_``.
+    feature_names_in_ : ndarray of str
+        Names of the columns, where X was a frame.
+    n_iter_ : int
+        Epochs run.
+    history_ : list of dict
+        One entry an epoch: "epoch", "train_loss", "valid_loss" (if rows are held out), "lr", "duration" (seconds).
+    architecture_ : architecture object
+        The one that was built.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module, with ``encode`` and ``decode`` on scaled samples,
+        channels first.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoencoderTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = AutoencoderTransformer(8, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (1797, 8)
+    >>> autoencoder.reconstruct(X).shape
+    (1797, 64)
+    >>> autoencoder.score(X) > 0.75  # PCA explains 0.67 with 8 components
+    True
+    """
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        architecture="auto",
+        sample_shape=None,
+        axes=None,
+        scaling="auto",
+        loss="mse",
+        optimizer="adamw",
+        lr="auto",
+        batch_size="auto",
+        max_epochs=25,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        device="auto",
+        precision="auto",
+        compile=False,
+        net_params=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.architecture = architecture
+        self.sample_shape = sample_shape
+        self.axes = axes
+        self.scaling = scaling
+        self.loss = loss
+        self.optimizer = optimizer
+        self.lr = lr
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.net_params = net_params
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @with_callbacks
+    def fit(self, X, y=None, X_val=None):
+        """Train on X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+            A table, pictures (n, h, w), (n, h, w, c) or (n, c, h, w), signals (n, t, c), videos (n, t, h, w, c); as an
+            array, a frame, a torch tensor, a memmap, or anything with shape, dtype, len and slicing.
+        y : ignored
+        X_val : array-like like X, default=None
+            Samples of your own to hold out, instead of ``validation_fraction`` of X.
+
+        Returns
+        -------
+        self : AutoencoderTransformer
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or X is not as described; before training starts.
+        DivergenceError
+            If the loss stops being finite. In every case the estimator stays as it was.
+        """
+        check_parameters(self)
+        warm = self.warm_start and hasattr(self, "net_")
+        draft = self._draft(keep=warm)
+        X = draft._prepare(X, learn=not warm)
+        X_val = None if X_val is None else draft._checked(X_val)
+        seed = private_seed(self.random_state)
+        train, held_out = draft._parts(X, X_val, seed)
+        net = draft._net(train.rows, len(train), seed, module=copy.deepcopy(self.net_.module_) if warm else None)
+        best = BestWeights(self.n_iter_no_change, self.tol) if self.early_stopping else None
+        tasks = EpochTasks(self, X, y, lambda: draft._learn(net))
+        interrupt = None
+        try:
+            net.run(train, held_out, [tasks] if best is None else [best, tasks], planned=True)
+        except KeyboardInterrupt as error:
+            if net.epochs_done_ == 0:
+                raise
+            interrupt = error
+        if best is not None:
+            best.restore(net)
+        net.forget_training()
+        self._adopt(draft._learn(net, before=self.history_ if warm else ()))
+        if interrupt is not None:
+            raise interrupt
+        return self
+
+    def partial_fit(self, X, y=None):
+        """Train on X in one pass at a constant learning rate; the first call also learns scaling and PCA from X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+        y : ignored
+
+        Returns
+        -------
+        self : AutoencoderTransformer
+        """
+        check_parameters(self)
+        first = not hasattr(self, "net_")
+        draft = self._draft(keep=not first)
+        X = draft._prepare(X, learn=first)
+        seed = private_seed(self.random_state)
+        train = Part.whole(Rows(X, draft._layout, resolve_device(self.device), keep=True))
+        net = draft._net(
+            train.rows, len(train), seed, module=None if first else copy.deepcopy(self.net_.module_), max_epochs=1
+        )
+        if not first:
+            net.go_on_from(self.net_)
+        net.run(train, None, [], planned=False)
+        self._adopt(draft._learn(net, before=() if first else self.history_[1 - KEPT_PASSES :]))
+        return self
+
+    def transform(self, X):
+        """Latent codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components), float32
+            A tensor on the same device, where X is one.
+        """
+        check_is_fitted(self)
+        rows = self._rows(X)
+        Z = np.empty((len(rows), self.n_components_), dtype=np.float32)
+        with self._reading():
+            for start, x in rows.placed_slices():
+                Z[start : start + len(x)] = self.net_.module_.encode(x).cpu().numpy()
+        return like(X, Z)
+
+    def inverse_transform(self, X):
+        """Samples from latent codes, in the shape and units of what was fitted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+            float32, or float64 where the fitted X held numbers that need it; a tensor where X is one.
+        """
+        check_is_fitted(self)
+        Z = checked_codes(X, self.n_components_)
+        samples = np.empty((len(Z), *self._layout.caller_shape), dtype=self._layout.dtype)
+        length = inference_length(self._layout.n_features)
+        with self._reading():
+            for start in range(0, len(Z), length):
+                codes = torch.from_numpy(Z[start : start + length].astype(np.float32)).to(self.net_.device)
+                samples[start : start + length] = self._layout.to_caller(self.net_.module_.decode(codes))
+        return like(X, samples)
+
+    def reconstruct(self, X):
+        """``inverse_transform(transform(X))`` in one pass, batch by batch.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+
+        Returns
+        -------
+        X : ndarray of the shape, axes and units of X
+        """
+        check_is_fitted(self)
+        rows = self._rows(X)
+        samples = np.empty((len(rows), *self._layout.caller_shape), dtype=self._layout.dtype)
+        with self._reading():
+            for start, x in rows.placed_slices():
+                samples[start : start + len(x)] = self._layout.to_caller(self._reconstruction(x))
+        return like(X, samples)
+
+    def score(self, X, y=None):
+        """Explained share of variance: 1 is perfect, 0 is what the training mean gives.
+
+        ``1 - sum((s(X) - s(X'))**2) / sum(s(X)**2)`` with X' the reconstruction: comparable with the cumulative
+        ``explained_variance_ratio_`` of a PCA of s(X).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+        y : ignored
+
+        Returns
+        -------
+        share : float
+        """
+        check_is_fitted(self)
+        rows = self._rows(X)
+        error = total = 0.0
+        with self._reading():
+            for _, x in rows.placed_slices():
+                error += float((x - self._reconstruction(x)).square_().sum(dtype=torch.float64))
+                total += float(x.square().sum(dtype=torch.float64))
+        return 1.0 - error / total if total > 0 else float(error == 0)
+
+    def score_samples(self, X):
+        """Minus the mean squared reconstruction error of every sample in s(X): low is unusual.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float32
+        """
+        check_is_fitted(self)
+        rows = self._rows(X)
+        scores = np.empty(len(rows), dtype=np.float32)
+        with self._reading():
+            for start, x in rows.placed_slices():
+                errors = (x - self._reconstruction(x)).square_().flatten(1).mean(1)
+                scores[start : start + len(x)] = -errors.cpu().numpy()
+        return like(X, scores)
+
+    def summary(self) -> LayerTable:
+        """Print the layer table: name, output shape, parameters, and the formula of every size. Returns it too."""
+        check_is_fitted(self)
+        module, layout = self.net_.module_, self._layout
+        with torch.device("meta"):
+            halves = self.architecture_.build(layout.network_shape, self.n_components_)
+        table = layer_table(halves, module.linear, layout.network_shape, layout.caller_view)
+        print(table)
+        return table
+
+    def _draft(self, keep: bool) -> AutoencoderTransformer:
+        """A copy that training may change: with what was learned, or with nothing learned."""
+        draft = copy.copy(self)
+        if not keep:
+            for name in [name for name in vars(draft) if is_learned(name)]:
+                delattr(draft, name)
+        return draft
+
+    def _prepare(self, X: Any, learn: bool) -> Any:
+        """Check X; learn its layout, or compare it with the one there is."""
+        if not learn:
+            check_same_network(self)
+            return self._checked(X)
+        X = checked_samples(self, X, reset=True)
+        self._layout = learned_layout(self, X)
+        self.architecture_ = architecture_for(self.architecture, self._layout)
+        self.n_components_ = self._n_features_out = int(self.n_components)
+        self.sample_shape_ = self._layout.sample_shape
+        self.mean_ = self._layout.scaling.mean.reshape(self.sample_shape_).numpy().copy()
+        warn_over_complete(self.n_components_, self.n_features_in_)
+        return X
+
+    def _checked(self, X: Any) -> Any:
+        """X, checked against what was fitted."""
+        X = checked_samples(self, X, reset=False)
+        check_same_form(self, X)
+        return X
+
+    def _parts(self, X: Any, X_val: Any, seed: int) -> tuple[Part, Part | None]:
+        """Rows to train on, and rows held out if any."""
+        device = resolve_device(self.device)
+        rows = Rows(X, self._layout, device, keep=True)
+        if X_val is not None:
+            return Part.whole(rows), Part.whole(Rows(X_val, self._layout, device, keep=True))
+        if not self.early_stopping:
+            return Part.whole(rows), None
+        n_held_out = held_out_size(len(rows), self.validation_fraction)
+        return split_rows(rows, n_held_out, torch.Generator().manual_seed(seed))
+
+    def _net(self, rows: Rows, n_train: int, seed: int, module: Any, max_epochs: int | None = None) -> AutoencoderNet:
+        if module is None:
+            module = built_autoencoder(self.architecture_, rows, self.n_components_, self.loss, seed)
+        return new_net(
+            module,
+            loss=self.loss,
+            optimizer=self.optimizer,
+            device=rows.device,
+            verbose=self.verbose,
+            net_params=self.net_params,
+            lr=automatic_learning_rate(self.optimizer) if self.lr == "auto" else self.lr,
+            batch_size=automatic_batch_size(n_train) if self.batch_size == "auto" else int(self.batch_size),
+            max_epochs=int(max_epochs or self.max_epochs),
+            compiled=bool(self.compile),
+            precision=self.precision,
+            seed=seed,
+        )
+
+    def _learn(self, net: AutoencoderNet, before=()) -> dict[str, Any]:
+        """Take what the net learned; returns all learned attributes."""
+        self.net_ = net
+        self.history_ = [*before, *net.plain_history(start=len(before))]
+        self.n_iter_ = len(self.history_)
+        return {name: value for name, value in vars(self).items() if is_learned(name)}
+
+    def _adopt(self, learned: dict[str, Any]) -> None:
+        """Replace everything learned before, in one step."""
+        kept = {name: value for name, value in vars(self).items() if not is_learned(name)}
+        self.__dict__ = {**kept, **learned}
+
+    def _rows(self, X: Any) -> Rows:
+        """Rows for reading calls, in large batches."""
+        return Rows(self._checked(X), self._layout, torch.device(self.net_.device))
+
+    def _reading(self):
+        """The context of every pass that only reads."""
+        return full_precision(torch.device(self.net_.device))
+
+    def _reconstruction(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net_.module_.decode(self.net_.module_.encode(x))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def like(X: Any, result: np.ndarray) -> Any:
+    """The result as what X is: a tensor on the same device, or an array."""
+    return torch.from_numpy(result).to(X.device) if isinstance(X, torch.Tensor) else result

@@ -1,0 +1,5 @@
+"""Errors of this package. Every one is also the built-in error a caller would expect."""
+
+
+class DivergenceError(ValueError):
+    """The training loss stopped being finite. What was fitted before is kept."""

@@ -1,0 +1,20 @@
+"""Networks: how features are computed and undone, and how they become a latent code."""
+
+from .autoencoder import Autoencoder, Identity, LinearPath, Trace, UnitInterval
+from .convolutional import Convolutional
+from .custom import Custom
+from .dense import Dense
+from .table import LayerTable, layer_table
+
+__all__ = [
+    "Autoencoder",
+    "Convolutional",
+    "Custom",
+    "Dense",
+    "Identity",
+    "LayerTable",
+    "LinearPath",
+    "Trace",
+    "UnitInterval",
+    "layer_table",
+]

@@ -1,0 +1,156 @@
+"""The network: an encoder and a decoder, the linear path beside them, and the link on the way out.
+
+It works on scaled samples in network form, channels first, and knows nothing of the caller's units or axes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .layers import Halves
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One pass through the network, as the objective sees it.
+
+    ``target`` and ``output`` are (batch, \\*shape) in the link's coordinates, ``latent`` is (batch, n_components).
+    """
+
+    target: Tensor
+    latent: Tensor
+    output: Tensor
+
+
+class LinearPath(nn.Module):
+    """The linear autoencoder beside the network; at the PCA solution it is PCA (Bourlard and Kamp, 1988)."""
+
+    def __init__(self, shape: tuple[int, ...], n_components: int):
+        super().__init__()
+        self.shape = shape
+        n_features = math.prod(shape)
+        self.encoder = nn.Linear(n_features, n_components)
+        self.decoder = nn.Linear(n_components, n_features)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.encoder(x.flatten(1))
+
+    def decode(self, latent: Tensor) -> Tensor:
+        return self.decoder(latent).view(-1, *self.shape)
+
+    @torch.no_grad()
+    def start_at(self, components: Tensor, mean: Tensor, latent_scale: Tensor) -> None:
+        """Set the weights to a PCA: components (k, n_features), mean (n_features,), latent_scale (n_components,).
+
+        Coordinates beyond k get zero weights.
+        """
+        k = len(components)
+        for parameter in self.parameters():
+            parameter.zero_()
+        scale = latent_scale[:k, None]
+        self.encoder.weight[:k] = components / scale
+        self.encoder.bias[:k] = -(components @ mean) / latent_scale[:k]
+        self.decoder.weight[:, :k] = (components * scale).T
+        self.decoder.bias.copy_(mean)
+
+
+class Identity(nn.Module):
+    """The link of every loss on plain numbers: outputs are samples."""
+
+    def coordinates(self, x: Tensor) -> Tensor:
+        return x
+
+    def sample(self, output: Tensor) -> Tensor:
+        return output
+
+    def adopt(self, linear: LinearPath) -> None:
+        """Nothing to do: the linear path speaks in samples already."""
+
+
+class UnitInterval(nn.Module):
+    """The link for ``loss="bce"``: samples as shares between the data's smallest and largest value.
+
+    Outputs pass through a curve that is the identity inside [margin, 1 - margin] and approaches 0 and 1
+    exponentially beyond, so a network that starts at PCA still does so.
+    """
+
+    MARGIN = 0.05
+    gain: Tensor
+    offset: Tensor
+
+    def __init__(self, gain: Tensor, offset: Tensor):
+        super().__init__()
+        self.register_buffer("gain", gain)
+        self.register_buffer("offset", offset)
+
+    def coordinates(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.offset, x, self.gain)
+
+    def sample(self, output: Tensor) -> Tensor:
+        margin = self.MARGIN
+        low = margin * torch.exp((output.clamp(max=margin) - margin) / margin)
+        high = 1 - margin * torch.exp((1 - margin - output.clamp(min=1 - margin)) / margin)
+        share = torch.where(output < margin, low, torch.where(output > 1 - margin, high, output))
+        return (share - self.offset) / self.gain
+
+    @torch.no_grad()
+    def adopt(self, linear: LinearPath) -> None:
+        """Let a linear path that gives samples give shares instead."""
+        gain, offset = (value.expand(linear.shape).flatten() for value in (self.gain, self.offset))
+        linear.decoder.weight.mul_(gain[:, None])
+        linear.decoder.bias.mul_(gain).add_(offset)
+
+
+class Autoencoder(nn.Module):
+    """Scaled samples to latent codes and back.
+
+    Parameters
+    ----------
+    halves : Halves
+        The encoder and decoder an architecture built.
+    linear : LinearPath or None
+        The linear path beside them; None leaves it out.
+    latent_scale : Tensor of shape (n_components,)
+        What one unit of the inner code is worth outside: codes leave in the units of the scaled samples, as PCA's
+        do, while the network sees unit variance.
+    link : Identity or UnitInterval
+        How outputs become samples.
+    """
+
+    latent_scale: Tensor
+
+    def __init__(self, halves: Halves, linear: LinearPath | None, latent_scale: Tensor, link: Identity | UnitInterval):
+        super().__init__()
+        self.encoder = halves.encoder
+        self.decoder = halves.decoder
+        self.linear = linear
+        self.link = link
+        self.register_buffer("latent_scale", latent_scale)
+
+    def forward(self, x: Tensor) -> Trace:
+        latent = self.inner_code(x)
+        return Trace(target=self.link.coordinates(x), latent=latent, output=self.output(latent))
+
+    def inner_code(self, x: Tensor) -> Tensor:
+        """Codes of about unit variance, (batch, n_components)."""
+        latent = self.encoder(x)
+        return latent if self.linear is None else latent + self.linear.encode(x)
+
+    def output(self, latent: Tensor) -> Tensor:
+        """The decoder's output in the link's coordinates, (batch, \\*shape)."""
+        output = self.decoder(latent)
+        if self.linear is not None:
+            output = output + self.linear.decode(latent)
+        return output
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes (batch, n_components) of scaled samples (batch, \\*shape)."""
+        return self.inner_code(x) * self.latent_scale
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Scaled samples (batch, \\*shape) from codes (batch, n_components)."""
+        return self.link.sample(self.output(latent / self.latent_scale))

@@ -1,0 +1,89 @@
+"""Fully connected encoders and decoders, for tables and for samples of a few thousand numbers."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from sklearn.base import BaseEstimator
+from torch import nn
+
+from skae.parameters import check_bool, check_choice, check_real, check_sizes
+
+from .layers import ACTIVATIONS, NORMALIZATIONS, Halves, SeededDropout, Step, normalization, zeroed
+
+
+class Dense(BaseEstimator):
+    """A fully connected autoencoder: samples are flattened, and the decoder mirrors the encoder.
+
+    Parameters
+    ----------
+    hidden_sizes : "auto" or tuple of int
+        Widths of the encoder's hidden layers, from the sample to the latent code. "auto" takes
+        (1024, 512, 256) from 512 features on, else (256, 128).
+    activation : str
+        One of "silu", "relu", "gelu", "elu", "leaky_relu", "tanh", "sigmoid", "identity".
+    normalization : {"batch", "layer", None}
+        Normalisation before each activation. Batch normalisation learns its running mean from the training
+        rows; a batch of one row is normalised by it.
+    dropout : float in [0, 1)
+        Share of hidden units dropped in training.
+    linear_path : bool
+        Whether a linear path, started at the PCA solution, runs beside the network.
+
+    Examples
+    --------
+    >>> from skae import AutoencoderTransformer, Dense
+    >>> autoencoder = AutoencoderTransformer(2, architecture=Dense(hidden_sizes=(64, 32)))
+    >>> autoencoder.set_params(architecture__activation="relu").architecture
+    Dense(activation='relu', hidden_sizes=(64, 32))
+    """
+
+    def __init__(self, hidden_sizes="auto", *, activation="silu", normalization="batch", dropout=0.0, linear_path=True):
+        self.hidden_sizes = hidden_sizes
+        self.activation = activation
+        self.normalization = normalization
+        self.dropout = dropout
+        self.linear_path = linear_path
+
+    def check(self) -> None:
+        """Raise InvalidParameterError if a setting is wrong."""
+        if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
+            check_sizes("Dense", "hidden_sizes", self.hidden_sizes)
+        check_choice("Dense", "activation", self.activation, tuple(ACTIVATIONS))
+        check_choice("Dense", "normalization", self.normalization, NORMALIZATIONS)
+        check_real("Dense", "dropout", self.dropout, "[0.0, 1.0)")
+        check_bool("Dense", "linear_path", self.linear_path)
+
+    def build(self, shape: tuple[int, ...], n_components: int) -> Halves:
+        """The encoder and decoder for samples of ``shape`` (channels first), and their layer table."""
+        n_features = math.prod(shape)
+        hidden = self._hidden_sizes(n_features)
+        encoder, encoder_steps = self._stack("encoder", (n_features, *hidden), n_components)
+        decoder, decoder_steps = self._stack("decoder", (n_components, *hidden[::-1]), n_features)
+        if len(shape) > 1:
+            encoder = nn.Sequential(nn.Flatten(), *encoder)
+            decoder = nn.Sequential(*decoder, nn.Unflatten(1, shape))
+            encoder_steps.insert(0, Step("flatten", (n_features,)))
+            decoder_steps.append(Step("unflatten", shape))
+        return Halves(encoder, decoder, tuple(encoder_steps), tuple(decoder_steps))
+
+    def _hidden_sizes(self, n_features: int) -> tuple[int, ...]:
+        if not isinstance(self.hidden_sizes, str):
+            return tuple(int(size) for size in self.hidden_sizes)
+        return (1024, 512, 256) if n_features >= 512 else (256, 128)
+
+    def _stack(self, name: str, widths: tuple[int, ...], n_out: int) -> tuple[nn.Sequential, list[Step]]:
+        layers: list[nn.Module] = []
+        steps = []
+        for number, (n_in, width) in enumerate(pairwise(widths), start=1):
+            block = [nn.Linear(n_in, width), *normalization(self.normalization, width, 0)]
+            block.append(ACTIVATIONS[self.activation]())
+            if self.dropout > 0:
+                block.append(SeededDropout(self.dropout))
+            layers += block
+            steps.append(Step(f"{name} dense {number}", (width,), f"{n_in} -> {width}", nn.Sequential(*block)))
+        last = nn.Linear(widths[-1], n_out)
+        layers.append(zeroed(last) if self.linear_path else last)
+        steps.append(Step(f"{name} dense {len(widths)}", (n_out,), f"{widths[-1]} -> {n_out}", last))
+        return nn.Sequential(*layers), steps

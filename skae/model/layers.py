@@ -1,0 +1,90 @@
+"""The small parts that dense and convolutional stacks share: activations, normalisation, dropout, table rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "silu": nn.SiLU,
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "elu": nn.ELU,
+    "leaky_relu": nn.LeakyReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "identity": nn.Identity,
+}
+NORMALIZATIONS = ("batch", "layer", None)
+# By the number of spatial axes.
+BATCH_NORMS: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of a layer table: shapes are channels first, without the batch axis."""
+
+    name: str
+    shape: tuple[int, ...]
+    formula: str = ""
+    module: nn.Module = field(default_factory=nn.Identity)
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(p.numel() for p in self.module.parameters())
+
+
+@dataclass(frozen=True)
+class Halves:
+    """What an architecture builds: the two modules, and the rows of their layer table in order."""
+
+    encoder: nn.Module
+    decoder: nn.Module
+    encoder_steps: tuple[Step, ...] = ()
+    decoder_steps: tuple[Step, ...] = ()
+
+
+def normalization(name: str | None, width: int, n_axes: int) -> list[nn.Module]:
+    """The normalisation over ``width`` channels and ``n_axes`` spatial axes, as a list of none or one."""
+    if name == "batch":
+        return [BATCH_NORMS[n_axes](width)]
+    if name == "layer":
+        return [nn.LayerNorm(width) if n_axes == 0 else nn.GroupNorm(1, width)]
+    return []
+
+
+def zeroed(layer: Any) -> Any:
+    """The layer with weights and bias at zero, so that the path it ends starts as nothing."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class SeededDropout(nn.Module):
+    """Dropout (Srivastava et al., 2014) that draws from a generator of its own, set by ``use_generator``."""
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+        self.generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        kept = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
+        return x * kept.div_(1 - self.p)
+
+    def __getstate__(self):
+        # A generator cannot be pickled, and a fitted model draws nothing.
+        return {**self.__dict__, "generator": None}
+
+
+def use_generator(module: Any, generator: torch.Generator | None) -> None:
+    """Let every part of ``module`` that draws random numbers draw them from ``generator``."""
+    for part in module.modules():
+        if hasattr(part, "generator"):
+            part.generator = generator

@@ -1,0 +1,118 @@
+"""Convolution arithmetic in plain integers. Nothing here knows tensors or modules.
+
+The formulas are the textbook ones (Dumoulin and Visin, 2016): a convolution of kernel k, stride s and
+padding p takes n to ``floor((n + 2p - k) / s) + 1``; its transpose with output padding o takes n to
+``(n - 1) s - 2p + k + o``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+def convolved_size(size: int, kernel: int, stride: int, padding: int) -> int:
+    """Length of one axis after a convolution; 0 or less where the kernel does not fit."""
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+def transposed_size(size: int, kernel: int, stride: int, padding: int, output_padding: int) -> int:
+    """Length of one axis after a transposed convolution."""
+    return (size - 1) * stride - 2 * padding + kernel + output_padding
+
+
+@dataclass(frozen=True)
+class AxisStep:
+    """One convolution along one axis, and the transposed convolution that undoes its size."""
+
+    size_in: int
+    size_out: int
+    kernel: int
+    stride: int
+    padding: int
+    output_padding: int
+
+    @property
+    def formula(self) -> str:
+        """The convolution's size, written out."""
+        n, k, s, p = self.size_in, self.kernel, self.stride, self.padding
+        return f"floor(({n} + 2*{p} - {k}) / {s}) + 1 = {self.size_out}"
+
+    @property
+    def transposed_formula(self) -> str:
+        """The transposed convolution's size, written out."""
+        n, k, s, p, o = self.size_out, self.kernel, self.stride, self.padding, self.output_padding
+        return f"({n} - 1)*{s} - 2*{p} + {k} + {o} = {self.size_in}"
+
+
+@dataclass(frozen=True)
+class ConvolutionStep:
+    """One convolution over all spatial axes."""
+
+    channels_in: int
+    channels_out: int
+    axes: tuple[AxisStep, ...]
+
+    @property
+    def sizes_in(self) -> tuple[int, ...]:
+        return tuple(axis.size_in for axis in self.axes)
+
+    @property
+    def sizes_out(self) -> tuple[int, ...]:
+        return tuple(axis.size_out for axis in self.axes)
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        return tuple(axis.kernel for axis in self.axes)
+
+    @property
+    def stride(self) -> tuple[int, ...]:
+        return tuple(axis.stride for axis in self.axes)
+
+    @property
+    def padding(self) -> tuple[int, ...]:
+        return tuple(axis.padding for axis in self.axes)
+
+    @property
+    def output_padding(self) -> tuple[int, ...]:
+        return tuple(axis.output_padding for axis in self.axes)
+
+
+def axis_step(size: int, kernel: int, stride: int) -> AxisStep:
+    """Plan one axis with padding ``(kernel - 1) // 2``; an axis too short to be halved keeps its length.
+
+    Odd kernels at stride 1 keep the size, and stride 2 takes n to ``ceil(n / 2)``. The output padding is
+    what the floor dropped, so the transposed convolution always gives back ``size`` exactly.
+    """
+    if size < 4 and stride > 1:
+        kernel, stride = (3, 1) if kernel >= 3 else (1, 1)
+    padding = (kernel - 1) // 2
+    dropped = (size + 2 * padding - kernel) % stride
+    return AxisStep(size, convolved_size(size, kernel, stride, padding), kernel, stride, padding, dropped)
+
+
+def pyramid(
+    channels_in: int,
+    sizes: tuple[int, ...],
+    channels: tuple[int, ...],
+    kernel_sizes: tuple[int, ...],
+    strides: tuple[int, ...],
+) -> list[ConvolutionStep]:
+    """Plan a stack of convolutions from (channels_in, *sizes), one a layer.
+
+    Raises
+    ------
+    ValueError
+        If an axis falls below 1; the message names the layer and the shape it was given.
+    """
+    steps = []
+    for number, (width, kernel, stride) in enumerate(zip(channels, kernel_sizes, strides, strict=True), start=1):
+        step = ConvolutionStep(channels_in, width, tuple(axis_step(size, kernel, stride) for size in sizes))
+        if min(step.sizes_out) < 1:
+            raise ValueError(
+                f"Convolution layer {number} with kernel_size={kernel} and stride={stride} needs a larger sample: "
+                f"it is given shape {(channels_in, *sizes)} (channels first) and would leave {step.sizes_out}. "
+                f"Use fewer channels (layers), or a smaller kernel_size."
+            )
+        steps.append(step)
+        channels_in, sizes = width, step.sizes_out
+    return steps

@@ -1,0 +1,78 @@
+"""Checks of parameters, each naming the parameter, what is expected and what was given."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Collection
+from numbers import Integral, Real
+from typing import Any
+
+try:  # scikit-learn keeps it private; what callers rely on is that it is both errors.
+    from sklearn.utils._param_validation import InvalidParameterError
+except ImportError:  # pragma: no cover
+
+    class InvalidParameterError(ValueError, TypeError):  # type: ignore[no-redef]
+        """A parameter has a wrong type or value."""
+
+
+def invalid(owner: str, name: str, expected: str, value: Any) -> InvalidParameterError:
+    """The error for a parameter whose value is not what is expected."""
+    return InvalidParameterError(f"The {name!r} parameter of {owner} must be {expected}. Got {value!r} instead.")
+
+
+def is_integer(value: Any) -> bool:
+    """Whether value is an int of Python or numpy, booleans excluded."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_real(value: Any) -> bool:
+    """Whether value is a finite number, booleans excluded."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_integer(owner: str, name: str, value: Any, minimum: int = 1, *, otherwise: str = "") -> None:
+    """Raise InvalidParameterError unless value is an int of at least ``minimum``."""
+    if not is_integer(value) or value < minimum:
+        raise invalid(owner, name, f"an int in the range [{minimum}, inf){otherwise}", value)
+
+
+def check_real(owner: str, name: str, value: Any, interval: str, *, otherwise: str = "") -> None:
+    """Raise InvalidParameterError unless value is a number in ``interval``, such as ``"[0.0, 1.0)"``."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    if is_real(value):
+        above = value >= low if interval[0] == "[" else value > low
+        below = value <= high if interval[-1] == "]" else value < high
+        if above and below:
+            return
+    raise invalid(owner, name, f"a float in the range {interval}{otherwise}", value)
+
+
+def check_bool(owner: str, name: str, value: Any) -> None:
+    """Raise InvalidParameterError unless value is True or False."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise invalid(owner, name, "True or False", value)
+
+
+def check_choice(owner: str, name: str, value: Any, choices: Collection[str | None], *, otherwise: str = "") -> None:
+    """Raise InvalidParameterError unless value is among choices; the message suggests the nearest one."""
+    if (value is None or isinstance(value, str)) and value in choices:
+        return
+    listed = ", ".join(repr(choice) for choice in choices)
+    names = [choice for choice in choices if choice is not None]
+    near = difflib.get_close_matches(value, names, n=1) if isinstance(value, str) else []
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    error = invalid(owner, name, f"one of {listed}{otherwise}", value)
+    raise InvalidParameterError(f"{error}{hint}")
+
+
+def check_sizes(owner: str, name: str, value: Any, minimum: int = 1) -> None:
+    """Raise InvalidParameterError unless value is a non-empty sequence of ints; the message names the element."""
+    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) == 0:
+        raise invalid(owner, name, f"a non-empty tuple of ints in the range [{minimum}, inf)", value)
+    for index, size in enumerate(value):
+        if not is_integer(size) or size < minimum:
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {owner} must hold ints in the range [{minimum}, inf). "
+                f"Got {size!r} at index {index} of {value!r} instead."
+            )

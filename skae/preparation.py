@@ -1,0 +1,180 @@
+"""What ``fit`` settles before training: parameters, the layout of samples, the architecture, the held-out part."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, clone
+
+from skae.data import SCALINGS, SampleLayout, Scaling, raw_slices, read_axes, slice_length
+from skae.model import Convolutional, Dense
+from skae.objectives import LOSSES
+from skae.parameters import (
+    check_bool,
+    check_choice,
+    check_integer,
+    check_real,
+    check_sizes,
+    is_integer,
+)
+from skae.training import OPTIMIZERS, PRECISIONS, check_net_params, private_seed, resolve_device
+
+OWNER = "AutoencoderTransformer"
+ARCHITECTURES = ("auto", "dense", "conv")
+# Up to this many numbers a sample, dense layers cost less than convolutions and start from PCA as well.
+DENSE_FEATURES = 4096
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise InvalidParameterError, a ValueError and TypeError, if a constructor parameter is wrong."""
+    check_integer(OWNER, "n_components", estimator.n_components)
+    for name in ("max_epochs", "n_iter_no_change"):
+        check_integer(OWNER, name, getattr(estimator, name))
+    check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)
+    if estimator.batch_size != "auto":
+        check_integer(OWNER, "batch_size", estimator.batch_size, otherwise=" or 'auto'")
+    if not (isinstance(estimator.lr, str) and estimator.lr == "auto"):
+        check_real(OWNER, "lr", estimator.lr, "(0.0, inf)", otherwise=" or 'auto'")
+    check_real(OWNER, "validation_fraction", estimator.validation_fraction, "[0.0, 1.0)")
+    check_real(OWNER, "tol", estimator.tol, "[0.0, inf)")
+    check_choice(OWNER, "loss", estimator.loss, tuple(LOSSES))
+    check_choice(OWNER, "optimizer", estimator.optimizer, tuple(OPTIMIZERS))
+    check_choice(OWNER, "precision", estimator.precision, PRECISIONS)
+    check_choice(OWNER, "scaling", estimator.scaling, SCALINGS)
+    for name in ("early_stopping", "warm_start", "compile"):
+        check_bool(OWNER, name, getattr(estimator, name))
+    if estimator.sample_shape is not None:
+        check_sizes(OWNER, "sample_shape", estimator.sample_shape)
+    check_architecture(estimator.architecture)
+    check_net_params(estimator.net_params)
+    private_seed(estimator.random_state if not hasattr(estimator.random_state, "randint") else 0)
+    resolve_device(estimator.device)
+
+
+def check_architecture(architecture: Any) -> None:
+    """Raise InvalidParameterError unless it is a name or an architecture object whose settings are right."""
+    if all(hasattr(architecture, name) for name in ("check", "build", "get_params")) and not isinstance(
+        architecture, type
+    ):
+        architecture.check()
+    else:
+        check_choice(
+            OWNER, "architecture", architecture, ARCHITECTURES, otherwise=" or an architecture such as Dense()"
+        )
+
+
+def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
+    """A copy of the architecture object that ``architecture`` means for these samples."""
+    if not isinstance(architecture, str):
+        return clone(architecture)
+    if architecture == "auto":
+        architecture = "conv" if layout.axes and layout.n_features > DENSE_FEATURES else "dense"
+    return Dense() if architecture == "dense" else Convolutional()
+
+
+def learned_layout(estimator: Any, X: Any) -> SampleLayout:
+    """The layout of checked samples: their shape and axes, and the scaling learned in one pass.
+
+    Raises
+    ------
+    ValueError
+        If shape, ``sample_shape`` and ``axes`` do not fit each other, or the shape has more than one reading.
+    """
+    sample_shape, axes = sample_form(X.shape, estimator.sample_shape, estimator.axes)
+    slices = raw_slices(X, slice_length(math.prod(sample_shape)))
+    scaling = Scaling.learn(slices, estimator.scaling, is_table=not axes)
+    return SampleLayout(sample_shape, axes, flattened=len(X.shape) == 2, scaling=scaling, dtype=returned_dtype(X))
+
+
+def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Shape of one sample and the names of its axes, none for a table."""
+    n_features = math.prod(shape[1:])
+    asked = None if sample_shape is None else tuple(int(size) for size in sample_shape)
+    if len(shape) > 2:
+        given = tuple(int(size) for size in shape[1:])
+        if asked not in (None, given):
+            raise ValueError(f"sample_shape={asked} does not fit X, whose samples have shape {given}. Leave it out.")
+        return given, read_axes(given, axes)
+    if asked is not None and math.prod(asked) != n_features:
+        raise ValueError(f"sample_shape={asked} needs {math.prod(asked)} features, X has {n_features}.")
+    asked = asked or (n_features,)
+    if axes is None and len(asked) == 1:
+        return asked, ()
+    return asked, read_axes(asked, axes)
+
+
+def returned_dtype(X: Any) -> np.dtype:
+    """float64 where the numbers of X need it, else float32."""
+    dtype = torch.empty(0, dtype=X.dtype).numpy().dtype if isinstance(X, torch.Tensor) else X.dtype
+    wide = np.result_type(dtype, np.float32)
+    return np.dtype(np.float32) if wide == np.float32 else np.dtype(np.float64)
+
+
+def check_same_form(estimator: Any, X: Any) -> None:
+    """Raise ValueError if samples have another shape than those fitted, though as many numbers."""
+    if len(X.shape) > 2 and tuple(X.shape[1:]) != estimator.sample_shape_:
+        raise ValueError(
+            f"X has samples of shape {tuple(X.shape[1:])}, but {OWNER} was fitted on samples of shape "
+            f"{estimator.sample_shape_}. Pass X of shape (n_samples, {', '.join(map(str, estimator.sample_shape_))})."
+        )
+
+
+def check_same_network(estimator: Any) -> None:
+    """Raise ValueError if a parameter that decides the network was changed since the fit that is to go on."""
+    architecture = architecture_for(estimator.architecture, estimator._layout)
+    for name, old, new in (
+        ("n_components", estimator.n_components_, estimator.n_components),
+        ("architecture", estimator.architecture_, architecture),
+    ):
+        if repr(old) != repr(new) and not (is_integer(new) and int(new) == old):
+            raise ValueError(
+                f"Training cannot go on with {name}={new!r}: the fitted network has {name}={old!r}. Call fit with "
+                f"warm_start=False for a new one."
+            )
+
+
+def held_out_size(n_samples: int, fraction: float) -> int:
+    """Rows to hold out: the share, rounded up as scikit-learn does.
+
+    Raises
+    ------
+    ValueError
+        If nothing would be held out, or nothing left to train on.
+    """
+    if fraction == 0:
+        raise ValueError(
+            "early_stopping=True needs rows to hold out, but validation_fraction=0. Pass validation_fraction=0.1, "
+            "X_val to fit, or early_stopping=False."
+        )
+    n_held_out = math.ceil(fraction * n_samples)
+    advice = "Pass early_stopping=False, X_val to fit, or more samples."
+    if fraction * n_samples < 0.5 and n_samples > 1 and fraction < 0.05:
+        raise ValueError(
+            f"The validation set is too small: validation_fraction={fraction} of n_samples={n_samples} is "
+            f"{fraction * n_samples:g} rows. Pass a larger validation_fraction. {advice}"
+        )
+    if n_held_out >= n_samples:
+        raise ValueError(
+            f"n_samples={n_samples} with validation_fraction={fraction} holds out {n_held_out} and leaves "
+            f"{n_samples - n_held_out} to train on. {advice}"
+        )
+    return n_held_out
+
+
+def warn_over_complete(n_components: int, n_features: int) -> None:
+    """Warn where the code is longer than the sample."""
+    if n_components > n_features:
+        warnings.warn(
+            f"The latent code is over-complete: n_components={n_components} is more than the {n_features} features.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def is_learned(name: str) -> bool:
+    """Whether an attribute of an estimator is learned in fit."""
+    return (name.endswith("_") and not name.startswith("_")) or name in ("_layout", "_n_features_out")

@@ -1,0 +1,26 @@
+"""Training: the skorch net, which rows come next, when to keep which weights, and on what device."""
+
+from .automatic import automatic_batch_size, automatic_learning_rate
+from .batches import Part, split_rows
+from .device import PRECISIONS, full_precision, private_seed, resolve_device
+from .fitting import built_autoencoder, check_net_params, new_net
+from .net import OPTIMIZERS, AutoencoderNet
+from .selection import BestWeights, StopTraining
+
+__all__ = [
+    "OPTIMIZERS",
+    "PRECISIONS",
+    "AutoencoderNet",
+    "BestWeights",
+    "Part",
+    "StopTraining",
+    "automatic_batch_size",
+    "automatic_learning_rate",
+    "built_autoencoder",
+    "check_net_params",
+    "full_precision",
+    "new_net",
+    "private_seed",
+    "resolve_device",
+    "split_rows",
+]

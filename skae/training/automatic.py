@@ -1,0 +1,20 @@
+"""What "auto" means for training: found on all bundled data sets and MNIST together (benchmarks/README.md)."""
+
+from __future__ import annotations
+
+# Batches a pass over the rows should have, so that small data still make enough steps.
+BATCHES_AN_EPOCH = 40
+SMALLEST_BATCH, LARGEST_BATCH = 16, 256
+
+
+def automatic_batch_size(n_rows: int) -> int:
+    """The power of two that gives about 40 batches an epoch, from 16 up to 256."""
+    size = SMALLEST_BATCH
+    while size < LARGEST_BATCH and 2 * size * BATCHES_AN_EPOCH <= n_rows:
+        size *= 2
+    return size
+
+
+def automatic_learning_rate(optimizer: str) -> float:
+    """The peak learning rate of an optimiser."""
+    return {"adamw": 1e-2, "adam": 1e-2, "rmsprop": 1e-3, "sgd": 1e-1}[optimizer]

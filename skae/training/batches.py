@@ -1,0 +1,97 @@
+"""Which rows come next: whole batches by index, never row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from skae.data import Rows
+from skae.data.sources import BLOCK_ROWS, BUFFER_BYTES
+
+
+@dataclass(frozen=True)
+class Part(Dataset):
+    """Some of the rows of one X, in ascending order."""
+
+    rows: Rows
+    indices: np.ndarray
+
+    @classmethod
+    def whole(cls, rows: Rows) -> Part:
+        return cls(rows, np.arange(len(rows)))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+def split_rows(rows: Rows, n_held_out: int, generator: torch.Generator) -> tuple[Part, Part]:
+    """Rows to train on, and ``n_held_out`` others drawn at random."""
+    order = torch.randperm(len(rows), generator=generator).numpy()
+    return Part(rows, np.sort(order[n_held_out:])), Part(rows, np.sort(order[:n_held_out]))
+
+
+class Batches:
+    """An iterator over batches of scaled samples, in the form skorch asks for.
+
+    The rows are shared out evenly, so that no batch is much smaller than the others and none is dropped:
+    101 rows in batches of at most 50 are 34, 34 and 33.
+
+    Parameters
+    ----------
+    dataset : Part
+    batch_size : int
+    generator : torch.Generator or None
+        Shuffles the rows anew in every pass; None keeps their order. Rows in memory are shuffled freely, others in
+        blocks of neighbours that are mixed in a buffer.
+    smallest : int
+        Rows a batch has at least: batch normalisation needs two.
+    """
+
+    def __init__(self, dataset: Part, batch_size: int, generator: torch.Generator | None = None, smallest: int = 1):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.generator = generator
+        self.smallest = smallest
+
+    def __len__(self) -> int:
+        return max(1, min(-(-len(self.dataset) // self.batch_size), len(self.dataset) // self.smallest))
+
+    def __iter__(self) -> Iterator[Tensor]:
+        rows, indices = self.dataset.rows, self.dataset.indices
+        if self.generator is None:
+            yield from (rows.take(batch) for batch in np.array_split(indices, len(self)))
+        elif rows.in_memory:
+            indices = indices[self._permutation(len(indices))]
+            yield from (rows.take(batch) for batch in np.array_split(indices, len(self)))
+        else:
+            yield from self._mixed()
+
+    def _permutation(self, n: int) -> np.ndarray:
+        return torch.randperm(n, generator=self.generator).numpy()
+
+    def _mixed(self) -> Iterator[Tensor]:
+        """Batches from a buffer filled with blocks of neighbouring rows, blocks and buffer both shuffled."""
+        rows, indices = self.dataset.rows, self.dataset.indices
+        blocks = np.array_split(indices, -(-len(indices) // BLOCK_ROWS))
+        blocks = [blocks[i] for i in self._permutation(len(blocks))]
+        lengths = [len(batch) for batch in np.array_split(indices, len(self))]
+        room = max(self.batch_size, BUFFER_BYTES // (4 * rows.layout.n_features))
+        pending: list[Tensor] = []
+        n_pending = 0
+        for number, block in enumerate(blocks, start=1):
+            pending.append(rows.take(block))
+            n_pending += len(block)
+            if n_pending < room and number < len(blocks):
+                continue
+            buffer = torch.cat(pending)
+            buffer = buffer[torch.from_numpy(self._permutation(n_pending)).to(buffer.device)]
+            start = 0
+            while lengths and start + lengths[0] <= n_pending:
+                yield buffer[start : start + lengths[0]]
+                start += lengths.pop(0)
+            pending, n_pending = [buffer[start:]], n_pending - start

@@ -1,0 +1,83 @@
+"""Device, precision and private randomness. Nothing here leaves a global setting changed."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from sklearn.utils import check_random_state
+
+from skae.parameters import InvalidParameterError, invalid
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+OWNER = "AutoencoderTransformer"
+# torch draws first weights from the global generator: one at a time, and it is put back afterwards.
+_WEIGHTS_LOCK = threading.Lock()
+
+
+def resolve_device(device: Any) -> torch.device:
+    """The torch device for "auto", "cpu", "cuda", "cuda:1", "mps" or a torch.device.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it names no kind of device.
+    ValueError
+        If the machine has no such device.
+    """
+    name = str(device) if isinstance(device, torch.device) else device
+    if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise invalid(OWNER, "device", "'auto', 'cpu', 'cuda', 'cuda:N', 'mps' or a torch.device of these", device)
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.startswith("cuda"):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        index = int(name.partition(":")[2] or 0)
+        if index >= count:
+            found = f"{count} CUDA devices are visible" if count else "CUDA is not available (0 devices are visible)"
+            raise ValueError(f"device={device!r}: {found} on this machine. Write device='auto' or 'cpu'.")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(f"device={device!r}: MPS is not available on this machine. Write device='auto' or 'cpu'.")
+    return torch.device(name)
+
+
+def training_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The dtype training computes in: "auto" is bfloat16 on GPUs that have it, float32 elsewhere."""
+    if precision == "auto":
+        fast = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+        return torch.bfloat16 if fast else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def private_seed(random_state: Any) -> int:
+    """A seed from a scikit-learn ``random_state``; an int gives the same seed every time."""
+    try:
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    except ValueError as error:
+        raise InvalidParameterError(
+            f"The 'random_state' parameter of {OWNER} must be None, an int in the range [0, 4294967295] or a "
+            f"numpy.random.RandomState. Got {random_state!r} instead."
+        ) from error
+
+
+@contextlib.contextmanager
+def seeded_weights(seed: int) -> Iterator[None]:
+    """Modules made inside draw their weights from ``seed``; the global generator is as before afterwards."""
+    with _WEIGHTS_LOCK, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+@contextlib.contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Codes are computed in float32 proper, whatever the precision of training."""
+    with torch.inference_mode():
+        if device.type != "cuda":
+            yield
+        else:
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), torch.autocast("cuda", enabled=False):
+                yield

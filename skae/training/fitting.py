@@ -1,0 +1,168 @@
+"""From settings to a trained net: the network is built, started at PCA, and trained. No X, only rows."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from skorch.callbacks import PrintLog
+from torch import Tensor, nn
+
+from skae.data import Rows
+from skae.model import Autoencoder, Identity, LinearPath, UnitInterval
+from skae.parameters import InvalidParameterError
+
+from .device import seeded_weights
+from .net import OPTIMIZERS, AutoencoderNet
+from .start import principal_start
+
+# A linear path of more weights than this (one way) is left out.
+LINEAR_PATH_WEIGHTS = 2**25
+# Weights, gradients and the optimiser's two moments.
+COPIES_IN_TRAINING = 4
+RESERVED = (
+    "batch_size",
+    "compile",
+    "compiled",
+    "criterion",
+    "dataset",
+    "device",
+    "iterator_train",
+    "iterator_valid",
+    "lr",
+    "max_epochs",
+    "module",
+    "optimizer",
+    "precision",
+    "predict_nonlinearity",
+    "seed",
+    "train_split",
+    "verbose",
+    "warm_start",
+)
+
+
+def built_autoencoder(architecture: Any, rows: Rows, n_components: int, loss: str, seed: int) -> Autoencoder:
+    """The network for ``rows``, on the CPU; its linear path, where it has one, starts at their PCA.
+
+    Raises
+    ------
+    ValueError
+        If the network does not fit into memory, or does not map samples to codes and back.
+    """
+    layout = rows.layout
+    shape = layout.network_shape
+    with_linear = architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
+    check_memory(architecture, shape, n_components)
+    with seeded_weights(seed):
+        halves = architecture.build(shape, n_components)
+        linear = LinearPath(shape, n_components) if with_linear else None
+    check_shapes(halves.encoder, halves.decoder, shape, n_components)
+    latent_scale = torch.ones(n_components)
+    link: Identity | UnitInterval = Identity()
+    if loss == "bce":
+        gain, offset = layout.scaling.unit_interval()
+        link = UnitInterval(*(layout.from_flat(value.cpu()[None])[0] for value in (gain, offset)))
+    if linear is not None:
+        components, mean, deviations = principal_start(rows, n_components, seed)
+        # A direction of next to no spread is not blown up to a deviation of one.
+        latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
+        latent_scale[: len(deviations)] = deviations.clamp(min=max(1e-6, 1e-3 * float(deviations.max())))
+        linear.start_at(components, mean, latent_scale)
+        link.adopt(linear)
+    return Autoencoder(halves, linear, latent_scale, link)
+
+
+def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int) -> None:
+    """Raise ValueError if training would need more memory than the machine has; nothing is allocated."""
+    with torch.device("meta"):
+        halves = architecture.build(shape, n_components)
+    weights = sum(p.numel() for half in (halves.encoder, halves.decoder) for p in half.parameters())
+    needed = weights * 4 * COPIES_IN_TRAINING
+    if needed > physical_memory():
+        raise ValueError(
+            f"n_components={n_components} with {type(architecture).__name__} on samples of shape {shape} makes "
+            f"{weights:,} weights, and training needs an estimated {needed / 2**30:,.1f} GiB of memory; this machine "
+            f"has {physical_memory() / 2**30:,.1f} GiB. Pass a smaller n_components or a smaller architecture."
+        )
+
+
+def physical_memory() -> int:
+    """Bytes of memory of this machine; 64 GiB where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 64 * 2**30
+
+
+def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...], n_components: int) -> None:
+    """Run two rows through, and raise ValueError unless they become codes and come back in their shape."""
+    for name, module, given, expected in (
+        ("encoder", encoder, shape, (n_components,)),
+        ("decoder", decoder, (n_components,), shape),
+    ):
+        modes = [(part, part.training) for part in module.modules()]
+        module.eval()
+        try:
+            with torch.no_grad():
+                got = module(torch.zeros(2, *given))
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"The {name} failed on two samples of shape {given} (n_components={n_components}): {error}"
+            ) from error
+        finally:
+            for part, training in modes:
+                part.training = training
+        if not isinstance(got, Tensor) or tuple(got.shape) != (2, *expected):
+            shown = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+            raise ValueError(
+                f"The {name} must take a batch of shape {(2, *given)} to {(2, *expected)} "
+                f"(n_components={n_components}, samples of shape {shape}, channels first). Got {shown} instead."
+            )
+
+
+def check_net_params(net_params: Any) -> None:
+    """Raise InvalidParameterError unless ``net_params`` is None or a dict of what is left to the caller."""
+    if net_params is None:
+        return
+    if not isinstance(net_params, dict):
+        raise InvalidParameterError(
+            "The 'net_params' parameter of AutoencoderTransformer must be a dict such as "
+            f"{{'optimizer__weight_decay': 1e-4}} or None. Got {net_params!r} instead."
+        )
+    for name in net_params:
+        if not isinstance(name, str) or name in RESERVED or name.startswith(("module__", "iterator_", "dataset__")):
+            raise InvalidParameterError(
+                f"net_params may not hold {name!r}: AutoencoderTransformer sets it from its own parameters. Pass what "
+                f"skorch takes besides, such as 'callbacks' or 'optimizer__weight_decay'."
+            )
+
+
+def new_net(module: Autoencoder, *, loss: str, optimizer: str, device: torch.device, verbose: int, net_params, **known):
+    """An initialised net around ``module``; ``known`` are skorch's own lr, batch_size, max_epochs and the like."""
+    optimizer_class, defaults = OPTIMIZERS[optimizer]
+    chosen = {f"optimizer__{name}": value for name, value in defaults.items()}
+    if module.linear is not None and "weight_decay" in defaults:
+        # Decay would pull the linear path away from PCA.
+        chosen["optimizer__param_groups"] = [("linear.*", {"weight_decay": 0.0})]
+    chosen.update(net_params or {})
+    callbacks = list(chosen.pop("callbacks", None) or [])
+    if verbose:
+        callbacks.append(("print_log", PrintLog()))
+    net = AutoencoderNet(
+        module,
+        criterion__loss=loss,
+        optimizer=optimizer_class,
+        device=str(device),
+        verbose=int(verbose),
+        callbacks=callbacks,
+        **known,
+        **chosen,
+    )
+    try:
+        return net.initialize()
+    except TypeError as error:
+        raise InvalidParameterError(
+            f"net_params={net_params!r} does not fit the net with optimizer={optimizer!r}: {error}"
+        ) from error

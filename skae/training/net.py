@@ -1,0 +1,216 @@
+"""The skorch net: whole batches in, one device sync an epoch, nothing paid for callbacks nobody registered."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping
+from torch import Tensor, nn
+
+from skae.data import inference_length
+from skae.exceptions import DivergenceError
+from skae.model.layers import use_generator
+from skae.objectives import Objective
+
+from .batches import Batches, Part
+from .device import training_precision
+from .selection import StopTraining
+
+OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
+    "adamw": (torch.optim.AdamW, {"fused": True, "weight_decay": 0.01}),
+    "adam": (torch.optim.Adam, {"fused": True}),
+    "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
+    "rmsprop": (torch.optim.RMSprop, {}),
+}
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+WARM_UP = 0.2
+HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+class AutoencoderNet(NeuralNet):
+    """A skorch net whose rows are ``Part``s and whose epochs are shuffled by a generator of their own.
+
+    Parameters
+    ----------
+    module : Autoencoder
+    criterion : Objective class
+    seed : int
+        Of shuffling, dropout and noise.
+    precision : str
+        "auto", "float32" or "bfloat16", for training only.
+    compiled : bool
+        Whether training steps go through ``torch.compile``; the module itself stays as it is.
+    """
+
+    def __init__(self, module, criterion=Objective, *, seed=0, precision="auto", compiled=False, **kwargs):
+        super().__init__(module, criterion, train_split=None, iterator_train=Batches, iterator_valid=Batches, **kwargs)
+        self.seed = seed
+        self.precision = precision
+        self.compiled = compiled
+
+    def get_default_callbacks(self):
+        """None of skorch's: they record and sync once a batch; epochs are recorded in ``run_single_epoch``."""
+        return []
+
+    _default_callbacks = property(get_default_callbacks)
+
+    def run(self, train: Part, valid: Part | None, own_callbacks: Sequence[Callback], planned: bool) -> None:
+        """Train for ``max_epochs`` or until a callback stops it.
+
+        ``planned`` says whether the learning rate rises and falls over the planned steps; else it stays. Unlike in
+        skorch, KeyboardInterrupt gets through.
+        """
+        device = torch.device(self.device)
+        self.smallest_batch_ = 2 if any(isinstance(m, BATCH_NORMS) for m in self.module_.modules()) else 1
+        if len(train) < self.smallest_batch_:
+            raise ValueError(
+                f"BatchNorm needs at least 2 samples to train on, got n_samples={len(train)}. Pass more samples, or "
+                f"architecture=Dense(normalization=None)."
+            )
+        self.forward_ = self.module_.__call__
+        if self.compiled:
+            self.forward_ = torch.compile(self.module_.forward, dynamic=False)
+        self.epochs_done_ = 0
+        self.generator_: torch.Generator | None = torch.Generator().manual_seed(self.seed)
+        # Its own stream on the device, so that noise there costs no copy.
+        use_generator(self.module_, torch.Generator(device).manual_seed(self.seed))
+        self.autocast_dtype_ = training_precision(self.precision, device)
+        self.step_count_ = 0
+        self.n_steps_ = self.max_epochs * len(self.get_iterator(train, training=True)) if planned else 0
+        users: list[tuple[str, Callback]] = self.callbacks_  # type: ignore[has-type]
+        self.callbacks_ = [*users, *((type(callback).__name__, callback) for callback in own_callbacks)]
+        self.per_batch_ = any(
+            getattr(type(cb), hook) is not getattr(Callback, hook) for _, cb in users for hook in HOOKS
+        )
+        try:
+            self.notify("on_train_begin", X=(train, valid), y=None)
+            with contextlib.suppress(StopTraining):
+                self._fit_until_stopped(train, valid)
+            self.notify("on_train_end", X=(train, valid), y=None)
+        finally:
+            self.callbacks_ = users
+            self.generator_ = None
+            self.forward_ = None
+            use_generator(self.module_, None)
+            self.module_.eval()
+
+    def _fit_until_stopped(self, train: Part, valid: Part | None) -> None:
+        try:
+            self.fit_loop((train, valid))
+        except KeyboardInterrupt:
+            # skorch's own EarlyStopping stops by this exception; a real one is passed on.
+            stoppers = [cb for _, cb in self.callbacks_ if isinstance(cb, EarlyStopping)]
+            if not any(cb.misses_ == cb.patience for cb in stoppers):
+                raise
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        return X
+
+    def get_iterator(self, dataset, training=False):
+        if not training:
+            return Batches(dataset, max(self.batch_size, inference_length(dataset.rows.layout.n_features)))
+        return Batches(dataset, self.batch_size, self.generator_, smallest=self.smallest_batch_)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """One pass. The loss is summed where it was computed and fetched once."""
+        if iterator is None:
+            return
+        began = time.perf_counter()
+        self._set_training(training)
+        total: Tensor | float = 0.0
+        for batch in iterator:
+            if self.per_batch_:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch)
+            total = total + step["loss"] * len(batch)
+            if self.per_batch_:
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        loss = float(total) / len(iterator.dataset)
+        self.history.record(f"{prefix}_loss", loss)
+        if training:
+            self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+            self.history.record("duration", time.perf_counter() - began)
+            if not math.isfinite(loss):
+                raise self._diverged(loss)
+            self.epochs_done_ += 1
+
+    def train_step(self, batch, **fit_params):
+        if self.n_steps_:
+            lr = self.lr * learning_rate_share(self.step_count_ / self.n_steps_)
+            for group in self.optimizer_.param_groups:
+                group["lr"] = lr
+        self.step_count_ += 1
+        self.optimizer_.zero_grad(set_to_none=True)
+        with self._autocast():
+            trace = self.forward_(batch)
+            loss = self.criterion_(trace)
+        loss.backward()
+        if self.per_batch_:
+            named = list(self.get_all_learnable_params())
+            self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
+        self.optimizer_.step()
+        return {"loss": loss.detach(), "y_pred": trace}
+
+    def validation_step(self, batch, **fit_params):
+        with torch.no_grad():
+            trace = self.module_(batch)
+            return {"loss": self.criterion_(trace), "y_pred": trace}
+
+    def held_out_losses(self, part: Part) -> np.ndarray:
+        """The objective of every row of ``part`` as the weights are now, (n,) float64."""
+        self._set_training(False)
+        with torch.no_grad():
+            losses = [self.criterion_.per_sample(self.module_(batch)) for batch in self.get_iterator(part)]
+        return torch.cat(losses).to("cpu", torch.float64).numpy()
+
+    def plain_history(self, start: int = 0) -> list[dict[str, Any]]:
+        """One plain dict an epoch, numbered from ``start + 1``."""
+        finished = self.history[: self.epochs_done_]
+        return [
+            {"epoch": start + number} | {name: value for name, value in row.items() if name not in ("batches", "epoch")}
+            for number, row in enumerate(finished, start=1)
+        ]
+
+    def forget_training(self) -> None:
+        """Drop the optimiser's state, which the restored weights no longer fit."""
+        self.optimizer_.state.clear()
+        self.optimizer_.zero_grad(set_to_none=True)
+
+    def go_on_from(self, other: AutoencoderNet) -> None:
+        """Take over the optimiser's state of another net of the same module and optimiser."""
+        if type(self.optimizer_) is type(other.optimizer_) and other.optimizer_.state:
+            lrs = [group["lr"] for group in self.optimizer_.param_groups]
+            self.optimizer_.load_state_dict(copy.deepcopy(other.optimizer_.state_dict()))
+            for group, lr in zip(self.optimizer_.param_groups, lrs, strict=True):
+                group["lr"] = lr
+
+    def _autocast(self):
+        if self.autocast_dtype_ is torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(torch.device(self.device).type, dtype=self.autocast_dtype_)
+
+    def _diverged(self, loss: float) -> DivergenceError:
+        lr = self.optimizer_.param_groups[0]["lr"]
+        return DivergenceError(
+            f"The training loss became non-finite ({loss}) in epoch {len(self.history)} at lr={lr:.3g} (peak "
+            f"lr={self.lr:.3g}). Pass a smaller lr, scaling='columns' if columns differ in scale, or look for wild "
+            f"values in X. What was fitted before is kept."
+        )
+
+
+def learning_rate_share(progress: float) -> float:
+    """Share of the peak learning rate at ``progress`` in [0, 1): up in a fifth, then down along a cosine.
+
+    The form of the one-cycle schedule (Smith and Topin, 2019).
+    """
+    if progress < WARM_UP:
+        return 0.04 + 0.96 * progress / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))

@@ -1,0 +1,72 @@
+"""When to stop, and which weights to keep: those of the epoch that does best on held-out rows."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+from scipy.special import stdtrit
+from skorch.callbacks import Callback
+
+# How sure the held-out rows must be that training improved on PCA, before PCA is given up.
+CONFIDENCE = 0.95
+
+
+class StopTraining(Exception):  # noqa: N818 - no error, as StopIteration is none
+    """Raised by a callback at the end of an epoch: training ends here, as planned."""
+
+
+class BestWeights(Callback):
+    """Keep the weights of the epoch with the lowest held-out loss; stop without progress.
+
+    A network that starts at PCA goes back to it unless the held-out rows show an improvement that chance would not
+    explain: a one-sided paired t-test at 95 %.
+
+    Parameters
+    ----------
+    n_iter_no_change : int
+        Epochs in a row without progress after which training stops.
+    tol : float
+        Progress is a held-out loss below ``(1 - tol)`` times the one of the last progress.
+    """
+
+    def __init__(self, n_iter_no_change: int, tol: float):
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        self.held_out_ = X[1]
+        self.start_ = net.held_out_losses(X[1]) if net.module_.linear is not None else None
+        self.start_weights_ = copy.deepcopy(net.module_.state_dict())
+        self.best_weights_ = copy.deepcopy(self.start_weights_)
+        self.best_ = self.mark_ = math.inf
+        self.waited_ = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        loss = net.history[-1, "valid_loss"]
+        if loss < self.best_:
+            self.best_ = loss
+            for name, value in net.module_.state_dict().items():
+                self.best_weights_[name].copy_(value)
+        self.waited_ += 1
+        if loss < self.mark_ * (1 - self.tol):
+            self.mark_, self.waited_ = loss, 0
+        if self.waited_ >= self.n_iter_no_change:
+            raise StopTraining
+
+    def restore(self, net) -> None:
+        """Put the best weights back, those of the start where no epoch is surely better."""
+        net.module_.load_state_dict(self.best_weights_)
+        if self.start_ is not None and not surely_lower(net.held_out_losses(self.held_out_), self.start_):
+            net.module_.load_state_dict(self.start_weights_)
+
+
+def surely_lower(losses: np.ndarray, others: np.ndarray) -> bool:
+    """Whether ``losses`` (n,) are lower than ``others`` (n,) of the same rows, beyond chance."""
+    gain = others - losses
+    n = len(gain)
+    if n < 2:
+        return False
+    error = gain.std(ddof=1) / math.sqrt(n)
+    return bool(gain.mean() > stdtrit(n - 1, CONFIDENCE) * error)

@@ -1,0 +1,124 @@
+"""X as callers give it, checked without copying it: slices of large or mapped arrays, frames and lists whole."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_array, validate_data
+
+from skae.data import slice_length
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def readable(X: Any) -> Any:
+    """X with lists made arrays and tensors detached.
+
+    Raises
+    ------
+    TypeError
+        If X holds dates, time spans or structures.
+    ValueError
+        If values are masked.
+    """
+    if isinstance(X, torch.Tensor):
+        if X.layout is not torch.strided:
+            raise TypeError(f"Sparse torch tensors ({X.layout}) are not supported. Pass X.to_dense().")
+        X = X.detach()
+        return X.float() if X.dtype is torch.bfloat16 else X
+    if isinstance(X, (list, tuple)):
+        X = np.asarray(X)
+    if isinstance(X, np.ma.MaskedArray):
+        if np.ma.is_masked(X):
+            raise ValueError(f"Input X has {np.ma.count_masked(X)} masked values. Fill them: X.filled(value).")
+        X = np.asarray(X)
+    check_kind(getattr(X, "dtype", None))
+    return X
+
+
+def check_kind(dtype: Any) -> None:
+    """Raise TypeError if the dtype is not one of numbers."""
+    if not isinstance(dtype, np.dtype):
+        return
+    if dtype.names is not None:
+        raise TypeError(f"Input X has the structured dtype {dtype}. Pass its fields as columns of one numeric array.")
+    if dtype.kind in "mM":
+        raise TypeError(f"Input X has dtype {dtype.name}. Convert it to numbers, such as seconds, first.")
+
+
+def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """X, checked and ready to be sliced; sets or compares ``n_features_in_`` and ``feature_names_in_``.
+
+    Returns
+    -------
+    X : ndarray or whatever sliceable was given
+        Of shape (n_samples, n_features) or (n_samples, *sample_shape); never a copy of an array.
+    """
+    X = readable(X)
+    if not is_sliceable(X):
+        checked = validate_data(estimator, X, reset=reset, dtype="numeric")
+        check_kind(checked.dtype)
+        check_range(checked)
+        return checked
+    n_features = math.prod(X.shape[1:])
+    length = slice_length(max(1, n_features))
+    for start in range(0, max(1, len(X)), length):
+        part = as_array(X[start : start + length])
+        part = part.reshape(len(part), n_features) if part.ndim > 2 else part
+        if start == 0:
+            checked = validate_data(estimator, part, reset=reset, dtype="numeric")
+        else:
+            checked = check_array(part, dtype="numeric", input_name="X", estimator=estimator)
+        check_range(checked)
+    return X
+
+
+def is_sliceable(X: Any) -> bool:
+    """Whether X is an array of numbers, in memory or not, that is best read slice by slice."""
+    if isinstance(X, torch.Tensor):
+        return X.ndim > 1
+    if hasattr(X, "columns") or hasattr(X, "toarray") or isinstance(X, np.matrix) or not hasattr(X, "__getitem__"):
+        return False
+    dtype = getattr(X, "dtype", None)
+    try:
+        numeric = np.dtype(dtype).kind in "biuf" if dtype is not None else False
+    except TypeError:
+        return False
+    return numeric and len(getattr(X, "shape", ())) > 1
+
+
+def as_array(rows: Any) -> np.ndarray:
+    """A slice of X as a numpy array, without copying where it is one."""
+    return rows.cpu().numpy() if isinstance(rows, torch.Tensor) else np.asarray(rows)
+
+
+def check_range(rows: np.ndarray) -> None:
+    """Raise ValueError if a number does not fit into float32, which the network computes in."""
+    if rows.dtype.kind != "f" or rows.dtype.itemsize <= 4 or rows.size == 0:
+        return
+    largest = max(float(rows.max()), -float(rows.min()))
+    if largest > LARGEST:
+        raise ValueError(
+            f"Input X contains a value too large for dtype('float32'): {largest:g}. Divide X by a power of ten first."
+        )
+
+
+def checked_codes(Z: Any, n_components: int) -> np.ndarray:
+    """Codes (n, n_components), checked.
+
+    Raises
+    ------
+    ValueError
+        If Z has another width, is empty, or holds NaN, infinities or what float32 does not hold.
+    """
+    Z = check_array(as_array(readable(Z)) if isinstance(Z, torch.Tensor) else readable(Z), dtype="numeric")
+    check_kind(Z.dtype)
+    check_range(Z)
+    if Z.shape[1] != n_components:
+        raise ValueError(
+            f"X has {Z.shape[1]} columns, but n_components is {n_components}: pass codes as transform returns them."
+        )
+    return Z

@@ -1,0 +1,69 @@
+"""scikit-learn's own checks, and the places where its users put an estimator."""
+
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils.estimator_checks import check_estimator
+from torch import nn
+
+from skae import AutoencoderTransformer, Convolutional, Custom, Dense
+from skae.preparation import is_learned
+
+
+class Narrow(nn.Sequential):
+    """A custom encoder or decoder that is built for what it is given."""
+
+    def __init__(self, sample_shape, n_components):
+        super().__init__(nn.Linear(sample_shape[0], 8), nn.Tanh(), nn.Linear(8, n_components))
+
+
+class Wide(nn.Sequential):
+    def __init__(self, sample_shape, n_components):
+        super().__init__(nn.Linear(n_components, 8), nn.Tanh(), nn.Linear(8, sample_shape[0]))
+
+
+class ByParts(AutoencoderTransformer):
+    """Trained by ``partial_fit`` alone: ``fit`` is one pass."""
+
+    def fit(self, X, y=None):
+        for name in [name for name in vars(self) if is_learned(name)]:
+            delattr(self, name)
+        return self.partial_fit(X)
+
+
+CONFIGURATIONS = {
+    "defaults": AutoencoderTransformer(),
+    "one component": AutoencoderTransformer(n_components=1, max_epochs=3),
+    "dense, mean absolute error": AutoencoderTransformer(architecture="dense", loss="mae", max_epochs=3),
+    "dense, cross entropy": AutoencoderTransformer(architecture=Dense((8,)), loss="bce", max_epochs=3),
+    "batch normalisation": AutoencoderTransformer(
+        architecture=Dense((16,), normalization="batch"), early_stopping=False, max_epochs=3
+    ),
+    "one-dimensional convolution": AutoencoderTransformer(
+        architecture=Convolutional((8,), normalization="layer"), axes="t", max_epochs=3
+    ),
+    "custom modules": AutoencoderTransformer(architecture=Custom(Narrow, Wide), max_epochs=3),
+    "no early stopping": AutoencoderTransformer(early_stopping=False, max_epochs=3),
+    "warm start": AutoencoderTransformer(warm_start=True, max_epochs=3),
+    "by parts": ByParts(),
+    "in a pipeline": make_pipeline(MinMaxScaler(), AutoencoderTransformer(max_epochs=3)),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.filterwarnings("ignore:The latent code is over-complete:UserWarning")
+def test_estimator_checks_pass_without_exception(name):
+    results = check_estimator(CONFIGURATIONS[name], on_fail=None, on_skip=None)
+    failed = {r["check_name"]: r["exception"] for r in results if r["status"] != "passed"}
+    assert not failed
+    assert len(results) > 40
+
+
+def test_battery_notices_a_broken_estimator():
+    class Broken(AutoencoderTransformer):
+        def transform(self, X):
+            return super().transform(X) + np.random.standard_normal()
+
+    results = check_estimator(Broken(max_epochs=1), on_fail=None)
+    assert any(r["status"] == "failed" for r in results)
