@@ -21,7 +21,6 @@ from skae.preparation import (
     held_out_size,
     is_learned,
     learned_layout,
-    warn_over_complete,
 )
 from skae.training import (
     AutoencoderNet,
@@ -393,7 +392,6 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         self.n_components_ = self._n_features_out = int(self.n_components)
         self.sample_shape_ = self._layout.sample_shape
         self.mean_ = self._layout.scaling.mean.reshape(self.sample_shape_).numpy().copy()
-        warn_over_complete(self.n_components_, self.n_features_in_)
         return X
 
     def _checked(self, X: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -163,16 +162,6 @@ def held_out_size(n_samples: int, fraction: float) -> int:
             f"{n_samples - n_held_out} to train on. {advice}"
         )
     return n_held_out
-
-
-def warn_over_complete(n_components: int, n_features: int) -> None:
-    """Warn where the code is longer than the sample."""
-    if n_components > n_features:
-        warnings.warn(
-            f"The latent code is over-complete: n_components={n_components} is more than the {n_features} features.",
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 def is_learned(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ def readable(X: Any) -> Any:
             raise TypeError(f"Sparse torch tensors ({X.layout}) are not supported. Pass X.to_dense().")
         X = X.detach()
         return X.float() if X.dtype is torch.bfloat16 else X
+    if isinstance(X, (Mapping, Set, Iterator)):
+        raise TypeError(f"X must be an array, a frame, a tensor or a list of samples. Got {type(X).__name__} instead.")
     if isinstance(X, (list, tuple)):
         X = np.asarray(X)
     if isinstance(X, np.ma.MaskedArray):
@@ -36,6 +39,8 @@ def readable(X: Any) -> Any:
             raise ValueError(f"Input X has {np.ma.count_masked(X)} masked values. Fill them: X.filled(value).")
         X = np.asarray(X)
     check_kind(getattr(X, "dtype", None))
+    if isinstance(X, np.ndarray) and X.dtype.kind in "US":
+        return X.astype(np.float64)
     return X
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from skae.data import Rows
 from skae.model import Autoencoder, Identity, LinearPath, UnitInterval
-from skae.parameters import InvalidParameterError
+from skae.parameters import InvalidParameterError, warn
 
 from .device import seeded_weights
 from .net import OPTIMIZERS, AutoencoderNet
@@ -55,6 +55,11 @@ def built_autoencoder(architecture: Any, rows: Rows, n_components: int, loss: st
     shape = layout.network_shape
     with_linear = architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
     check_memory(architecture, shape, n_components)
+    if n_components > layout.n_features:
+        warn(
+            f"The latent code is over-complete: n_components={n_components} is more than the "
+            f"{layout.n_features} features."
+        )
     with seeded_weights(seed):
         halves = architecture.build(shape, n_components)
         linear = LinearPath(shape, n_components) if with_linear else None
@@ -150,19 +155,18 @@ def new_net(module: Autoencoder, *, loss: str, optimizer: str, device: torch.dev
     callbacks = list(chosen.pop("callbacks", None) or [])
     if verbose:
         callbacks.append(("print_log", PrintLog()))
-    net = AutoencoderNet(
-        module,
-        criterion__loss=loss,
-        optimizer=optimizer_class,
-        device=str(device),
-        verbose=int(verbose),
-        callbacks=callbacks,
-        **known,
-        **chosen,
-    )
     try:
-        return net.initialize()
-    except TypeError as error:
+        return AutoencoderNet(
+            module,
+            criterion__loss=loss,
+            optimizer=optimizer_class,
+            device=str(device),
+            verbose=int(verbose),
+            callbacks=callbacks,
+            **known,
+            **chosen,
+        ).initialize()
+    except (TypeError, ValueError) as error:
         raise InvalidParameterError(
             f"net_params={net_params!r} does not fit the net with optimizer={optimizer!r}: {error}"
         ) from error

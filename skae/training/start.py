@@ -35,8 +35,8 @@ def principal_start(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, T
         parts = np.array_split(chosen, -(-len(chosen) // slice_length(n_features)))
         sample = np.concatenate([rows.take(part).flatten(1).cpu().numpy() for part in parts])
     k = min(n_components, *sample.shape)
-    # One row, or rows all alike, have no variance to take shares of.
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # One row, or rows all alike, have no variance to take shares of; what overflows shows in the first epoch's loss.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         pca = PCA(k, random_state=seed % 2**31).fit(sample)
     deviations = pca.singular_values_ / np.sqrt(max(1, len(sample) - 1))
     components, mean, deviations = (

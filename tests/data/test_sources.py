@@ -1,0 +1,61 @@
+"""Rows wherever they live: the same batches from memory, from a file, from slices, from a tensor."""
+
+import numpy as np
+import pytest
+import torch
+
+from skae.data import Rows, SampleLayout, Scaling
+
+X = np.random.RandomState(0).standard_normal((200, 5)).astype(np.float32)
+
+
+class Slices:
+    """Only what is promised: shape, dtype, length and slices."""
+
+    def __init__(self, X):
+        self._X, self.shape, self.dtype = X, X.shape, X.dtype
+        self.longest = 0
+
+    def __len__(self):
+        return len(self._X)
+
+    def __getitem__(self, key):
+        assert isinstance(key, slice)
+        assert key.step is None
+        part = self._X[key]
+        self.longest = max(self.longest, len(part))
+        return part
+
+
+def rows_of(given, **kwargs):
+    scaling = Scaling.learn([torch.from_numpy(X)], "global", is_table=True)
+    layout = SampleLayout((5,), (), True, scaling, np.dtype(np.float32))
+    return Rows(given, layout, torch.device("cpu"), **kwargs)
+
+
+def forms(tmp_path):
+    np.save(tmp_path / "X.npy", X)
+    return {
+        "memmap": np.load(tmp_path / "X.npy", mmap_mode="r"),
+        "slices": Slices(X),
+        "tensor": torch.from_numpy(X),
+        "fortran": np.asfortranarray(X),
+        "float64": X.astype(np.float64),
+        "kept": None,
+    }
+
+
+@pytest.mark.parametrize("form", ["memmap", "slices", "tensor", "fortran", "float64", "kept"])
+def test_every_form_gives_the_same_rows(form, tmp_path):
+    plain = rows_of(X)
+    other = rows_of(X, keep=True) if form == "kept" else rows_of(forms(tmp_path)[form])
+    indices = np.array([3, 4, 5, 90, 150, 199])
+    torch.testing.assert_close(other.take(indices), plain.take(indices), rtol=0, atol=1e-6)
+    torch.testing.assert_close(torch.cat(list(other.slices(64))), plain.take(np.arange(200)), rtol=0, atol=1e-6)
+
+
+def test_placed_slices_tell_where_they_start():
+    rows = rows_of(X)
+    covered = [(start, len(x)) for start, x in rows.placed_slices()]
+    assert covered[0][0] == 0
+    assert sum(n for _, n in covered) == 200

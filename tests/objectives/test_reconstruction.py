@@ -1,0 +1,60 @@
+"""Losses against numpy and torch, one number a sample."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from skae.model import Trace, UnitInterval
+from skae.objectives import LOSSES, Objective
+
+GENERATOR = torch.Generator().manual_seed(0)
+OUTPUT, TARGET = (torch.randn(7, 2, 3, generator=GENERATOR, dtype=torch.float64) for _ in range(2))
+DIFFERENCE = (OUTPUT - TARGET).numpy().reshape(7, -1)
+EXPECTED = {
+    "mse": (DIFFERENCE**2).mean(1),
+    "mae": np.abs(DIFFERENCE).mean(1),
+    "huber": np.where(np.abs(DIFFERENCE) < 1, DIFFERENCE**2 / 2, np.abs(DIFFERENCE) - 0.5).mean(1),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_losses_are_those_of_numpy(name):
+    np.testing.assert_allclose(LOSSES[name](OUTPUT, TARGET), EXPECTED[name])
+
+
+def test_cross_entropy_is_torchs_on_the_shares():
+    link = UnitInterval(torch.ones(1), torch.zeros(1))
+    output = torch.linspace(-0.3, 1.3, 50, dtype=torch.float64)[:, None]
+    target = torch.rand(50, 1, generator=GENERATOR, dtype=torch.float64)
+    expected = functional.binary_cross_entropy(link.sample(output), target, reduction="none")[:, 0]
+    torch.testing.assert_close(LOSSES["bce"](output, target), expected, rtol=1e-6, atol=1e-9)
+
+
+def test_cross_entropy_stays_finite_far_outside():
+    output = torch.tensor([[-50.0], [50.0], [0.5]], requires_grad=True)
+    loss = LOSSES["bce"](output, torch.tensor([[1.0], [0.0], [0.5]]))
+    loss.sum().backward()
+    assert torch.isfinite(loss).all()
+    assert torch.isfinite(output.grad).all()
+
+
+def test_unit_interval_is_smooth_and_stays_inside():
+    link = UnitInterval(torch.ones(1), torch.zeros(1))
+    output = torch.linspace(-2, 3, 10001)[:, None]
+    shares = link.sample(output)[:, 0]
+    assert shares.min() >= 0
+    assert shares.max() <= 1
+    slopes = shares.diff() / output[:, 0].diff()
+    assert slopes.diff().abs().max() < 0.02
+    torch.testing.assert_close(
+        link.sample(torch.tensor([[0.05], [0.5], [0.95]])), torch.tensor([[0.05], [0.5], [0.95]])
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_objective_averages_what_samples_lose(name):
+    trace = Trace(target=TARGET.sigmoid(), latent=torch.zeros(7, 1), output=OUTPUT)
+    objective = Objective(name)
+    assert objective.per_sample(trace).shape == (7,)
+    torch.testing.assert_close(objective(trace), objective.per_sample(trace).mean())

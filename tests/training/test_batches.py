@@ -1,0 +1,67 @@
+"""Which rows come next: all of them once, in even batches, shuffled by a private generator."""
+
+import numpy as np
+import pytest
+import torch
+
+from skae.data import Rows, SampleLayout, Scaling
+from skae.training.batches import Batches, Part, split_rows
+
+IDENTITY = Scaling(*(torch.tensor([v], dtype=torch.float64) for v in (0.0, 1.0, 0.0, 1.0)))
+
+
+def numbered(n, in_memory=True):
+    X = np.arange(n, dtype=np.float32)[:, None]
+    rows = Rows(X, SampleLayout((1,), (), True, IDENTITY, np.dtype(np.float32)), torch.device("cpu"))
+    if not in_memory:
+        rows.X = type("Slices", (), {"__len__": lambda _: n, "__getitem__": lambda _, key: X[key], "shape": (n, 1)})()
+    return Part.whole(rows)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize(("n", "batch_size"), [(101, 50), (33, 16), (7, 100), (1, 1), (1000, 64), (5000, 256)])
+def test_every_row_comes_once_in_batches_of_even_length(n, batch_size, in_memory):
+    batches = Batches(numbered(n, in_memory), batch_size, torch.Generator().manual_seed(0))
+    drawn = [batch[:, 0].numpy() for batch in batches]
+    assert sorted(np.concatenate(drawn)) == list(range(n))
+    lengths = [len(batch) for batch in drawn]
+    assert len(lengths) == len(batches)
+    assert max(lengths) <= batch_size
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_no_batch_is_shorter_than_batch_normalisation_needs():
+    for n in range(2, 40):
+        lengths = [len(b) for b in Batches(numbered(n), 1, torch.Generator().manual_seed(0), smallest=2)]
+        assert min(lengths) >= 2
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_passes_differ_and_seeds_repeat(in_memory):
+    def passes(seed):
+        generator = torch.Generator().manual_seed(seed)
+        batches = Batches(numbered(500, in_memory), 50, generator)
+        return [torch.cat(list(batches))[:, 0].tolist() for _ in range(2)]
+
+    first, second = passes(0)
+    assert first != second
+    assert passes(0) == [first, second]
+    assert passes(1) != [first, second]
+
+
+def test_rows_not_in_memory_are_mixed_across_blocks():
+    drawn = torch.cat(list(Batches(numbered(5000, False), 100, torch.Generator().manual_seed(0))))[:, 0].numpy()
+    assert np.abs(np.diff(drawn)).mean() > 1000
+
+
+def test_without_a_generator_rows_keep_their_order():
+    drawn = torch.cat(list(Batches(numbered(50), 8)))[:, 0]
+    assert drawn.tolist() == list(range(50))
+
+
+def test_split_parts_are_disjoint_and_ascending():
+    train, held_out = split_rows(numbered(100).rows, 13, torch.Generator().manual_seed(0))
+    assert len(held_out) == 13
+    assert sorted([*train.indices, *held_out.indices]) == list(range(100))
+    for part in (train, held_out):
+        assert (np.diff(part.indices) > 0).all()
