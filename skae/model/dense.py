@@ -12,6 +12,9 @@ from skae.parameters import check_bool, check_choice, check_real, check_sizes
 
 from .layers import ACTIVATIONS, NORMALIZATIONS, Halves, SeededDropout, Step, normalization, zeroed
 
+# From this many features on, layers are wide, and batch normalisation does better than layer normalisation.
+MANY_FEATURES = 512
+
 
 class Dense(BaseEstimator):
     """A fully connected autoencoder: samples are flattened, and the decoder mirrors the encoder.
@@ -23,9 +26,9 @@ class Dense(BaseEstimator):
         (1024, 512, 256) from 512 features on, else (256, 128).
     activation : str
         One of "silu", "relu", "gelu", "elu", "leaky_relu", "tanh", "sigmoid", "identity".
-    normalization : {"batch", "layer", None}
-        Normalisation before each activation. Batch normalisation learns its running mean from the training
-        rows; a batch of one row is normalised by it.
+    normalization : {"auto", "batch", "layer", None}
+        Normalisation before each activation: over the rows of a batch (Ioffe and Szegedy, 2015) or the units of a
+        layer (Ba, Kiros and Hinton, 2016). "auto" is "batch" from 512 features on, else "layer".
     dropout : float in [0, 1)
         Share of hidden units dropped in training.
     linear_path : bool
@@ -39,7 +42,7 @@ class Dense(BaseEstimator):
     Dense(activation='relu', hidden_sizes=(64, 32))
     """
 
-    def __init__(self, hidden_sizes="auto", *, activation="silu", normalization="batch", dropout=0.0, linear_path=True):
+    def __init__(self, hidden_sizes="auto", *, activation="silu", normalization="auto", dropout=0.0, linear_path=True):
         self.hidden_sizes = hidden_sizes
         self.activation = activation
         self.normalization = normalization
@@ -51,7 +54,7 @@ class Dense(BaseEstimator):
         if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
             check_sizes("Dense", "hidden_sizes", self.hidden_sizes)
         check_choice("Dense", "activation", self.activation, tuple(ACTIVATIONS))
-        check_choice("Dense", "normalization", self.normalization, NORMALIZATIONS)
+        check_choice("Dense", "normalization", self.normalization, ("auto", *NORMALIZATIONS))
         check_real("Dense", "dropout", self.dropout, "[0.0, 1.0)")
         check_bool("Dense", "linear_path", self.linear_path)
 
@@ -59,8 +62,13 @@ class Dense(BaseEstimator):
         """The encoder and decoder for samples of ``shape`` (channels first), and their layer table."""
         n_features = math.prod(shape)
         hidden = self._hidden_sizes(n_features)
-        encoder, encoder_steps = self._stack("encoder", (n_features, *hidden), n_components)
-        decoder, decoder_steps = self._stack("decoder", (n_components, *hidden[::-1]), n_features)
+        kind = (
+            ("batch" if n_features >= MANY_FEATURES else "layer")
+            if self.normalization == "auto"
+            else self.normalization
+        )
+        encoder, encoder_steps = self._stack("encoder", (n_features, *hidden), n_components, kind)
+        decoder, decoder_steps = self._stack("decoder", (n_components, *hidden[::-1]), n_features, kind)
         if len(shape) > 1:
             encoder = nn.Sequential(nn.Flatten(), *encoder)
             decoder = nn.Sequential(*decoder, nn.Unflatten(1, shape))
@@ -71,13 +79,15 @@ class Dense(BaseEstimator):
     def _hidden_sizes(self, n_features: int) -> tuple[int, ...]:
         if not isinstance(self.hidden_sizes, str):
             return tuple(int(size) for size in self.hidden_sizes)
-        return (1024, 512, 256) if n_features >= 512 else (256, 128)
+        return (1024, 512, 256) if n_features >= MANY_FEATURES else (256, 128)
 
-    def _stack(self, name: str, widths: tuple[int, ...], n_out: int) -> tuple[nn.Sequential, list[Step]]:
+    def _stack(
+        self, name: str, widths: tuple[int, ...], n_out: int, kind: str | None
+    ) -> tuple[nn.Sequential, list[Step]]:
         layers: list[nn.Module] = []
         steps = []
         for number, (n_in, width) in enumerate(pairwise(widths), start=1):
-            block = [nn.Linear(n_in, width), *normalization(self.normalization, width, 0)]
+            block = [nn.Linear(n_in, width), *normalization(kind, width, 0)]
             block.append(ACTIVATIONS[self.activation]())
             if self.dropout > 0:
                 block.append(SeededDropout(self.dropout))
