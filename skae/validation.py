@@ -30,7 +30,7 @@ def readable(X: Any) -> Any:
             raise TypeError(f"Sparse torch tensors ({X.layout}) are not supported. Pass X.to_dense().")
         X = X.detach()
         return X.float() if X.dtype is torch.bfloat16 else X
-    if isinstance(X, (Mapping, Set, Iterator)):
+    if isinstance(X, (Mapping, Set, Iterator)) and not hasattr(X, "toarray"):
         raise TypeError(f"X must be an array, a frame, a tensor or a list of samples. Got {type(X).__name__} instead.")
     if isinstance(X, (list, tuple)):
         X = np.asarray(X)

@@ -62,11 +62,9 @@ class Dense(BaseEstimator):
         """The encoder and decoder for samples of ``shape`` (channels first), and their layer table."""
         n_features = math.prod(shape)
         hidden = self._hidden_sizes(n_features)
-        kind = (
-            ("batch" if n_features >= MANY_FEATURES else "layer")
-            if self.normalization == "auto"
-            else self.normalization
-        )
+        kind = self.normalization
+        if kind == "auto":
+            kind = "batch" if n_features >= MANY_FEATURES else "layer"
         encoder, encoder_steps = self._stack("encoder", (n_features, *hidden), n_components, kind)
         decoder, decoder_steps = self._stack("decoder", (n_components, *hidden[::-1]), n_features, kind)
         if len(shape) > 1:

@@ -1,0 +1,41 @@
+"""The promise: on held-out rows never below PCA of the same scaled data, at default settings."""
+
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+from skae import AutoencoderTransformer
+
+TOLERANCE = 0.002
+
+
+def scores(X, n_components):
+    """Held-out explained share of the autoencoder and of PCA, on a held-out quarter."""
+    train, test = train_test_split(X, test_size=0.25, random_state=0)
+    autoencoder = AutoencoderTransformer(n_components, random_state=0).fit(train)
+    scaling = autoencoder._layout.scaling
+    scaled_train, scaled_test = (scaling.scaled(torch.from_numpy(part)).numpy() for part in (train, test))
+    pca = PCA(n_components, random_state=0).fit(scaled_train)
+    restored = pca.inverse_transform(pca.transform(scaled_test))
+    return autoencoder.score(test), 1 - ((scaled_test - restored) ** 2).sum() / (scaled_test**2).sum()
+
+
+@pytest.mark.parametrize("n_components", [2, 8, 16])
+def test_digits_are_explained_clearly_better_than_by_pca(n_components, digits):
+    autoencoder, pca = scores(digits, n_components)
+    assert autoencoder > pca + 0.05
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 4])
+@pytest.mark.parametrize("name", ["wine", "breast cancer", "diabetes"])
+def test_tables_are_explained_at_least_as_well_as_by_pca(name, n_components, tables):
+    autoencoder, pca = scores(tables[name], n_components)
+    assert autoencoder >= pca - TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["wine", "breast cancer", "diabetes"])
+def test_thirty_rows_are_explained_at_least_as_well_as_by_pca(name, tables):
+    for n_components in (1, 3):
+        autoencoder, pca = scores(tables[name][::4][:30], n_components)
+        assert autoencoder >= pca - TOLERANCE
