@@ -1,0 +1,60 @@
+"""What every benchmark ends with: a table on the screen, and JSON with the machine and versions beside it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy
+import sklearn
+import skorch
+import torch
+
+import skae
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def machine() -> dict[str, Any]:
+    """Processor, threads and versions."""
+    processor = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        **{m.__name__: m.__version__ for m in (numpy, sklearn, skorch, torch, skae)},
+    }
+
+
+def show(columns: list[str], rows: list[list[Any]]) -> None:
+    """Print a table, numbers to the right."""
+    cells = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in (columns, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    for number, row in enumerate(cells):
+        print("  ".join(v.ljust(w) if i == 0 else v.rjust(w) for i, (v, w) in enumerate(zip(row, widths, strict=True))))
+        if number == 0:
+            print("  ".join("-" * w for w in widths))
+
+
+def write(question: str, columns: list[str], rows: list[list[Any]], **figures: Any) -> None:
+    """Print the table and write ``results/<question>.json``."""
+    show(columns, rows)
+    RESULTS.mkdir(exist_ok=True)
+    record = {
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "rows": [dict(zip(columns, row, strict=True)) for row in rows],
+        **figures,
+    }
+    path = RESULTS / f"{question}.json"
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"Written to {path.relative_to(Path(__file__).parent.parent)}.")
