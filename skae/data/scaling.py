@@ -11,7 +11,8 @@ from torch import Tensor
 
 SCALINGS = ("auto", "columns", "global", None)
 DROWNING = 10.0
-EXACT_IN_FLOAT32 = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.float16, torch.bfloat16)
+# What float32 holds exactly: for float32 itself, rounding the mean moves a column by less than its own resolution.
+EXACT_IN_FLOAT32 = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.float16, torch.bfloat16, torch.float32)
 
 
 @dataclass(frozen=True)

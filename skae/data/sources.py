@@ -41,7 +41,12 @@ class Rows(Dataset):
         self.device = device
         self.kept: Tensor | None = None
         if keep and self.in_memory and len(X) * layout.n_features * 4 <= CACHE_BYTES:
-            self.kept = torch.cat(list(self.slices(slice_length(layout.n_features))))
+            kept = torch.empty((len(X), *layout.network_shape), device=device)
+            start = 0
+            for x in self.slices(slice_length(layout.n_features)):
+                kept[start : start + len(x)] = x
+                start += len(x)
+            self.kept = kept
 
     def __len__(self) -> int:
         return len(self.X)
@@ -54,7 +59,7 @@ class Rows(Dataset):
     def take(self, indices: np.ndarray) -> Tensor:
         """Scaled samples (n, \\*network_shape) at ``indices``; ascending where rows are not in memory."""
         if self.kept is not None:
-            return self.kept[torch.from_numpy(indices).to(self.device)]
+            return self.kept.index_select(0, torch.from_numpy(indices).to(self.device))
         return self._ready(gathered(self.X, indices))
 
     def slices(self, length: int) -> Iterator[Tensor]:

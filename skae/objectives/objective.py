@@ -24,7 +24,7 @@ class Objective(nn.Module):
 
     def forward(self, trace: Trace) -> Tensor:
         """The scalar to minimise."""
-        return self.per_sample(trace).mean()
+        return LOSSES[self.loss](trace.output, trace.target, per_sample=False)
 
     def per_sample(self, trace: Trace) -> Tensor:
         """The loss of every sample, (batch,)."""

@@ -84,6 +84,7 @@ class AutoencoderNet(NeuralNet):
         use_generator(self.module_, torch.Generator(device).manual_seed(self.seed))
         self.autocast_dtype_ = training_precision(self.precision, device)
         self.step_count_ = 0
+        self.parameters_ = list(self.module_.parameters())
         self.n_steps_ = self.max_epochs * len(self.get_iterator(train, training=True)) if planned else 0
         users: list[tuple[str, Callback]] = self.callbacks_  # type: ignore[has-type]
         self.callbacks_ = [*users, *((type(callback).__name__, callback) for callback in own_callbacks)]
@@ -99,6 +100,7 @@ class AutoencoderNet(NeuralNet):
             self.callbacks_ = users
             self.generator_ = None
             self.forward_ = None
+            self.parameters_ = None
             use_generator(self.module_, None)
             self.module_.eval()
 
@@ -148,7 +150,8 @@ class AutoencoderNet(NeuralNet):
             for group in self.optimizer_.param_groups:
                 group["lr"] = lr
         self.step_count_ += 1
-        self.optimizer_.zero_grad(set_to_none=True)
+        for parameter in self.parameters_:  # what zero_grad does, without its record of it
+            parameter.grad = None
         with self._autocast():
             trace = self.forward_(batch)
             loss = self.criterion_(trace)
