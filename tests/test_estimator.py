@@ -13,6 +13,7 @@ from sklearn.datasets import load_sample_image
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.image import extract_patches_2d
 from skorch import NeuralNet
+from skorch.callbacks import Callback
 from torch import nn
 
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense, DivergenceError
@@ -289,7 +290,7 @@ class TestTraining:
     def test_skorch_callbacks_and_settings_pass_through(self):
         calls = []
 
-        class Counting(__import__("skorch").callbacks.Callback):
+        class Counting(Callback):
             def on_batch_end(self, net, **kwargs):
                 calls.append("batch")
 
@@ -325,7 +326,7 @@ class TestTraining:
         assert torch.equal(before, torch.get_rng_state())
 
     def test_interrupt_after_an_epoch_keeps_the_best_weights(self, digits):
-        class Interrupting(__import__("skorch").callbacks.Callback):
+        class Interrupting(Callback):
             def __init__(self, epoch):
                 self.epoch = epoch
 
@@ -361,9 +362,8 @@ class TestArchitectures:
         assert not torch.equal(autoencoder.net_.module_.encoder.weight, before["weight"])
 
     def test_linear_modules_reach_pca(self):
-        autoencoder = AutoencoderTransformer(
-            2, architecture=Custom(nn.Linear(6, 2), nn.Linear(2, 6)), max_epochs=200, scaling="global", random_state=0
-        ).fit(X)
+        architecture = Custom(lambda: nn.Linear(6, 2), lambda: nn.Linear(2, 6))
+        autoencoder = AutoencoderTransformer(2, architecture=architecture, max_epochs=200, random_state=0).fit(X)
         assert autoencoder.score(X) == pytest.approx(PCA(2).fit(X).explained_variance_ratio_.sum(), abs=0.01)
 
     def test_local_classes_fit_and_cannot_be_pickled(self):

@@ -100,7 +100,7 @@ class AutoencoderNet(NeuralNet):
             self.callbacks_ = users
             self.generator_ = None
             self.forward_ = None
-            self.parameters_ = None
+            self.parameters_ = []
             use_generator(self.module_, None)
             self.module_.eval()
 
