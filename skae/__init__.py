@@ -1,8 +1,15 @@
 """Autoencoders that are scikit-learn transformers."""
 
 from .estimator import AutoencoderTransformer
-from .exceptions import DivergenceError
+from .exceptions import DivergenceError, OutOfMemoryError
 from .model import Convolutional, Custom, Dense
 
-__all__ = ["AutoencoderTransformer", "Convolutional", "Custom", "Dense", "DivergenceError"]
+__all__ = [
+    "AutoencoderTransformer",
+    "Convolutional",
+    "Custom",
+    "Dense",
+    "DivergenceError",
+    "OutOfMemoryError",
+]
 __version__ = "0.1.0"

@@ -10,7 +10,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skae.data import Rows, inference_length
+from skae.data import Rows, in_batches, inference_length
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
 from skae.model import LayerTable, layer_table
 from skae.preparation import (
@@ -204,7 +204,9 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         ValueError, TypeError
             If a parameter or X is not as described; before training starts.
         DivergenceError
-            If the loss stops being finite. In every case the estimator stays as it was.
+            If the loss stops being finite.
+        OutOfMemoryError
+            A MemoryError: if a batch does not fit into memory. In every case the estimator stays as it was.
         """
         check_parameters(self)
         warm = self.warm_start and hasattr(self, "net_")
@@ -274,8 +276,8 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         rows = self._rows(X)
         Z = np.empty((len(rows), self.n_components_), dtype=np.float32)
         with self._reading():
-            for start, x in rows.placed_slices():
-                Z[start : start + len(x)] = self.net_.module_.encode(x).cpu().numpy()
+            for start, stop, codes in rows.read(self.net_.module_.encode):
+                Z[start:stop] = codes.cpu().numpy()
         return like(X, Z)
 
     def inverse_transform(self, X):
@@ -293,11 +295,14 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         check_is_fitted(self)
         Z = checked_codes(X, self.n_components_)
         samples = np.empty((len(Z), *self._layout.caller_shape), dtype=self._layout.dtype)
-        length = inference_length(self._layout.n_features)
+
+        def decoded(start: int, stop: int) -> np.ndarray:
+            codes = torch.from_numpy(Z[start:stop].astype(np.float32)).to(self.net_.device)
+            return self._layout.to_caller(self.net_.module_.decode(codes))
+
         with self._reading():
-            for start in range(0, len(Z), length):
-                codes = torch.from_numpy(Z[start : start + length].astype(np.float32)).to(self.net_.device)
-                samples[start : start + length] = self._layout.to_caller(self.net_.module_.decode(codes))
+            for start, stop, part in in_batches(decoded, len(Z), inference_length(self._layout.n_features)):
+                samples[start:stop] = part
         return like(X, samples)
 
     def reconstruct(self, X):
@@ -315,8 +320,8 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         rows = self._rows(X)
         samples = np.empty((len(rows), *self._layout.caller_shape), dtype=self._layout.dtype)
         with self._reading():
-            for start, x in rows.placed_slices():
-                samples[start : start + len(x)] = self._layout.to_caller(self._reconstruction(x))
+            for start, stop, part in rows.read(lambda x: self._layout.to_caller(self._reconstruction(x))):
+                samples[start:stop] = part
         return like(X, samples)
 
     def score(self, X, y=None):
@@ -338,9 +343,9 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         rows = self._rows(X)
         error = total = 0.0
         with self._reading():
-            for _, x in rows.placed_slices():
-                error += float((x - self._reconstruction(x)).square_().sum(dtype=torch.float64))
-                total += float(x.square().sum(dtype=torch.float64))
+            for _, _, sums in rows.read(self._squares):
+                error += float(sums[0])
+                total += float(sums[1])
         return 1.0 - error / total if total > 0 else float(error == 0)
 
     def score_samples(self, X):
@@ -358,9 +363,8 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         rows = self._rows(X)
         scores = np.empty(len(rows), dtype=np.float32)
         with self._reading():
-            for start, x in rows.placed_slices():
-                errors = (x - self._reconstruction(x)).square_().flatten(1).mean(1)
-                scores[start : start + len(x)] = -errors.cpu().numpy()
+            for start, stop, errors in rows.read(lambda x: self._squared_difference(x).flatten(1).mean(1)):
+                scores[start:stop] = -errors.cpu().numpy()
         return like(X, scores)
 
     def summary(self) -> LayerTable:
@@ -451,6 +455,13 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
 
     def _reconstruction(self, x: torch.Tensor) -> torch.Tensor:
         return self.net_.module_.decode(self.net_.module_.encode(x))
+
+    def _squared_difference(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - self._reconstruction(x)).square_()
+
+    def _squares(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sums of what the reconstruction misses and of all there is."""
+        return self._squared_difference(x).sum(dtype=torch.float64), x.square().sum(dtype=torch.float64)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

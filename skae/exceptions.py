@@ -3,3 +3,7 @@
 
 class DivergenceError(ValueError):
     """The training loss stopped being finite. What was fitted before is kept."""
+
+
+class OutOfMemoryError(MemoryError):
+    """Memory of the device did not suffice; the message names the batch size and the device."""

@@ -16,7 +16,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import nn
 
-from skae import AutoencoderTransformer, Convolutional, Custom, Dense, DivergenceError
+from skae import AutoencoderTransformer, Convolutional, Custom, Dense, DivergenceError, OutOfMemoryError
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
@@ -310,6 +310,27 @@ class TestTraining:
         with pytest.raises(DivergenceError, match=r"epoch \d+ at lr"):
             autoencoder.set_params(lr=1e30, max_epochs=20, optimizer="sgd").fit(X)
         np.testing.assert_array_equal(autoencoder.transform(X), before)
+
+    def test_too_little_memory_names_the_batch_size_and_keeps_the_fit_before(self):
+        class Greedy(nn.Linear):
+            """Asks for more memory than there is on batches of more than 32 rows."""
+
+            def forward(self, x):
+                if len(x) > 32:
+                    torch.empty(2**60, dtype=torch.uint8)
+                return super().forward(x)
+
+        architecture = Custom(lambda: Greedy(6, 2), lambda: nn.Linear(2, 6))
+        autoencoder = AutoencoderTransformer(
+            2, architecture=architecture, early_stopping=False, batch_size=20, **QUICK
+        ).fit(X)
+        with pytest.warns(UserWarning, match="Out of memory on a batch of 80 rows"):
+            before = autoencoder.transform(X)
+        with pytest.raises(OutOfMemoryError, match="device='cpu' with batch_size=80") as caught:
+            autoencoder.set_params(batch_size=80).fit(X)
+        assert isinstance(caught.value, MemoryError)
+        np.testing.assert_array_equal(autoencoder.transform(X[:20]), before[:20])
+        autoencoder.set_params(batch_size=20).fit(X)
 
     def test_batches_of_one_row_with_batch_normalisation(self):
         architecture = Dense((8,), normalization="batch")

@@ -1,7 +1,20 @@
 """Samples: how one looks to the caller and to the network, and where the rows live."""
 
 from .layout import SampleLayout, read_axes
+from .reading import free_cache, in_batches, is_out_of_memory
 from .scaling import SCALINGS, Scaling
 from .sources import Rows, inference_length, raw_slices, slice_length
 
-__all__ = ["SCALINGS", "Rows", "SampleLayout", "Scaling", "inference_length", "raw_slices", "read_axes", "slice_length"]
+__all__ = [
+    "SCALINGS",
+    "Rows",
+    "SampleLayout",
+    "Scaling",
+    "free_cache",
+    "in_batches",
+    "inference_length",
+    "is_out_of_memory",
+    "raw_slices",
+    "read_axes",
+    "slice_length",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from .layout import SampleLayout
+from .reading import in_batches
 
 # Scaled rows are kept as float32 up to this size; beyond, every batch is scaled when it is drawn.
 CACHE_BYTES = 256 * 2**20
+# Larger rows in memory are put on a GPU as they are, up to this share of its free memory, and scaled batch by batch.
+RESIDENT_SHARE = 0.5
 # One slice of a pass in order, and one buffer of rows shuffled together, as float32.
 SLICE_BYTES = 16 * 2**20
 BUFFER_BYTES = 64 * 2**20
@@ -47,6 +50,8 @@ class Rows(Dataset):
                 kept[start : start + len(x)] = x
                 start += len(x)
             self.kept = kept
+        elif keep and self.in_memory and device.type == "cuda" and fits_on(device, X):
+            self.X = torch.cat([rows.to(device) for rows in raw_slices(X, slice_length(layout.n_features))])
 
     def __len__(self) -> int:
         return len(self.X)
@@ -67,14 +72,23 @@ class Rows(Dataset):
         for rows in raw_slices(self.X, length):
             yield self._ready(rows)
 
-    def placed_slices(self) -> Iterator[tuple[int, Tensor]]:
-        """Scaled samples in order, in batches large enough for reading, each with the place of its first row."""
-        start = 0
-        for x in self.slices(inference_length(self.layout.n_features)):
-            yield start, x
-            start += len(x)
+    def read(self, function: Callable[[Tensor], Any]) -> Iterator[tuple[int, int, Any]]:
+        """``function`` of scaled samples in order, in large batches, as (start, stop, result)."""
+
+        def of_rows(start: int, stop: int) -> Any:
+            return function(self._ready(flat_rows(self.X[start:stop])))
+
+        return in_batches(of_rows, len(self), inference_length(self.layout.n_features))
+
+    @property
+    def streams(self) -> bool:
+        """Whether batches have to be brought to a GPU while it computes."""
+        resident = self.kept is not None or (isinstance(self.X, Tensor) and self.X.device.type == "cuda")
+        return self.device.type == "cuda" and not resident
 
     def _ready(self, rows: Tensor) -> Tensor:
+        if self.streams:
+            rows = rows.pin_memory()
         if self.device.type != "mps":
             rows = rows.to(self.device, non_blocking=True)
         return self.layout.to_network(rows).to(self.device)
@@ -87,6 +101,13 @@ def is_mapped(X: Any) -> bool:
             return True
         X = X.base
     return False
+
+
+def fits_on(device: torch.device, X: Any) -> bool:
+    """Whether X in its own dtype takes no more than its share of a GPU's free memory."""
+    if isinstance(X, Tensor):
+        return X.device == device or X.nbytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
+    return X.dtype.kind in "biuf" and X.nbytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def slice_length(n_features: int) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,6 +65,9 @@ class Batches:
         return max(1, min(-(-len(self.dataset) // self.batch_size), len(self.dataset) // self.smallest))
 
     def __iter__(self) -> Iterator[Tensor]:
+        return prefetched(self._batches()) if self.dataset.rows.streams else self._batches()
+
+    def _batches(self) -> Iterator[Tensor]:
         rows, indices = self.dataset.rows, self.dataset.indices
         if self.generator is None:
             yield from (rows.take(batch) for batch in np.array_split(indices, len(self)))
@@ -95,3 +101,37 @@ class Batches:
                 yield buffer[start : start + lengths[0]]
                 start += lengths.pop(0)
             pending, n_pending = [buffer[start:]], n_pending - start
+
+
+def prefetched(batches: Iterator[Tensor], ahead: int = 2) -> Iterator[Tensor]:
+    """The same batches, prepared by a thread of their own while the one before is computed on."""
+    room = threading.Semaphore(ahead)
+    ready: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+    stopped = threading.Event()
+
+    def prepare() -> None:
+        try:
+            for batch in batches:
+                room.acquire()
+                if stopped.is_set():
+                    return
+                ready.put((True, batch))
+            ready.put((False, None))
+        except BaseException as error:
+            ready.put((False, error))
+
+    worker = threading.Thread(target=prepare, daemon=True)
+    worker.start()
+    try:
+        while True:
+            more, batch = ready.get()
+            if not more:
+                if batch is not None:
+                    raise batch
+                return
+            room.release()
+            yield batch
+    finally:
+        stopped.set()
+        room.release()
+        worker.join()

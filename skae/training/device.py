@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 OWNER = "AutoencoderTransformer"
 # torch draws first weights from the global generator: one at a time, and it is put back afterwards.
 _WEIGHTS_LOCK = threading.Lock()
+
+# Threads do not survive a fork: a child of a process that computed with several would wait for them for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def resolve_device(device: Any) -> torch.device:

@@ -15,8 +15,8 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
-from skae.data import inference_length
-from skae.exceptions import DivergenceError
+from skae.data import free_cache, inference_length, is_out_of_memory
+from skae.exceptions import DivergenceError, OutOfMemoryError
 from skae.model.layers import use_generator
 from skae.objectives import Objective
 
@@ -96,6 +96,10 @@ class AutoencoderNet(NeuralNet):
             with contextlib.suppress(StopTraining):
                 self._fit_until_stopped(train, valid)
             self.notify("on_train_end", X=(train, valid), y=None)
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise self._out_of_memory(error) from error
+            raise
         finally:
             self.callbacks_ = users
             self.generator_ = None
@@ -199,6 +203,13 @@ class AutoencoderNet(NeuralNet):
         if self.autocast_dtype_ is torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=self.autocast_dtype_)
+
+    def _out_of_memory(self, error: BaseException) -> OutOfMemoryError:
+        free_cache()
+        return OutOfMemoryError(
+            f"Out of memory in training on device={self.device!r} with batch_size={self.batch_size}. Pass a smaller "
+            f"batch_size or a smaller architecture. What was fitted before is kept. ({error})"
+        )
 
     def _diverged(self, loss: float) -> DivergenceError:
         lr = self.optimizer_.param_groups[0]["lr"]

@@ -1,11 +1,13 @@
 """Which rows come next: all of them once, in even batches, shuffled by a private generator."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
 
 from skae.data import Rows, SampleLayout, Scaling
-from skae.training.batches import Batches, Part, split_rows
+from skae.training.batches import Batches, Part, prefetched, split_rows
 
 IDENTITY = Scaling(*(torch.tensor([v], dtype=torch.float64) for v in (0.0, 1.0, 0.0, 1.0)))
 
@@ -65,3 +67,24 @@ def test_split_parts_are_disjoint_and_ascending():
     assert sorted([*train.indices, *held_out.indices]) == list(range(100))
     for part in (train, held_out):
         assert (np.diff(part.indices) > 0).all()
+
+
+def test_prefetched_batches_are_the_same_in_the_same_order():
+    given = [torch.full((2,), float(i)) for i in range(50)]
+    torch.testing.assert_close(list(prefetched(iter(given))), given, rtol=0, atol=0)
+
+
+def test_prefetching_passes_errors_on_and_leaves_no_thread():
+    def failing():
+        yield torch.zeros(1)
+        raise KeyError("in the source")
+
+    before = threading.active_count()
+    batches = prefetched(failing())
+    next(batches)
+    with pytest.raises(KeyError, match="in the source"):
+        next(batches)
+    early = prefetched(iter(torch.zeros(100, 1)))
+    next(early)
+    early.close()
+    assert threading.active_count() == before

@@ -1,0 +1,223 @@
+"""How long do others take to train the same network for as many epochs, and how good is it then?
+
+A 64-32-8-32-64 network with ReLU, ten epochs of 20,000 grey 8 x 8 patches of scikit-learn's photographs, batches of 128
+and of 1,024; each library at its own learning rate. Peers are the extra ``bench``; those not installed are left out.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import tempfile
+import time
+import warnings
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import numpy as np
+import skorch
+import torch
+from report import write
+from sklearn.datasets import load_sample_image
+from sklearn.decomposition import PCA
+from sklearn.feature_extraction.image import extract_patches_2d
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPRegressor
+from torch import nn
+
+from skae import AutoencoderTransformer, Dense
+
+EPOCHS = 10
+RATE = 1e-3
+
+
+def patches(n_each=12_500):
+    """Grey patches (25000, 64), centred and scaled."""
+    photographs = [load_sample_image(name).mean(2) for name in ("china.jpg", "flower.jpg")]
+    X = np.concatenate([extract_patches_2d(p, (8, 8), max_patches=n_each, random_state=0) for p in photographs])
+    X = X.reshape(len(X), 64)
+    return ((X - X.mean(0)) / X.std()).astype(np.float32)
+
+
+class Network(nn.Sequential):
+    def __init__(self):
+        widths = (64, 32, 8, 32, 64)
+        layers = [nn.Linear(*widths[i : i + 2]) for i in range(4)]
+        super().__init__(layers[0], nn.ReLU(), layers[1], layers[2], nn.ReLU(), layers[3])
+
+
+def by_skae(X, batch_size, **settings):
+    autoencoder = AutoencoderTransformer(
+        8, batch_size=batch_size, max_epochs=EPOCHS, random_state=0, early_stopping=False, **settings
+    ).fit(X)
+    return autoencoder.reconstruct
+
+
+def the_same_network(X, batch_size):
+    architecture = Dense((32,), activation="relu", normalization=None, linear_path=False)
+    return by_skae(X, batch_size, architecture=architecture)
+
+
+def with_the_linear_path(X, batch_size):
+    return by_skae(X, batch_size, architecture=Dense((32,), activation="relu", normalization=None))
+
+
+def by_skorch(X, batch_size):
+    net = skorch.NeuralNet(
+        Network,
+        nn.MSELoss,
+        optimizer=torch.optim.Adam,
+        lr=RATE,
+        batch_size=batch_size,
+        max_epochs=EPOCHS,
+        train_split=None,
+        verbose=0,
+    )
+    return net.fit(X, X).predict
+
+
+def by_scikit_learn(X, batch_size):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that ten epochs are few
+        return (
+            MLPRegressor(hidden_layer_sizes=(32, 8, 32), batch_size=batch_size, max_iter=EPOCHS, random_state=0)
+            .fit(X, X)
+            .predict
+        )
+
+
+def by_pyod(X, batch_size):
+    from pyod.models.auto_encoder import AutoEncoder
+
+    detector = AutoEncoder(
+        hidden_neuron_list=[32, 8],
+        batch_norm=False,
+        dropout_rate=0.0,
+        preprocessing=False,
+        epoch_num=EPOCHS,
+        batch_size=batch_size,
+        device=torch.device("cpu"),
+        verbose=0,
+    ).fit(X)
+
+    def restored(rows):
+        with torch.no_grad():
+            return detector.model(torch.from_numpy(rows)).numpy()
+
+    return restored
+
+
+def by_keras(X, batch_size):
+    import keras
+
+    layers = [keras.layers.Dense(n, activation=a) for n, a in ((32, "relu"), (8, None), (32, "relu"), (64, None))]
+    model = keras.Sequential(layers)
+    model.compile(optimizer=keras.optimizers.Adam(RATE), loss="mse")
+    model.fit(X, X, batch_size=batch_size, epochs=EPOCHS, verbose=0)
+    return lambda rows: model.predict(rows, verbose=0)
+
+
+def by_pythae(X, batch_size):
+    from pythae.models import AE, AEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.pipelines import TrainingPipeline
+    from pythae.trainers import BaseTrainerConfig
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(*list(Network())[:3])
+
+        def forward(self, x):
+            return ModelOutput(embedding=self.layers(x))
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(*list(Network())[3:])
+
+        def forward(self, z):
+            return ModelOutput(reconstruction=self.layers(z))
+
+    with tempfile.TemporaryDirectory() as folder:
+        training = BaseTrainerConfig(
+            output_dir=folder,
+            num_epochs=EPOCHS,
+            per_device_train_batch_size=batch_size,
+            learning_rate=RATE,
+            no_cuda=True,
+        )
+        model = AE(AEConfig(input_dim=(64,), latent_dim=8), encoder=Encoder(), decoder=Decoder())
+        TrainingPipeline(model=model, training_config=training)(torch.from_numpy(X))
+
+    def restored(rows):
+        with torch.no_grad():
+            return model.decoder(model.encoder(torch.from_numpy(rows)).embedding).reconstruction.numpy()
+
+    return restored
+
+
+def by_hypertools(X, batch_size):
+    from hypertools.reduce.autoencoders import DeepAutoencoder
+
+    reducer = DeepAutoencoder(
+        n_components=8, hidden_dims=[32], epochs=EPOCHS, batch_size=batch_size, lr=RATE, device="cpu"
+    ).fit(X)
+    return lambda rows: reducer.inverse_transform(reducer.transform(rows))
+
+
+PEERS = {
+    "skae, the same network": (the_same_network, "skae"),
+    "skae, with its linear path": (with_the_linear_path, "skae"),
+    "skorch": (by_skorch, "skorch"),
+    "scikit-learn MLPRegressor": (by_scikit_learn, "sklearn"),
+    "PyOD AutoEncoder": (by_pyod, "pyod"),
+    "Keras on torch": (by_keras, "keras"),
+    "pythae AE": (by_pythae, "pythae"),
+    "hypertools DeepAutoencoder": (by_hypertools, "hypertools"),
+}
+
+
+@contextlib.contextmanager
+def silence():
+    with open(os.devnull, "w") as out, contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        yield
+
+
+def share(X, restored):
+    return float(1 - ((X - restored) ** 2).sum() / (X**2).sum())
+
+
+def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    train, test = train_test_split(patches(), test_size=0.2, random_state=0)
+    pca = PCA(8).fit(train)
+    table = [["PCA", "-", "-", "-", share(test, pca.inverse_transform(pca.transform(test)))]]
+    for batch_size in (128, 1024):
+        first = None
+        for name, (train_by, package) in PEERS.items():
+            if importlib.util.find_spec(package) is None:
+                print(f"{name} is not installed")
+                continue
+            with (
+                open(os.devnull, "w") as nowhere,
+                contextlib.redirect_stdout(nowhere),
+                contextlib.redirect_stderr(nowhere),
+            ):
+                train_by(train[:2000], batch_size)
+                began = time.perf_counter()
+                restored = train_by(train, batch_size)
+                seconds = time.perf_counter() - began
+            first = first or seconds
+            table.append([name, batch_size, seconds, seconds / first, share(test, np.asarray(restored(test)))])
+            print(*table[-1], flush=True)
+    columns = ["library", "batch", "seconds", "times skae's", "held-out share"]
+    write("against_peers", columns, table, epochs=EPOCHS)
+    for name, batch_size, _, times, _ in table[1:]:
+        assert name.startswith("skae") or times > 1, f"{name} at batch {batch_size} took {times:.2f} of skae's time"
+        assert name != "skorch" or batch_size != 1024 or times >= 5, f"skorch took only {times:.2f} times as long"
+
+
+if __name__ == "__main__":
+    main()

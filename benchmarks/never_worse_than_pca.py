@@ -1,0 +1,95 @@
+"""Is the autoencoder ever worse than PCA on held-out rows, at the same bottleneck and default settings?
+
+One row a data set and bottleneck: explained share of a held-out quarter, PCA fitted on the same scaled data; the worst
+and the mean difference over seeds. Every data set bundled with scikit-learn, whole and cut to 30 rows, patches of its
+photographs, and MNIST where --data is given.
+"""
+
+import argparse
+import warnings
+
+import numpy as np
+import torch
+from report import write
+from sklearn import datasets
+from sklearn.decomposition import PCA
+from sklearn.feature_extraction.image import extract_patches_2d
+from sklearn.model_selection import train_test_split
+
+from skae import AutoencoderTransformer
+
+TOLERANCE = 0.002
+TABLES = {
+    "iris": datasets.load_iris,
+    "wine": datasets.load_wine,
+    "breast cancer": datasets.load_breast_cancer,
+    "diabetes": datasets.load_diabetes,
+    "linnerud": datasets.load_linnerud,
+    "digits": datasets.load_digits,
+}
+
+
+def bundled():
+    """Name and rows of every data set that ships with scikit-learn."""
+    for name, load in TABLES.items():
+        X = load(return_X_y=True)[0]
+        yield name, X
+        if len(X) > 40:
+            yield f"{name}, 30 rows", np.random.RandomState(0).permutation(X)[:40]
+    for name in ("china", "flower"):
+        photograph = datasets.load_sample_image(f"{name}.jpg")
+        yield f"patches of {name}", extract_patches_2d(photograph, (8, 8), max_patches=2000, random_state=0)
+
+
+def sizes(n_features):
+    """Bottlenecks from 1 to n_features, each about twice the one before."""
+    return sorted({1, 2, n_features, *(2**i for i in range(2, 12) if 2**i < n_features and 2**i <= 256)})
+
+
+def difference(X, n_components, seed, **settings):
+    """Held-out explained share of PCA, and how much the autoencoder's is above it."""
+    train, test = train_test_split(X, test_size=0.25, random_state=seed)
+    autoencoder = AutoencoderTransformer(n_components, random_state=seed, **settings).fit(train)
+    scaling = autoencoder._layout.scaling
+    flat_train, flat_test = (
+        scaling.scaled(torch.from_numpy(part.reshape(len(part), -1))).numpy() for part in (train, test)
+    )
+    pca = PCA(min(n_components, *flat_train.shape), random_state=0).fit(flat_train)
+    restored = pca.inverse_transform(pca.transform(flat_test))
+    share = 1 - ((flat_test - restored) ** 2).sum() / (flat_test**2).sum()
+    return share, autoencoder.score(test) - share
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="npz with X_train (n, 28, 28), of which 3,000 digits are taken")
+    parser.add_argument("--seeds", type=int, default=3)
+    args = parser.parse_args()
+    sets = list(bundled())
+    if args.data:
+        with np.load(args.data) as data:
+            sets.append(("MNIST, 3000 rows", data["X_train"][:3000]))
+    # Two threads that wait for each other cost more than they bring on data this small.
+    torch.set_num_threads(1)
+    table = []
+    for name, X in sets:
+        chosen = sizes(int(np.prod(X.shape[1:])))
+        seeds = args.seeds if len(X) < 2500 else 1
+        for k in chosen if len(X) < 2500 else (1, 10, 30, 100):
+            shares, gains = zip(*(difference(X, k, seed) for seed in range(seeds)), strict=True)
+            table.append([name, len(X), k, *map(float, (np.mean(shares), np.mean(gains), min(gains)))])
+            print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in table[-1]), flush=True)
+    write(
+        "never_worse_than_pca",
+        ["data", "rows", "k", "PCA", "mean difference", "worst difference"],
+        table,
+        tolerance=TOLERANCE,
+        seeds=args.seeds,
+    )
+    worse = [row for row in table if row[-1] < -TOLERANCE]
+    assert not worse, f"worse than PCA by more than {TOLERANCE}: {worse}"
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    main()

@@ -1,0 +1,78 @@
+"""How much of the machine's matrix-product speed does training reach?
+
+Floating-point operations of the network's linear and convolutional layers, forward and twice that backward, as a share
+of what one large product of matrices reaches on the same device in the same run.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from report import write
+from torch.utils.flop_counter import FlopCounterMode
+
+from skae import AutoencoderTransformer, Convolutional, Dense
+
+# Name, shape of X, architecture, n_components, batch size, smallest share claimed.
+NETWORKS = [
+    ("784-1000-500-250-30", (12_000, 784), Dense((1000, 500, 250)), 30, 256, 0.6),
+    ("784-1000-500-250-30, plain", (12_000, 784), Dense((1000, 500, 250), normalization=None), 30, 1024, 0.6),
+    ("64-256-128-8", (50_000, 64), Dense(), 8, 256, 0.0),
+    ("convolution 28 x 28", (3_000, 28, 28), Convolutional(), 30, 256, 0.0),
+    ("convolution 64 x 64 x 3", (600, 64, 64, 3), Convolutional(), 30, 64, 0.0),
+]
+
+
+def peak(device):
+    """FLOP/s of a product of matrices, the best of several."""
+    a, b = (torch.randn(2048, 2048, device=device) for _ in range(2))
+    best = 0.0
+    for _ in range(10):
+        began = time.perf_counter()
+        (a @ b).sum().item()
+        best = max(best, 2 * 2048**3 / (time.perf_counter() - began))
+    return best
+
+
+def flops_a_row(autoencoder, shape):
+    """Operations of one row, forward and backward."""
+    module = autoencoder.net_.module_
+    x = torch.zeros(2, *autoencoder._layout.network_shape, device=autoencoder.net_.device)
+    with FlopCounterMode(display=False) as counter:
+        module(x).output.sum().backward()
+    return counter.get_total_flops() / 2
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu")
+    device = parser.parse_args().device
+    table = []
+    for name, shape, architecture, n_components, batch_size, claim in NETWORKS:
+        X = np.random.RandomState(0).standard_normal(shape).astype(np.float32)
+        autoencoder = AutoencoderTransformer(
+            n_components,
+            architecture=architecture,
+            batch_size=batch_size,
+            max_epochs=3,
+            early_stopping=False,
+            device=device,
+            random_state=0,
+        ).fit(X)
+        seconds = min(row["duration"] for row in autoencoder.history_)
+        reached = flops_a_row(autoencoder, shape) * len(X) / seconds
+        best = peak(device)
+        table.append([name, batch_size, reached / 1e9, best / 1e9, reached / best, claim])
+        print(*table[-1], flush=True)
+    write(
+        "roofline" if device == "cpu" else f"roofline_{device}",
+        ["network", "batch", "GFLOP/s", "peak GFLOP/s", "share", "claimed"],
+        table,
+    )
+    for name, _, _, _, share, claim in table:
+        assert device != "cpu" or share >= claim, f"{name} reaches {share:.2f} of the peak, claimed {claim}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Passes that only read: large batches in order, halved where memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import torch
+
+from skae.exceptions import OutOfMemoryError
+from skae.parameters import warn
+
+Result = TypeVar("Result")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch or numpy failed to get memory, on any device."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    # The CPU allocator of torch raises a plain RuntimeError.
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def in_batches(function: Callable[[int, int], Result], n_rows: int, length: int) -> Iterator[tuple[int, int, Result]]:
+    """``function(start, stop)`` over ``n_rows`` rows in order, at most ``length`` at a time, as (start, stop, result).
+
+    Where memory runs out the batch is halved, with one warning, and the pass goes on.
+
+    Raises
+    ------
+    OutOfMemoryError
+        If memory does not suffice for a single row.
+    """
+    start, warned = 0, False
+    while start < n_rows:
+        stop = min(start + length, n_rows)
+        try:
+            result = function(start, stop)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if stop - start == 1:
+                raise OutOfMemoryError(f"Out of memory on a batch of one row: {error}") from error
+            length = (stop - start + 1) // 2
+            free_cache()
+            if not warned:
+                warn(f"Out of memory on a batch of {stop - start} rows: going on in batches of {length} or fewer.")
+                warned = True
+            continue
+        yield start, stop, result
+        start = stop
+
+
+def free_cache() -> None:
+    """Give cached memory of the GPU back, if it was used at all."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
