@@ -34,8 +34,9 @@ from skae.training import (
     private_seed,
     resolve_device,
     split_rows,
+    with_gradients,
 )
-from skae.validation import checked_codes, checked_samples
+from skae.validation import check_result, checked_codes, checked_samples
 
 # partial_fit keeps this many of its latest passes in history_.
 KEPT_PASSES = 100
@@ -77,7 +78,8 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
     max_epochs : int, default=25
         Passes over X at most.
     early_stopping : bool, default=True
-        Whether to hold rows out, stop when they show no progress, and keep the weights that do best on them.
+        Whether to hold rows out, stop when they show no progress, and keep the weights that do best on them, PCA's
+        included. Without it the last weights are kept, and nothing says whether they do better than PCA.
     validation_fraction : float in [0, 1), default=0.1
         Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``.
     n_iter_no_change : int, default=10
@@ -95,7 +97,8 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
     net_params : dict, default=None
         What else the skorch net gets: {"callbacks": [...], "optimizer__weight_decay": 1e-4}.
     random_state : int, RandomState instance or None, default=None
-        Decides weights, shuffling and held-out rows. Global random streams are neither used nor changed.
+        Decides weights, shuffling, dropout and held-out rows; None draws anew in every fit. Global random streams are
+        neither used nor changed.
     verbose : int, default=0
         Above 0, a line is printed every epoch.
 
@@ -183,6 +186,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         self.verbose = verbose
 
     @with_callbacks
+    @with_gradients
     def fit(self, X, y=None, X_val=None):
         """Train on X.
 
@@ -190,7 +194,9 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
             A table, pictures (n, h, w), (n, h, w, c) or (n, c, h, w), signals (n, t, c), videos (n, t, h, w, c); as an
-            array, a frame, a torch tensor, a memmap, or anything with shape, dtype, len and slicing.
+            array, a frame, a torch tensor, a memmap, or anything with shape, dtype, len and slicing. Numbers are read
+            as float64 before the mean is subtracted, so integers beyond 2**53 are rounded. Rows that are not in memory
+            are shuffled in blocks, so the same rows in memory give another network.
         y : ignored
         X_val : array-like like X, default=None
             Samples of your own to hold out, instead of ``validation_fraction`` of X.
@@ -233,6 +239,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             raise interrupt
         return self
 
+    @with_gradients
     def partial_fit(self, X, y=None):
         """Train on X in one pass at a constant learning rate; the first call also learns scaling and PCA from X.
 
@@ -278,6 +285,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         with self._reading():
             for start, stop, codes in rows.read(self.net_.module_.encode):
                 Z[start:stop] = codes.cpu().numpy()
+        check_result(Z, "codes", "X holds values far from those fitted")
         return like(X, Z)
 
     def inverse_transform(self, X):
@@ -303,6 +311,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         with self._reading():
             for start, stop, part in in_batches(decoded, len(Z), inference_length(self._layout.n_features)):
                 samples[start:stop] = part
+        check_result(samples, "samples", "the codes are far from those of transform")
         return like(X, samples)
 
     def reconstruct(self, X):
@@ -314,7 +323,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
 
         Returns
         -------
-        X : ndarray of the shape, axes and units of X
+        X : ndarray of the shape, axes and units of what was fitted
         """
         check_is_fitted(self)
         rows = self._rows(X)
@@ -322,6 +331,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         with self._reading():
             for start, stop, part in rows.read(lambda x: self._layout.to_caller(self._reconstruction(x))):
                 samples[start:stop] = part
+        check_result(samples, "samples", "X holds values far from those fitted")
         return like(X, samples)
 
     def score(self, X, y=None):
@@ -370,10 +380,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
     def summary(self) -> LayerTable:
         """Print the layer table: name, output shape, parameters, and the formula of every size. Returns it too."""
         check_is_fitted(self)
-        module, layout = self.net_.module_, self._layout
-        with torch.device("meta"):
-            halves = self.architecture_.build(layout.network_shape, self.n_components_)
-        table = layer_table(halves, module.linear, layout.network_shape, layout.caller_view)
+        table = layer_table(self._layers, self._layout.caller_view)
         print(table)
         return table
 
@@ -388,8 +395,9 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
     def _prepare(self, X: Any, learn: bool) -> Any:
         """Check X; learn its layout, or compare it with the one there is."""
         if not learn:
-            check_same_network(self)
-            return self._checked(X)
+            checked = self._checked(X)
+            check_same_network(self, checked.shape)
+            return checked
         X = checked_samples(self, X, reset=True)
         self._layout = learned_layout(self, X)
         self.architecture_ = architecture_for(self.architecture, self._layout)
@@ -417,7 +425,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
 
     def _net(self, rows: Rows, n_train: int, seed: int, module: Any, max_epochs: int | None = None) -> AutoencoderNet:
         if module is None:
-            module = built_autoencoder(self.architecture_, rows, self.n_components_, self.loss, seed)
+            module, self._layers = built_autoencoder(self.architecture_, rows, self.n_components_, self.loss, seed)
         return new_net(
             module,
             loss=self.loss,
@@ -430,14 +438,16 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             max_epochs=int(max_epochs or self.max_epochs),
             compiled=bool(self.compile),
             precision=self.precision,
+            foreign=self.architecture_.foreign,
             seed=seed,
         )
 
     def _learn(self, net: AutoencoderNet, before=()) -> dict[str, Any]:
         """Take what the net learned; returns all learned attributes."""
         self.net_ = net
-        self.history_ = [*before, *net.plain_history(start=len(before))]
-        self.n_iter_ = len(self.history_)
+        done = before[-1]["epoch"] if before else 0
+        self.history_ = [*before, *net.plain_history(start=done)]
+        self.n_iter_ = done + net.epochs_done_
         return {name: value for name, value in vars(self).items() if is_learned(name)}
 
     def _adopt(self, learned: dict[str, Any]) -> None:

@@ -7,8 +7,6 @@ from typing import Any
 
 from skorch.callbacks import Callback
 
-from skae.training import StopTraining
-
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn before 1.9
@@ -63,4 +61,4 @@ class EpochTasks(Callback):
             return
         net.module_.eval()
         if self.task.call_on_fit_task_end(**self.known):
-            raise StopTraining
+            net.stop_ = True

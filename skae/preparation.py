@@ -18,7 +18,6 @@ from skae.parameters import (
     check_integer,
     check_real,
     check_sizes,
-    is_integer,
 )
 from skae.training import OPTIMIZERS, PRECISIONS, check_net_params, private_seed, resolve_device
 
@@ -34,7 +33,7 @@ def check_parameters(estimator: Any) -> None:
     for name in ("max_epochs", "n_iter_no_change"):
         check_integer(OWNER, name, getattr(estimator, name))
     check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)
-    if estimator.batch_size != "auto":
+    if not (isinstance(estimator.batch_size, str) and estimator.batch_size == "auto"):
         check_integer(OWNER, "batch_size", estimator.batch_size, otherwise=" or 'auto'")
     if not (isinstance(estimator.lr, str) and estimator.lr == "auto"):
         check_real(OWNER, "lr", estimator.lr, "(0.0, inf)", otherwise=" or 'auto'")
@@ -103,6 +102,11 @@ def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[t
     asked = asked or (n_features,)
     if axes is None and len(asked) == 1:
         return asked, ()
+    if isinstance(axes, str) and len(asked) == 1 < len(axes.split()):
+        raise ValueError(
+            f"axes={axes!r} names {len(axes.split())} axes, but X is 2-D. Pass their sizes as sample_shape, or X of "
+            f"shape (n_samples, *sample_shape)."
+        )
     return asked, read_axes(asked, axes)
 
 
@@ -122,14 +126,22 @@ def check_same_form(estimator: Any, X: Any) -> None:
         )
 
 
-def check_same_network(estimator: Any) -> None:
+def check_same_network(estimator: Any, shape: tuple[int, ...]) -> None:
     """Raise ValueError if a parameter that decides the network was changed since the fit that is to go on."""
-    architecture = architecture_for(estimator.architecture, estimator._layout)
+    layout = estimator._layout
+    sample_shape, axes = sample_form(shape, estimator.sample_shape, estimator.axes)
+    architecture = architecture_for(estimator.architecture, layout)
+    old_loss, new_loss = estimator.net_.criterion__loss, estimator.loss
+    # Losses on plain numbers can take over from each other; "bce" has outputs of its own.
+    same_outputs = (old_loss == "bce") == (new_loss == "bce")
     for name, old, new in (
-        ("n_components", estimator.n_components_, estimator.n_components),
+        ("n_components", estimator.n_components_, int(estimator.n_components)),
         ("architecture", estimator.architecture_, architecture),
+        ("sample_shape", layout.sample_shape, sample_shape),
+        ("axes", " ".join(layout.axes), " ".join(axes)),
+        ("loss", old_loss, old_loss if same_outputs else new_loss),
     ):
-        if repr(old) != repr(new) and not (is_integer(new) and int(new) == old):
+        if repr(old) != repr(new):
             raise ValueError(
                 f"Training cannot go on with {name}={new!r}: the fitted network has {name}={old!r}. Call fit with "
                 f"warm_start=False for a new one."
@@ -166,4 +178,4 @@ def held_out_size(n_samples: int, fraction: float) -> int:
 
 def is_learned(name: str) -> bool:
     """Whether an attribute of an estimator is learned in fit."""
-    return (name.endswith("_") and not name.startswith("_")) or name in ("_layout", "_n_features_out")
+    return (name.endswith("_") and not name.startswith("_")) or name in ("_layers", "_layout", "_n_features_out")

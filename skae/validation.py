@@ -33,15 +33,29 @@ def readable(X: Any) -> Any:
     if isinstance(X, (Mapping, Set, Iterator)) and not hasattr(X, "toarray"):
         raise TypeError(f"X must be an array, a frame, a tensor or a list of samples. Got {type(X).__name__} instead.")
     if isinstance(X, (list, tuple)):
-        X = np.asarray(X)
+        masked = any(isinstance(row, np.ma.MaskedArray) for row in X)
+        X = np.ma.asarray(X) if masked else np.asarray(X)
     if isinstance(X, np.ma.MaskedArray):
         if np.ma.is_masked(X):
             raise ValueError(f"Input X has {np.ma.count_masked(X)} masked values. Fill them: X.filled(value).")
         X = np.asarray(X)
     check_kind(getattr(X, "dtype", None))
-    if isinstance(X, np.ndarray) and X.dtype.kind in "US":
+    if hasattr(X, "columns") and hasattr(X, "head"):
+        check_columns(X.head(1))
+    if isinstance(X, np.ndarray) and (X.dtype.kind in "US" or (X.dtype.kind == "O" and X.ndim > 2)):
         return X.astype(np.float64)
     return X
+
+
+def check_columns(frame: Any) -> None:
+    """Raise TypeError if a column of a frame's first row is not one of numbers or text."""
+    for index, name in enumerate(frame.columns):
+        column = frame.iloc[:, index] if hasattr(frame, "iloc") else frame[:, index]
+        if np.asarray(column).dtype.kind in "mM":
+            raise TypeError(
+                f"Column {name!r} of X has dtype {np.asarray(column).dtype.name}. Convert it to numbers first, such as "
+                f"seconds."
+            )
 
 
 def check_kind(dtype: Any) -> None:
@@ -127,3 +141,9 @@ def checked_codes(Z: Any, n_components: int) -> np.ndarray:
             f"X has {Z.shape[1]} columns, but n_components is {n_components}: pass codes as transform returns them."
         )
     return Z
+
+
+def check_result(result: np.ndarray, what: str, cause: str) -> None:
+    """Raise ValueError if numbers computed from finite ones overflowed."""
+    if not np.isfinite(result).all():
+        raise ValueError(f"The {what} are not finite in float32: {cause}.")

@@ -20,8 +20,10 @@ child.join(60)
 assert child.exitcode == 0, child.exitcode
 """
 IMPORT = """
-import sys, skae
-heavy = {"matplotlib", "pandas", "polars", "rich", "PIL"} & set(sys.modules)
+import sys, skorch, sklearn.callback
+before = set(sys.modules)
+import skae
+heavy = {"matplotlib", "pandas", "polars", "rich", "PIL", "onnxruntime"} & (set(sys.modules) - before)
 assert not heavy, heavy
 """
 

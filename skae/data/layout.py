@@ -124,7 +124,7 @@ def read_axes(sample_shape: tuple[int, ...], axes: str | None) -> tuple[str, ...
     readings = plausible_readings(sample_shape)
     if len(readings) == 1:
         return tuple(readings[0].split())
-    as_table = "Or pass each sample as one row of a 2-D array to have it read as a table."
+    as_table = "Or pass each sample as one row of a 2-D array, without sample_shape, to have it read as a table."
     if not readings:
         raise ValueError(
             f"Samples of shape {sample_shape} have {len(sample_shape)} axes; at most four can be named: one to three "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 
 SCALINGS = ("auto", "columns", "global", None)
 DROWNING = 10.0
-# What float32 holds exactly: for float32 itself, rounding the mean moves a column by less than its own resolution.
+# A mean this many scales away from zero is subtracted in float64, as are numbers near the ends of float32.
+FAR, HUGE = 1e3, 1e30
 EXACT_IN_FLOAT32 = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.float16, torch.bfloat16, torch.float32)
 
 
@@ -89,12 +91,12 @@ class Scaling:
         """The same scaling, computing on ``device`` where that has float64."""
         if device.type == "mps":
             return self
-        return replace(self, **{name: value.to(device) for name, value in vars(self).items()})
+        return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
     def scaled(self, rows: Tensor) -> Tensor:
         """Raw rows (n, n_features) of any dtype as float32."""
         rows = rows.to(self.mean.device)
-        if rows.dtype in EXACT_IN_FLOAT32:
+        if rows.dtype in EXACT_IN_FLOAT32 and self.float32_suffices:
             return (rows.to(torch.float32) - self.mean.to(torch.float32)).div_(self.scale.to(torch.float32))
         # In float64: timestamps of 1.23e6 with a spread of 1e-3 are one and the same number in float32.
         return (rows.to(torch.float64) - self.mean).div_(self.scale).to(torch.float32)
@@ -103,6 +105,17 @@ class Scaling:
         """Scaled rows (n, n_features) in the caller's units, as a numpy array of ``dtype``."""
         rows = rows.to(self.mean.device, torch.float64).mul(self.scale).add_(self.mean)
         return rows.cpu().numpy().astype(dtype, copy=False)
+
+    @property
+    def largest(self) -> float:
+        """The largest absolute value seen."""
+        return max(float(self.high.max()), -float(self.low.min()))
+
+    @functools.cached_property
+    def float32_suffices(self) -> bool:
+        """Whether rounding the mean and the scale to float32 is nothing beside the spread, and nothing overflows."""
+        far = bool((self.mean.abs() > FAR * self.scale).any())
+        return self.largest < HUGE and float(self.scale.min()) > 1 / HUGE and not far
 
     def unit_interval(self) -> tuple[Tensor, Tensor]:
         """Gain and offset that take scaled rows to [0, 1] between ``low`` and ``high``, as float32."""

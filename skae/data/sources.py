@@ -44,7 +44,7 @@ class Rows(Dataset):
         self.device = device
         self.kept: Tensor | None = None
         if keep and self.in_memory and len(X) * layout.n_features * 4 <= CACHE_BYTES:
-            kept = torch.empty((len(X), *layout.network_shape), device=device)
+            kept = torch.empty((len(X), *layout.network_shape), dtype=torch.float32, device=device)
             start = 0
             for x in self.slices(slice_length(layout.n_features)):
                 kept[start : start + len(x)] = x

@@ -4,7 +4,7 @@ from .autoencoder import Autoencoder, Identity, LinearPath, Trace, UnitInterval
 from .convolutional import Convolutional
 from .custom import Custom
 from .dense import Dense
-from .table import LayerTable, layer_table
+from .table import LayerRow, LayerTable, layer_rows, layer_table
 
 __all__ = [
     "Autoencoder",
@@ -12,9 +12,11 @@ __all__ = [
     "Custom",
     "Dense",
     "Identity",
+    "LayerRow",
     "LayerTable",
     "LinearPath",
     "Trace",
     "UnitInterval",
+    "layer_rows",
     "layer_table",
 ]

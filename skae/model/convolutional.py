@@ -48,6 +48,8 @@ class Convolutional(BaseEstimator):
     Convolutional(channels=(16, 32), kernel_size=5)
     """
 
+    foreign = False
+
     def __init__(
         self,
         channels="auto",

@@ -38,6 +38,9 @@ class Custom(BaseEstimator):
     >>> autoencoder = AutoencoderTransformer(2, architecture=Custom(nn.Linear(64, 2), nn.Linear(2, 64)))
     """
 
+    # Code of others: it may need real tensors to be built, and draw from torch's global generators.
+    foreign = True
+
     def __init__(self, encoder, decoder, *, linear_path=False):
         self.encoder = encoder
         self.decoder = decoder

@@ -42,6 +42,8 @@ class Dense(BaseEstimator):
     Dense(activation='relu', hidden_sizes=(64, 32))
     """
 
+    foreign = False
+
     def __init__(self, hidden_sizes="auto", *, activation="silu", normalization="auto", dropout=0.0, linear_path=True):
         self.hidden_sizes = hidden_sizes
         self.activation = activation

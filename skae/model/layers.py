@@ -86,5 +86,5 @@ class SeededDropout(nn.Module):
 def use_generator(module: Any, generator: torch.Generator | None) -> None:
     """Let every part of ``module`` that draws random numbers draw them from ``generator``."""
     for part in module.modules():
-        if hasattr(part, "generator"):
+        if isinstance(part, SeededDropout):
             part.generator = generator

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from .autoencoder import LinearPath
 from .layers import Halves, Step
 
 Shape = tuple[int, ...]
+
+
+class LayerRow(NamedTuple):
+    """One layer in plain values; the shape is channels first, without the batch axis."""
+
+    name: str
+    shape: Shape
+    n_parameters: int
+    formula: str
 
 
 class LayerTable(str):
@@ -19,8 +29,8 @@ class LayerTable(str):
         return ""
 
 
-def layer_table(halves: Halves, linear: LinearPath | None, shape: Shape, view: Callable[[Shape], Shape]) -> LayerTable:
-    """Name, output shape (in the caller's order of axes), parameters and size formula of every layer."""
+def layer_rows(halves: Halves, linear: LinearPath | None, shape: Shape) -> list[LayerRow]:
+    """Every layer of the network, in order."""
     steps = [Step("samples", shape), *halves.encoder_steps, *halves.decoder_steps]
     if linear is not None:
         n_features, n_components = linear.encoder.in_features, linear.encoder.out_features
@@ -28,7 +38,12 @@ def layer_table(halves: Halves, linear: LinearPath | None, shape: Shape, view: C
             Step("linear path, encoder", (n_components,), f"{n_features} -> {n_components}", linear.encoder),
             Step("linear path, decoder", shape, f"{n_components} -> {n_features}", linear.decoder),
         ]
-    rows = [(step.name, shown(view(step.shape)), f"{step.n_parameters:,}", step.formula) for step in steps]
+    return [LayerRow(step.name, step.shape, step.n_parameters, step.formula) for step in steps]
+
+
+def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape]) -> LayerTable:
+    """Name, output shape (in the caller's order of axes), parameters and size formula of every layer."""
+    rows = [(layer.name, shown(view(layer.shape)), f"{layer.n_parameters:,}", layer.formula) for layer in layers]
     rows.insert(0, ("layer", "output shape", "parameters", "size"))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
@@ -36,7 +51,7 @@ def layer_table(halves: Halves, linear: LinearPath | None, shape: Shape, view: C
         for name, size, count, formula in rows
     ]
     lines.insert(1, "-" * max(map(len, lines)))
-    lines.append(f"{sum(step.n_parameters for step in steps):,} parameters")
+    lines.append(f"{sum(layer.n_parameters for layer in layers):,} parameters")
     return LayerTable("\n".join(lines))
 
 

@@ -2,7 +2,7 @@
 
 from .automatic import automatic_batch_size, automatic_learning_rate
 from .batches import Part, split_rows
-from .device import PRECISIONS, full_precision, private_seed, resolve_device
+from .device import PRECISIONS, full_precision, private_seed, resolve_device, with_gradients
 from .fitting import built_autoencoder, check_net_params, new_net
 from .net import OPTIMIZERS, AutoencoderNet
 from .selection import BestWeights, StopTraining
@@ -23,4 +23,5 @@ __all__ = [
     "private_seed",
     "resolve_device",
     "split_rows",
+    "with_gradients",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
@@ -35,8 +37,9 @@ def resolve_device(device: Any) -> torch.device:
         If the machine has no such device.
     """
     name = str(device) if isinstance(device, torch.device) else device
-    if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+    if not isinstance(name, str) or not re.fullmatch(r"auto|cpu(:0)?|mps|cuda(:\d+)?", name):
         raise invalid(OWNER, "device", "'auto', 'cpu', 'cuda', 'cuda:N', 'mps' or a torch.device of these", device)
+    name = "cpu" if name == "cpu:0" else name
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if name.startswith("cuda"):
@@ -59,7 +62,10 @@ def training_precision(precision: str, device: torch.device) -> torch.dtype:
 
 
 def private_seed(random_state: Any) -> int:
-    """A seed from a scikit-learn ``random_state``; an int gives the same seed every time."""
+    """A seed from a scikit-learn ``random_state``: an int gives the same one every time, None another every time."""
+    if random_state is None:
+        # Not numpy's global stream, which is the caller's.
+        return int(np.random.SeedSequence().generate_state(1)[0]) % (2**31 - 1)
     try:
         return int(check_random_state(random_state).randint(2**31 - 1))
     except ValueError as error:
@@ -75,6 +81,52 @@ def seeded_weights(seed: int) -> Iterator[None]:
     with _WEIGHTS_LOCK, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
+
+
+class BorrowedStream:
+    """Lets code that draws from torch's global generators draw from a stream of its own instead.
+
+    Parameters
+    ----------
+    seed : int
+    device : torch.device
+    """
+
+    def __init__(self, seed: int, device: torch.device):
+        self.device = device
+        with _WEIGHTS_LOCK, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            self.own = self._states()
+
+    def __enter__(self) -> None:
+        _WEIGHTS_LOCK.acquire()
+        self.callers = self._states()
+        self._set(self.own)
+
+    def __exit__(self, *error: Any) -> None:
+        self.own = self._states()
+        self._set(self.callers)
+        _WEIGHTS_LOCK.release()
+
+    def _states(self) -> tuple[torch.Tensor, ...]:
+        on_device = (torch.cuda.get_rng_state(self.device),) if self.device.type == "cuda" else ()
+        return (torch.get_rng_state(), *on_device)
+
+    def _set(self, states: tuple[torch.Tensor, ...]) -> None:
+        torch.set_rng_state(states[0])
+        if len(states) > 1:
+            torch.cuda.set_rng_state(states[1], self.device)
+
+
+def with_gradients(method):
+    """The method, training whatever gradient mode its caller is in."""
+
+    @functools.wraps(method)
+    def training(*args, **kwargs):
+        with torch.inference_mode(False), torch.enable_grad():
+            return method(*args, **kwargs)
+
+    return training
 
 
 @contextlib.contextmanager

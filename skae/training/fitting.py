@@ -10,7 +10,7 @@ from skorch.callbacks import PrintLog
 from torch import Tensor, nn
 
 from skae.data import Rows
-from skae.model import Autoencoder, Identity, LinearPath, UnitInterval
+from skae.model import Autoencoder, Identity, LayerRow, LinearPath, UnitInterval, layer_rows
 from skae.parameters import InvalidParameterError, warn
 
 from .device import seeded_weights
@@ -28,6 +28,7 @@ RESERVED = (
     "criterion",
     "dataset",
     "device",
+    "foreign",
     "iterator_train",
     "iterator_valid",
     "lr",
@@ -41,10 +42,13 @@ RESERVED = (
     "verbose",
     "warm_start",
 )
+RESERVED_PREFIXES = ("criterion__", "dataset__", "iterator_", "module__", "optimizer__lr", "optimizer__param_groups")
 
 
-def built_autoencoder(architecture: Any, rows: Rows, n_components: int, loss: str, seed: int) -> Autoencoder:
-    """The network for ``rows``, on the CPU; its linear path, where it has one, starts at their PCA.
+def built_autoencoder(
+    architecture: Any, rows: Rows, n_components: int, loss: str, seed: int
+) -> tuple[Autoencoder, list[LayerRow]]:
+    """The network for ``rows``, on the CPU, and its layers; its linear path, where it has one, starts at their PCA.
 
     Raises
     ------
@@ -54,7 +58,8 @@ def built_autoencoder(architecture: Any, rows: Rows, n_components: int, loss: st
     layout = rows.layout
     shape = layout.network_shape
     with_linear = architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
-    check_memory(architecture, shape, n_components)
+    if not architecture.foreign:
+        check_memory(architecture, shape, n_components)
     if n_components > layout.n_features:
         warn(
             f"The latent code is over-complete: n_components={n_components} is more than the "
@@ -62,9 +67,13 @@ def built_autoencoder(architecture: Any, rows: Rows, n_components: int, loss: st
         )
     with seeded_weights(seed):
         halves = architecture.build(shape, n_components)
-        linear = LinearPath(shape, n_components) if with_linear else None
-    check_shapes(halves.encoder, halves.decoder, shape, n_components)
-    latent_scale = torch.ones(n_components)
+        linear = LinearPath(shape, n_components).float() if with_linear else None
+        for half in (halves.encoder, halves.decoder):
+            half.float()
+        check_shapes(halves.encoder, halves.decoder, shape, n_components)
+    if not any(True for half in (halves.encoder, halves.decoder) for _ in half.parameters()) and linear is None:
+        raise ValueError(f"{architecture!r} has no weights to train. Pass modules with parameters.")
+    latent_scale = torch.ones(n_components, dtype=torch.float32)
     link: Identity | UnitInterval = Identity()
     if loss == "bce":
         gain, offset = layout.scaling.unit_interval()
@@ -76,7 +85,7 @@ def built_autoencoder(architecture: Any, rows: Rows, n_components: int, loss: st
         latent_scale[: len(deviations)] = deviations.clamp(min=max(1e-6, 1e-3 * float(deviations.max())))
         linear.start_at(components, mean, latent_scale)
         link.adopt(linear)
-    return Autoencoder(halves, linear, latent_scale, link)
+    return Autoencoder(halves, linear, latent_scale, link), layer_rows(halves, linear, shape)
 
 
 def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int) -> None:
@@ -111,7 +120,7 @@ def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...],
         module.eval()
         try:
             with torch.no_grad():
-                got = module(torch.zeros(2, *given))
+                got = module(torch.zeros(2, *given, dtype=torch.float32))
         except (RuntimeError, ValueError) as error:
             raise ValueError(
                 f"The {name} failed on two samples of shape {given} (n_components={n_components}): {error}"
@@ -137,7 +146,7 @@ def check_net_params(net_params: Any) -> None:
             f"{{'optimizer__weight_decay': 1e-4}} or None. Got {net_params!r} instead."
         )
     for name in net_params:
-        if not isinstance(name, str) or name in RESERVED or name.startswith(("module__", "iterator_", "dataset__")):
+        if not isinstance(name, str) or name in RESERVED or name.startswith(RESERVED_PREFIXES):
             raise InvalidParameterError(
                 f"net_params may not hold {name!r}: AutoencoderTransformer sets it from its own parameters. Pass what "
                 f"skorch takes besides, such as 'callbacks' or 'optimizer__weight_decay'."
@@ -152,7 +161,8 @@ def new_net(module: Autoencoder, *, loss: str, optimizer: str, device: torch.dev
         # Decay would pull the linear path away from PCA.
         chosen["optimizer__param_groups"] = [("linear.*", {"weight_decay": 0.0})]
     chosen.update(net_params or {})
-    callbacks = list(chosen.pop("callbacks", None) or [])
+    callbacks = chosen.pop("callbacks", None) or []
+    callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(callbacks)
     if verbose:
         callbacks.append(("print_log", PrintLog()))
     try:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from torch import Tensor, nn
 
 from skae.data import free_cache, inference_length, is_out_of_memory
@@ -21,7 +21,7 @@ from skae.model.layers import use_generator
 from skae.objectives import Objective
 
 from .batches import Batches, Part
-from .device import training_precision
+from .device import BorrowedStream, training_precision
 from .selection import StopTraining
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
@@ -48,13 +48,24 @@ class AutoencoderNet(NeuralNet):
         "auto", "float32" or "bfloat16", for training only.
     compiled : bool
         Whether training steps go through ``torch.compile``; the module itself stays as it is.
+    foreign : bool
+        Whether the module holds code that may draw from torch's global generators.
     """
 
-    def __init__(self, module, criterion=Objective, *, seed=0, precision="auto", compiled=False, **kwargs):
+    def __init__(
+        self, module, criterion=Objective, *, seed=0, precision="auto", compiled=False, foreign=False, **kwargs
+    ):
         super().__init__(module, criterion, train_split=None, iterator_train=Batches, iterator_valid=Batches, **kwargs)
         self.seed = seed
         self.precision = precision
         self.compiled = compiled
+        self.foreign = foreign
+
+    # Of one training.
+    forward_: Any = None
+    parameters_: Sequence[nn.Parameter] = ()
+    generator_: torch.Generator | None = None
+    stop_ = False
 
     def get_default_callbacks(self):
         """None of skorch's: they record and sync once a batch; epochs are recorded in ``run_single_epoch``."""
@@ -72,29 +83,23 @@ class AutoencoderNet(NeuralNet):
         self.smallest_batch_ = 2 if any(isinstance(m, BATCH_NORMS) for m in self.module_.modules()) else 1
         if len(train) < self.smallest_batch_:
             raise ValueError(
-                f"BatchNorm needs at least 2 samples to train on, got n_samples={len(train)}. Pass more samples, or "
-                f"architecture=Dense(normalization=None)."
+                f"BatchNorm needs at least 2 samples to train on beside those held out; n_samples={len(train)} is "
+                f"left. Pass more samples, or normalization='layer' in the architecture."
             )
-        self.forward_ = self.module_.__call__
-        if self.compiled:
-            self.forward_ = torch.compile(self.module_.forward, dynamic=False)
-        self.epochs_done_ = 0
-        self.generator_: torch.Generator | None = torch.Generator().manual_seed(self.seed)
-        # Its own stream on the device, so that noise there costs no copy.
-        use_generator(self.module_, torch.Generator(device).manual_seed(self.seed))
-        self.autocast_dtype_ = training_precision(self.precision, device)
-        self.step_count_ = 0
-        self.parameters_ = list(self.module_.parameters())
-        self.n_steps_ = self.max_epochs * len(self.get_iterator(train, training=True)) if planned else 0
         users: list[tuple[str, Callback]] = self.callbacks_  # type: ignore[has-type]
-        self.callbacks_ = [*users, *((type(callback).__name__, callback) for callback in own_callbacks)]
+        # The package's own come first: what a user's callback raises finds the epoch's weights in safety.
+        self.callbacks_ = [*((type(callback).__name__, callback) for callback in own_callbacks), *users]
         self.per_batch_ = any(
             getattr(type(cb), hook) is not getattr(Callback, hook) for _, cb in users for hook in HOOKS
         )
+        planned = planned and not any(isinstance(cb, LRScheduler) for _, cb in users)
+        self._begin(device, self.max_epochs * len(self.get_iterator(train, training=True)) if planned else 0)
         try:
             self.notify("on_train_begin", X=(train, valid), y=None)
             with contextlib.suppress(StopTraining):
                 self._fit_until_stopped(train, valid)
+            if valid is None:
+                self._check_last_update(train)
             self.notify("on_train_end", X=(train, valid), y=None)
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
@@ -104,9 +109,34 @@ class AutoencoderNet(NeuralNet):
             self.callbacks_ = users
             self.generator_ = None
             self.forward_ = None
-            self.parameters_ = []
+            self.parameters_ = ()
             use_generator(self.module_, None)
             self.module_.eval()
+
+    def _begin(self, device: torch.device, n_steps: int) -> None:
+        """Set what lasts for one training; ``n_steps`` is 0 where the learning rate stays."""
+        self.forward_ = self.module_.__call__
+        if self.compiled:
+            self.forward_ = torch.compile(self.module_.forward, dynamic=False)
+        self.parameters_ = list(self.module_.parameters())
+        self.generator_ = torch.Generator().manual_seed(self.seed)
+        # Its own stream on the device, so that noise there costs no copy.
+        use_generator(self.module_, torch.Generator(device).manual_seed(self.seed))
+        self.stream_ = BorrowedStream(self.seed, device) if self.foreign else contextlib.nullcontext()
+        self.autocast_dtype_ = training_precision(self.precision, device)
+        self.epochs_done_ = self.step_count_ = 0
+        self.n_steps_ = n_steps
+        self.stop_ = False
+
+    def on_epoch_end(self, net, **kwargs):
+        """An epoch is done when its held-out rows are."""
+        self.epochs_done_ += 1
+
+    def notify(self, method_name, **kwargs):
+        """Tell the callbacks; where one of them set ``stop_``, training ends once all have heard of the epoch."""
+        super().notify(method_name, **kwargs)
+        if method_name == "on_epoch_end" and self.stop_:
+            raise StopTraining
 
     def _fit_until_stopped(self, train: Part, valid: Part | None) -> None:
         try:
@@ -141,12 +171,14 @@ class AutoencoderNet(NeuralNet):
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         loss = float(total) / len(iterator.dataset)
         self.history.record(f"{prefix}_loss", loss)
+        # skorch's callbacks look for a last batch and for what is best so far.
+        self.history.new_batch()
+        self.history.record(f"{prefix}_loss_best", loss <= min(self.history[:, f"{prefix}_loss"]))
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
             self.history.record("duration", time.perf_counter() - began)
-            if not math.isfinite(loss):
-                raise self._diverged(loss)
-            self.epochs_done_ += 1
+        if not math.isfinite(loss):
+            raise self._diverged(loss, iterator.dataset)
 
     def train_step(self, batch, **fit_params):
         if self.n_steps_:
@@ -156,7 +188,7 @@ class AutoencoderNet(NeuralNet):
         self.step_count_ += 1
         for parameter in self.parameters_:  # what zero_grad does, without its record of it
             parameter.grad = None
-        with self._autocast():
+        with self.stream_, self._autocast():
             trace = self.forward_(batch)
             loss = self.criterion_(trace)
         loss.backward()
@@ -182,7 +214,8 @@ class AutoencoderNet(NeuralNet):
         """One plain dict an epoch, numbered from ``start + 1``."""
         finished = self.history[: self.epochs_done_]
         return [
-            {"epoch": start + number} | {name: value for name, value in row.items() if name not in ("batches", "epoch")}
+            {"epoch": start + number}
+            | {name: row[name] for name in row if name not in ("batches", "epoch") and not name.endswith("_best")}
             for number, row in enumerate(finished, start=1)
         ]
 
@@ -211,12 +244,19 @@ class AutoencoderNet(NeuralNet):
             f"batch_size or a smaller architecture. What was fitted before is kept. ({error})"
         )
 
-    def _diverged(self, loss: float) -> DivergenceError:
+    def _check_last_update(self, train: Part) -> None:
+        """Raise DivergenceError if the last update, which no pass has seen, left weights of no use."""
+        few = Part(train.rows, train.indices[: self.batch_size])
+        loss = float(self.held_out_losses(few).mean())
+        if not math.isfinite(loss):
+            raise self._diverged(loss, train)
+
+    def _diverged(self, loss: float, part: Part) -> DivergenceError:
         lr = self.optimizer_.param_groups[0]["lr"]
         return DivergenceError(
-            f"The training loss became non-finite ({loss}) in epoch {len(self.history)} at lr={lr:.3g} (peak "
-            f"lr={self.lr:.3g}). Pass a smaller lr, scaling='columns' if columns differ in scale, or look for wild "
-            f"values in X. What was fitted before is kept."
+            f"The loss became non-finite ({loss}) in epoch {len(self.history)} at lr={lr:.3g} (peak lr={self.lr:.3g}); "
+            f"max |X| is {part.rows.layout.scaling.largest:.3g}. Pass a smaller lr, scaling='columns' if columns "
+            f"differ in scale, or look for wild values in X. What was fitted before is kept."
         )
 
 

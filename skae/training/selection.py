@@ -14,7 +14,7 @@ CONFIDENCE = 0.95
 
 
 class StopTraining(Exception):  # noqa: N818 - no error, as StopIteration is none
-    """Raised by a callback at the end of an epoch: training ends here, as planned."""
+    """Training ends here, as planned: a callback set the net's ``stop_``."""
 
 
 class BestWeights(Callback):
@@ -53,7 +53,7 @@ class BestWeights(Callback):
         if loss < self.mark_ * (1 - self.tol):
             self.mark_, self.waited_ = loss, 0
         if self.waited_ >= self.n_iter_no_change:
-            raise StopTraining
+            net.stop_ = True
 
     def restore(self, net) -> None:
         """Put the best weights back, those of the start where no epoch is surely better."""

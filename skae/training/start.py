@@ -1,4 +1,4 @@
-"""Where training starts: the linear path at the PCA solution of the scaled training rows."""
+"""Where training starts: the linear path at the PCA solution of the scaled rows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from skae.data import Rows, slice_length
+from skae.exceptions import DivergenceError
 
-# Rows for the PCA are drawn up to this size as float32; all rows where they fit.
-SAMPLE_BYTES = 256 * 2**20
+# Rows that are not kept in memory are gone through once for their covariance, up to this many features; beyond, the
+# PCA is that of a sample of at most SAMPLE_BYTES as float32.
+COVARIANCE_FEATURES = 2048
+SAMPLE_BYTES = 128 * 2**20
 
 
 def principal_start(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -23,23 +26,62 @@ def principal_start(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, T
     mean : Tensor of shape (n_features,)
     deviations : Tensor of shape (k,)
         Standard deviation along each component.
+
+    Raises
+    ------
+    DivergenceError
+        If the squares of the scaled rows overflow.
     """
+    k = min(n_components, len(rows), rows.layout.n_features)
+    # One row, or rows all alike, have no variance to take shares of; overflow is found below.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        try:
+            if rows.kept is None and len(rows) > rows.layout.n_features <= COVARIANCE_FEATURES:
+                found = of_covariance(rows, k)
+            else:
+                found = of_sample(rows, k, seed)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            raise overflow(rows) from error
+    if not all(np.isfinite(array).all() for array in found):
+        raise overflow(rows)
+    components, mean, deviations = (torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32)) for a in found)
+    return components, mean, deviations
+
+
+def of_sample(rows: Rows, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Components, mean and deviations of all rows that are kept, else of as many as SAMPLE_BYTES hold."""
     n_features = rows.layout.n_features
-    most = max(n_components, SAMPLE_BYTES // (4 * n_features))
+    most = max(k, SAMPLE_BYTES // (4 * n_features))
     if rows.kept is not None:
         sample = rows.kept.flatten(1).cpu().numpy()
-    elif len(rows) <= most:
-        sample = np.concatenate([x.flatten(1).cpu().numpy() for x in rows.slices(slice_length(n_features))])
     else:
         chosen = np.sort(np.random.RandomState(seed).permutation(len(rows))[:most])
-        parts = np.array_split(chosen, -(-len(chosen) // slice_length(n_features)))
-        sample = np.concatenate([rows.take(part).flatten(1).cpu().numpy() for part in parts])
-    k = min(n_components, *sample.shape)
-    # One row, or rows all alike, have no variance to take shares of; what overflows shows in the first epoch's loss.
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        pca = PCA(k, random_state=seed % 2**31).fit(sample)
-    deviations = pca.singular_values_ / np.sqrt(max(1, len(sample) - 1))
-    components, mean, deviations = (
-        torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32)) for a in (pca.components_, pca.mean_, deviations)
+        sample = np.empty((len(chosen), n_features), dtype=np.float32)
+        length = slice_length(n_features)
+        for start in range(0, len(chosen), length):
+            sample[start : start + length] = rows.take(chosen[start : start + length]).flatten(1).cpu().numpy()
+    pca = PCA(k, random_state=seed % 2**31, copy=rows.kept is not None).fit(sample)
+    return pca.components_, pca.mean_, pca.singular_values_ / np.sqrt(max(1, len(sample) - 1))
+
+
+def of_covariance(rows: Rows, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Components, mean and deviations of all rows, in one pass that keeps only sums of products, in float64."""
+    n_features = rows.layout.n_features
+    total = np.zeros(n_features)
+    products = np.zeros((n_features, n_features))
+    for x in rows.slices(slice_length(n_features)):
+        flat = x.flatten(1).cpu().numpy()
+        total += flat.sum(0, dtype=np.float64)
+        products += flat.T @ flat
+    mean = total / len(rows)
+    covariance = (products - len(rows) * np.outer(mean, mean)) / (len(rows) - 1)
+    variances, vectors = np.linalg.eigh(covariance)
+    return vectors.T[::-1][:k], mean, np.sqrt(np.maximum(variances[::-1][:k], 0))
+
+
+def overflow(rows: Rows) -> DivergenceError:
+    """The error for rows whose squares float32 does not hold."""
+    return DivergenceError(
+        f"The loss is non-finite before epoch 1: squares of the scaled samples overflow (max |X| is "
+        f"{rows.layout.scaling.largest:.3g}). Leave scaling='auto', or divide X by a power of ten."
     )
-    return components, mean, deviations

@@ -1,0 +1,228 @@
+"""What once went wrong, each with the smallest input that showed it."""
+
+import copy
+import tempfile
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler, TrainEndCheckpoint
+from torch import nn
+
+from skae import AutoencoderTransformer, Custom, Dense, DivergenceError
+
+QUICK = {"max_epochs": 2, "random_state": 0}
+X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
+
+
+class Interrupting(Callback):
+    """Stops like Ctrl-C in the held-out pass of an epoch, or at its end."""
+
+    def __init__(self, epoch, at_end):
+        self.epoch, self.at_end = epoch, at_end
+
+    def on_batch_begin(self, net, training=True, **kwargs):
+        if not self.at_end and not training and len(net.history) == self.epoch:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.at_end and len(net.history) == self.epoch:
+            raise KeyboardInterrupt
+
+
+def interrupted(estimator, X, **kwargs):
+    estimator.set_params(net_params={"callbacks": [Interrupting(**kwargs)]})
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(X)
+    return estimator
+
+
+def test_going_on_with_a_loss_of_other_outputs_is_refused():
+    autoencoder = AutoencoderTransformer(2, warm_start=True, **QUICK).fit(X)
+    autoencoder.set_params(loss="huber").fit(X)
+    for call in (autoencoder.fit, autoencoder.partial_fit):
+        autoencoder.set_params(loss="bce")
+        with pytest.raises(ValueError, match=r"loss='bce'.*loss='huber'"):
+            call(X)
+
+
+@pytest.mark.parametrize("changed", [{"axes": "h w", "sample_shape": (2, 3)}, {"sample_shape": (3, 2), "axes": "h w"}])
+def test_going_on_with_another_form_of_samples_is_refused(changed):
+    autoencoder = AutoencoderTransformer(2, **QUICK).fit(X)
+    with pytest.raises(ValueError, match="sample_shape"):
+        autoencoder.set_params(**changed).partial_fit(X)
+
+
+def test_float32_with_a_large_offset_is_centred_in_float64():
+    x = (1.7e9 + np.random.RandomState(0).randint(0, 4, (400, 2)) * 128).astype(np.float32)
+    autoencoder = AutoencoderTransformer(1, **QUICK).fit(x)
+    scaled = autoencoder._layout.scaling.scaled(torch.from_numpy(x))
+    assert scaled.mean(0).abs().max() < 1e-5
+    assert autoencoder.score(x) == pytest.approx(autoencoder.score(x.astype(float)), abs=1e-6)
+
+
+@pytest.mark.parametrize("extreme", [3e38, 1.4e-45])
+def test_float32_at_its_ends_fits(extreme):
+    x = np.where(np.random.RandomState(0).uniform(size=(60, 3)) < 0.8, -extreme, extreme).astype(np.float32)
+    assert np.isfinite(AutoencoderTransformer(2, **QUICK).fit(x).transform(x)).all()
+
+
+def test_interrupt_in_the_held_out_pass_of_the_first_epoch_keeps_the_fit_before():
+    autoencoder = AutoencoderTransformer(2, **QUICK).fit(X)
+    before, history = autoencoder.transform(X), copy.deepcopy(autoencoder.history_)
+    interrupted(autoencoder, X, epoch=1, at_end=False)
+    np.testing.assert_array_equal(autoencoder.transform(X), before)
+    assert autoencoder.history_ == history
+
+
+def test_interrupt_at_the_end_of_an_epoch_keeps_its_weights(digits):
+    autoencoder = interrupted(AutoencoderTransformer(8, random_state=0, max_epochs=2), digits, epoch=2, at_end=True)
+    complete = AutoencoderTransformer(8, random_state=0, max_epochs=2).fit(digits)
+    np.testing.assert_array_equal(autoencoder.transform(digits), complete.transform(digits))
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_divergence_in_the_last_update_is_noticed(early_stopping):
+    autoencoder = AutoencoderTransformer(
+        2,
+        architecture=Custom(lambda: nn.Linear(6, 2), lambda: nn.Linear(2, 6)),
+        early_stopping=early_stopping,
+        max_epochs=1,
+        batch_size=100,
+        lr=1e30,
+        optimizer="sgd",
+        random_state=0,
+    )
+    with pytest.raises(DivergenceError, match=r"max \|X\| is \d"):
+        autoencoder.fit(X)
+    if not early_stopping:
+        with pytest.raises(DivergenceError):
+            autoencoder.partial_fit(X)
+
+
+@pytest.mark.parametrize("n_features", [4, 6, 8, 12])
+def test_values_whose_squares_overflow_say_so(n_features):
+    huge = np.random.RandomState(1).standard_normal((60, n_features)) * 1e30
+    with pytest.raises(DivergenceError, match=r"non-finite.*epoch 1.*max .X. is .*scal"):
+        AutoencoderTransformer(2, scaling=None, **QUICK).fit(huge)
+
+
+class TestOwnModules:
+    def test_modules_that_need_real_tensors_or_are_lazy(self):
+        class Rates(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rates = [value.item() for value in torch.linspace(0, 0.1, 3)]
+                self.generator = nn.Linear(6, 2)
+
+            def forward(self, x):
+                return self.generator(x)
+
+        lazy = Custom(nn.LazyLinear(2), nn.LazyLinear(6))
+        for architecture in (Custom(Rates, nn.Linear(2, 6)), lazy):
+            autoencoder = AutoencoderTransformer(2, architecture=architecture, **QUICK).fit(X)
+            assert autoencoder.transform(X).shape == (80, 2)
+            assert "parameters" in autoencoder.summary()
+
+    def test_modules_without_weights_are_refused(self):
+        with pytest.raises(ValueError, match="no weights to train"):
+            AutoencoderTransformer(6, architecture=Custom(nn.Identity(), nn.Identity())).fit(X)
+
+    def test_dropout_of_torch_is_private_and_repeats(self):
+        encoder = nn.Sequential(nn.Linear(6, 16), nn.Dropout(0.5), nn.Linear(16, 2))
+        architecture = Custom(encoder, nn.Linear(2, 6))
+        before = torch.get_rng_state()
+        estimators = [
+            AutoencoderTransformer(2, architecture=architecture, early_stopping=False, **QUICK).fit(X) for _ in range(2)
+        ]
+        assert torch.equal(before, torch.get_rng_state())
+        np.testing.assert_array_equal(estimators[0].transform(X), estimators[1].transform(X))
+
+
+def test_no_random_state_leaves_the_global_streams_alone():
+    before = np.random.get_state()[2], torch.get_rng_state()
+    first, second = (AutoencoderTransformer(2, max_epochs=2).fit(X).history_[0]["train_loss"] for _ in range(2))
+    assert np.random.get_state()[2] == before[0]
+    assert torch.equal(torch.get_rng_state(), before[1])
+    assert first != second
+
+
+def test_partial_fit_counts_on_though_it_keeps_the_latest_passes_only():
+    autoencoder = AutoencoderTransformer(2, architecture=Dense((4,)), random_state=0)
+    for _ in range(103):
+        autoencoder.partial_fit(X[:20])
+    assert autoencoder.n_iter_ == 103
+    assert [row["epoch"] for row in autoencoder.history_] == list(range(4, 104))
+
+
+class TestSkorchCallbacks:
+    def test_checkpoints_and_stopping(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for callback in (Checkpoint(dirname=folder), TrainEndCheckpoint(dirname=folder), EarlyStopping(patience=1)):
+                AutoencoderTransformer(2, net_params={"callbacks": [callback]}, **QUICK).fit(X)
+
+    def test_a_schedule_of_the_users_own_replaces_the_planned_one(self):
+        callbacks = [LRScheduler("StepLR", step_size=1, gamma=0.1)]
+        autoencoder = AutoencoderTransformer(
+            2, lr=0.01, max_epochs=3, random_state=0, net_params={"callbacks": callbacks}
+        ).fit(X)
+        np.testing.assert_allclose([row["lr"] for row in autoencoder.history_], [1e-2, 1e-3, 1e-4], rtol=1e-6)
+
+    def test_disable(self):
+        AutoencoderTransformer(2, net_params={"callbacks": "disable"}, **QUICK).fit(X)
+
+    @pytest.mark.parametrize("name", ["criterion__loss", "optimizer__lr", "iterator_train__shuffle"])
+    def test_what_has_a_parameter_of_its_own_is_refused(self, name):
+        with pytest.raises(ValueError, match=name):
+            AutoencoderTransformer(2, net_params={name: 1}).fit(X)
+
+
+def test_dates_and_masks_are_refused_in_every_form():
+    days = np.arange("2020-01", "2020-02", dtype="datetime64[D]")[:20]
+    with pytest.raises(TypeError, match="Column 'day' of X has dtype datetime64"):
+        AutoencoderTransformer(1).fit(pl.DataFrame({"day": days, "number": np.arange(20.0)}))
+    with pytest.raises(ValueError, match="masked values"):
+        AutoencoderTransformer(1).fit([np.ma.masked_greater(row, 1) for row in X])
+
+
+def test_results_that_overflow_are_errors():
+    autoencoder = AutoencoderTransformer(2, **QUICK).fit(X * 1e-20)
+    with pytest.raises(ValueError, match="codes are not finite"):
+        autoencoder.transform(X * 1e30)
+    with pytest.raises(ValueError, match="samples are not finite"):
+        autoencoder.inverse_transform(np.full((1, 2), 1e38))
+
+
+def test_gradient_mode_and_default_dtype_of_the_caller_do_not_matter():
+    expected = AutoencoderTransformer(2, **QUICK).fit(X).transform(X)
+    with torch.no_grad():
+        np.testing.assert_array_equal(AutoencoderTransformer(2, **QUICK).fit(X).transform(X), expected)
+    with torch.inference_mode():
+        np.testing.assert_array_equal(AutoencoderTransformer(2, **QUICK).fit(X).transform(X), expected)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert AutoencoderTransformer(2, **QUICK).fit(X).transform(X).dtype == np.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+class TestMessages:
+    def test_axes_for_rows_ask_for_the_sample_shape(self):
+        with pytest.raises(ValueError, match="Pass their sizes as sample_shape"):
+            AutoencoderTransformer(2, axes="h w").fit(X)
+
+    def test_two_pictures_cannot_be_normalised_by_batch(self):
+        with pytest.raises(ValueError, match="2 samples to train on beside those held out; n_samples=1"):
+            AutoencoderTransformer(2, architecture="conv").fit(np.zeros((2, 28, 28)))
+
+    def test_pictures_of_objects(self):
+        pictures = X[:, :4].reshape(-1, 2, 2).astype(object)
+        assert AutoencoderTransformer(2, axes="h w", **QUICK).fit_transform(pictures).shape == (80, 2)
+
+    def test_arrays_as_parameters(self):
+        with pytest.raises(ValueError, match="batch_size"):
+            AutoencoderTransformer(2, batch_size=np.array([1, 2])).fit(X)
+
+    def test_cpu_with_its_index(self):
+        AutoencoderTransformer(2, device=torch.device("cpu", 0), **QUICK).fit(X)
