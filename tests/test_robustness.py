@@ -226,3 +226,13 @@ class TestMessages:
 
     def test_cpu_with_its_index(self):
         AutoencoderTransformer(2, device=torch.device("cpu", 0), **QUICK).fit(X)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns about itself
+def test_compiled_training_does_as_well(digits):
+    scores = [
+        AutoencoderTransformer(8, compile=compiled, max_epochs=5, random_state=0).fit(digits).score(digits)
+        for compiled in (True, False)
+    ]
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)

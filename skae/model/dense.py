@@ -44,7 +44,7 @@ class Dense(BaseEstimator):
 
     foreign = False
 
-    def __init__(self, hidden_sizes="auto", *, activation="silu", normalization="auto", dropout=0.0, linear_path=True):
+    def __init__(self, hidden_sizes="auto", *, activation="gelu", normalization="auto", dropout=0.0, linear_path=True):
         self.hidden_sizes = hidden_sizes
         self.activation = activation
         self.normalization = normalization

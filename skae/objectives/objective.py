@@ -1,4 +1,4 @@
-"""The sum that training minimises. Losses are per sample; only here are they averaged, weighed and added."""
+"""The sum that training minimises. Losses stand for themselves; only here are they weighed and added."""
 
 from __future__ import annotations
 

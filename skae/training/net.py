@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
-from torch import Tensor, nn
+from torch import nn
 
 from skae.data import free_cache, inference_length, is_out_of_memory
 from skae.exceptions import DivergenceError, OutOfMemoryError
@@ -161,12 +161,12 @@ class AutoencoderNet(NeuralNet):
             return
         began = time.perf_counter()
         self._set_training(training)
-        total: Tensor | float = 0.0
+        total = torch.zeros((), device=self.device)
         for batch in iterator:
             if self.per_batch_:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
-            total = total + step["loss"] * len(batch)
+            total = torch.add(total, step["loss"], alpha=len(batch))
             if self.per_batch_:
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         loss = float(total) / len(iterator.dataset)
