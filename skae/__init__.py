@@ -2,7 +2,7 @@
 
 from .estimator import AutoencoderTransformer
 from .exceptions import DivergenceError, OutOfMemoryError
-from .model import Convolutional, Custom, Dense
+from .model import Convolutional, Custom, Dense, Sequence
 
 __all__ = [
     "AutoencoderTransformer",
@@ -11,5 +11,6 @@ __all__ = [
     "Dense",
     "DivergenceError",
     "OutOfMemoryError",
+    "Sequence",
 ]
 __version__ = "0.1.0"

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from skae.data import Rows, in_batches, inference_length
+from skae.frames import FrameForm, wants_frames
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
 from skae.model import LayerTable, layer_table
 from skae.preparation import (
@@ -53,21 +54,23 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
     ----------
     n_components : int, default=2
         Size of the latent code, at least 1.
-    architecture : {"auto", "dense", "conv"} or architecture object, default="auto"
-        How features are computed and undone: a name, or :class:`Dense`, :class:`Convolutional` or :class:`Custom` with
-        settings of your own. "auto" is dense for tables and for samples of up to 4,096 numbers, else convolutional.
+    architecture : {"auto", "dense", "conv", "sequence"} or architecture object, default="auto"
+        How features are computed and undone: a name, or :class:`Dense`, :class:`Convolutional`, :class:`Sequence` or
+        :class:`Custom` with settings of your own. "auto" is dense for tables and for samples of up to 4,096 numbers,
+        "sequence" for rows of tokens, else convolutional. "sequence" reads X as tokens.
     sample_shape : tuple of int, default=None
         Shape of one sample where X is 2-D and holds flattened samples, e.g. (28, 28).
     axes : str, default=None
         Names of a sample's axes, where its shape can be read in more than one way: "h w c" for colour pictures, "c t"
-        for signals with channels first. Names are t (time), d (depth), h (height), w (width), c (channels).
+        for signals with channels first. Names are t (time), d (depth), h (height), w (width), c (channels); "n" says
+        that X holds rows of integer tokens, which are compared and scored as one-hot numbers.
     scaling : {"auto", "columns", "global", None}, default="auto"
         What s(X) is: every feature loses its mean, then all are divided by one number ("global"), each by its own
         deviation ("columns"), or none (None). "auto" is "columns" for a table whose largest column deviation is more
         than ten times the median one, else "global".
-    loss : {"mse", "mae", "huber", "bce"}, default="mse"
+    loss : {"mse", "mae", "huber", "bce", "cross_entropy"}, default="mse"
         What training minimises in s(X): squared, absolute or Huber (1964) error; or the cross entropy of values taken
-        as shares between the smallest and the largest seen.
+        as shares between the smallest and the largest seen; or, for tokens, the cross entropy of their shares.
     optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
         AdamW is that of Loshchilov and Hutter (2019).
     lr : "auto" or float, default="auto"
@@ -107,7 +110,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
     n_components_ : int
         Size of the latent code.
     mean_ : ndarray of shape sample_shape_, float64
-        Mean of the training samples.
+        Mean of the training samples; for tokens the share (n_tokens, length) of each token at each place.
     sample_shape_ : tuple of int
         Shape of one sample; (n_features_in_,) for tables.
     n_features_in_ : int
@@ -194,9 +197,10 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
             A table, pictures (n, h, w), (n, h, w, c) or (n, c, h, w), signals (n, t, c), videos (n, t, h, w, c); as an
-            array, a frame, a torch tensor, a memmap, or anything with shape, dtype, len and slicing. Numbers are read
-            as float64 before the mean is subtracted, so integers beyond 2**53 are rounded. Rows that are not in memory
-            are shuffled in blocks, so the same rows in memory give another network.
+            array, a frame, a torch tensor, a sparse matrix (made dense batch by batch), a memmap, or anything with
+            shape, dtype, len and slicing. Numbers are read as float64 before the mean is subtracted, so integers
+            beyond 2**53 are rounded. Rows that are not in memory are shuffled in blocks, so the same rows in memory
+            give another network.
         y : ignored
         X_val : array-like like X, default=None
             Samples of your own to hold out, instead of ``validation_fraction`` of X.
@@ -298,7 +302,9 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         Returns
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            float32, or float64 where the fitted X held numbers that need it; a tensor where X is one.
+            float32, or float64 where the fitted X held numbers that need it, or int64 tokens; a tensor where X is one.
+            Dense also where the fitted X was sparse; a frame with its columns and types where a frame was fitted and
+            ``set_output`` asks for frames.
         """
         check_is_fitted(self)
         Z = checked_codes(X, self.n_components_)
@@ -312,7 +318,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             for start, stop, part in in_batches(decoded, len(Z), inference_length(self._layout.n_features)):
                 samples[start:stop] = part
         check_result(samples, "samples", "the codes are far from those of transform")
-        return like(X, samples)
+        return self._as_fitted(X, samples)
 
     def reconstruct(self, X):
         """``inverse_transform(transform(X))`` in one pass, batch by batch.
@@ -332,7 +338,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             for start, stop, part in rows.read(lambda x: self._layout.to_caller(self._reconstruction(x))):
                 samples[start:stop] = part
         check_result(samples, "samples", "X holds values far from those fitted")
-        return like(X, samples)
+        return self._as_fitted(X, samples)
 
     def score(self, X, y=None):
         """Explained share of variance: 1 is perfect, 0 is what the training mean gives.
@@ -398,12 +404,13 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             checked = self._checked(X)
             check_same_network(self, checked.shape)
             return checked
+        self._frame = FrameForm.of(X)
         X = checked_samples(self, X, reset=True)
         self._layout = learned_layout(self, X)
         self.architecture_ = architecture_for(self.architecture, self._layout)
         self.n_components_ = self._n_features_out = int(self.n_components)
         self.sample_shape_ = self._layout.sample_shape
-        self.mean_ = self._layout.scaling.mean.reshape(self.sample_shape_).numpy().copy()
+        self.mean_ = self._layout.scaling.mean.reshape(self._layout.scaled_shape).numpy().copy()
         return X
 
     def _checked(self, X: Any) -> Any:
@@ -466,6 +473,12 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
     def _reconstruction(self, x: torch.Tensor) -> torch.Tensor:
         return self.net_.module_.decode(self.net_.module_.encode(x))
 
+    def _as_fitted(self, X: Any, samples: np.ndarray) -> Any:
+        """Samples as a frame like the one fitted, if frames are asked for; else as what X is."""
+        if self._frame is not None and samples.ndim == 2 and wants_frames(self):
+            return self._frame.frame(samples, getattr(X, "index", None))
+        return like(X, samples)
+
     def _squared_difference(self, x: torch.Tensor) -> torch.Tensor:
         return (x - self._reconstruction(x)).square_()
 
@@ -476,6 +489,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.sparse = True
         return tags
 
 

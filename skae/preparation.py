@@ -9,8 +9,19 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 
-from skae.data import SCALINGS, SampleLayout, Scaling, raw_slices, read_axes, slice_length
-from skae.model import Convolutional, Dense
+from skae.data import (
+    SCALINGS,
+    Moments,
+    SampleLayout,
+    Scaling,
+    SparseRows,
+    TokenLayout,
+    check_tokens,
+    raw_slices,
+    read_axes,
+    slice_length,
+)
+from skae.model import Convolutional, Dense, Sequence
 from skae.objectives import LOSSES
 from skae.parameters import (
     check_bool,
@@ -22,7 +33,7 @@ from skae.parameters import (
 from skae.training import OPTIMIZERS, PRECISIONS, check_net_params, private_seed, resolve_device
 
 OWNER = "AutoencoderTransformer"
-ARCHITECTURES = ("auto", "dense", "conv")
+ARCHITECTURES = ("auto", "dense", "conv", "sequence")
 # Up to this many numbers a sample, dense layers cost less than convolutions and start from PCA as well.
 DENSE_FEATURES = 4096
 
@@ -70,8 +81,10 @@ def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
     if not isinstance(architecture, str):
         return clone(architecture)
     if architecture == "auto":
+        if isinstance(layout, TokenLayout):
+            return Sequence()
         architecture = "conv" if layout.axes and layout.n_features > DENSE_FEATURES else "dense"
-    return Dense() if architecture == "dense" else Convolutional()
+    return {"dense": Dense, "conv": Convolutional, "sequence": Sequence}[architecture]()
 
 
 def learned_layout(estimator: Any, X: Any) -> SampleLayout:
@@ -82,10 +95,36 @@ def learned_layout(estimator: Any, X: Any) -> SampleLayout:
     ValueError
         If shape, ``sample_shape`` and ``axes`` do not fit each other, or the shape has more than one reading.
     """
-    sample_shape, axes = sample_form(X.shape, estimator.sample_shape, estimator.axes)
+    sample_shape, axes = sample_form(X.shape, estimator.sample_shape, wanted_axes(estimator))
+    check_loss(estimator.loss, estimator.architecture, axes)
     slices = raw_slices(X, slice_length(math.prod(sample_shape)))
-    scaling = Scaling.learn(slices, estimator.scaling, is_table=not axes)
+    if axes == ("n",):
+        check_tokens(X)
+        return TokenLayout.learn(slices, sample_shape[0])
+    if isinstance(X, SparseRows):
+        # Counts and weights of words share a unit: rare words are not blown up.
+        scaling = Scaling.of(Moments.of_sparse(X.csr), estimator.scaling, is_table=False)
+    else:
+        scaling = Scaling.learn(slices, estimator.scaling, is_table=not axes)
     return SampleLayout(sample_shape, axes, flattened=len(X.shape) == 2, scaling=scaling, dtype=returned_dtype(X))
+
+
+def wanted_axes(estimator: Any) -> Any:
+    """``axes`` as given; those of tokens where the architecture reads nothing else."""
+    return "n" if reads_tokens(estimator.architecture) and estimator.axes is None else estimator.axes
+
+
+def reads_tokens(architecture: Any) -> bool:
+    """Whether an architecture takes tokens only."""
+    return isinstance(architecture, Sequence) or (isinstance(architecture, str) and architecture == "sequence")
+
+
+def check_loss(loss: str, architecture: Any, axes: tuple[str, ...]) -> None:
+    """Raise ValueError if tokens are needed and X is read as something else."""
+    needs = "loss='cross_entropy'" if loss == "cross_entropy" else ""
+    needs = f"architecture={architecture!r}" if reads_tokens(architecture) else needs
+    if needs and axes != ("n",):
+        raise ValueError(f"{needs} needs rows of integer tokens. Pass axes='n' and X of shape (n_samples, length).")
 
 
 def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -118,7 +157,9 @@ def returned_dtype(X: Any) -> np.dtype:
 
 
 def check_same_form(estimator: Any, X: Any) -> None:
-    """Raise ValueError if samples have another shape than those fitted, though as many numbers."""
+    """Raise ValueError if samples have another shape than those fitted, or hold other tokens."""
+    if isinstance(estimator._layout, TokenLayout):
+        check_tokens(X, estimator._layout.n_tokens)
     if len(X.shape) > 2 and tuple(X.shape[1:]) != estimator.sample_shape_:
         raise ValueError(
             f"X has samples of shape {tuple(X.shape[1:])}, but {OWNER} was fitted on samples of shape "
@@ -129,11 +170,11 @@ def check_same_form(estimator: Any, X: Any) -> None:
 def check_same_network(estimator: Any, shape: tuple[int, ...]) -> None:
     """Raise ValueError if a parameter that decides the network was changed since the fit that is to go on."""
     layout = estimator._layout
-    sample_shape, axes = sample_form(shape, estimator.sample_shape, estimator.axes)
+    sample_shape, axes = sample_form(shape, estimator.sample_shape, wanted_axes(estimator))
     architecture = architecture_for(estimator.architecture, layout)
     old_loss, new_loss = estimator.net_.criterion__loss, estimator.loss
-    # Losses on plain numbers can take over from each other; "bce" has outputs of its own.
-    same_outputs = (old_loss == "bce") == (new_loss == "bce")
+    # Losses on plain numbers can take over from each other; others have outputs of their own.
+    same_outputs = old_loss == new_loss or not {old_loss, new_loss} & {"bce", "cross_entropy"}
     for name, old, new in (
         ("n_components", estimator.n_components_, int(estimator.n_components)),
         ("architecture", estimator.architecture_, architecture),
@@ -178,4 +219,9 @@ def held_out_size(n_samples: int, fraction: float) -> int:
 
 def is_learned(name: str) -> bool:
     """Whether an attribute of an estimator is learned in fit."""
-    return (name.endswith("_") and not name.startswith("_")) or name in ("_layers", "_layout", "_n_features_out")
+    return (name.endswith("_") and not name.startswith("_")) or name in (
+        "_frame",
+        "_layers",
+        "_layout",
+        "_n_features_out",
+    )

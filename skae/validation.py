@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import check_array, validate_data
 
-from skae.data import slice_length
+from skae.data import SparseRows, slice_length
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -77,6 +78,10 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
         Of shape (n_samples, n_features) or (n_samples, *sample_shape); never a copy of an array.
     """
     X = readable(X)
+    if issparse(X):
+        checked = validate_data(estimator, X, reset=reset, dtype="numeric", accept_sparse="csr")
+        check_range(checked.data)
+        return SparseRows(csr_array(checked))
     if not is_sliceable(X):
         checked = validate_data(estimator, X, reset=reset, dtype="numeric")
         check_kind(checked.dtype)

@@ -22,6 +22,8 @@ from skae.parameters import InvalidParameterError
 X = np.random.RandomState(0).standard_normal((60, 8)) @ np.diag(np.arange(1.0, 9.0))
 PICTURES = X.reshape(30, 4, 4)
 NAMES = [f"column {i}" for i in range(8)]
+# Sixty rows, one number in the first, explicit zeros in half of the others.
+ZEROS = sparse.csr_array((np.r_[1.0, np.zeros(30)], (np.arange(31), np.zeros(31, dtype=int))), shape=(60, 4))
 FRAME = pd.DataFrame(X, columns=NAMES)
 SMALL: dict[str, Any] = {"architecture": Dense((4,)), "max_epochs": 1, "random_state": 0}
 NO_CUDA = not torch.cuda.is_available()
@@ -299,8 +301,14 @@ FITTED = [
     *fitting(71, "time spans", X.astype("timedelta64[s]"), TypeError, "timedelta64"),
     *fitting(71, "a frame of dates", FRAME.assign(day=pd.Timestamp("2026-01-01"))[["day"]], TypeError, "datetime64"),
     *fitting(72, "structures", np.zeros(5, dtype=[("a", float), ("b", float)]), TypeError, "structured"),
-    *fitting(73, "sparse rows", sparse.csr_array(X), TypeError, "[Ss]parse"),
+    *[
+        works(73, f"{form.__name__} rows", lambda estimator, form=form: estimator.fit(form(X)).transform(form(X)))
+        for form in (sparse.csr_array, sparse.csc_array, sparse.coo_array, sparse.csr_matrix, sparse.csc_matrix)
+    ],
+    *fitting(73, "sparse rows with NaN", sparse.csr_array(with_value(np.nan, 3)), ValueError, "contains NaN"),
+    *fitting(73, "sparse rows of 1e39", sparse.csr_array(with_value(1e39, 3)), ValueError, "too large for dtype"),
     *fitting(74, "masked values", np.ma.masked_greater(X, 3), ValueError, "masked values"),
+    works(73, "sparse rows with explicit zeros and empty rows", lambda estimator: estimator.fit(ZEROS)),
     works(74, "a masked array with nothing masked", lambda estimator: estimator.fit(np.ma.asarray(X))),
     *fitting(75, "np.matrix", matrix(X), TypeError, "np.matrix is not supported"),
     works(76, "read-only array", lambda estimator: estimator.fit(read_only(X)).transform(read_only(X))),

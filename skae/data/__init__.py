@@ -2,14 +2,19 @@
 
 from .layout import SampleLayout, read_axes
 from .reading import free_cache, in_batches, is_out_of_memory
-from .scaling import SCALINGS, Scaling
-from .sources import Rows, inference_length, raw_slices, slice_length
+from .scaling import SCALINGS, Moments, Scaling
+from .sources import Rows, SparseRows, inference_length, raw_slices, slice_length
+from .tokens import TokenLayout, check_tokens
 
 __all__ = [
     "SCALINGS",
+    "Moments",
     "Rows",
     "SampleLayout",
     "Scaling",
+    "SparseRows",
+    "TokenLayout",
+    "check_tokens",
     "free_cache",
     "in_batches",
     "inference_length",

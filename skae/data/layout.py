@@ -67,6 +67,11 @@ class SampleLayout:
         """Shape of one sample as the caller gives and gets it."""
         return (self.n_features,) if self.flattened else self.sample_shape
 
+    @property
+    def scaled_shape(self) -> tuple[int, ...]:
+        """Shape of what the scaling's mean is the mean of."""
+        return self.sample_shape
+
     def caller_view(self, network_shape: tuple[int, ...]) -> tuple[int, ...]:
         """A shape inside the network (channels, \\*sizes) with its axes in the caller's order."""
         if not self.axes or len(network_shape) != len(self.network_shape):
@@ -141,13 +146,15 @@ def checked_axes(sample_shape: tuple[int, ...], axes: str) -> tuple[str, ...]:
     if not isinstance(axes, str):
         raise ValueError(f"axes must be a string of names such as 'h w c'. Got {axes!r} instead.")
     names = tuple(axes.split())
+    if names == ("n",) and len(sample_shape) == 1:
+        return names
     spatial = [name for name in names if name != "c"]
     known = all(name in KNOWN_AXES for name in names)
     if not known or len(set(names)) != len(names) or not 1 <= len(spatial) <= 3:
         allowed = ", ".join(f"{name!r} ({MEANINGS[name]})" for name in KNOWN_AXES)
         raise ValueError(
             f"axes must name each axis once, with one to three of t, d, h, w and at most one c: {allowed}, "
-            f"separated by spaces. Got axes={axes!r} instead."
+            f"separated by spaces; or axes='n' for rows of tokens. Got axes={axes!r} instead."
         )
     if len(names) != len(sample_shape):
         raise ValueError(

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
+from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 from torch import Tensor
 
 SCALINGS = ("auto", "columns", "global", None)
@@ -45,7 +47,20 @@ class Moments:
                 squares = squares + slice_squares + shift.square() * (count * n / (count + n))
                 low, high = torch.minimum(low, slice_low), torch.maximum(high, slice_high)
             count += n
-        deviation = (squares / count).sqrt()
+        return cls.from_parts(mean, squares / count, low, high)
+
+    @classmethod
+    def of_sparse(cls, X: csr_array) -> Moments:
+        """The same for CSR rows, without making them dense."""
+        X = X.astype(np.float64)
+        mean, variance = mean_variance_axis(X, axis=0)
+        low, high = min_max_axis(X, axis=0)
+        parts = (np.asarray(part, dtype=np.float64) for part in (mean, variance, low, high))
+        return cls.from_parts(*map(torch.from_numpy, parts))
+
+    @classmethod
+    def from_parts(cls, mean: Tensor, variance: Tensor, low: Tensor, high: Tensor) -> Moments:
+        deviation = variance.sqrt()
         # What rounding alone leaves in a column of one large value is no deviation.
         constant = (deviation <= 16 * torch.finfo(torch.float64).eps * mean.abs()) | (low == high)
         return cls(mean, deviation.masked_fill(constant, 0.0), low, high)
@@ -70,12 +85,16 @@ class Scaling:
 
     @classmethod
     def learn(cls, slices: Iterable[Tensor], kind: str | None, is_table: bool) -> Scaling:
-        """Learn from slices of rows (n, n_features); ``kind`` is one of SCALINGS.
+        """Learn from slices of rows (n, n_features)."""
+        return cls.of(Moments.of(slices), kind, is_table)
+
+    @classmethod
+    def of(cls, moments: Moments, kind: str | None, is_table: bool) -> Scaling:
+        """The scaling for these moments; ``kind`` is one of SCALINGS.
 
         "auto" takes "columns" for a table whose largest column deviation is more than ten times the median
         one of those that vary, else "global". None subtracts the mean only.
         """
-        moments = Moments.of(slices)
         if kind == "auto":
             kind = "columns" if is_table and drowned(moments.deviation) else "global"
         if kind == "columns":

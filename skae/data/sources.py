@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -59,7 +60,7 @@ class Rows(Dataset):
     @property
     def in_memory(self) -> bool:
         """Whether single rows are cheap to reach in any order."""
-        return isinstance(self.X, (np.ndarray, Tensor)) and not is_mapped(self.X)
+        return isinstance(self.X, (np.ndarray, Tensor, SparseRows)) and not is_mapped(self.X)
 
     def take(self, indices: np.ndarray) -> Tensor:
         """Scaled samples (n, \\*network_shape) at ``indices``; ascending where rows are not in memory."""
@@ -103,11 +104,26 @@ def is_mapped(X: Any) -> bool:
     return False
 
 
+class SparseRows:
+    """CSR rows that are made dense slice by slice."""
+
+    def __init__(self, X: csr_array):
+        self.csr = X
+        self.shape, self.dtype = X.shape, X.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
+        return self.csr[key].toarray()
+
+
 def fits_on(device: torch.device, X: Any) -> bool:
     """Whether X in its own dtype takes no more than its share of a GPU's free memory."""
-    if isinstance(X, Tensor):
-        return X.device == device or X.nbytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
-    return X.dtype.kind in "biuf" and X.nbytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
+    if isinstance(X, SparseRows) or (isinstance(X, np.ndarray) and X.dtype.kind not in "biuf"):
+        return False
+    there = isinstance(X, Tensor) and X.device == device
+    return there or X.nbytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def slice_length(n_features: int) -> int:
@@ -130,7 +146,7 @@ def gathered(X: Any, indices: np.ndarray) -> Tensor:
     """Rows of X at ``indices`` as a tensor (n, n_features)."""
     if isinstance(X, Tensor):
         return flat_rows(X[torch.from_numpy(indices).to(X.device)])
-    if isinstance(X, np.ndarray):
+    if isinstance(X, (np.ndarray, SparseRows)):
         return flat_rows(X[indices])
     # Only slicing is promised: read ascending runs, each as the slice that covers it.
     cuts = np.flatnonzero(np.diff(indices) > 8) + 1

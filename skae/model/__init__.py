@@ -1,9 +1,10 @@
 """Networks: how features are computed and undone, and how they become a latent code."""
 
-from .autoencoder import Autoencoder, Identity, LinearPath, Trace, UnitInterval
+from .autoencoder import Autoencoder, Identity, LinearPath, Softmax, Trace, UnitInterval
 from .convolutional import Convolutional
 from .custom import Custom
 from .dense import Dense
+from .sequential import Sequence
 from .table import LayerRow, LayerTable, layer_rows, layer_table
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "LayerRow",
     "LayerTable",
     "LinearPath",
+    "Sequence",
+    "Softmax",
     "Trace",
     "UnitInterval",
     "layer_rows",

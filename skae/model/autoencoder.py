@@ -105,6 +105,38 @@ class UnitInterval(nn.Module):
         linear.decoder.bias.mul_(gain).add_(offset)
 
 
+class Softmax(nn.Module):
+    """The link for ``loss="cross_entropy"``: samples as one-hot numbers, outputs as logits over the first axis.
+
+    ``mean`` has a sample's shape, ``scale`` is one number: one-hot numbers are ``x * scale + mean``.
+    """
+
+    # Logits of this height make one-hot numbers nearly certain where a linear path gives them exactly.
+    SHARPNESS = 6.0
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: Tensor, scale: Tensor):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+
+    def coordinates(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.mean, x, self.scale)
+
+    def sample(self, output: Tensor) -> Tensor:
+        return (output.softmax(1) - self.mean) / self.scale
+
+    @torch.no_grad()
+    def adopt(self, linear: LinearPath) -> None:
+        """Let a linear path that gives samples give logits instead."""
+        linear.decoder.weight.mul_(self.SHARPNESS * self.scale)
+        linear.decoder.bias.mul_(self.scale).add_(self.mean.flatten()).mul_(self.SHARPNESS)
+
+
+Link = Identity | UnitInterval | Softmax
+
+
 class Autoencoder(nn.Module):
     """Scaled samples to latent codes and back.
 
@@ -117,13 +149,13 @@ class Autoencoder(nn.Module):
     latent_scale : Tensor of shape (n_components,)
         What one unit of the inner code is worth outside: codes leave in the units of the scaled samples, as PCA's
         do, while the network sees unit variance.
-    link : Identity or UnitInterval
+    link : Identity, UnitInterval or Softmax
         How outputs become samples.
     """
 
     latent_scale: Tensor
 
-    def __init__(self, halves: Halves, linear: LinearPath | None, latent_scale: Tensor, link: Identity | UnitInterval):
+    def __init__(self, halves: Halves, linear: LinearPath | None, latent_scale: Tensor, link: Link):
         super().__init__()
         self.encoder = halves.encoder
         self.decoder = halves.decoder

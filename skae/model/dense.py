@@ -23,7 +23,7 @@ class Dense(BaseEstimator):
     ----------
     hidden_sizes : "auto" or tuple of int
         Widths of the encoder's hidden layers, from the sample to the latent code. "auto" takes
-        (1024, 512, 256) from 512 features on, else (256, 128).
+        (1024, 512, 256) from 512 features on, narrower ones beyond 16,384, else (256, 128).
     activation : str
         One of "silu", "relu", "gelu", "elu", "leaky_relu", "tanh", "sigmoid", "identity".
     normalization : {"auto", "batch", "layer", None}
@@ -79,7 +79,11 @@ class Dense(BaseEstimator):
     def _hidden_sizes(self, n_features: int) -> tuple[int, ...]:
         if not isinstance(self.hidden_sizes, str):
             return tuple(int(size) for size in self.hidden_sizes)
-        return (1024, 512, 256) if n_features >= MANY_FEATURES else (256, 128)
+        if n_features < MANY_FEATURES:
+            return (256, 128)
+        # Beyond 16,384 features the layers narrow, so that the first one has about as many weights as there.
+        width = max(128, 1024 // 2 ** max(0, math.ceil(math.log2(n_features / 2**14))))
+        return (width, width // 2, width // 4)
 
     def _stack(
         self, name: str, widths: tuple[int, ...], n_out: int, kind: str | None

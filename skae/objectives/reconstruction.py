@@ -44,6 +44,12 @@ def binary_cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True
     return averaged(loss, per_sample)
 
 
+def cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
+    """Cross entropy of logits over the first axis against shares of the same shape, averaged over places."""
+    loss = functional.cross_entropy(output, target, reduction="none")
+    return averaged(loss, per_sample)
+
+
 def log_share(output: Tensor, margin: float) -> Tensor:
     """log of the curve of ``UnitInterval``, exact where the curve itself would underflow to 0."""
     low = torch.log(torch.full_like(output, margin)) + (output.clamp(max=margin) - margin) / margin
@@ -57,4 +63,5 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "mae": absolute_error,
     "huber": huber_error,
     "bce": binary_cross_entropy,
+    "cross_entropy": cross_entropy,
 }

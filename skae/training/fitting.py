@@ -10,7 +10,7 @@ from skorch.callbacks import PrintLog
 from torch import Tensor, nn
 
 from skae.data import Rows
-from skae.model import Autoencoder, Identity, LayerRow, LinearPath, UnitInterval, layer_rows
+from skae.model import Autoencoder, Identity, LayerRow, LinearPath, Softmax, UnitInterval, layer_rows
 from skae.parameters import InvalidParameterError, warn
 
 from .device import seeded_weights
@@ -74,8 +74,11 @@ def built_autoencoder(
     if not any(True for half in (halves.encoder, halves.decoder) for _ in half.parameters()) and linear is None:
         raise ValueError(f"{architecture!r} has no weights to train. Pass modules with parameters.")
     latent_scale = torch.ones(n_components, dtype=torch.float32)
-    link: Identity | UnitInterval = Identity()
-    if loss == "bce":
+    link: Identity | UnitInterval | Softmax = Identity()
+    if loss == "cross_entropy":
+        mean = layout.from_flat(layout.scaling.mean.float().cpu()[None])[0]
+        link = Softmax(mean, layout.scaling.scale.float().cpu())
+    elif loss == "bce":
         gain, offset = layout.scaling.unit_interval()
         link = UnitInterval(*(layout.from_flat(value.cpu()[None])[0] for value in (gain, offset)))
     if linear is not None:

@@ -7,7 +7,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from skae.data import Rows, slice_length
+from skae.data import Rows, Scaling, SparseRows, slice_length
 from skae.exceptions import DivergenceError
 
 # Rows that are not kept in memory are gone through once for their covariance, up to this many features; beyond, the
@@ -36,7 +36,9 @@ def principal_start(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, T
     # One row, or rows all alike, have no variance to take shares of; overflow is found below.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         try:
-            if rows.kept is None and len(rows) > rows.layout.n_features <= COVARIANCE_FEATURES:
+            if isinstance(rows.X, SparseRows) and k < min(rows.X.shape):
+                found = of_sparse(rows.X, rows.layout.scaling, k, seed)
+            elif rows.kept is None and len(rows) > rows.layout.n_features <= COVARIANCE_FEATURES:
                 found = of_covariance(rows, k)
             else:
                 found = of_sample(rows, k, seed)
@@ -62,6 +64,15 @@ def of_sample(rows: Rows, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, np
             sample[start : start + length] = rows.take(chosen[start : start + length]).flatten(1).cpu().numpy()
     pca = PCA(k, random_state=seed % 2**31, copy=rows.kept is not None).fit(sample)
     return pca.components_, pca.mean_, pca.singular_values_ / np.sqrt(max(1, len(sample) - 1))
+
+
+def of_sparse(X: SparseRows, scaling: Scaling, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Components, mean and deviations of all rows of CSR, which stay sparse."""
+    scale = scaling.scale.cpu().numpy()
+    scaled = X.csr.astype(np.float64).multiply(1 / np.broadcast_to(scale, X.shape[1])).tocsr()
+    pca = PCA(k, svd_solver="arpack", random_state=seed % 2**31).fit(scaled)
+    mean = pca.mean_ - scaling.mean.cpu().numpy() / scale
+    return pca.components_, mean, pca.singular_values_ / np.sqrt(max(1, len(X) - 1))
 
 
 def of_covariance(rows: Rows, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,0 +1,188 @@
+"""Text, speech, video, sparse rows and tables: in and out in the form they came."""
+
+import re
+from pydoc_data.topics import topics
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.datasets import load_sample_image
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+
+from skae import AutoencoderTransformer, Sequence
+from skae.text import PADDING, CharacterEncoder
+
+QUICK = {"max_epochs": 2, "random_state": 0}
+WORDS = sorted(set(re.findall(r"[a-z]{3,10}", " ".join(topics.values()).lower())))
+PARAGRAPHS = [part for topic in topics.values() for part in topic.split("\n\n") if len(part) > 200]
+
+
+@pytest.fixture(scope="module")
+def documents():
+    """Term weights of paragraphs, CSR (n, about 3000)."""
+    return TfidfVectorizer().fit_transform(PARAGRAPHS[:800])
+
+
+class TestSparse:
+    def test_is_what_dense_rows_are(self):
+        X = sparse.random_array((120, 30), density=0.2, rng=np.random.default_rng(0), format="csr")
+        by_sparse = AutoencoderTransformer(3, scaling="global", **QUICK).fit(X)
+        by_dense = AutoencoderTransformer(3, scaling="global", **QUICK).fit(X.toarray())
+        np.testing.assert_allclose(by_sparse.mean_, by_dense.mean_, atol=1e-12)
+        shared = by_dense.transform(X.toarray())
+        np.testing.assert_allclose(by_dense.transform(X), shared, atol=1e-5)
+        np.testing.assert_allclose(by_sparse.score(X), by_dense.score(X.toarray()), atol=0.02)
+        assert isinstance(by_sparse.inverse_transform(shared), np.ndarray)
+
+    def test_documents_are_explained_at_least_as_well_as_by_truncated_svd(self, documents):
+        train, test = train_test_split(documents, test_size=0.25, random_state=0)
+        autoencoder = AutoencoderTransformer(10, max_epochs=4, random_state=0).fit(train)
+        mean = train.toarray().mean(0)
+        svd = TruncatedSVD(10, random_state=0).fit(train)
+        error = ((test.toarray() - svd.inverse_transform(svd.transform(test))) ** 2).sum()
+        assert autoencoder.score(test) >= 1 - error / ((test.toarray() - mean) ** 2).sum() - 0.002
+
+    def test_in_a_pipeline_from_strings(self):
+        pipeline = make_pipeline(TfidfVectorizer(max_features=200), AutoencoderTransformer(4, **QUICK))
+        assert pipeline.fit_transform(PARAGRAPHS[:60]).shape == (60, 4)
+
+
+class TestCharacterEncoder:
+    @given(st.lists(st.text(alphabet="abcdé ß中", max_size=8), min_size=1, max_size=20).filter(any))
+    @settings(max_examples=50, deadline=None)
+    def test_what_was_fitted_comes_back(self, texts):
+        encoder = CharacterEncoder().fit(texts)
+        assert encoder.inverse_transform(encoder.transform(texts)) == texts
+
+    def test_unknown_characters_and_long_strings(self):
+        encoder = CharacterEncoder(max_length=3).fit(["abc"])
+        assert encoder.inverse_transform(encoder.transform(["axcd", ""])) == ["a\ufffdc", ""]
+        assert (encoder.transform([""]) == PADDING).all()
+
+    @pytest.mark.parametrize(
+        ("given_texts", "error", "match"),
+        [
+            ("one string", TypeError, r"one string: 'one string'\. Write"),
+            ([], ValueError, "0 samples"),
+            (["", ""], ValueError, "empty strings only"),
+            (["a", 3], TypeError, "got 3 of type int at index 1"),
+        ],
+    )
+    def test_bad_input(self, given_texts, error, match):
+        with pytest.raises(error, match=match):
+            CharacterEncoder().fit(given_texts)
+
+    @pytest.mark.parametrize("length", [0, 2.5, True])
+    def test_bad_length(self, length):
+        with pytest.raises(ValueError, match="max_length"):
+            CharacterEncoder(max_length=length).fit(["a"])
+
+    def test_ids_that_are_none(self):
+        encoder = CharacterEncoder().fit(["abc"])
+        with pytest.raises(ValueError, match="from 0 to 4, got 0 to 5"):
+            encoder.inverse_transform([[0, 5]])
+        with pytest.raises(ValueError, match="integers"):
+            encoder.inverse_transform([[0.5]])
+
+
+class TestTokens:
+    @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+    def test_unseen_words_come_back_better_than_by_pca_of_one_hot_characters(self, loss):
+        encoder = CharacterEncoder().fit(WORDS)
+        train, test = train_test_split(encoder.transform(WORDS), test_size=0.25, random_state=0)
+        autoencoder = AutoencoderTransformer(16, architecture="sequence", loss=loss, random_state=0).fit(train)
+        restored = autoencoder.inverse_transform(autoencoder.transform(test))
+        assert restored.dtype == np.int64
+        assert restored.shape == test.shape
+        np.testing.assert_array_equal(restored, autoencoder.reconstruct(test))
+        n_tokens = train.max() + 1
+        flat_train, flat_test = (np.eye(n_tokens)[ids].reshape(len(ids), -1) for ids in (train, test))
+        pca = PCA(16).fit(flat_train)
+        by_pca = pca.inverse_transform(pca.transform(flat_test)).reshape(*test.shape, n_tokens).argmax(-1)
+        right, right_by_pca = ((ids == test)[test != PADDING].mean() for ids in (restored, by_pca))
+        assert right > right_by_pca + 0.1
+
+    @pytest.mark.parametrize("architecture", ["auto", "dense", "sequence", Sequence(4, linear_path=False)])
+    def test_every_architecture_reads_tokens(self, architecture):
+        ids = CharacterEncoder().fit_transform(WORDS[:200])
+        autoencoder = AutoencoderTransformer(3, architecture=architecture, axes="n", **QUICK).fit(ids)
+        assert autoencoder.transform(ids).shape == (200, 3)
+        assert autoencoder.mean_.shape == (ids.max() + 1, ids.shape[1])
+        assert autoencoder.sample_shape_ == (ids.shape[1],)
+        assert autoencoder.score(ids) > 0
+
+    def test_strings_in_and_out_of_a_pipeline(self):
+        pipeline = make_pipeline(
+            CharacterEncoder(), AutoencoderTransformer(40, architecture="sequence", random_state=0)
+        )
+        codes = pipeline.fit_transform(WORDS[:400])
+        restored = pipeline.inverse_transform(codes)
+        assert np.mean([a == b for a, b in zip(restored, WORDS[:400], strict=True)]) > 0.5
+
+    def test_bad_tokens(self):
+        ids = CharacterEncoder().fit_transform(WORDS[:50])
+        autoencoder = AutoencoderTransformer(2, architecture="sequence", **QUICK)
+        with pytest.raises(TypeError, match="Tokens must be integers"):
+            autoencoder.fit(ids.astype(float))
+        with pytest.raises(ValueError, match="got -1"):
+            autoencoder.fit(ids - 1)
+        autoencoder.fit(ids)
+        with pytest.raises(ValueError, match="token 999, but those fitted go up to"):
+            autoencoder.transform(np.full_like(ids, 999))
+        with pytest.raises(ValueError, match="loss='cross_entropy' needs rows of integer tokens"):
+            AutoencoderTransformer(2, loss="cross_entropy").fit(ids)
+        with pytest.raises(ValueError, match="architecture='sequence' needs rows of integer tokens"):
+            AutoencoderTransformer(2, architecture="sequence").fit(np.zeros((9, 4, 4)))
+
+
+class TestFramesComeBack:
+    TABLE = pd.DataFrame(
+        {"income": np.linspace(1e4, 9e4, 60), "children": np.arange(60) % 4, "owner": np.arange(60) % 2 == 0}
+    )
+
+    def test_pandas(self):
+        autoencoder = AutoencoderTransformer(3, **QUICK).set_output(transform="pandas").fit(self.TABLE)
+        codes = autoencoder.transform(self.TABLE)
+        restored = autoencoder.inverse_transform(codes)
+        assert list(restored.columns) == list(self.TABLE.columns)
+        assert list(restored.dtypes) == list(self.TABLE.dtypes)
+        pd.testing.assert_frame_equal(restored, self.TABLE, rtol=1e-3)
+        assert isinstance(autoencoder.set_output(transform="default").inverse_transform(codes), np.ndarray)
+
+    def test_polars(self):
+        table = pl.from_pandas(self.TABLE)
+        autoencoder = AutoencoderTransformer(3, **QUICK).set_output(transform="polars").fit(table)
+        restored = autoencoder.reconstruct(table)
+        assert restored.schema == table.schema
+        assert restored["children"].to_list() == table["children"].to_list()
+
+
+def test_moving_window_over_a_photograph_as_video():
+    grey = load_sample_image("china.jpg").mean(2)[::8, ::8]
+    videos = np.stack(
+        [[grey[y : y + 12, x + t : x + t + 12] for t in range(4)] for y in range(30) for x in range(0, 60, 3)]
+    )
+    autoencoder = AutoencoderTransformer(8, axes="t h w", architecture="conv", max_epochs=5, random_state=0).fit(videos)
+    assert autoencoder.reconstruct(videos).shape == videos.shape
+    pca = PCA(8).fit(videos.reshape(len(videos), -1))
+    assert autoencoder.score(videos) >= pca.explained_variance_ratio_.sum() - 0.002
+
+
+def test_silence_and_one_frame():
+    silence = AutoencoderTransformer(2, axes="t", architecture="conv", **QUICK).fit(np.zeros((30, 64)))
+    assert np.abs(silence.reconstruct(np.zeros((5, 64)))).max() < 1e-3
+    one_frame = np.random.RandomState(0).standard_normal((30, 1, 8, 8))
+    autoencoder = AutoencoderTransformer(2, axes="t h w", architecture="conv", **QUICK).fit(one_frame)
+    assert autoencoder.reconstruct(one_frame).shape == one_frame.shape
+
+
+def test_pictures_of_different_sizes_in_a_list_say_so():
+    with pytest.raises(ValueError, match="inhomogeneous shape"):
+        AutoencoderTransformer(2).fit([np.zeros((8, 8)), np.zeros((9, 8))])
