@@ -95,8 +95,12 @@ def learned_layout(estimator: Any, X: Any) -> SampleLayout:
     ValueError
         If shape, ``sample_shape`` and ``axes`` do not fit each other, or the shape has more than one reading.
     """
+    needs = needing_tokens(estimator)
+    if needs and len(X.shape) != 2:
+        raise ValueError(f"{needs} needs rows of integer tokens, of shape (n_samples, length). Got shape {X.shape}.")
     sample_shape, axes = sample_form(X.shape, estimator.sample_shape, wanted_axes(estimator))
-    check_loss(estimator.loss, estimator.architecture, axes)
+    if needs and axes != ("n",):
+        raise ValueError(f"{needs} needs rows of integer tokens. Pass axes='n' and X of shape (n_samples, length).")
     slices = raw_slices(X, slice_length(math.prod(sample_shape)))
     if axes == ("n",):
         check_tokens(X)
@@ -119,12 +123,11 @@ def reads_tokens(architecture: Any) -> bool:
     return isinstance(architecture, Sequence) or (isinstance(architecture, str) and architecture == "sequence")
 
 
-def check_loss(loss: str, architecture: Any, axes: tuple[str, ...]) -> None:
-    """Raise ValueError if tokens are needed and X is read as something else."""
-    needs = "loss='cross_entropy'" if loss == "cross_entropy" else ""
-    needs = f"architecture={architecture!r}" if reads_tokens(architecture) else needs
-    if needs and axes != ("n",):
-        raise ValueError(f"{needs} needs rows of integer tokens. Pass axes='n' and X of shape (n_samples, length).")
+def needing_tokens(estimator: Any) -> str:
+    """The parameter that makes sense for tokens only, as written; empty if there is none."""
+    if reads_tokens(estimator.architecture):
+        return f"architecture={estimator.architecture!r}"
+    return "loss='cross_entropy'" if estimator.loss == "cross_entropy" else ""
 
 
 def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -219,9 +222,5 @@ def held_out_size(n_samples: int, fraction: float) -> int:
 
 def is_learned(name: str) -> bool:
     """Whether an attribute of an estimator is learned in fit."""
-    return (name.endswith("_") and not name.startswith("_")) or name in (
-        "_frame",
-        "_layers",
-        "_layout",
-        "_n_features_out",
-    )
+    private = ("_frame", "_layers", "_layout", "_n_features_out")
+    return name in private or (name.endswith("_") and not name.startswith("_"))

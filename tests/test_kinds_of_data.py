@@ -119,9 +119,8 @@ class TestTokens:
         assert autoencoder.score(ids) > 0
 
     def test_strings_in_and_out_of_a_pipeline(self):
-        pipeline = make_pipeline(
-            CharacterEncoder(), AutoencoderTransformer(40, architecture="sequence", random_state=0)
-        )
+        autoencoder = AutoencoderTransformer(40, architecture="sequence", random_state=0)
+        pipeline = make_pipeline(CharacterEncoder(), autoencoder)
         codes = pipeline.fit_transform(WORDS[:400])
         restored = pipeline.inverse_transform(codes)
         assert np.mean([a == b for a, b in zip(restored, WORDS[:400], strict=True)]) > 0.5
@@ -166,9 +165,8 @@ class TestFramesComeBack:
 
 def test_moving_window_over_a_photograph_as_video():
     grey = load_sample_image("china.jpg").mean(2)[::8, ::8]
-    videos = np.stack(
-        [[grey[y : y + 12, x + t : x + t + 12] for t in range(4)] for y in range(30) for x in range(0, 60, 3)]
-    )
+    corners = [(y, x) for y in range(30) for x in range(0, 60, 3)]
+    videos = np.stack([[grey[y : y + 12, x + t : x + t + 12] for t in range(4)] for y, x in corners])
     autoencoder = AutoencoderTransformer(8, axes="t h w", architecture="conv", max_epochs=5, random_state=0).fit(videos)
     assert autoencoder.reconstruct(videos).shape == videos.shape
     pca = PCA(8).fit(videos.reshape(len(videos), -1))
