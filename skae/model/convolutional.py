@@ -10,7 +10,7 @@ from torch import nn
 
 from skae.parameters import InvalidParameterError, check_bool, check_choice, check_integer, check_sizes, invalid
 
-from .layers import ACTIVATIONS, NORMALIZATIONS, Halves, Step, normalization, zeroed
+from .layers import ACTIVATIONS, NORMALIZATIONS, Halves, Step, normalized, zeroed
 from .shapes import ConvolutionStep, pyramid
 
 # By the number of spatial axes.
@@ -162,7 +162,7 @@ class Convolutional(BaseEstimator):
             step.channels_in, step.channels_out, step.kernel, stride=step.stride, padding=step.padding
         )
         module = nn.Sequential(
-            convolution, *normalization(self.normalization, step.channels_out, n_axes), ACTIVATIONS[self.activation]()
+            convolution, *normalized(self.normalization, step.channels_out, n_axes), ACTIVATIONS[self.activation]()
         )
         formula = ", ".join(axis.formula for axis in step.axes)
         return Step(f"convolution {number}", (step.channels_out, *step.sizes_out), formula, module)
@@ -177,7 +177,7 @@ class Convolutional(BaseEstimator):
             padding=step.padding,
             output_padding=step.output_padding,
         )
-        before = [*normalization(self.normalization, step.channels_out, n_axes), ACTIVATIONS[self.activation]()]
+        before = [*normalized(self.normalization, step.channels_out, n_axes), ACTIVATIONS[self.activation]()]
         module = nn.Sequential(*before, self._last(transposed) if number == 1 else transposed)
         formula = ", ".join(axis.transposed_formula for axis in step.axes)
         return Step(f"transposed convolution {number}", (step.channels_in, *step.sizes_in), formula, module)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 from sklearn.base import BaseEstimator
@@ -10,9 +12,10 @@ from torch import nn
 
 from skae.parameters import check_bool, check_choice, check_real, check_sizes
 
-from .layers import ACTIVATIONS, NORMALIZATIONS, Halves, SeededDropout, Step, normalization, zeroed
+from .layers import ACTIVATIONS, NORMALIZATIONS, Halves, SeededDropout, Step, normalized, zeroed
 
-# From this many features on, layers are wide, and batch normalisation does better than layer normalisation.
+# From this many features on, layers are wide, and GELU and batch normalisation do better than SiLU and layer
+# normalisation (benchmarks/README.md).
 MANY_FEATURES = 512
 
 
@@ -25,7 +28,8 @@ class Dense(BaseEstimator):
         Widths of the encoder's hidden layers, from the sample to the latent code. "auto" takes
         (1024, 512, 256) from 512 features on, narrower ones beyond 16,384, else (256, 128).
     activation : str
-        One of "silu", "relu", "gelu", "elu", "leaky_relu", "tanh", "sigmoid", "identity".
+        "auto" is "gelu" from 512 features on, else "silu"; or one of "silu", "relu", "gelu", "elu", "leaky_relu",
+        "tanh", "sigmoid", "identity".
     normalization : {"auto", "batch", "layer", None}
         Normalisation before each activation: over the rows of a batch (Ioffe and Szegedy, 2015) or the units of a
         layer (Ba, Kiros and Hinton, 2016). "auto" is "batch" from 512 features on, else "layer".
@@ -44,7 +48,7 @@ class Dense(BaseEstimator):
 
     foreign = False
 
-    def __init__(self, hidden_sizes="auto", *, activation="gelu", normalization="auto", dropout=0.0, linear_path=True):
+    def __init__(self, hidden_sizes="auto", *, activation="auto", normalization="auto", dropout=0.0, linear_path=True):
         self.hidden_sizes = hidden_sizes
         self.activation = activation
         self.normalization = normalization
@@ -55,7 +59,7 @@ class Dense(BaseEstimator):
         """Raise InvalidParameterError if a setting is wrong."""
         if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
             check_sizes("Dense", "hidden_sizes", self.hidden_sizes)
-        check_choice("Dense", "activation", self.activation, tuple(ACTIVATIONS))
+        check_choice("Dense", "activation", self.activation, ("auto", *ACTIVATIONS))
         check_choice("Dense", "normalization", self.normalization, ("auto", *NORMALIZATIONS))
         check_real("Dense", "dropout", self.dropout, "[0.0, 1.0)")
         check_bool("Dense", "linear_path", self.linear_path)
@@ -64,11 +68,12 @@ class Dense(BaseEstimator):
         """The encoder and decoder for samples of ``shape`` (channels first), and their layer table."""
         n_features = math.prod(shape)
         hidden = self._hidden_sizes(n_features)
-        kind = self.normalization
-        if kind == "auto":
-            kind = "batch" if n_features >= MANY_FEATURES else "layer"
-        encoder, encoder_steps = self._stack("encoder", (n_features, *hidden), n_components, kind)
-        decoder, decoder_steps = self._stack("decoder", (n_components, *hidden[::-1]), n_features, kind)
+        wide = n_features >= MANY_FEATURES
+        kind = self.normalization if self.normalization != "auto" else "batch" if wide else "layer"
+        name = self.activation if self.activation != "auto" else "gelu" if wide else "silu"
+        make = partial(hidden_block, normalization=kind, activation=name, dropout=self.dropout)
+        encoder, encoder_steps = self._stack("encoder", (n_features, *hidden), n_components, make)
+        decoder, decoder_steps = self._stack("decoder", (n_components, *hidden[::-1]), n_features, make)
         if len(shape) > 1:
             encoder = nn.Sequential(nn.Flatten(), *encoder)
             decoder = nn.Sequential(*decoder, nn.Unflatten(1, shape))
@@ -85,19 +90,22 @@ class Dense(BaseEstimator):
         width = max(128, 1024 // 2 ** max(0, math.ceil(math.log2(n_features / 2**14))))
         return (width, width // 2, width // 4)
 
-    def _stack(
-        self, name: str, widths: tuple[int, ...], n_out: int, kind: str | None
-    ) -> tuple[nn.Sequential, list[Step]]:
+    def _stack(self, name: str, widths: tuple[int, ...], n_out: int, make: Callable[[int, int], list[nn.Module]]):
         layers: list[nn.Module] = []
         steps = []
         for number, (n_in, width) in enumerate(pairwise(widths), start=1):
-            block = [nn.Linear(n_in, width), *normalization(kind, width, 0)]
-            block.append(ACTIVATIONS[self.activation]())
-            if self.dropout > 0:
-                block.append(SeededDropout(self.dropout))
+            block = make(n_in, width)
             layers += block
             steps.append(Step(f"{name} dense {number}", (width,), f"{n_in} -> {width}", nn.Sequential(*block)))
         last = nn.Linear(widths[-1], n_out)
         layers.append(zeroed(last) if self.linear_path else last)
         steps.append(Step(f"{name} dense {len(widths)}", (n_out,), f"{widths[-1]} -> {n_out}", last))
         return nn.Sequential(*layers), steps
+
+
+def hidden_block(
+    n_in: int, width: int, *, normalization: str | None, activation: str, dropout: float
+) -> list[nn.Module]:
+    """One hidden layer."""
+    block = [nn.Linear(n_in, width), *normalized(normalization, width, 0), ACTIVATIONS[activation]()]
+    return [*block, SeededDropout(dropout)] if dropout > 0 else block

@@ -48,7 +48,7 @@ class Halves:
     decoder_steps: tuple[Step, ...] = ()
 
 
-def normalization(name: str | None, width: int, n_axes: int) -> list[nn.Module]:
+def normalized(name: str | None, width: int, n_axes: int) -> list[nn.Module]:
     """The normalisation over ``width`` channels and ``n_axes`` spatial axes, as a list of none or one."""
     if name == "batch":
         return [BATCH_NORMS[n_axes](width)]

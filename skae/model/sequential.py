@@ -37,7 +37,7 @@ class Sequence(BaseEstimator):
     foreign = False
 
     def __init__(
-        self, embedding_size=32, *, hidden_sizes="auto", activation="gelu", normalization="auto", linear_path=True
+        self, embedding_size=32, *, hidden_sizes="auto", activation="auto", normalization="auto", linear_path=True
     ):
         self.embedding_size = embedding_size
         self.hidden_sizes = hidden_sizes
@@ -50,7 +50,7 @@ class Sequence(BaseEstimator):
         check_integer("Sequence", "embedding_size", self.embedding_size)
         if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
             check_sizes("Sequence", "hidden_sizes", self.hidden_sizes)
-        check_choice("Sequence", "activation", self.activation, tuple(ACTIVATIONS))
+        check_choice("Sequence", "activation", self.activation, ("auto", *ACTIVATIONS))
         check_choice("Sequence", "normalization", self.normalization, ("auto", *NORMALIZATIONS))
         check_bool("Sequence", "linear_path", self.linear_path)
 
