@@ -1,0 +1,89 @@
+"""Short videos as a few numbers each, compared with PCA.
+
+No video ships with scikit-learn, so frames are cut by moving a window over its photograph of a Chinese palace, made
+smaller: colour clips (n, t, h, w, c). Clips are held out at random; their windows overlap those of the training clips.
+With ``--data``, a file .npz with ``X_train`` (n, 28, 28) in uint8, e.g. MNIST, clips are made of digits at half size
+that move in a straight line: grey clips (n, t, h, w). These, too, are not recorded videos.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from sklearn.datasets import load_sample_image
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+from skae import AutoencoderTransformer
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+
+K = 8
+
+
+def moving_window(n=2000, length=4, size=24, smaller=6):
+    """Clips (n, length, size, size, 3) of a window that moves over a photograph at constant speed."""
+    photograph = load_sample_image("china.jpg")
+    high, wide = (axis // smaller for axis in photograph.shape[:2])
+    photograph = photograph[: high * smaller, : wide * smaller].reshape(high, smaller, wide, smaller, 3).mean((1, 3))
+    random = np.random.RandomState(0)
+    clips = np.empty((n, length, size, size, 3), np.uint8)
+    for clip in clips:
+        speed = random.randint(-3, 4, 2)
+        way = speed * (length - 1)
+        start = random.randint(np.maximum(0, -way), np.array([high, wide]) - size - np.maximum(0, way) + 1)
+        for t, (top, left) in enumerate(start + speed * np.arange(length)[:, None]):
+            clip[t] = photograph[top : top + size, left : left + size]
+    return clips
+
+
+def moving_digits(path, n=1000, length=6):
+    """Clips (n, length, 28, 28) of a digit at half size that moves from one place to another."""
+    with np.load(path) as data:
+        digits = data["X_train"][:n, ::2, ::2]
+    random = np.random.RandomState(0)
+    clips = np.zeros((len(digits), length, 28, 28), np.uint8)
+    for clip, digit in zip(clips, digits, strict=True):
+        for frame, (top, left) in zip(
+            clip, np.linspace(*random.randint(0, 15, (2, 2)), length).astype(int), strict=True
+        ):
+            frame[top : top + 14, left : left + 14] = digit
+    return clips
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
+    parser.add_argument("--data", type=Path, help=".npz with X_train (n, 28, 28): moving digits instead")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    clips, axes = (moving_digits(arguments.data), "t h w") if arguments.data else (moving_window(), "t h w c")
+    made = "digits that move" if arguments.data else "a window moved over a photograph"
+    train, test = train_test_split(clips, test_size=0.25, random_state=0)
+    autoencoder = AutoencoderTransformer(K, axes=axes, random_state=0).fit(train)
+    flat = test.reshape(len(test), -1).astype(float)
+    pca = PCA(K, random_state=0).fit(train.reshape(len(train), -1).astype(float))
+    by_pca = pca.inverse_transform(pca.transform(flat))
+    shares = autoencoder.score(test), 1 - ((flat - by_pca) ** 2).sum() / ((flat - pca.mean_) ** 2).sum()
+    rows = {"original": test, "autoencoder": autoencoder.reconstruct(test), "PCA": by_pca.reshape(test.shape)}
+    print(f"{len(test)} held-out clips {test.shape[1:]} ({axes}) made of {made}; {flat.shape[1]} numbers as {K}")
+    print("               explained share    error of a pixel (root mean square, of 255)")
+    for who, share in zip(("autoencoder", "PCA"), shares, strict=True):
+        print(f"{who:<12} {share:13.3f}    {np.sqrt(np.mean((rows[who] - test.astype(float)) ** 2)):13.1f}")
+
+    figure = plt.figure(figsize=(12, 3.6), layout="constrained")
+    figure.suptitle(f"Held-out clips of {test.shape[1]} frames as {K} numbers ({made})")
+    grid = figure.subplots(3, 12)
+    for row, (title, version) in zip(grid, rows.items(), strict=True):
+        row[0].set_ylabel(title, rotation=0, ha="right", va="center")
+        for axis, frame in zip(row, np.concatenate(version[:3]), strict=False):
+            axis.imshow(np.clip(frame, 0, 255).astype(np.uint8), cmap="gray", vmin=0, vmax=255)
+            axis.set(xticks=[], yticks=[])
+    figure.savefig(arguments.out / "plot_video.png", dpi=110)
+    assert shares[0] >= shares[1] - 0.002
+
+
+if __name__ == "__main__":
+    main()
