@@ -3,9 +3,11 @@
 from .estimator import AutoencoderTransformer
 from .exceptions import DivergenceError, OutOfMemoryError
 from .model import Convolutional, Custom, Dense, Sequence
+from .search import BottleneckSearchCV
 
 __all__ = [
     "AutoencoderTransformer",
+    "BottleneckSearchCV",
     "Convolutional",
     "Custom",
     "Dense",

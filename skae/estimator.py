@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae.data import Rows, in_batches, inference_length
 from skae.frames import FrameForm, wants_frames
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
-from skae.model import LayerTable, layer_table
+from skae.model import LayerTable, Nested, layer_table
 from skae.preparation import (
     architecture_for,
     check_parameters,
@@ -30,14 +30,18 @@ from skae.training import (
     automatic_batch_size,
     automatic_learning_rate,
     built_autoencoder,
+    components_for_share,
+    explained_shares,
     full_precision,
     new_net,
     private_seed,
     resolve_device,
+    shortened,
     split_rows,
     with_gradients,
 )
 from skae.validation import check_result, checked_codes, checked_samples
+from skae.variants import ordered, variant_for
 
 # partial_fit keeps this many of its latest passes in history_.
 KEPT_PASSES = 100
@@ -52,8 +56,9 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
 
     Parameters
     ----------
-    n_components : int, default=2
-        Size of the latent code, at least 1.
+    n_components : int or float, default=2
+        Size of the latent code, at least 1. A float in (0, 1) orders the codes (``variant=Ordered()``) and keeps as
+        many coordinates as explain that share of the training rows' variance; never more than PCA needs, or 256.
     architecture : {"auto", "dense", "conv", "sequence"} or architecture object, default="auto"
         How features are computed and undone: a name, or :class:`Dense`, :class:`Convolutional`, :class:`Sequence` or
         :class:`Custom` with settings of your own. "auto" is dense for tables and for samples of up to 4,096 numbers,
@@ -68,6 +73,9 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         What s(X) is: every feature loses its mean, then all are divided by one number ("global"), each by its own
         deviation ("columns"), or none (None). "auto" is "columns" for a table whose largest column deviation is more
         than ten times the median one, else "global".
+    variant : str or variant object, default="plain"
+        A name in :data:`skae.variants.VARIANTS`, or an object of its classes with settings of your own, such as
+        ``Variational(beta=4)``: what becomes of codes, what training does to samples, what is minimised besides.
     loss : {"mse", "mae", "huber", "bce", "cross_entropy"}, default="mse"
         What training minimises in s(X): squared, absolute or Huber (1964) error; or the cross entropy of values taken
         as shares between the smallest and the largest seen; or, for tokens, the cross entropy of their shares.
@@ -121,8 +129,11 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         Epochs run.
     history_ : list of dict
         One entry an epoch: "epoch", "train_loss", "valid_loss" (if rows are held out), "lr", "duration" (seconds).
-    architecture_ : architecture object
-        The one that was built.
+    explained_variance_ratio_ : ndarray of shape (n_components_,), float64
+        Where codes are ordered: the share of the variance that each coordinate adds, measured in s(X) on at most
+        2,000 of the rows trained on.
+    architecture_, variant_ : architecture and variant object
+        Those that were built.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module, with ``encode`` and ``decode`` on scaled samples,
         channels first.
@@ -149,6 +160,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         sample_shape=None,
         axes=None,
         scaling="auto",
+        variant="plain",
         loss="mse",
         optimizer="adamw",
         lr="auto",
@@ -171,6 +183,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         self.sample_shape = sample_shape
         self.axes = axes
         self.scaling = scaling
+        self.variant = variant
         self.loss = loss
         self.optimizer = optimizer
         self.lr = lr
@@ -237,6 +250,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             interrupt = error
         if best is not None:
             best.restore(net)
+        draft._learn_order(net.module_, train)
         net.forget_training()
         self._adopt(draft._learn(net, before=self.history_ if warm else ()))
         if interrupt is not None:
@@ -257,6 +271,8 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         self : AutoencoderTransformer
         """
         check_parameters(self)
+        if isinstance(self.n_components, float):
+            raise ValueError(f"partial_fit needs an int as n_components. Got {self.n_components!r} instead.")
         first = not hasattr(self, "net_")
         draft = self._draft(keep=not first)
         X = draft._prepare(X, learn=first)
@@ -268,6 +284,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         if not first:
             net.go_on_from(self.net_)
         net.run(train, None, [], planned=False)
+        draft._learn_order(net.module_, train)
         self._adopt(draft._learn(net, before=() if first else self.history_[1 - KEPT_PASSES :]))
         return self
 
@@ -298,6 +315,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
+            The first columns alone will do where codes are ordered.
 
         Returns
         -------
@@ -307,7 +325,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             ``set_output`` asks for frames.
         """
         check_is_fitted(self)
-        Z = checked_codes(X, self.n_components_)
+        Z = checked_codes(X, self.n_components_, ordered=hasattr(self, "explained_variance_ratio_"))
         samples = np.empty((len(Z), *self._layout.caller_shape), dtype=self._layout.dtype)
 
         def decoded(start: int, stop: int) -> np.ndarray:
@@ -383,6 +401,22 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
                 scores[start:stop] = -errors.cpu().numpy()
         return like(X, scores)
 
+    def shortened(self, n_components: int) -> AutoencoderTransformer:
+        """A copy that keeps the first ``n_components`` coordinates only, where codes are ordered; weights are shared.
+
+        Raises
+        ------
+        ValueError
+            If codes are not ordered, or have fewer coordinates.
+        """
+        check_is_fitted(self)
+        short = copy.copy(self)
+        short.net_ = copy.copy(self.net_)
+        short.net_.module_ = shortened(self.net_.module_, n_components)
+        short.n_components_ = short._n_features_out = n_components
+        short.explained_variance_ratio_ = self.explained_variance_ratio_[:n_components]
+        return short
+
     def summary(self) -> LayerTable:
         """Print the layer table: name, output shape, parameters, and the formula of every size. Returns it too."""
         check_is_fitted(self)
@@ -408,7 +442,6 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         X = checked_samples(self, X, reset=True)
         self._layout = learned_layout(self, X)
         self.architecture_ = architecture_for(self.architecture, self._layout)
-        self.n_components_ = self._n_features_out = int(self.n_components)
         self.sample_shape_ = self._layout.sample_shape
         self.mean_ = self._layout.scaling.mean.reshape(self._layout.scaled_shape).numpy().copy()
         return X
@@ -431,11 +464,19 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         return split_rows(rows, n_held_out, torch.Generator().manual_seed(seed))
 
     def _net(self, rows: Rows, n_train: int, seed: int, module: Any, max_epochs: int | None = None) -> AutoencoderNet:
+        share = self.n_components if isinstance(self.n_components, float) else None
+        self.variant_ = variant_for(self.variant) if share is None else ordered(self.variant)
+        parts = self.variant_.parts()
         if module is None:
-            module, self._layers = built_autoencoder(self.architecture_, rows, self.n_components_, self.loss, seed)
+            n_components = int(self.n_components) if share is None else components_for_share(rows, share, seed)
+            self.n_components_ = self._n_features_out = n_components
+            module, self._layers = built_autoencoder(
+                self.architecture_, rows, self.n_components_, self.loss, seed, parts
+            )
         return new_net(
             module,
             loss=self.loss,
+            parts=parts,
             optimizer=self.optimizer,
             device=rows.device,
             verbose=self.verbose,
@@ -448,6 +489,17 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             foreign=self.architecture_.foreign,
             seed=seed,
         )
+
+    def _learn_order(self, module: Any, train: Part) -> None:
+        """Where codes are ordered, what each coordinate adds; keep as many as a share of the variance needs."""
+        if not isinstance(module.bottleneck, Nested):
+            return
+        shares = explained_shares(module, train)
+        if isinstance(self.n_components, float):
+            enough = np.flatnonzero(shares >= self.n_components)
+            kept = int(enough[0]) + 1 if len(enough) else len(shares)
+            module.bottleneck.kept = self.n_components_ = self._n_features_out = kept
+        self.explained_variance_ratio_ = np.diff(shares[: self.n_components_], prepend=0.0)
 
     def _learn(self, net: AutoencoderNet, before=()) -> dict[str, Any]:
         """Take what the net learned; returns all learned attributes."""

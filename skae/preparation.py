@@ -24,6 +24,7 @@ from skae.data import (
 from skae.model import Convolutional, Dense, Sequence
 from skae.objectives import LOSSES
 from skae.parameters import (
+    InvalidParameterError,
     check_bool,
     check_choice,
     check_integer,
@@ -31,6 +32,7 @@ from skae.parameters import (
     check_sizes,
 )
 from skae.training import OPTIMIZERS, PRECISIONS, check_net_params, private_seed, resolve_device
+from skae.variants import check_variant, variant_for
 
 OWNER = "AutoencoderTransformer"
 ARCHITECTURES = ("auto", "dense", "conv", "sequence")
@@ -40,7 +42,12 @@ DENSE_FEATURES = 4096
 
 def check_parameters(estimator: Any) -> None:
     """Raise InvalidParameterError, a ValueError and TypeError, if a constructor parameter is wrong."""
-    check_integer(OWNER, "n_components", estimator.n_components)
+    if isinstance(estimator.n_components, float):
+        check_real(OWNER, "n_components", estimator.n_components, "(0.0, 1.0)", otherwise=" or an int of at least 1")
+        if estimator.warm_start:
+            raise InvalidParameterError("warm_start=True needs an int as n_components, not a share of the variance.")
+    else:
+        check_integer(OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0)")
     for name in ("max_epochs", "n_iter_no_change"):
         check_integer(OWNER, name, getattr(estimator, name))
     check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)
@@ -59,6 +66,7 @@ def check_parameters(estimator: Any) -> None:
     if estimator.sample_shape is not None:
         check_sizes(OWNER, "sample_shape", estimator.sample_shape)
     check_architecture(estimator.architecture)
+    check_variant(OWNER, estimator.variant)
     check_net_params(estimator.net_params)
     private_seed(estimator.random_state if not hasattr(estimator.random_state, "randint") else 0)
     resolve_device(estimator.device)
@@ -181,6 +189,7 @@ def check_same_network(estimator: Any, shape: tuple[int, ...]) -> None:
     for name, old, new in (
         ("n_components", estimator.n_components_, int(estimator.n_components)),
         ("architecture", estimator.architecture_, architecture),
+        ("variant", estimator.variant_, variant_for(estimator.variant)),
         ("sample_shape", layout.sample_shape, sample_shape),
         ("axes", " ".join(layout.axes), " ".join(axes)),
         ("loss", old_loss, old_loss if same_outputs else new_loss),

@@ -130,8 +130,8 @@ def check_range(rows: np.ndarray) -> None:
         )
 
 
-def checked_codes(Z: Any, n_components: int) -> np.ndarray:
-    """Codes (n, n_components), checked.
+def checked_codes(Z: Any, n_components: int, ordered: bool = False) -> np.ndarray:
+    """Codes (n, n_components), checked; of ordered codes the first columns will do.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def checked_codes(Z: Any, n_components: int) -> np.ndarray:
     Z = check_array(as_array(readable(Z)) if isinstance(Z, torch.Tensor) else readable(Z), dtype="numeric")
     check_kind(Z.dtype)
     check_range(Z)
-    if Z.shape[1] != n_components:
+    if Z.shape[1] != n_components and not (ordered and Z.shape[1] < n_components):
         raise ValueError(
             f"X has {Z.shape[1]} columns, but n_components is {n_components}: pass codes as transform returns them."
         )

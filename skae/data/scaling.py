@@ -76,12 +76,15 @@ class Scaling:
     scale : Tensor of shape (n_features,) or (), float64, never 0
     low, high : Tensor of the shape of ``scale``, float64
         Smallest and largest value, for losses that need samples within known ends.
+    total_variance : Tensor of shape (), float64
+        Variance of the scaled rows, summed over features.
     """
 
     mean: Tensor
     scale: Tensor
     low: Tensor
     high: Tensor
+    total_variance: Tensor
 
     @classmethod
     def learn(cls, slices: Iterable[Tensor], kind: str | None, is_table: bool) -> Scaling:
@@ -104,7 +107,8 @@ class Scaling:
                 moments.deviation.square().mean().sqrt() if kind == "global" else torch.ones((), dtype=torch.float64)
             )
             low, high = moments.low.min(), moments.high.max()
-        return cls(moments.mean, torch.where(scale > 0, scale, torch.ones_like(scale)), low, high)
+        scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+        return cls(moments.mean, scale, low, high, (moments.deviation / scale).square().sum())
 
     def to(self, device: torch.device) -> Scaling:
         """The same scaling, computing on ``device`` where that has float64."""

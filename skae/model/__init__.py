@@ -1,23 +1,40 @@
 """Networks: how features are computed and undone, and how they become a latent code."""
 
 from .autoencoder import Autoencoder, Identity, LinearPath, Softmax, Trace, UnitInterval
+from .bottlenecks import Code, Deterministic, Gaussian, Nested, Quantised, Sphere
 from .convolutional import Convolutional
+from .corruptions import CORRUPTIONS, Corruption, GaussianNoise, Masking, SaltAndPepper, Swap
 from .custom import Custom
 from .dense import Dense
+from .layers import Drawing, Halves
 from .sequential import Sequence
 from .table import LayerRow, LayerTable, layer_rows, layer_table
 
 __all__ = [
+    "CORRUPTIONS",
     "Autoencoder",
+    "Code",
     "Convolutional",
+    "Corruption",
     "Custom",
     "Dense",
+    "Deterministic",
+    "Drawing",
+    "Gaussian",
+    "GaussianNoise",
+    "Halves",
     "Identity",
     "LayerRow",
     "LayerTable",
     "LinearPath",
+    "Masking",
+    "Nested",
+    "Quantised",
+    "SaltAndPepper",
     "Sequence",
     "Softmax",
+    "Sphere",
+    "Swap",
     "Trace",
     "UnitInterval",
     "layer_rows",

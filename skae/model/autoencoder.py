@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .bottlenecks import Code, Deterministic
 from .layers import Halves
 
 
@@ -18,12 +19,16 @@ from .layers import Halves
 class Trace:
     """One pass through the network, as the objective sees it.
 
-    ``target`` and ``output`` are (batch, \\*shape) in the link's coordinates, ``latent`` is (batch, n_components).
+    ``seen`` (batch, \\*shape) is what the encoder got, ``target`` and ``output`` (batch, \\*shape) are in the link's
+    coordinates.
     """
 
+    seen: Tensor
     target: Tensor
-    latent: Tensor
+    code: Code
     output: Tensor
+    # The density codes are trained towards, as the bottleneck names it.
+    prior: str = ""
 
 
 class LinearPath(nn.Module):
@@ -151,38 +156,67 @@ class Autoencoder(nn.Module):
         do, while the network sees unit variance.
     link : Identity, UnitInterval or Softmax
         How outputs become samples.
+    bottleneck : Deterministic
+        What becomes of the encoder's features.
+    corruption : Module, default=None
+        What training does to samples before the encoder sees them.
     """
 
     latent_scale: Tensor
+    # Whether terms of the objective follow codes back to the samples they came from.
+    follows_samples = False
 
-    def __init__(self, halves: Halves, linear: LinearPath | None, latent_scale: Tensor, link: Link):
+    def __init__(
+        self,
+        halves: Halves,
+        linear: LinearPath | None,
+        latent_scale: Tensor,
+        link: Link,
+        bottleneck: Deterministic,
+        corruption: nn.Module | None = None,
+    ):
         super().__init__()
         self.encoder = halves.encoder
         self.decoder = halves.decoder
         self.linear = linear
         self.link = link
+        self.bottleneck = bottleneck
+        self.corruption = corruption
         self.register_buffer("latent_scale", latent_scale)
 
     def forward(self, x: Tensor) -> Trace:
-        latent = self.inner_code(x)
-        return Trace(target=self.link.coordinates(x), latent=latent, output=self.output(latent))
+        seen = x if self.corruption is None or not self.training else self.corruption(x)
+        if self.follows_samples and torch.is_grad_enabled():
+            seen = seen.detach().requires_grad_()
+        code = self.bottleneck(self.features(seen))
+        target = self.link.coordinates(x)
+        if code.repeats > 1:
+            target = target.repeat(code.repeats, *[1] * (x.ndim - 1))
+        return Trace(seen, target, code, self.output(code.latent), self.bottleneck.prior)
 
-    def inner_code(self, x: Tensor) -> Tensor:
-        """Codes of about unit variance, (batch, n_components)."""
-        latent = self.encoder(x)
-        return latent if self.linear is None else latent + self.linear.encode(x)
+    def features(self, x: Tensor) -> Tensor:
+        """What the bottleneck gets; the first n_components numbers have about unit variance."""
+        features = self.encoder(x)
+        if self.linear is None:
+            return features
+        straight = self.linear.encode(x)
+        n_components = straight.shape[1]
+        if features.shape[1] == n_components:
+            return features + straight
+        return torch.cat([features[:, :n_components] + straight, features[:, n_components:]], dim=1)
 
     def output(self, latent: Tensor) -> Tensor:
-        """The decoder's output in the link's coordinates, (batch, \\*shape)."""
-        output = self.decoder(latent)
+        """The decoder's output in the link's coordinates, (batch, \\*shape), for inner codes."""
+        output = self.decoder(self.bottleneck.decoder_input(latent))
         if self.linear is not None:
-            output = output + self.linear.decode(latent)
+            output = output + self.linear.decode(self.bottleneck.linear_input(latent))
         return output
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (batch, n_components) of scaled samples (batch, \\*shape)."""
-        return self.inner_code(x) * self.latent_scale
+        latent = self.bottleneck.at_rest(self.features(x))
+        return latent * self.latent_scale[: latent.shape[1]]
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Scaled samples (batch, \\*shape) from codes (batch, n_components)."""
-        return self.link.sample(self.output(latent / self.latent_scale))
+        """Scaled samples (batch, \\*shape) from codes: (batch, n_components), or their first columns."""
+        return self.link.sample(self.output(latent / self.latent_scale[: latent.shape[1]]))

@@ -64,27 +64,43 @@ def zeroed(layer: Any) -> Any:
     return layer
 
 
-class SeededDropout(nn.Module):
-    """Dropout (Srivastava et al., 2014) that draws from a generator of its own, set by ``use_generator``."""
+class Drawing(nn.Module):
+    """A part that draws random numbers in training, from a generator of its own, set by ``use_generator``."""
 
-    def __init__(self, p: float):
+    def __init__(self) -> None:
         super().__init__()
-        self.p = p
         self.generator: torch.Generator | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return x
-        kept = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
-        return x * kept.div_(1 - self.p)
+    def normal(self, like: Tensor) -> Tensor:
+        """Standard normal numbers in the shape of ``like``."""
+        return torch.empty_like(like).normal_(generator=self.generator)
+
+    def uniform(self, like: Tensor) -> Tensor:
+        """Numbers from [0, 1) in the shape of ``like``."""
+        return torch.empty_like(like).uniform_(generator=self.generator)
+
+    def chosen(self, like: Tensor, share: float) -> Tensor:
+        """Ones with probability ``share``, else zeros, in the shape of ``like``."""
+        return torch.empty_like(like).bernoulli_(share, generator=self.generator)
 
     def __getstate__(self):
         # A generator cannot be pickled, and a fitted model draws nothing.
         return {**self.__dict__, "generator": None}
 
 
+class SeededDropout(Drawing):
+    """Dropout (Srivastava et al., 2014)."""
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.chosen(x, 1 - self.p).div_(1 - self.p) if self.training else x
+
+
 def use_generator(module: Any, generator: torch.Generator | None) -> None:
     """Let every part of ``module`` that draws random numbers draw them from ``generator``."""
     for part in module.modules():
-        if isinstance(part, SeededDropout):
+        if isinstance(part, Drawing):
             part.generator = generator

@@ -1,6 +1,6 @@
 """What training minimises: a reconstruction loss and weighted, named terms beside it."""
 
-from .objective import Objective
+from .objective import Objective, Term
 from .reconstruction import LOSSES
 
-__all__ = ["LOSSES", "Objective"]
+__all__ = ["LOSSES", "Objective", "Term"]

@@ -1,6 +1,10 @@
-"""The sum that training minimises. Losses stand for themselves; only here are they weighed and added."""
+"""The sum that training minimises. Losses and penalties stand for themselves; only here are they weighed and added."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
@@ -9,23 +13,96 @@ from skae.model import Trace
 from .reconstruction import LOSSES
 
 
+@dataclass(frozen=True)
+class Term:
+    """A penalty beside the reconstruction loss.
+
+    Parameters
+    ----------
+    name : str
+        In ``history_``.
+    weight : float
+        Beside the negative log-likelihood of a whole sample, so 1 for the divergence gives the evidence lower bound.
+    function : callable
+        Takes a ``Trace``; gives (batch,) or a scalar.
+    warm_up : float
+        The weight rises from 0 over this share of training.
+    of_likelihood : bool
+        Whether ``weight`` is beside the log-likelihood; else it is beside the reconstruction loss itself, an average
+        over features.
+    """
+
+    name: str
+    weight: float
+    function: Callable[[Trace], Tensor]
+    warm_up: float = 0.0
+    of_likelihood: bool = True
+
+
 class Objective(nn.Module):
-    """The reconstruction loss, averaged over the batch.
+    """The reconstruction loss, averaged over features and batch, and weighted terms.
+
+    Terms of the likelihood are weighed as beside the negative log-likelihood of a sample whose noise has the
+    variance that the reconstruction shows, the best one (Rybkin, Daniilidis and Levine, 2021): so no scale of the data
+    drowns them or is drowned.
 
     Parameters
     ----------
     loss : str
         A name in LOSSES.
+    terms : tuple of Term
     """
 
-    def __init__(self, loss: str = "mse"):
+    def __init__(self, loss: str = "mse", terms: tuple[Term, ...] = ()):
         super().__init__()
         self.loss = loss
+        self.terms = terms
+        self.functions = nn.ModuleList(term.function for term in terms if isinstance(term.function, nn.Module))
+        # Share of training that is done.
+        self.progress = 1.0
+        # What is recorded beside the sum, and its values in the latest batch.
+        self.names = ("reconstruction", *(term.name for term in terms)) if terms else ()
+        self.latest: dict[str, Tensor] = {}
 
     def forward(self, trace: Trace) -> Tensor:
         """The scalar to minimise."""
-        return LOSSES[self.loss](trace.output, trace.target, per_sample=False)
+        weight = trace.code.weight
+        if weight is None:
+            loss = LOSSES[self.loss](trace.output, trace.target, per_sample=False)
+        else:
+            loss = (LOSSES[self.loss](trace.output, trace.target) * weight).mean()
+        if not self.terms:
+            return loss
+        total, scale = loss, self._scale(trace, loss)
+        self.latest = {"reconstruction": loss.detach()}
+        for term in self.terms:
+            value = term.function(trace).mean()
+            self.latest[term.name] = value.detach()
+            total = total + value * self._weight(term, scale)
+        return total
 
     def per_sample(self, trace: Trace) -> Tensor:
-        """The loss of every sample, (batch,)."""
-        return LOSSES[self.loss](trace.output, trace.target)
+        """The objective of every sample, (batch,)."""
+        loss = LOSSES[self.loss](trace.output, trace.target)
+        if trace.code.weight is not None:
+            loss = loss * trace.code.weight
+        scale = self._scale(trace, loss.mean())
+        for term in self.terms:
+            loss = loss + term.function(trace) * self._weight(term, scale)
+        return loss
+
+    def _weight(self, term: Term, scale: Tensor | float) -> Tensor | float:
+        weight = term.weight
+        if self.training and term.warm_up > 0:
+            weight *= min(1.0, self.progress / term.warm_up)
+        return weight * scale if term.of_likelihood else weight
+
+    def _scale(self, trace: Trace, loss: Tensor) -> Tensor | float:
+        """What turns the negative log-likelihood of a sample into the reconstruction loss."""
+        n_features = math.prod(trace.target.shape[1:])
+        if self.loss in ("bce", "huber"):
+            return 1 / n_features
+        if self.loss == "cross_entropy":
+            return 1 / math.prod(trace.target.shape[2:])
+        # Of normal noise twice its variance, of Laplace noise its scale; both are what the loss estimates.
+        return loss.detach() * (2 if self.loss == "mse" else 1) / n_features

@@ -5,7 +5,9 @@ from .batches import Part, split_rows
 from .device import PRECISIONS, full_precision, private_seed, resolve_device, with_gradients
 from .fitting import built_autoencoder, check_net_params, new_net
 from .net import OPTIMIZERS, AutoencoderNet
+from .order import explained_shares, shortened
 from .selection import BestWeights, StopTraining
+from .start import components_for_share
 
 __all__ = [
     "OPTIMIZERS",
@@ -18,10 +20,13 @@ __all__ = [
     "automatic_learning_rate",
     "built_autoencoder",
     "check_net_params",
+    "components_for_share",
+    "explained_shares",
     "full_precision",
     "new_net",
     "private_seed",
     "resolve_device",
+    "shortened",
     "split_rows",
     "with_gradients",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,8 +11,19 @@ from skorch.callbacks import PrintLog
 from torch import Tensor, nn
 
 from skae.data import Rows
-from skae.model import Autoencoder, Identity, LayerRow, LinearPath, Softmax, UnitInterval, layer_rows
+from skae.model import (
+    Autoencoder,
+    Deterministic,
+    Halves,
+    Identity,
+    LayerRow,
+    LinearPath,
+    Softmax,
+    UnitInterval,
+    layer_rows,
+)
 from skae.parameters import InvalidParameterError, warn
+from skae.variants import Parts
 
 from .device import seeded_weights
 from .net import OPTIMIZERS, AutoencoderNet
@@ -46,7 +58,7 @@ RESERVED_PREFIXES = ("criterion__", "dataset__", "iterator_", "module__", "optim
 
 
 def built_autoencoder(
-    architecture: Any, rows: Rows, n_components: int, loss: str, seed: int
+    architecture: Any, rows: Rows, n_components: int, loss: str, seed: int, parts: Parts
 ) -> tuple[Autoencoder, list[LayerRow]]:
     """The network for ``rows``, on the CPU, and its layers; its linear path, where it has one, starts at their PCA.
 
@@ -66,11 +78,12 @@ def built_autoencoder(
             f"{layout.n_features} features."
         )
     with seeded_weights(seed):
-        halves = architecture.build(shape, n_components)
+        bottleneck = parts.bottleneck(n_components)
+        halves = built_halves(architecture, shape, bottleneck)
         linear = LinearPath(shape, n_components).float() if with_linear else None
         for half in (halves.encoder, halves.decoder):
             half.float()
-        check_shapes(halves.encoder, halves.decoder, shape, n_components)
+        check_shapes(halves.encoder, halves.decoder, shape, bottleneck)
     if not any(True for half in (halves.encoder, halves.decoder) for _ in half.parameters()) and linear is None:
         raise ValueError(f"{architecture!r} has no weights to train. Pass modules with parameters.")
     latent_scale = torch.ones(n_components, dtype=torch.float32)
@@ -88,7 +101,21 @@ def built_autoencoder(
         latent_scale[: len(deviations)] = deviations.clamp(min=max(1e-6, 1e-3 * float(deviations.max())))
         linear.start_at(components, mean, latent_scale)
         link.adopt(linear)
-    return Autoencoder(halves, linear, latent_scale, link), layer_rows(halves, linear, shape)
+        bottleneck.start_at(deviations.square(), float(layout.scaling.total_variance))
+    if parts.decoder is not None:
+        halves = replace(halves, decoder=parts.decoder(halves.decoder))
+    autoencoder = Autoencoder(halves, linear, latent_scale, link, bottleneck, parts.corruption)
+    autoencoder.follows_samples = parts.follows_samples
+    return autoencoder, layer_rows(halves, linear, shape)
+
+
+def built_halves(architecture: Any, shape: tuple[int, ...], bottleneck: Deterministic) -> Halves:
+    """An encoder and a decoder in the sizes the bottleneck wants."""
+    halves = architecture.build(shape, bottleneck.n_in)
+    if bottleneck.n_in == bottleneck.n_out:
+        return halves
+    other = architecture.build(shape, bottleneck.n_out)
+    return Halves(halves.encoder, other.decoder, halves.encoder_steps, other.decoder_steps)
 
 
 def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int) -> None:
@@ -113,11 +140,12 @@ def physical_memory() -> int:
         return 64 * 2**30
 
 
-def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...], n_components: int) -> None:
+def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...], bottleneck: Deterministic) -> None:
     """Run two rows through, and raise ValueError unless they become codes and come back in their shape."""
+    n_components = bottleneck.n_components
     for name, module, given, expected in (
-        ("encoder", encoder, shape, (n_components,)),
-        ("decoder", decoder, (n_components,), shape),
+        ("encoder", encoder, shape, (bottleneck.n_in,)),
+        ("decoder", decoder, (bottleneck.n_out,), shape),
     ):
         modes = [(part, part.training) for part in module.modules()]
         module.eval()
@@ -156,13 +184,28 @@ def check_net_params(net_params: Any) -> None:
             )
 
 
-def new_net(module: Autoencoder, *, loss: str, optimizer: str, device: torch.device, verbose: int, net_params, **known):
+def new_net(
+    module: Autoencoder,
+    *,
+    loss: str,
+    parts: Parts,
+    optimizer: str,
+    device: torch.device,
+    verbose: int,
+    net_params: Any,
+    **known: Any,
+) -> AutoencoderNet:
     """An initialised net around ``module``; ``known`` are skorch's own lr, batch_size, max_epochs and the like."""
     optimizer_class, defaults = OPTIMIZERS[optimizer]
     chosen = {f"optimizer__{name}": value for name, value in defaults.items()}
+    groups = []
     if module.linear is not None and "weight_decay" in defaults:
         # Decay would pull the linear path away from PCA.
-        chosen["optimizer__param_groups"] = [("linear.*", {"weight_decay": 0.0})]
+        groups.append(("linear.*", {"weight_decay": 0.0}))
+    if parts.decoder_decay > 0:
+        groups.append(("decoder.*", {"weight_decay": defaults.get("weight_decay", 0.0) + parts.decoder_decay}))
+    if groups:
+        chosen["optimizer__param_groups"] = groups
     chosen.update(net_params or {})
     callbacks = chosen.pop("callbacks", None) or []
     callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(callbacks)
@@ -172,6 +215,7 @@ def new_net(module: Autoencoder, *, loss: str, optimizer: str, device: torch.dev
         return AutoencoderNet(
             module,
             criterion__loss=loss,
+            criterion__terms=parts.terms,
             optimizer=optimizer_class,
             device=str(device),
             verbose=int(verbose),

@@ -110,8 +110,9 @@ class AutoencoderNet(NeuralNet):
             self.generator_ = None
             self.forward_ = None
             self.parameters_ = ()
-            use_generator(self.module_, None)
-            self.module_.eval()
+            for part in (self.module_, self.criterion_):
+                use_generator(part, None)
+                part.eval()
 
     def _begin(self, device: torch.device, n_steps: int) -> None:
         """Set what lasts for one training; ``n_steps`` is 0 where the learning rate stays."""
@@ -121,7 +122,9 @@ class AutoencoderNet(NeuralNet):
         self.parameters_ = list(self.module_.parameters())
         self.generator_ = torch.Generator().manual_seed(self.seed)
         # Its own stream on the device, so that noise there costs no copy.
-        use_generator(self.module_, torch.Generator(device).manual_seed(self.seed))
+        noise = torch.Generator(device).manual_seed(self.seed)
+        for part in (self.module_, self.criterion_):
+            use_generator(part, noise)
         self.stream_ = BorrowedStream(self.seed, device) if self.foreign else contextlib.nullcontext()
         self.autocast_dtype_ = training_precision(self.precision, device)
         self.epochs_done_ = self.step_count_ = 0
@@ -162,15 +165,20 @@ class AutoencoderNet(NeuralNet):
         began = time.perf_counter()
         self._set_training(training)
         total = torch.zeros((), device=self.device)
+        named = dict.fromkeys(self.criterion_.names, total)
         for batch in iterator:
             if self.per_batch_:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
             total = torch.add(total, step["loss"], alpha=len(batch))
+            for name in named:
+                named[name] = torch.add(named[name], self.criterion_.latest[name], alpha=len(batch))
             if self.per_batch_:
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         loss = float(total) / len(iterator.dataset)
         self.history.record(f"{prefix}_loss", loss)
+        for name, value in named.items():
+            self.history.record(f"{prefix}_{name}", float(value) / len(iterator.dataset))
         # skorch's callbacks look for a last batch and for what is best so far.
         self.history.new_batch()
         self.history.record(f"{prefix}_loss_best", loss <= min(self.history[:, f"{prefix}_loss"]))
@@ -185,6 +193,7 @@ class AutoencoderNet(NeuralNet):
             lr = self.lr * learning_rate_share(self.step_count_ / self.n_steps_)
             for group in self.optimizer_.param_groups:
                 group["lr"] = lr
+            self.criterion_.progress = self.step_count_ / self.n_steps_
         self.step_count_ += 1
         for parameter in self.parameters_:  # what zero_grad does, without its record of it
             parameter.grad = None

@@ -37,7 +37,9 @@ class BestWeights(Callback):
 
     def on_train_begin(self, net, X=None, **kwargs):
         self.held_out_ = X[1]
-        self.start_ = net.held_out_losses(X[1]) if net.module_.linear is not None else None
+        # A start at PCA is no yardstick for what is trained towards more than reconstruction.
+        starts_at_pca = net.module_.linear is not None and not net.criterion_.terms
+        self.start_ = net.held_out_losses(X[1]) if starts_at_pca else None
         self.start_weights_ = copy.deepcopy(net.module_.state_dict())
         self.best_weights_ = copy.deepcopy(self.start_weights_)
         self.best_ = self.mark_ = math.inf

@@ -14,6 +14,8 @@ from skae.exceptions import DivergenceError
 # PCA is that of a sample of at most SAMPLE_BYTES as float32.
 COVARIANCE_FEATURES = 2048
 SAMPLE_BYTES = 128 * 2**20
+# Components looked at for a share of the variance.
+MOST_COMPONENTS = 256
 
 
 def principal_start(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -48,6 +50,15 @@ def principal_start(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, T
         raise overflow(rows)
     components, mean, deviations = (torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32)) for a in found)
     return components, mean, deviations
+
+
+def components_for_share(rows: Rows, share: float, seed: int) -> int:
+    """How many principal components explain ``share`` of the scaled rows' variance; at most MOST_COMPONENTS."""
+    most = min(len(rows), rows.layout.n_features, MOST_COMPONENTS)
+    _, _, deviations = principal_start(rows, most, seed)
+    explained = np.cumsum(deviations.numpy().astype(np.float64) ** 2)
+    total = max(float(rows.layout.scaling.total_variance), explained[-1])
+    return min(most, int(np.searchsorted(explained, share * total)) + 1)
 
 
 def of_sample(rows: Rows, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from skae.model import Trace, UnitInterval
+from skae.model import Code, Trace, UnitInterval
 from skae.objectives import LOSSES, Objective
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -53,7 +53,7 @@ def test_unit_interval_is_smooth_and_stays_inside():
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_objective_averages_what_samples_lose(name):
-    trace = Trace(target=TARGET.sigmoid(), latent=torch.zeros(7, 1), output=OUTPUT)
+    trace = Trace(OUTPUT, TARGET.sigmoid(), Code(torch.zeros(7, 1), torch.zeros(7, 1)), OUTPUT)
     objective = Objective(name)
     assert objective.per_sample(trace).shape == (7,)
     torch.testing.assert_close(objective(trace), objective.per_sample(trace).mean())

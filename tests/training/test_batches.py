@@ -9,7 +9,7 @@ import torch
 from skae.data import Rows, SampleLayout, Scaling
 from skae.training.batches import Batches, Part, prefetched, split_rows
 
-IDENTITY = Scaling(*(torch.tensor([v], dtype=torch.float64) for v in (0.0, 1.0, 0.0, 1.0)))
+IDENTITY = Scaling(*(torch.tensor([v], dtype=torch.float64) for v in (0.0, 1.0, 0.0, 1.0, 1.0)))
 
 
 def numbered(n, in_memory=True):

@@ -1,0 +1,107 @@
+"""How much of X is in what was brought back, for all that has ``inverse_transform``: PCA, NMF, KernelPCA, this package.
+
+Where scorers are asked for, pass ``explained_share_scorer`` or ``neg_reconstruction_error_scorer``: estimators of
+different kinds then compete in one search.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_squared_error
+
+from skae.parameters import check_choice
+
+METRICS = {"mse": mean_squared_error, "rmse": root_mean_squared_error, "mae": mean_absolute_error}
+
+
+def explained_share(X, X_restored, *, mean=None):
+    """Share of the variance of X that X_restored has: 1 is perfect, 0 is what the mean gives.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+    X_restored : array-like of the same shape
+    mean : array-like of shape (n_features,) or sample_shape, default=None
+        What 0 stands for: the mean of the training data, say. None takes that of X.
+
+    Returns
+    -------
+    share : float
+        ``1 - sum((X - X_restored)**2) / sum((X - mean)**2)``, in the units of X.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or X is empty.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.metrics import explained_share
+    >>> X = load_digits().data
+    >>> pca = PCA(8).fit(X)
+    >>> round(explained_share(X, pca.inverse_transform(pca.transform(X))), 2)  # the sum of explained_variance_ratio_
+    0.67
+    """
+    X, X_restored = same_rows(X, X_restored)
+    mean = X.mean(0) if mean is None else np.asarray(mean, dtype=np.float64).reshape(-1)
+    total = float(np.square(X - mean).sum())
+    error = float(np.square(X - X_restored).sum())
+    return 1.0 - error / total if total > 0 else float(error == 0)
+
+
+def reconstruction_error(X, X_restored, *, metric="mse"):
+    """Average difference between X and X_restored.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+    X_restored : array-like of the same shape
+    metric : {"mse", "rmse", "mae"}
+        Squared, its root for every feature, or absolute.
+
+    Returns
+    -------
+    error : float
+        In the units of X, squared for "mse".
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or X is empty.
+
+    Examples
+    --------
+    >>> from skae.metrics import reconstruction_error
+    >>> reconstruction_error([[0, 0], [4, 4]], [[1, 1], [4, 4]], metric="mae")
+    0.5
+    """
+    check_choice("reconstruction_error", "metric", metric, tuple(METRICS))
+    return float(METRICS[metric](*same_rows(X, X_restored)))
+
+
+def explained_share_scorer(estimator, X, y=None):
+    """``explained_share`` of what ``estimator`` brings back of X, for ``scoring``."""
+    return explained_share(X, restored(estimator, X))
+
+
+def neg_reconstruction_error_scorer(estimator, X, y=None):
+    """Minus the mean squared ``reconstruction_error`` of what ``estimator`` brings back of X, for ``scoring``."""
+    return -reconstruction_error(X, restored(estimator, X))
+
+
+def restored(estimator: Any, X: Any) -> Any:
+    """X through the bottleneck and back."""
+    return estimator.inverse_transform(estimator.transform(X))
+
+
+def same_rows(X: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64 (n_samples, n_features)."""
+    X, other = (np.asarray(a.toarray() if sparse.issparse(a) else a, dtype=np.float64) for a in (X, other))
+    if X.shape != other.shape or X.ndim == 0 or X.size == 0:
+        raise ValueError(f"Expected two arrays of one shape with at least one sample. Got {X.shape} and {other.shape}.")
+    return X.reshape(len(X), -1), other.reshape(len(X), -1)

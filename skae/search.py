@@ -1,0 +1,354 @@
+"""The size of the bottleneck, chosen by cross-validation from one ordered fit a fold."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import _safe_split, available_if
+from sklearn.utils.validation import check_is_fitted, indexable
+
+from skae.estimator import AutoencoderTransformer
+from skae.parameters import InvalidParameterError, check_choice, invalid, is_integer
+from skae.variants import check_variant, ordered
+
+OWNER = "BottleneckSearchCV"
+RULES = ("best", "one_standard_error")
+
+
+def best_has(name: str):
+    """Whether the fitted search's best estimator, or the given one, has a method."""
+
+    def check(search: Any) -> bool:
+        getattr(getattr(search, "best_estimator_", search.estimator), name)
+        return True
+
+    return check
+
+
+class BottleneckSearchCV(MetaEstimatorMixin, BaseEstimator):
+    """How many components? Every size is scored from one fit a fold, of ordered codes; then the chosen one is fitted.
+
+    Parameters
+    ----------
+    estimator : AutoencoderTransformer or Pipeline
+        An autoencoder, or a pipeline with one; steps after it are fitted anew for every size.
+    n_components : sequence of int
+        Sizes to compare, in any order; repeated ones count once.
+    classifier : estimator, default=None
+        Fitted on the codes of every size, as the last step of a pipeline; with it the size that predicts best wins.
+    cv : int, splitter or iterable, default=5
+        As in GridSearchCV.
+    scoring : str or callable, default=None
+        As in GridSearchCV; None takes the ``score`` of the whole: the explained share for an autoencoder, the accuracy
+        for a classifier after it.
+    rule : {"one_standard_error", "best"}
+        The smallest size whose mean score is within one standard error of the best one (Breiman et al., 1984), or the
+        best one.
+    n_jobs : int, default=None
+        Folds fitted at a time.
+    error_score : "raise" or float, default=nan
+        The score of a fold whose fit fails, with a warning.
+    refit : bool, default=True
+        Whether the estimator is fitted on all rows with the chosen size, as GridSearchCV does, its codes not ordered
+        unless its own variant says so.
+
+    Attributes
+    ----------
+    n_components_ : int
+        The size chosen.
+    cv_results_ : dict of ndarray
+        In the form of GridSearchCV, one entry a size in ascending order; also "standard_error_test_score".
+    best_index_, best_params_, best_score_ : int, dict, float
+        Of the size chosen.
+    best_estimator_ : estimator
+        Fitted with that size, if ``refit``.
+    n_splits_, refit_time_ : int, float
+        Folds, and seconds of that fit.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoencoderTransformer, BottleneckSearchCV
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = AutoencoderTransformer(max_epochs=3, random_state=0)
+    >>> search = BottleneckSearchCV(autoencoder, n_components=(2, 4, 8, 16), cv=3).fit(X)
+    >>> search.n_components_
+    16
+    >>> search.transform(X).shape
+    (1797, 16)
+    """
+
+    def __init__(
+        self,
+        estimator,
+        n_components=(1, 2, 4, 8, 16, 32),
+        *,
+        classifier=None,
+        cv=5,
+        scoring=None,
+        rule="one_standard_error",
+        n_jobs=None,
+        error_score=np.nan,
+        refit=True,
+    ):
+        self.estimator = estimator
+        self.n_components = n_components
+        self.classifier = classifier
+        self.cv = cv
+        self.scoring = scoring
+        self.rule = rule
+        self.n_jobs = n_jobs
+        self.error_score = error_score
+        self.refit = refit
+
+    def fit(self, X, y=None):
+        """Score every size on every fold, choose one, and fit with it.
+
+        Parameters
+        ----------
+        X : array-like
+            As the estimator takes it.
+        y : array-like of shape (n_samples,), default=None
+            For a classifier or a scorer that needs it.
+
+        Returns
+        -------
+        self : BottleneckSearchCV
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is not as described, or every fit failed.
+        """
+        sizes = checked_sizes(self.n_components)
+        check_choice(OWNER, "rule", self.rule, RULES)
+        whole = self._whole()
+        scorer = check_scoring(whole, self.scoring)
+        if y is None and (self.classifier is not None or is_classifier(whole)):
+            raise ValueError("A classifier needs labels. Write fit(X, y).")
+        X, y = indexable(X, y)
+        cv = check_cv(self.cv, y, classifier=is_classifier(whole))
+        splits = list(cv.split(X, y))
+        jobs = Parallel(n_jobs=self.n_jobs)
+        folds = jobs(
+            delayed(scored_fold)(whole, sizes, X, y, train, test, scorer, self.error_score) for train, test in splits
+        )
+        learned = {
+            "n_splits_": len(splits),
+            "scorer_": scorer,
+            "cv_results_": results(size_parameter(whole), sizes, folds),
+        }
+        scores = learned["cv_results_"]
+        if np.isnan(scores["mean_test_score"]).all():
+            raise ValueError(f"Every fit failed: no size has a score on all {len(splits)} folds. See the warnings.")
+        index = chosen(scores, self.rule)
+        learned |= {"best_index_": index, "n_components_": sizes[index]}
+        learned["best_params_"] = {size_parameter(whole): sizes[index]}
+        learned["best_score_"] = float(scores["mean_test_score"][index])
+        if self.refit:
+            began = time.perf_counter()
+            learned["best_estimator_"] = clone(whole).set_params(**learned["best_params_"]).fit(X, y)
+            learned["refit_time_"] = time.perf_counter() - began
+        self.__dict__.update(learned)
+        return self
+
+    def _whole(self) -> Any:
+        """The estimator, with the classifier after it."""
+        size_parameter(self.estimator)
+        if self.classifier is None:
+            return self.estimator
+        if isinstance(self.estimator, Pipeline):
+            return Pipeline([*self.estimator.steps, ("classifier", self.classifier)])
+        return Pipeline([("autoencoder", self.estimator), ("classifier", self.classifier)])
+
+    @property
+    def classes_(self):
+        """Labels, where the best estimator is a classifier."""
+        return self.best_estimator_.classes_
+
+    @property
+    def n_features_in_(self):
+        """As in the best estimator."""
+        return self.best_estimator_.n_features_in_
+
+    def score(self, X, y=None):
+        """The score of the best estimator, by ``scoring``."""
+        check_is_fitted(self, "best_estimator_")
+        return self.scorer_(self.best_estimator_, X, y)
+
+    @available_if(best_has("transform"))
+    def transform(self, X):
+        """Codes of the best estimator."""
+        return self._best("transform", X)
+
+    @available_if(best_has("inverse_transform"))
+    def inverse_transform(self, X):
+        """Samples from codes, by the best estimator."""
+        return self._best("inverse_transform", X)
+
+    @available_if(best_has("reconstruct"))
+    def reconstruct(self, X):
+        """There and back, by the best estimator."""
+        return self._best("reconstruct", X)
+
+    @available_if(best_has("score_samples"))
+    def score_samples(self, X):
+        """Minus the error of every sample, by the best estimator."""
+        return self._best("score_samples", X)
+
+    @available_if(best_has("predict"))
+    def predict(self, X):
+        """Labels, by the best estimator."""
+        return self._best("predict", X)
+
+    @available_if(best_has("predict_proba"))
+    def predict_proba(self, X):
+        """Probabilities of labels, by the best estimator."""
+        return self._best("predict_proba", X)
+
+    @available_if(best_has("get_feature_names_out"))
+    def get_feature_names_out(self, input_features=None):
+        """Names of the codes of the best estimator."""
+        return self._best("get_feature_names_out", input_features)
+
+    def _best(self, method: str, *args: Any) -> Any:
+        check_is_fitted(self, "best_estimator_")
+        return getattr(self.best_estimator_, method)(*args)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = self.estimator.__sklearn_tags__() if hasattr(self.estimator, "__sklearn_tags__") else tags
+        tags.input_tags = inner.input_tags
+        return tags
+
+
+def checked_sizes(n_components: Any) -> list[int]:
+    """The sizes in ascending order, each once.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is none, or one is not an int of at least 1.
+    """
+    if isinstance(n_components, (str, Integral, float)) or not hasattr(n_components, "__iter__"):
+        raise invalid(OWNER, "n_components", "a sequence of ints such as (1, 2, 4, 8)", n_components)
+    sizes = list(n_components)
+    if not sizes:
+        raise InvalidParameterError(f"The 'n_components' parameter of {OWNER} is empty. Pass sizes such as (1, 2, 4).")
+    for index, size in enumerate(sizes):
+        if not is_integer(size) or size < 1:
+            raise InvalidParameterError(
+                f"The 'n_components' parameter of {OWNER} must hold ints in the range [1, inf). Got {size!r} at index "
+                f"{index} instead."
+            )
+    return sorted({int(size) for size in sizes})
+
+
+def place_of_autoencoder(estimator: Any) -> int:
+    """Index of the autoencoder among a pipeline's steps."""
+    if isinstance(estimator, Pipeline):
+        for index, (_, step) in enumerate(estimator.steps):
+            if isinstance(step, AutoencoderTransformer):
+                return index
+    raise invalid(OWNER, "estimator", "an AutoencoderTransformer, or a Pipeline with one among its steps", estimator)
+
+
+def size_parameter(estimator: Any) -> str:
+    """The name of the parameter that is the autoencoder's size."""
+    if isinstance(estimator, AutoencoderTransformer):
+        return "n_components"
+    index = place_of_autoencoder(estimator)
+    return f"{estimator.steps[index][0]}__n_components"
+
+
+def scored_fold(whole: Any, sizes: list[int], X: Any, y: Any, train: Any, test: Any, scorer: Any, error_score: Any):
+    """Scores of every size on one fold, seconds of the fit, and seconds of every size's score."""
+    began = time.perf_counter()
+    X_train, y_train = _safe_split(whole, X, y, train)
+    X_test, y_test = _safe_split(whole, X, y, test, train)
+    try:
+        before, autoencoder, codes = fitted_in_order(whole, max(sizes), X_train, y_train)
+    except Exception as error:
+        if error_score == "raise":
+            raise
+        warnings.warn(f"A fold's fit failed and scores {error_score}: {error}", FitFailedWarning, stacklevel=2)
+        return [error_score] * len(sizes), time.perf_counter() - began, [0.0] * len(sizes)
+    fit_time = time.perf_counter() - began
+    scores, times = [], []
+    for size in sizes:
+        began = time.perf_counter()
+        model = cut_to(whole, before, autoencoder, codes, size, y_train)
+        scores.append(scorer(model, X_test) if y_test is None else scorer(model, X_test, y_test))
+        times.append(time.perf_counter() - began)
+    return scores, fit_time, times
+
+
+def fitted_in_order(whole: Any, size: int, X: Any, y: Any) -> tuple[list, AutoencoderTransformer, Any]:
+    """The fitted steps before the autoencoder, the autoencoder with ordered codes, and its codes of X."""
+    whole = clone(whole)
+    index = place_of_autoencoder(whole) if isinstance(whole, Pipeline) else 0
+    steps = whole.steps[: index + 1] if isinstance(whole, Pipeline) else [("autoencoder", whole)]
+    before = steps[:-1]
+    for _, step in before:
+        if step is not None and step != "passthrough":
+            X = step.fit_transform(X, y)
+    autoencoder = steps[-1][1]
+    check_variant("AutoencoderTransformer", autoencoder.variant)
+    autoencoder.set_params(n_components=size, variant=ordered(autoencoder.variant)).fit(X)
+    needs_codes = isinstance(whole, Pipeline) and len(whole.steps) > index + 1
+    return before, autoencoder, autoencoder.transform(X) if needs_codes else None
+
+
+def cut_to(whole: Any, before: list, autoencoder: AutoencoderTransformer, codes: Any, size: int, y: Any) -> Any:
+    """The fitted whole with codes of ``size`` coordinates; the steps after the autoencoder are fitted on them."""
+    short = autoencoder.shortened(size)
+    if not isinstance(whole, Pipeline):
+        return short
+    index = len(before)
+    name = whole.steps[index][0]
+    after = [(step_name, step) for step_name, step in whole.steps[index + 1 :]]
+    if after:
+        head = codes.iloc[:, :size] if hasattr(codes, "iloc") else codes[:, :size]
+        after = clone(Pipeline(after)).fit(head, y).steps
+    return Pipeline([*before, (name, short), *after])
+
+
+def results(parameter: str, sizes: list[int], folds: list) -> dict[str, Any]:
+    """``cv_results_`` in the form of GridSearchCV."""
+    scores = np.array([fold[0] for fold in folds], dtype=np.float64)
+    fit_times = np.array([[fold[1] / len(sizes)] * len(sizes) for fold in folds])
+    score_times = np.array([fold[2] for fold in folds])
+    found: dict[str, Any] = {}
+    for name, times in (("fit_time", fit_times), ("score_time", score_times)):
+        found |= {f"mean_{name}": times.mean(0), f"std_{name}": times.std(0)}
+    found[f"param_{parameter}"] = np.ma.MaskedArray(np.array(sizes), mask=False)
+    found["params"] = [{parameter: size} for size in sizes]
+    found |= {f"split{number}_test_score": row for number, row in enumerate(scores)}
+    mean = scores.mean(0)
+    found |= {"mean_test_score": mean, "std_test_score": scores.std(0)}
+    n_folds = len(folds)
+    found["standard_error_test_score"] = (
+        scores.std(0, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else np.zeros(len(mean))
+    )
+    found["rank_test_score"] = rankdata(-np.where(np.isnan(mean), -np.inf, mean), method="min").astype(np.int32)
+    return found
+
+
+def chosen(found: dict[str, np.ndarray], rule: str) -> int:
+    """Index of the size that ``rule`` takes."""
+    mean = found["mean_test_score"]
+    best = int(np.nanargmax(mean))
+    if rule == "best":
+        return best
+    return int(np.flatnonzero(mean >= mean[best] - found["standard_error_test_score"][best])[0])
