@@ -39,10 +39,8 @@ def draw(terms, original, restored, shares, out):
     left.legend(frameon=False)
     heaviest = original.argsort()[-N_TERMS:]
     rows = {"original": original, **restored}
-    for number, ((who, weights), colour) in enumerate(
-        zip(rows.items(), ("0.75", "tab:blue", "tab:orange"), strict=True)
-    ):
-        right.barh(np.arange(N_TERMS) + 0.27 * (1 - number), weights[heaviest], 0.27, color=colour, label=who)
+    for number, (who, colour) in enumerate(zip(rows, ("0.75", "tab:blue", "tab:orange"), strict=True)):
+        right.barh(np.arange(N_TERMS) + 0.27 * (1 - number), rows[who][heaviest], 0.27, color=colour, label=who)
     right.set(yticks=range(N_TERMS), yticklabels=terms[heaviest], xlabel="weight")
     right.set(title=f"One held-out paragraph through {SHOWN} numbers")
     right.legend(frameon=False, loc="lower right")

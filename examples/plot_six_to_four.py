@@ -52,9 +52,8 @@ def main():
     for unit, row in enumerate(encoder):
         print(f"unit {unit}    " + "".join(f"{weight:10.3f}" for weight in row))
 
-    by_pca = pca.inverse_transform(pca.transform(test))
-    restored = {"autoencoder": autoencoder.reconstruct(test), "PCA": by_pca}
-    pca_share = 1 - ((test - by_pca) ** 2).sum() / ((test - pca.mean_) ** 2).sum()
+    restored = {"autoencoder": autoencoder.reconstruct(test), "PCA": pca.inverse_transform(pca.transform(test))}
+    pca_share = 1 - ((test - restored["PCA"]) ** 2).sum() / ((test - pca.mean_) ** 2).sum()
     shares = {"autoencoder": autoencoder.score(test), "PCA": pca_share}
     print(f"\n{len(test)} held-out arms    explained share    error of a feature (root mean square)")
     for who, share in shares.items():
@@ -62,9 +61,8 @@ def main():
 
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained", width_ratios=(1.2, 1, 1))
     drawn = left.imshow(encoder, cmap="RdBu_r", norm=matplotlib.colors.CenteredNorm())
-    left.set(
-        title="learned weights: linear path, encoder", yticks=range(4), yticklabels=[f"unit {u}" for u in range(4)]
-    )
+    left.set_title("learned weights: linear path, encoder")
+    left.set_yticks(range(4), [f"unit {unit}" for unit in range(4)])
     left.set_xticks(range(6), FEATURES, rotation=35, ha="right")
     figure.colorbar(drawn, ax=left, shrink=0.7)
     for axis, who in zip((middle, right), ("autoencoder", "PCA"), strict=True):

@@ -1,9 +1,8 @@
 """Short videos as a few numbers each, compared with PCA.
 
-No video ships with scikit-learn, so frames are cut by moving a window over its photograph of a Chinese palace, made
-smaller: colour clips (n, t, h, w, c). Clips are held out at random; their windows overlap those of the training clips.
-With ``--data``, a file .npz with ``X_train`` (n, 28, 28) in uint8, e.g. MNIST, clips are made of digits at half size
-that move in a straight line: grey clips (n, t, h, w). These, too, are not recorded videos.
+No video ships with scikit-learn, so a window is moved over its photograph of a Chinese palace, made smaller: colour
+clips (n, t, h, w, c), held out at random; their windows overlap those of the training clips. With ``--data``, e.g.
+MNIST, digits at half size move in a straight line: grey clips (n, t, h, w). These, too, are not recorded videos.
 """
 
 import argparse
@@ -23,32 +22,25 @@ import matplotlib.pyplot as plt
 K = 8
 
 
-def moving_window(n=2000, length=4, size=24, smaller=6):
+def moving_window(n=2000, length=4, size=24):
     """Clips (n, length, size, size, 3) of a window that moves over a photograph at constant speed."""
-    photograph = load_sample_image("china.jpg")
-    high, wide = (axis // smaller for axis in photograph.shape[:2])
-    photograph = photograph[: high * smaller, : wide * smaller].reshape(high, smaller, wide, smaller, 3).mean((1, 3))
-    random = np.random.RandomState(0)
-    clips = np.empty((n, length, size, size, 3), np.uint8)
+    photograph = load_sample_image("china.jpg")[:426, :636].reshape(71, 6, 106, 6, 3).mean((1, 3))
+    random, clips = np.random.RandomState(0), np.empty((n, length, size, size, 3), np.uint8)
     for clip in clips:
         speed = random.randint(-3, 4, 2)
         way = speed * (length - 1)
-        start = random.randint(np.maximum(0, -way), np.array([high, wide]) - size - np.maximum(0, way) + 1)
+        start = random.randint(np.maximum(0, -way), np.array([71, 106]) - size - np.maximum(0, way) + 1)
         for t, (top, left) in enumerate(start + speed * np.arange(length)[:, None]):
             clip[t] = photograph[top : top + size, left : left + size]
     return clips
 
 
 def moving_digits(path, n=1000, length=6):
-    """Clips (n, length, 28, 28) of a digit at half size that moves from one place to another."""
-    with np.load(path) as data:
-        digits = data["X_train"][:n, ::2, ::2]
-    random = np.random.RandomState(0)
-    clips = np.zeros((len(digits), length, 28, 28), np.uint8)
+    digits = np.load(path)["X_train"][:n, ::2, ::2]
+    random, clips = np.random.RandomState(0), np.zeros((len(digits), length, 28, 28), np.uint8)
     for clip, digit in zip(clips, digits, strict=True):
-        for frame, (top, left) in zip(
-            clip, np.linspace(*random.randint(0, 15, (2, 2)), length).astype(int), strict=True
-        ):
+        places = np.linspace(*random.randint(0, 15, (2, 2)), length).astype(int)
+        for frame, (top, left) in zip(clip, places, strict=True):
             frame[top : top + 14, left : left + 14] = digit
     return clips
 
@@ -73,9 +65,8 @@ def main():
     for who, share in zip(("autoencoder", "PCA"), shares, strict=True):
         print(f"{who:<12} {share:13.3f}    {np.sqrt(np.mean((rows[who] - test.astype(float)) ** 2)):13.1f}")
 
-    figure = plt.figure(figsize=(12, 3.6), layout="constrained")
+    figure, grid = plt.subplots(3, 12, figsize=(12, 3.6), layout="constrained")
     figure.suptitle(f"Held-out clips of {test.shape[1]} frames as {K} numbers ({made})")
-    grid = figure.subplots(3, 12)
     for row, (title, version) in zip(grid, rows.items(), strict=True):
         row[0].set_ylabel(title, rotation=0, ha="right", va="center")
         for axis, frame in zip(row, np.concatenate(version[:3]), strict=False):

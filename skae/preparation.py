@@ -42,12 +42,11 @@ DENSE_FEATURES = 4096
 
 def check_parameters(estimator: Any) -> None:
     """Raise InvalidParameterError, a ValueError and TypeError, if a constructor parameter is wrong."""
-    if isinstance(estimator.n_components, float):
-        check_real(OWNER, "n_components", estimator.n_components, "(0.0, 1.0)", otherwise=" or an int of at least 1")
-        if estimator.warm_start:
-            raise InvalidParameterError("warm_start=True needs an int as n_components, not a share of the variance.")
-    else:
+    share = isinstance(estimator.n_components, float) and 0 < estimator.n_components < 1
+    if not share:
         check_integer(OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0)")
+    elif estimator.warm_start:
+        raise InvalidParameterError("warm_start=True needs an int as n_components, not a share of the variance.")
     for name in ("max_epochs", "n_iter_no_change"):
         check_integer(OWNER, name, getattr(estimator, name))
     check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)

@@ -90,7 +90,7 @@ class Denoising(Variant):
     --------
     >>> from skae.variants import Denoising, Variational
     >>> Denoising("masking", 0.3, variant=Variational(beta=4))
-    Denoising(amount=0.3, corruption='masking', variant=Variational(beta=4))
+    Denoising(amount=0.3, variant=Variational(beta=4))
     """
 
     def __init__(self, corruption="masking", amount=0.2, variant="plain"):
