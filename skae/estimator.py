@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae.data import Rows, in_batches, inference_length
 from skae.frames import FrameForm, wants_frames
+from skae.generation import GenerationMixin
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
 from skae.model import LayerTable, Nested, layer_table
 from skae.preparation import (
@@ -38,6 +39,7 @@ from skae.training import (
     resolve_device,
     shortened,
     split_rows,
+    training_codes,
     with_gradients,
 )
 from skae.validation import check_result, checked_codes, checked_samples
@@ -47,7 +49,9 @@ from skae.variants import ordered, variant_for
 KEPT_PASSES = 100
 
 
-class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class AutoencoderTransformer(
+    GenerationMixin, CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Non-linear dimensionality reduction by an autoencoder, called like PCA.
 
     A network is trained to squeeze samples through ``n_components`` numbers and bring them back (Hinton and
@@ -250,7 +254,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             interrupt = error
         if best is not None:
             best.restore(net)
-        draft._learn_order(net.module_, train)
+        draft._learn_codes(net.module_, train)
         net.forget_training()
         self._adopt(draft._learn(net, before=self.history_ if warm else ()))
         if interrupt is not None:
@@ -284,7 +288,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         if not first:
             net.go_on_from(self.net_)
         net.run(train, None, [], planned=False)
-        draft._learn_order(net.module_, train)
+        draft._learn_codes(net.module_, train)
         self._adopt(draft._learn(net, before=() if first else self.history_[1 - KEPT_PASSES :]))
         return self
 
@@ -301,13 +305,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             A tensor on the same device, where X is one.
         """
         check_is_fitted(self)
-        rows = self._rows(X)
-        Z = np.empty((len(rows), self.n_components_), dtype=np.float32)
-        with self._reading():
-            for start, stop, codes in rows.read(self.net_.module_.encode):
-                Z[start:stop] = codes.cpu().numpy()
-        check_result(Z, "codes", "X holds values far from those fitted")
-        return like(X, Z)
+        return like(X, self._rows_to_codes(X))
 
     def inverse_transform(self, X):
         """Samples from latent codes, in the shape and units of what was fitted.
@@ -326,17 +324,7 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         """
         check_is_fitted(self)
         Z = checked_codes(X, self.n_components_, ordered=hasattr(self, "explained_variance_ratio_"))
-        samples = np.empty((len(Z), *self._layout.caller_shape), dtype=self._layout.dtype)
-
-        def decoded(start: int, stop: int) -> np.ndarray:
-            codes = torch.from_numpy(Z[start:stop].astype(np.float32)).to(self.net_.device)
-            return self._layout.to_caller(self.net_.module_.decode(codes))
-
-        with self._reading():
-            for start, stop, part in in_batches(decoded, len(Z), inference_length(self._layout.n_features)):
-                samples[start:stop] = part
-        check_result(samples, "samples", "the codes are far from those of transform")
-        return self._as_fitted(X, samples)
+        return self._as_fitted(X, self._decoded(Z))
 
     def reconstruct(self, X):
         """``inverse_transform(transform(X))`` in one pass, batch by batch.
@@ -490,8 +478,9 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
             seed=seed,
         )
 
-    def _learn_order(self, module: Any, train: Part) -> None:
-        """Where codes are ordered, what each coordinate adds; keep as many as a share of the variance needs."""
+    def _learn_codes(self, module: Any, train: Part) -> None:
+        """Keep some codes; where they are ordered, what each coordinate adds, and as many as a share needs."""
+        self._codes = training_codes(module, train)
         if not isinstance(module.bottleneck, Nested):
             return
         shares = explained_shares(module, train)
@@ -513,6 +502,30 @@ class AutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMix
         """Replace everything learned before, in one step."""
         kept = {name: value for name, value in vars(self).items() if not is_learned(name)}
         self.__dict__ = {**kept, **learned}
+
+    def _rows_to_codes(self, X: Any) -> np.ndarray:
+        """Codes (n, n_components) of checked samples."""
+        rows = self._rows(X)
+        Z = np.empty((len(rows), self.n_components_), dtype=np.float32)
+        with self._reading():
+            for start, stop, codes in rows.read(self.net_.module_.encode):
+                Z[start:stop] = codes.cpu().numpy()
+        check_result(Z, "codes", "X holds values far from those fitted")
+        return Z
+
+    def _decoded(self, Z: np.ndarray) -> np.ndarray:
+        """Samples from checked codes, in the caller's shape and units."""
+        samples = np.empty((len(Z), *self._layout.caller_shape), dtype=self._layout.dtype)
+
+        def decoded(start: int, stop: int) -> np.ndarray:
+            codes = torch.from_numpy(Z[start:stop].astype(np.float32)).to(self.net_.device)
+            return self._layout.to_caller(self.net_.module_.decode(codes))
+
+        with self._reading():
+            for start, stop, part in in_batches(decoded, len(Z), inference_length(self._layout.n_features)):
+                samples[start:stop] = part
+        check_result(samples, "samples", "the codes are far from those of transform")
+        return samples
 
     def _rows(self, X: Any) -> Rows:
         """Rows for reading calls, in large batches."""

@@ -230,5 +230,5 @@ def held_out_size(n_samples: int, fraction: float) -> int:
 
 def is_learned(name: str) -> bool:
     """Whether an attribute of an estimator is learned in fit."""
-    private = ("_frame", "_layers", "_layout", "_n_features_out")
+    private = ("_codes", "_frame", "_layers", "_layout", "_n_features_out")
     return name in private or (name.endswith("_") and not name.startswith("_"))

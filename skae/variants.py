@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.base import BaseEstimator, clone
 from torch import nn
 
-from skae.model import CORRUPTIONS, Corruption, Deterministic, Gaussian, Nested, Quantised, Sphere
+from skae.model import CORRUPTIONS, Corruption, Deterministic, Gaussian, Nested, Quantised, SpectrallyNormalised, Sphere
 from skae.objectives import Term
 from skae.objectives.penalties import (
     Capacity,
@@ -435,8 +435,9 @@ def with_prior(bottleneck: type[Deterministic], prior: str) -> Callable[[int], D
 
 
 def spectrally_normalised(decoder: nn.Module) -> nn.Module:
-    """The decoder with every weight divided by its largest singular value."""
-    for part in decoder.modules():
-        if isinstance(part, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)) and bool(part.weight.any()):
-            nn.utils.parametrizations.spectral_norm(part)
+    """The decoder with every weight divided by its largest singular value, but the last ones that start at zero."""
+    for part in list(decoder.modules()):
+        for name, child in list(part.named_children()):
+            if isinstance(child, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)) and bool(child.weight.any()):
+                setattr(part, name, SpectrallyNormalised(child))
     return decoder

@@ -10,6 +10,7 @@ from torch import nn
 
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense
 from skae.preparation import is_learned
+from skae.variants import VARIANTS
 
 
 class Narrow(nn.Sequential):
@@ -48,6 +49,7 @@ CONFIGURATIONS = {
     "no early stopping": AutoencoderTransformer(early_stopping=False, max_epochs=3),
     "warm start": AutoencoderTransformer(warm_start=True, max_epochs=3),
     "by parts": ByParts(),
+    **{name: AutoencoderTransformer(variant=name, max_epochs=2) for name in VARIANTS if name != "plain"},
 }
 
 

@@ -6,7 +6,7 @@ from .convolutional import Convolutional
 from .corruptions import CORRUPTIONS, Corruption, GaussianNoise, Masking, SaltAndPepper, Swap
 from .custom import Custom
 from .dense import Dense
-from .layers import Drawing, Halves
+from .layers import Drawing, Halves, SpectrallyNormalised
 from .sequential import Sequence
 from .table import LayerRow, LayerTable, layer_rows, layer_table
 
@@ -33,6 +33,7 @@ __all__ = [
     "SaltAndPepper",
     "Sequence",
     "Softmax",
+    "SpectrallyNormalised",
     "Sphere",
     "Swap",
     "Trace",

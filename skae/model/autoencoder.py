@@ -192,7 +192,8 @@ class Autoencoder(nn.Module):
         target = self.link.coordinates(x)
         if code.repeats > 1:
             target = target.repeat(code.repeats, *[1] * (x.ndim - 1))
-        return Trace(seen, target, code, self.output(code.latent), self.bottleneck.prior)
+        given = code.latent if code.given is None else code.given
+        return Trace(seen, target, code, self.output(given), self.bottleneck.prior)
 
     def features(self, x: Tensor) -> Tensor:
         """What the bottleneck gets; the first n_components numbers have about unit variance."""

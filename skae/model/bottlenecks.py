@@ -7,7 +7,7 @@ Each takes features (batch, n_in) from the encoder to a ``Code``, and codes to w
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,11 +20,13 @@ from .layers import Drawing
 class Code:
     """What a bottleneck made of a batch.
 
-    ``latent`` (batch, n_components) is what the decoder gets, noise included; ``mean`` is the same at rest.
+    ``latent`` (batch, n_components) holds the codes, noise included; ``mean`` is the same at rest.
     """
 
     latent: Tensor
     mean: Tensor
+    # What the decoder gets instead of ``latent``, if not the same: (repeats * batch, n_out).
+    given: Tensor | None = None
     # Of normal codes.
     log_variance: Tensor = None  # type: ignore[assignment]
     # Of a quantiser: the squared distance (batch,) from features to what they were rounded to.
@@ -84,9 +86,9 @@ class Gaussian(Deterministic):
         mean, raw = features.split(self.n_components, dim=1)
         log_variance = (raw + self.START).clamp(self.LOWEST, self.HIGHEST)
         if not self.training:
-            return Code(mean, mean, log_variance)
+            return Code(mean, mean, log_variance=log_variance)
         noise = self.normal(mean)
-        return Code(torch.addcmul(mean, noise, torch.exp(0.5 * log_variance)), mean, log_variance)
+        return Code(torch.addcmul(mean, noise, torch.exp(0.5 * log_variance)), mean, log_variance=log_variance)
 
     def at_rest(self, features: Tensor) -> Tensor:
         return features[:, : self.n_components]
@@ -138,7 +140,7 @@ class Nested(Deterministic):
         """Let rows of size k count in inverse proportion to PCA's error at that size."""
         errors = functional.pad(variances, (0, self.n_components - len(variances)))
         errors = max(total, float(variances.sum())) - errors.cumsum(0)
-        weight = 1 / errors.clamp(min=1e-3 * float(errors.max()))
+        weight = 1 / errors.clamp(min=1e-3 * total + 1e-12)
         self.weight.copy_(weight / weight[self.ladder - 1].mean())
 
     def forward(self, features: Tensor) -> Code:
@@ -146,9 +148,8 @@ class Nested(Deterministic):
         size = self._drawn(features) if self.training else self._spread(features)
         repeats = len(size) // len(features)
         kept = torch.arange(self.n_components, device=features.device) < size[:, None]
-        latent = code.latent.repeat(repeats, 1) * kept
-        latent = torch.cat([latent, kept.to(latent.dtype)], dim=1)
-        return Code(latent, code.mean, code.log_variance, weight=self.weight[size - 1], repeats=repeats)
+        given = torch.cat([code.latent.repeat(repeats, 1) * kept, kept.to(code.latent.dtype)], dim=1)
+        return replace(code, given=given, weight=self.weight[size - 1], repeats=repeats)
 
     def at_rest(self, features: Tensor) -> Tensor:
         return self.inner.at_rest(features)[:, : self.kept]

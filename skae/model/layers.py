@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "silu": nn.SiLU,
@@ -62,6 +64,32 @@ def zeroed(layer: Any) -> Any:
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+class SpectrallyNormalised(nn.Module):
+    """A layer whose weight is divided by its largest singular value (Miyato et al., 2018).
+
+    One step of power iteration a training batch keeps track of it.
+    """
+
+    direction: Tensor
+
+    def __init__(self, layer: nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        super().__init__()
+        self.layer = layer
+        with torch.no_grad():
+            direction = torch.linalg.svd(layer.weight.flatten(1), full_matrices=False).Vh[0].clone()
+        self.register_buffer("direction", direction)
+
+    def forward(self, x: Tensor) -> Tensor:
+        matrix = self.layer.weight.flatten(1)
+        with torch.no_grad():
+            out = functional.normalize(matrix @ self.direction, dim=0)
+            direction = functional.normalize(matrix.T @ out, dim=0)
+            if self.training:
+                self.direction.copy_(direction)
+        weight = self.layer.weight / (out @ matrix @ direction)
+        return functional_call(self.layer, {"weight": weight}, x)
 
 
 class Drawing(nn.Module):

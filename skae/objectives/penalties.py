@@ -131,7 +131,7 @@ class Discrepancy(Drawing):
         self.kernel = kernel
 
     def forward(self, trace: Trace) -> Tensor:
-        codes = trace.code.latent[:, : trace.code.mean.shape[1]]
+        codes = trace.code.latent
         if len(codes) < 2:
             return codes.new_zeros(())
         prior = prior_like(self, codes, trace.prior)
@@ -156,7 +156,7 @@ class SlicedDistance(Drawing):
     LINES = 50
 
     def forward(self, trace: Trace) -> Tensor:
-        codes = trace.code.latent[:, : trace.code.mean.shape[1]]
+        codes = trace.code.latent
         lines = functional.normalize(self.normal(codes.new_empty(codes.shape[1], self.LINES)), dim=0)
         ours, theirs = (rows @ lines for rows in (codes, prior_like(self, codes, trace.prior)))
         return (ours.sort(0).values - theirs.sort(0).values).square().mean() * codes.shape[1]

@@ -5,7 +5,7 @@ from .batches import Part, split_rows
 from .device import PRECISIONS, full_precision, private_seed, resolve_device, with_gradients
 from .fitting import built_autoencoder, check_net_params, new_net
 from .net import OPTIMIZERS, AutoencoderNet
-from .order import explained_shares, shortened
+from .order import explained_shares, shortened, training_codes
 from .selection import BestWeights, StopTraining
 from .start import components_for_share
 
@@ -28,5 +28,6 @@ __all__ = [
     "resolve_device",
     "shortened",
     "split_rows",
+    "training_codes",
     "with_gradients",
 ]

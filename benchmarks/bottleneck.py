@@ -1,0 +1,140 @@
+"""What does one ordered fit a fold give, beside one fit for every size?
+
+For each data set, eight sizes and three folds: the time of the curve against three fits at the largest size and against
+GridSearchCV over the same sizes, and the held-out error of every size as a ratio to that of an autoencoder of that size
+alone, and to PCA's. Then the size chosen, over seeds, and the accuracy of a classifier on the codes.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from report import show, write
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, KFold, train_test_split
+from sklearn.pipeline import make_pipeline
+
+from skae import AutoencoderTransformer, BottleneckSearchCV
+from skae.search import chosen
+
+SIZES = {"digits": (1, 2, 4, 6, 8, 12, 16, 24), "breast cancer": (1, 2, 3, 4, 5, 6, 8, 12)}
+MNIST_SIZES = (1, 2, 4, 8, 12, 16, 24, 32)
+
+
+def scaled(autoencoder, X):
+    return autoencoder._layout.scaling.scaled(torch.from_numpy(X.reshape(len(X), -1))).numpy()
+
+
+def pca_error(autoencoder, train, test, k):
+    """PCA's held-out error at size k, as a share of the variance, on the same scaled rows."""
+    train, test = scaled(autoencoder, train), scaled(autoencoder, test)
+    pca = PCA(k, random_state=0).fit(train)
+    return float(((test - pca.inverse_transform(pca.transform(test))) ** 2).sum() / (test**2).sum())
+
+
+def curve(name, X, sizes):
+    """Rows of errors, one a size, and the two ratios of time."""
+    cv = KFold(3, shuffle=True, random_state=0)
+    estimator = AutoencoderTransformer(random_state=0)
+    began = time.perf_counter()
+    search = BottleneckSearchCV(estimator, sizes, cv=cv, refit=False).fit(X)
+    ours = time.perf_counter() - began
+    began = time.perf_counter()
+    grid = GridSearchCV(estimator, {"n_components": list(sizes)}, cv=cv, refit=False).fit(X)
+    theirs = time.perf_counter() - began
+    single = 3 * float(grid.cv_results_["mean_fit_time"][-1])
+    by_pca = np.zeros(len(sizes))
+    for train, test in cv.split(X):
+        fitted = AutoencoderTransformer(1, max_epochs=1, random_state=0).fit(X[train])
+        by_pca += [pca_error(fitted, X[train], X[test], k) / 3 for k in sizes]
+    ordered, alone = (1 - s.cv_results_["mean_test_score"] for s in (search, grid))
+    rows = [
+        [name, k, float(o), float(a), float(p), float(o / a), float(o / p)]
+        for k, o, a, p in zip(sizes, ordered, alone, by_pca, strict=True)
+    ]
+    return rows, [name, ours, ours / single, ours / theirs]
+
+
+def agreement(seeds):
+    """On tables: how many grid steps lie between the size chosen here and by GridSearchCV, under both rules."""
+    rows = []
+    for name, load, sizes in (
+        ("wine", load_wine, (1, 2, 3, 4, 6, 8, 10, 13)),
+        ("breast cancer", load_breast_cancer, SIZES["breast cancer"]),
+    ):
+        X = load().data
+        for rule in ("one_standard_error", "best"):
+            steps = []
+            for seed in range(seeds):
+                cv = KFold(3, shuffle=True, random_state=seed)
+                estimator = AutoencoderTransformer(random_state=seed)
+                search = BottleneckSearchCV(estimator, sizes, cv=cv, rule=rule, refit=False).fit(X)
+                grid = GridSearchCV(estimator, {"n_components": list(sizes)}, cv=cv, refit=False).fit(X)
+                found = dict(grid.cv_results_)
+                splits = np.array([found[f"split{i}_test_score"] for i in range(3)])
+                found["standard_error_test_score"] = splits.std(0, ddof=1) / np.sqrt(3)
+                steps.append(abs(search.best_index_ - chosen(found, rule)))
+            rows.append([name, rule, float(np.mean(np.array(steps) <= 1)), int(max(steps))])
+    return rows
+
+
+def classification(seeds):
+    """Test accuracy on digits of the pipelines chosen here and by GridSearchCV."""
+    X, y = load_digits(return_X_y=True)
+    found = []
+    for seed in range(seeds):
+        X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, random_state=seed)
+        autoencoder, classifier = AutoencoderTransformer(random_state=seed), LogisticRegression(max_iter=5000)
+        sizes = (4, 8, 16, 24)
+        search = BottleneckSearchCV(autoencoder, sizes, classifier=classifier, cv=3, rule="best").fit(X_train, y_train)
+        pipeline = make_pipeline(autoencoder, classifier)
+        grid = GridSearchCV(pipeline, {"autoencodertransformer__n_components": list(sizes)}, cv=3)
+        grid.fit(X_train, y_train)
+        found.append([search.score(X_test, y_test), grid.score(X_test, y_test)])
+    return np.array(found)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="npz with X_train (n, 28, 28)")
+    parser.add_argument("--rows", type=int, default=6000, help="of MNIST")
+    parser.add_argument("--seeds", type=int, default=10)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    sets = {
+        "digits": (load_digits().data, SIZES["digits"]),
+        "breast cancer": (load_breast_cancer().data, SIZES["breast cancer"]),
+    }
+    if args.data:
+        with np.load(args.data) as data:
+            sets["MNIST"] = data["X_train"][: args.rows].reshape(args.rows, -1), MNIST_SIZES
+    errors, times = [], []
+    for name, (X, sizes) in sets.items():
+        rows, row = curve(name, X, sizes)
+        errors += rows
+        times.append(row)
+        print(row, flush=True)
+    show(["data", "seconds of the curve", "against three fits", "against GridSearchCV"], times)
+    steps = agreement(args.seeds)
+    show(["data", "rule", "within a step", "most steps apart"], steps)
+    accuracies = classification(3)
+    ours, theirs = accuracies.mean(0)
+    allowed = float(accuracies.std(0, ddof=1).max() / np.sqrt(len(accuracies)))
+    print(f"digits, accuracy of the chosen pipeline: {ours:.4f}; of GridSearchCV's {theirs:.4f} +- {allowed:.4f}")
+    columns = ["data", "size", "ordered", "alone", "PCA", "ordered / alone", "ordered / PCA"]
+    write("bottleneck", columns, errors, times=times, choices=steps, accuracy=[float(ours), float(theirs)])
+    ratios = np.array([row[5] for row in errors])
+    print(f"{np.mean(ratios <= 1.15):.2f} of sizes within 15 % of an autoencoder alone; mean ratio {ratios.mean():.3f}")
+    assert max(row[2] for row in times) <= 1.8, "the curve costs more than 1.8 times three fits"
+    assert max(row[3] for row in times) <= 0.25, "the curve costs more than a quarter of GridSearchCV"
+    assert max(row[6] for row in errors) <= 1.002, "ordered codes are worse than PCA"
+    assert ratios.mean() <= 1.2, "ordered codes are far from autoencoders of their own"
+    assert min(row[2] for row in steps) >= 0.9, "the sizes chosen differ by more than a step"
+    assert ours >= theirs - max(allowed, 0.005), "the chosen pipeline classifies worse"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Where new latent codes come from: the prior of a variant, or a density fitted to training codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import KernelDensity
+
+SAMPLERS = ("auto", "prior", "gaussian", "mixture", "kernel")
+# Components of the mixture (Ghosh et al., 2020), and codes that each should have.
+COMPONENTS, CODES_A_COMPONENT = 10, 10
+
+
+class Prior:
+    """Draws of the density that codes are trained towards: standard normal, or even on a sphere."""
+
+    def __init__(self, kind: str, n_components: int):
+        self.kind = kind
+        self.n_components = n_components
+
+    def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
+        Z = random.standard_normal((n_samples, self.n_components))
+        if self.kind == "sphere":
+            Z *= np.sqrt(self.n_components) / np.linalg.norm(Z, axis=1, keepdims=True)
+        return Z
+
+
+class Density:
+    """A density of scikit-learn, fitted to codes.
+
+    Parameters
+    ----------
+    model : GaussianMixture or KernelDensity
+    """
+
+    def __init__(self, model: Any):
+        self.model = model
+
+    def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
+        if isinstance(self.model, GaussianMixture):
+            # It draws with its own random_state, component by component.
+            self.model.random_state = random
+            Z = self.model.sample(n_samples)[0]
+            self.model.random_state = None
+            return random.permutation(Z)
+        return self.model.sample(n_samples, random_state=random)
+
+
+class Books:
+    """Vectors of quantised codes: the first book's by their frequency, every other by that beside the one before.
+
+    Parameters
+    ----------
+    indices : ndarray of shape (n, n_books), int
+        The training codes' vectors.
+    size : int
+        Vectors in a book.
+    """
+
+    def __init__(self, indices: np.ndarray, size: int):
+        self.first = np.bincount(indices[:, 0], minlength=size) / len(indices)
+        self.next = []
+        for before, after in zip(indices.T[:-1], indices.T[1:], strict=True):
+            pairs = np.zeros((size, size))
+            np.add.at(pairs, (before, after), 1.0)
+            # What was never seen after a vector is as likely as everywhere.
+            pairs += np.bincount(after, minlength=size) / len(indices)
+            self.next.append(pairs / pairs.sum(1, keepdims=True))
+
+    def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
+        """Indices (n_samples, n_books)."""
+        drawn = [random.choice(len(self.first), n_samples, p=self.first)]
+        for table in self.next:
+            reached = table[drawn[-1]].cumsum(1) > random.uniform(size=(n_samples, 1))
+            drawn.append(reached.argmax(1))
+        return np.stack(drawn, axis=1)
+
+
+def fitted_density(kind: str, Z: np.ndarray, seed: int) -> Density:
+    """A density of ``kind`` fitted to codes (n, n_components)."""
+    Z = np.asarray(Z, dtype=np.float64)
+    spread = float(Z.var(0).mean()) or 1.0
+    if kind == "kernel":
+        # Scott's (1992) rule, for codes of about equal spread.
+        width = np.sqrt(spread) * len(Z) ** (-1 / (Z.shape[1] + 4))
+        return Density(KernelDensity(bandwidth=max(width, 1e-6)).fit(Z))
+    n_components = 1 if kind == "gaussian" else max(1, min(COMPONENTS, len(Z) // CODES_A_COMPONENT))
+    model = GaussianMixture(n_components, reg_covar=1e-6 * spread + 1e-12, random_state=seed, max_iter=200, tol=1e-2)
+    return Density(model.fit(Z))
+
+
+def on_the_way(a: np.ndarray, b: np.ndarray, steps: int, sphere: bool) -> np.ndarray:
+    """Codes (n, steps, n_components) from ``a`` to ``b`` (n, n_components), along lines or great circles."""
+    share = np.linspace(0, 1, steps)[None, :, None]
+    a, b = a[:, None].astype(np.float64), b[:, None].astype(np.float64)
+    if not sphere:
+        return (1 - share) * a + share * b
+    lengths = np.linalg.norm(a, axis=2) * np.linalg.norm(b, axis=2)
+    angle = np.arccos(np.clip((a * b).sum(2) / np.maximum(lengths, 1e-12), -1, 1))[..., None]
+    flat = np.sin(angle) < 1e-6
+    sine = np.where(flat, 1.0, np.sin(angle))
+    arc = (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / sine
+    return np.where(flat, (1 - share) * a + share * b, arc)

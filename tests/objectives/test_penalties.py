@@ -1,0 +1,120 @@
+"""Penalties against closed forms."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from skae.model import Code, Trace
+from skae.objectives import Objective, Term
+from skae.objectives.penalties import (
+    DecoderSlope,
+    Discrepancy,
+    EncoderSlope,
+    RareActivity,
+    SlicedDistance,
+    absolute_code,
+    gaussian_divergence,
+    squared_code,
+    total_correlation,
+)
+
+random = torch.Generator().manual_seed(0)
+MEAN, LOG_VARIANCE = torch.randn(64, 3, generator=random), torch.randn(64, 3, generator=random)
+
+
+def trace_of(latent, mean=None, log_variance=None, seen=None, output=None, prior="normal"):
+    mean = latent if mean is None else mean
+    seen = latent if seen is None else seen
+    return Trace(seen, seen, Code(latent, mean, log_variance=log_variance), seen if output is None else output, prior)
+
+
+def seeded(penalty):
+    penalty.generator = torch.Generator().manual_seed(0)
+    return penalty
+
+
+def test_divergence_is_that_of_torch():
+    expected = kl_divergence(Normal(MEAN, (LOG_VARIANCE / 2).exp()), Normal(0.0, 1.0)).sum(1)
+    torch.testing.assert_close(gaussian_divergence(trace_of(MEAN, MEAN, LOG_VARIANCE)), expected)
+
+
+def test_sizes_of_codes():
+    torch.testing.assert_close(absolute_code(trace_of(MEAN)), MEAN.abs().sum(1))
+    torch.testing.assert_close(squared_code(trace_of(MEAN)), 0.5 * MEAN.norm(dim=1) ** 2)
+
+
+def test_rare_activity_is_zero_at_its_rate():
+    rate = 0.2
+    codes = torch.full((5, 3), math.log(rate / (1 - rate)))
+    torch.testing.assert_close(RareActivity(rate)(trace_of(codes)), torch.tensor(0.0), atol=1e-6, rtol=0)
+    assert RareActivity(rate)(trace_of(codes + 1)) > 0
+
+
+def test_encoder_slope_is_the_frobenius_norm_on_average():
+    weight = torch.randn(3, 5, generator=random)
+    x = torch.randn(4000, 5, generator=random, requires_grad=True)
+    slope = seeded(EncoderSlope())(trace_of(x @ weight.T, seen=x))
+    torch.testing.assert_close(slope.mean(), weight.square().sum(), rtol=0.05, atol=0)
+
+
+def test_decoder_slope_is_the_frobenius_norm_on_average():
+    weight = torch.randn(5, 3, generator=random)
+    codes = torch.randn(4000, 3, generator=random, requires_grad=True)
+    slope = seeded(DecoderSlope())(trace_of(codes, output=codes @ weight.T))
+    torch.testing.assert_close(slope.mean(), weight.square().sum(), rtol=0.05, atol=0)
+
+
+def test_total_correlation_tells_dependence():
+    low = torch.full((512, 3), -4.0)
+    independent = torch.randn(512, 3, generator=random)
+    same = torch.randn(512, 1, generator=random).expand(512, 3)
+    values = [
+        total_correlation(trace_of(mean + low.div(2).exp() * torch.randn(512, 3, generator=random), mean, low)).mean()
+        for mean in (independent, same)
+    ]
+    assert values[0] < 1.5
+    assert values[1] > values[0] + 1.5
+
+
+@pytest.mark.parametrize("penalty", [Discrepancy("imq"), Discrepancy("rbf"), SlicedDistance()])
+@pytest.mark.parametrize("prior", ["normal", "sphere"])
+def test_distances_are_about_zero_at_the_prior_and_grow_from_it(penalty, prior):
+    codes = torch.randn(800, 3, generator=random)
+    if prior == "sphere":
+        codes = codes / codes.norm(dim=1, keepdim=True) * math.sqrt(3)
+    at, near, far = (float(seeded(penalty)(trace_of(codes + d, prior=prior))) for d in (0.0, 0.5, 2.0))
+    assert abs(at) < 0.05
+    assert at < near < far
+
+
+def test_sliced_distance_of_a_shift_is_its_square():
+    codes = torch.randn(20000, 4, generator=random)
+    shift = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    value = seeded(SlicedDistance())(trace_of(codes + shift))
+    torch.testing.assert_close(value, torch.tensor(1.0), atol=0.4, rtol=0)
+
+
+def test_the_objective_is_the_evidence_lower_bound():
+    """Its gradient is that of the bound per feature, at the best noise variance."""
+    x, output = (torch.randn(64, 10, generator=random) for _ in range(2))
+    output.requires_grad_()
+    mean = MEAN.clone().requires_grad_()
+    objective = Objective("mse", (Term("divergence", 1.0, gaussian_divergence),))
+    objective(Trace(x, x, Code(mean, mean, log_variance=LOG_VARIANCE), output)).backward()
+    ours = output.grad.clone(), mean.grad.clone()
+    output.grad = mean.grad = None
+    variance = (output - x).square().mean().detach()
+    likelihood = Normal(output, variance.sqrt()).log_prob(x).sum(1)
+    bound = (likelihood - kl_divergence(Normal(mean, (LOG_VARIANCE / 2).exp()), Normal(0.0, 1.0)).sum(1)).mean()
+    (-bound * 2 * variance / 10).backward()
+    torch.testing.assert_close(ours[0], output.grad)
+    torch.testing.assert_close(ours[1], mean.grad)
+
+
+def test_weights_rise_in_the_warm_up_of_training_only():
+    objective = Objective("bce", (Term("size", 2.0, squared_code, warm_up=0.5),))
+    objective.progress = 0.25
+    assert objective.train()._weight(objective.terms[0], 1.0) == 1.0
+    assert objective.eval()._weight(objective.terms[0], 1.0) == 2.0

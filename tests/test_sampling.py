@@ -1,0 +1,98 @@
+"""New samples and ways between samples."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits, load_wine
+
+from skae import AutoencoderTransformer
+from skae.sampling import Books, on_the_way
+
+X = load_digits().images[:600]
+QUICK = {"max_epochs": 5, "random_state": 0}
+
+
+@pytest.fixture(scope="module", params=["plain", "variational", "vector_quantised", "hyperspherical"])
+def fitted(request):
+    """An autoencoder of pictures."""
+    return AutoencoderTransformer(6, variant=request.param, **QUICK).fit(X)
+
+
+class TestSample:
+    def test_has_the_shape_and_units_of_x(self, fitted):
+        S = fitted.sample(200, random_state=0)
+        assert S.shape == (200, 8, 8)
+        assert abs(S.mean() - X.mean()) < 1.5
+        assert 0.2 < S.var(0).sum() / X.var(0).sum() < 1.5
+        np.testing.assert_array_equal(S, fitted.sample(200, random_state=0))
+        assert not np.array_equal(S, fitted.sample(200, random_state=1))
+        assert not np.array_equal(fitted.sample(2), fitted.sample(2))
+
+    @pytest.mark.parametrize("sampler", ["gaussian", "mixture", "kernel"])
+    def test_every_density(self, fitted, sampler):
+        assert np.isfinite(fitted.sample(5, random_state=0, sampler=sampler)).all()
+
+    def test_changes_nothing(self, fitted):
+        before = {name: id(value) for name, value in vars(fitted).items()}
+        fitted.sample(3, random_state=0)
+        assert before == {name: id(value) for name, value in vars(fitted).items()}
+
+    def test_codes_spread_as_those_of_x(self):
+        fitted = AutoencoderTransformer(6, **QUICK).fit(X)
+        codes = fitted.transform(fitted.sample(2000, random_state=0))
+        ours = fitted.transform(X)
+        np.testing.assert_allclose(codes.mean(0), ours.mean(0), atol=0.35 * ours.std())
+        assert 0.6 < codes.std() / ours.std() < 1.3
+
+    def test_frames(self):
+        wine = load_wine(as_frame=True).data
+        fitted = AutoencoderTransformer(3, **QUICK).set_output(transform="pandas").fit(wine)
+        S = fitted.sample(4, random_state=0)
+        assert isinstance(S, pd.DataFrame)
+        assert S.columns.tolist() == wine.columns.tolist()
+
+    @pytest.mark.parametrize(
+        ("call", "match"),
+        [
+            ({"n_samples": 0}, "'n_samples' parameter"),
+            ({"n_samples": 2.5}, "'n_samples' parameter"),
+            ({"sampler": "priors"}, "Did you mean 'prior'"),
+            ({"sampler": "prior"}, "trains codes towards no density. Write sampler='mixture'"),
+        ],
+    )
+    def test_bad_input(self, call, match):
+        fitted = AutoencoderTransformer(2, **QUICK).fit(X[:60])
+        with pytest.raises(ValueError, match=match):
+            fitted.sample(**call)
+
+    def test_few_rows_and_partial_fit(self):
+        assert AutoencoderTransformer(3, **QUICK).fit(X[:12]).sample(5, random_state=0).shape == (5, 8, 8)
+        assert AutoencoderTransformer(3, random_state=0).partial_fit(X[:50]).sample(5).shape == (5, 8, 8)
+
+
+class TestInterpolate:
+    def test_begins_and_ends_at_reconstructions(self, fitted):
+        way = fitted.interpolate(X[:3], X[3:6], steps=4)
+        assert way.shape == (3, 4, 8, 8)
+        np.testing.assert_allclose(way[:, 0], fitted.reconstruct(X[:3]), atol=1e-2)
+        np.testing.assert_allclose(way[:, -1], fitted.reconstruct(X[3:6]), atol=1e-2)
+
+    def test_bad_input(self, fitted):
+        with pytest.raises(ValueError, match="X_a has 2 samples and X_b 3"):
+            fitted.interpolate(X[:2], X[:3])
+        with pytest.raises(ValueError, match="'steps' parameter"):
+            fitted.interpolate(X[:2], X[:2], steps=1)
+
+    def test_great_circles_stay_on_the_sphere(self):
+        a, b = np.random.RandomState(0).standard_normal((2, 5, 3))
+        a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
+        way = on_the_way(a, b, 7, sphere=True)
+        np.testing.assert_allclose(np.linalg.norm(way, axis=2), 1.0)
+        np.testing.assert_allclose(on_the_way(a, a, 3, sphere=True), np.repeat(a[:, None], 3, axis=1))
+
+
+def test_books_follow_what_was_seen():
+    pairs = np.array([[0, 1]] * 50 + [[1, 0]] * 50)
+    drawn = Books(pairs, 2).sample(1000, np.random.RandomState(0))
+    assert (drawn[:, 0] != drawn[:, 1]).mean() > 0.95
+    assert 0.4 < drawn[:, 0].mean() < 0.6
