@@ -1,0 +1,94 @@
+"""The curve of scores over sizes in what a search found. Nothing is drawn here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skae.parameters import is_integer
+from skae.search import chosen
+
+SUFFIX = "n_components"
+
+
+@dataclass(frozen=True)
+class BottleneckCurve:
+    """Scores of one kind of model over sizes.
+
+    Attributes
+    ----------
+    name : str
+    n_components : ndarray of shape (n_sizes,)
+        Ascending.
+    scores, errors : ndarray of shape (n_sizes,)
+        Mean over folds, and its standard error.
+    chosen : int or None
+        The size to mark.
+    """
+
+    name: str
+    n_components: np.ndarray
+    scores: np.ndarray
+    errors: np.ndarray
+    chosen: int | None = None
+
+
+def curve_of(search: Any, name: str | None, parameter: str | None = None, rule: str | None = None) -> BottleneckCurve:
+    """The curve of a fitted search; ``rule`` chooses anew."""
+    check_is_fitted(search, "cv_results_")
+    found = search.cv_results_
+    parameter = parameter_in(found, parameter)
+    scores = fold_scores(search)
+    means = scores.mean(1)
+    errors = scores.std(1, ddof=1) / math.sqrt(scores.shape[1]) if scores.shape[1] > 1 else np.zeros(len(scores))
+    values = [params.get(parameter) for params in found["params"]]
+    for value in values:
+        if value is not None and not is_integer(value):
+            raise ValueError(f"{parameter} must have been searched over ints. Got {value!r}.")
+    sizes = sorted({int(value) for value in values if value is not None})
+    best = []
+    for size in sizes:
+        places = [index for index, value in enumerate(values) if value == size]
+        best.append(max(places, key=lambda index: -math.inf if np.isnan(means[index]) else means[index]))
+    if rule is None:
+        taken = getattr(search, "best_params_", {}).get(parameter)
+    else:
+        taken = sizes[chosen({"mean_test_score": means[best], "standard_error_test_score": errors[best]}, rule)]
+    label = type(search.estimator).__name__ if name is None else name
+    return BottleneckCurve(label, np.array(sizes), means[best], errors[best], taken)
+
+
+def parameter_in(found: Mapping[str, Any], parameter: str | None) -> str:
+    """The searched parameter that is the size.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or more than one.
+    """
+    searched = [key.removeprefix("param_") for key in found if key.startswith("param_")]
+    if parameter is not None and parameter not in searched:
+        raise ValueError(f"The search did not vary {parameter!r}, but {searched}.")
+    sizes = [key for key in searched if key.endswith(SUFFIX)] if parameter is None else [parameter]
+    if len(sizes) != 1:
+        raise ValueError(
+            f"Expected one searched parameter that ends in {SUFFIX!r}. Got {searched}. Name the size: parameter='...'."
+        )
+    return sizes[0]
+
+
+def fold_scores(search: Any) -> np.ndarray:
+    """Scores (n_candidates, n_folds); of several metrics those the search was refitted by."""
+    found = search.cv_results_
+    metric = "score"
+    if getattr(search, "multimetric_", False):
+        if not isinstance(search.refit, str):
+            raise ValueError("The search has several metrics. Name one in refit, such as refit='r2', and fit it again.")
+        metric = search.refit
+    folds = [found[f"split{number}_test_{metric}"] for number in range(search.n_splits_)]
+    return np.array(folds, dtype=np.float64).T
