@@ -97,7 +97,7 @@ class AutoencoderTransformer(
         included. Without it the last weights are kept, and nothing says whether they do better than PCA.
     validation_fraction : float in [0, 1), default=0.1
         Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=25
         Epochs in a row without progress after which training stops.
     tol : float, default=1e-4
         Progress is a held-out loss that falls by more than this share of itself.
@@ -172,7 +172,7 @@ class AutoencoderTransformer(
         max_epochs=25,
         early_stopping=True,
         validation_fraction=0.1,
-        n_iter_no_change=10,
+        n_iter_no_change=25,
         tol=1e-4,
         warm_start=False,
         device="auto",

@@ -72,11 +72,6 @@ class GeneratedSamplesDisplay:
         pyplot(OWNER)
         check_integer(OWNER, "n_samples", n_samples)
         autoencoder, _ = autoencoder_and_rows(OWNER, estimator)
-        if not hasattr(autoencoder, "sample"):
-            raise TypeError(
-                f"{type(autoencoder).__name__} with variant={autoencoder.variant!r} has no method 'sample'. Fit a "
-                f"generative variant, such as variant='variational'."
-            )
         samples = as_numbers(autoencoder.sample(n_samples, random_state=random_state))
         return cls(samples=samples, form=SampleForm.of(autoencoder)).plot(ax)
 
