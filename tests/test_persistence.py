@@ -112,6 +112,7 @@ def test_what_is_saved_comes_back_to_the_bit(name, path):
     np.testing.assert_array_equal(loaded.inverse_transform(codes), estimator.inverse_transform(codes))
     np.testing.assert_array_equal(loaded.score_samples(data), estimator.score_samples(data))
     assert loaded.score(data) == estimator.score(data)
+    np.testing.assert_array_equal(loaded._codes, estimator._codes)
     assert str(loaded.summary()) == str(estimator.summary())
     for attribute in vars(estimator):
         if attribute.endswith("_") and attribute not in ("net_", "architecture_", "variant_"):
@@ -148,6 +149,14 @@ def test_a_random_state_goes_on_where_it_was(path):
     estimator = AutoencoderTransformer(2, architecture=SMALL, max_epochs=1, random_state=np.random.RandomState(3))
     loaded = again(estimator.fit(X), path)
     np.testing.assert_array_equal(loaded.fit(X).transform(X), estimator.fit(X).transform(X))
+
+
+@pytest.mark.parametrize("variant", ["plain", "variational", "vector_quantised", "ordered", "hyperspherical"])
+def test_new_samples_are_drawn_as_before(variant, path):
+    estimator = fitted({"variant": variant, "architecture": SMALL}, X)
+    loaded = again(estimator, path)
+    np.testing.assert_array_equal(loaded.sample(5, random_state=0), estimator.sample(5, random_state=0))
+    np.testing.assert_array_equal(loaded.interpolate(X[:2], X[2:4], 3), estimator.interpolate(X[:2], X[2:4], 3))
 
 
 def test_codes_cut_short_stay_so(path):
@@ -537,6 +546,8 @@ class TestTampering:
         for changed in (
             {**table, "module/more": empty},
             {**table, "optimizer/none/step": empty},
+            {**table, "codes": empty},
+            {**table, "module/decoder.0.direction": empty},
             {**table, "__metadata__": {"a": "b"}},
             {key: value for key, value in table.items() if key != name},
             {**table, name: turned},

@@ -105,6 +105,7 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
     n_components = n_codes(module)
     layout = replace(layout, scaling=Scaling(**{f.name: arrays[f"scaling/{f.name}"] for f in fields(Scaling)}))
     learned = {
+        "_codes": arrays["codes"].numpy(),
         "_frame": decoded_frame(content["frame"], decode),
         "_layers": layers,
         "_layout": layout,
@@ -125,6 +126,11 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
 def arrays_expected(module: Autoencoder, shape: tuple[int, ...], found: Table) -> Table:
     """Type and shape of every array beside the scaling's."""
     expected = expected_table(module) | optimizer_table(module, found) | probe_table(module, shape, n_codes(module))
+    # Codes of some training rows: of any number, with the coordinates that are kept, or some that are not.
+    n_rows, width = (*found.get("codes", ("", ()))[1], 0, 0)[:2]
+    if n_rows < 1 or not n_codes(module) <= width <= module.bottleneck.n_components:
+        raise ModelFileError(f"it holds training codes of shape {(n_rows, width)}")
+    expected["codes"] = ("F32", (n_rows, width))
     if isinstance(module.bottleneck, Nested):
         expected["explained_variance_ratio"] = ("F64", (n_codes(module),))
     return expected

@@ -20,6 +20,7 @@ from skae.model import (
     LinearPath,
     Nested,
     Softmax,
+    SpectrallyNormalised,
     UnitInterval,
     layer_rows,
 )
@@ -135,10 +136,10 @@ def with_decoder(halves: Halves, parts: Parts, names: Table) -> Halves:
         return halves
     if parts.decoder is not spectrally_normalised:
         return replace(halves, decoder=parts.decoder(halves.decoder))
-    for name, part in list(halves.decoder.named_modules()):
-        path = ".".join(filter(None, ("module/decoder", name, "parametrizations.weight.original")))
-        if path in names:
-            nn.utils.parametrizations.spectral_norm(part)
+    for path, part in list(halves.decoder.named_modules(prefix="module/decoder")):
+        for name, child in list(part.named_children()):
+            if f"{path}.{name}.direction" in names:
+                setattr(part, name, SpectrallyNormalised(child))
     return halves
 
 

@@ -161,6 +161,7 @@ def arrays_of(estimator: AutoencoderTransformer) -> dict[str, Tensor]:
     module = estimator.net_.module_
     names = [field.name for field in fields(Scaling)]
     found = {f"scaling/{name}": stored(getattr(estimator._layout.scaling, name)) for name in names}
+    found["codes"] = torch.tensor(estimator._codes, dtype=torch.float32)
     if isinstance(module.bottleneck, Nested):
         found["explained_variance_ratio"] = torch.tensor(estimator.explained_variance_ratio_, dtype=torch.float64)
     found |= arrays_of_module(module)
