@@ -1,9 +1,11 @@
 """Autoencoders that are scikit-learn transformers."""
 
 from .estimator import AutoencoderTransformer
-from .exceptions import DivergenceError, OutOfMemoryError
+from .exceptions import DivergenceError, ModelFileError, OutOfMemoryError
 from .model import Convolutional, Custom, Dense, Sequence
+from .persistence import load, save
 from .search import BottleneckSearchCV
+from .version import __version__
 
 __all__ = [
     "AutoencoderTransformer",
@@ -12,7 +14,10 @@ __all__ = [
     "Custom",
     "Dense",
     "DivergenceError",
+    "ModelFileError",
     "OutOfMemoryError",
     "Sequence",
+    "__version__",
+    "load",
+    "save",
 ]
-__version__ = "0.1.0"

@@ -15,6 +15,7 @@ from skae.frames import FrameForm, wants_frames
 from skae.generation import GenerationMixin
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
 from skae.model import LayerTable, Nested, layer_table
+from skae.parameters import warn
 from skae.preparation import (
     architecture_for,
     check_parameters,
@@ -44,6 +45,7 @@ from skae.training import (
 )
 from skae.validation import check_result, checked_codes, checked_samples
 from skae.variants import ordered, variant_for
+from skae.version import __version__
 
 # partial_fit keeps this many of its latest passes in history_.
 KEPT_PASSES = 100
@@ -550,6 +552,19 @@ class AutoencoderTransformer(
     def _squares(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Sums of what the reconstruction misses and of all there is."""
         return self._squared_difference(x).sum(dtype=torch.float64), x.square().sum(dtype=torch.float64)
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_skae_version": __version__}
+
+    def __setstate__(self, state):
+        """What a pickle holds; a warning where another version of the package wrote it."""
+        written_by = state.get("_skae_version", "an unknown version")
+        if written_by != __version__:
+            warn(
+                f"Unpickling an AutoencoderTransformer of skae {written_by} with skae {__version__}: results may "
+                f"differ. Files written by skae.save are made for this."
+            )
+        super().__setstate__({name: value for name, value in state.items() if name != "_skae_version"})
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

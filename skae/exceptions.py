@@ -7,3 +7,7 @@ class DivergenceError(ValueError):
 
 class OutOfMemoryError(MemoryError):
     """Memory of the device did not suffice; the message names the batch size and the device."""
+
+
+class ModelFileError(ValueError):
+    """A model file is damaged, was tampered with, or is not one this version reads."""

@@ -2,8 +2,8 @@
 
 from .automatic import automatic_batch_size, automatic_learning_rate
 from .batches import Part, split_rows
-from .device import PRECISIONS, full_precision, private_seed, resolve_device, with_gradients
-from .fitting import built_autoencoder, check_net_params, new_net
+from .device import PRECISIONS, full_precision, private_seed, resolve_device, seeded_weights, with_gradients
+from .fitting import built_autoencoder, built_halves, check_net_params, check_shapes, new_net
 from .net import OPTIMIZERS, AutoencoderNet
 from .order import explained_shares, shortened, training_codes
 from .selection import BestWeights, StopTraining
@@ -19,13 +19,16 @@ __all__ = [
     "automatic_batch_size",
     "automatic_learning_rate",
     "built_autoencoder",
+    "built_halves",
     "check_net_params",
+    "check_shapes",
     "components_for_share",
     "explained_shares",
     "full_precision",
     "new_net",
     "private_seed",
     "resolve_device",
+    "seeded_weights",
     "shortened",
     "split_rows",
     "training_codes",

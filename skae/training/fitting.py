@@ -81,8 +81,8 @@ def built_autoencoder(
         bottleneck = parts.bottleneck(n_components)
         halves = built_halves(architecture, shape, bottleneck)
         linear = LinearPath(shape, n_components).float() if with_linear else None
-        for half in (halves.encoder, halves.decoder):
-            half.float()
+        for part in (halves.encoder, halves.decoder, bottleneck):
+            part.float()
         check_shapes(halves.encoder, halves.decoder, shape, bottleneck)
     if not any(True for half in (halves.encoder, halves.decoder) for _ in half.parameters()) and linear is None:
         raise ValueError(f"{architecture!r} has no weights to train. Pass modules with parameters.")

@@ -1,0 +1,236 @@
+"""The file: a head, JSON, and arrays as safetensors holds them. It knows nothing of estimators.
+
+The head is 60 bytes, numbers little-endian: MAGIC (8), format number (4), lengths of the JSON and of the arrays (8
+each), and the SHA-256 of all other bytes of the file (32).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+import stat
+import struct
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor
+
+from skae.exceptions import ModelFileError
+
+MAGIC = b"\x93skae\r\n\x1a"
+FORMAT = 1
+HEAD = struct.Struct("<8sIQQ32s")
+# Bounds on what is parsed; real models stay far below.
+LONGEST_JSON = 2**26
+DEEPEST_JSON = 40
+LONGEST_NUMBER = 40
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+# Types of arrays, with their bytes a number.
+SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+Table = dict[str, tuple[str, tuple[int, ...]]]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file holds, its checksum and form checked: JSON, type and shape of every array, and their bytes."""
+
+    content: dict[str, Any]
+    table: Table
+    data: bytes
+
+    def arrays(self) -> dict[str, Tensor]:
+        """The arrays, each in memory of its own."""
+        # Cloned into memory aligned as torch wants it: sums may differ in their last bit elsewhere.
+        return {name: array.clone() for name, array in safetensors.torch.load(self.data).items()}
+
+
+def packed(content: dict[str, Any], arrays: dict[str, Tensor]) -> bytes:
+    """The bytes of a file.
+
+    Raises
+    ------
+    ValueError
+        If there is more JSON than a file may hold.
+    """
+    text = json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+    if len(text) > LONGEST_JSON:
+        raise ValueError(
+            f"The settings, names and history_ take {len(text):,} bytes; a model file holds {LONGEST_JSON:,}. "
+            f"Shorten history_."
+        )
+    data = safetensors.torch.save(arrays)
+    return sealed(FORMAT, text, data)
+
+
+def sealed(number: int, text: bytes, data: bytes) -> bytes:
+    """A file of these parts, with its checksum."""
+    digest = checksum(number, text, data)
+    return b"".join((HEAD.pack(MAGIC, number, len(text), len(data), digest), text, data))
+
+
+def checksum(number: int, text: bytes, data: bytes) -> bytes:
+    """SHA-256 of everything in a file but itself."""
+    digest = hashlib.sha256(HEAD.pack(MAGIC, number, len(text), len(data), b"")[: -hashlib.sha256().digest_size])
+    digest.update(text)
+    digest.update(data)
+    return digest.digest()
+
+
+def write(path: str, content: bytes) -> None:
+    """Put ``content`` at ``path`` in one step: whoever reads it finds the earlier file or the new one, whole."""
+    path = os.path.realpath(path)
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            if os.path.exists(path):
+                shutil.copymode(path, temporary)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    if os.name == "posix":
+        sync_folder(folder)
+
+
+def sync_folder(folder: str) -> None:
+    """Let the folder's new entry reach the disk, where the file system can say so."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
+
+
+def read(path: str) -> Stored:
+    """What the file at ``path`` holds; nothing of it is looked at before its checksum was found right.
+
+    Raises
+    ------
+    ModelFileError
+        If it is no model file, one of a newer format, or not as it was written.
+    OSError
+        If it cannot be opened or read.
+    """
+    # Asked before it is opened: opening a pipe would wait.
+    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+        raise ModelFileError("it is no regular file")
+    with open(path, "rb") as file:
+        length = os.fstat(file.fileno()).st_size
+        head = file.read(HEAD.size)
+        number, n_text, n_data, digest = read_head(head, length)
+        text, data = file.read(n_text), file.read(n_data)
+    if (len(text), len(data)) != (n_text, n_data) or checksum(number, text, data) != digest:
+        raise ModelFileError("its checksum is wrong: the file is damaged. Copy or save it again")
+    content = parsed(text)
+    return Stored(content, table_of(data), data)
+
+
+def read_head(head: bytes, length: int) -> tuple[int, int, int, bytes]:
+    """Format number, lengths of JSON and arrays, and checksum, from the head of a file of ``length`` bytes."""
+    if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
+        raise ModelFileError("it is no model file of skae.save")
+    if len(head) < HEAD.size:
+        raise ModelFileError("it ends within its first bytes. Copy or save it again")
+    _, number, n_text, n_data, digest = HEAD.unpack(head)
+    if number > FORMAT:
+        raise ModelFileError(
+            f"it was made by a newer skae (format {number}, this version reads up to {FORMAT}): upgrade skae"
+        )
+    if number < 1 or n_text > LONGEST_JSON or HEAD.size + n_text + n_data != length:
+        raise ModelFileError(f"it has {length:,} bytes, not those it was written with. Copy or save it again")
+    return number, n_text, n_data, digest
+
+
+def parsed(text: bytes) -> dict[str, Any]:
+    """An object from strict JSON: no NaN, no infinity, no key twice, bounded depth and numbers."""
+    if depth(text) > DEEPEST_JSON:
+        raise ModelFileError("its JSON is nested too deeply")
+    content = json.loads(
+        text.decode("utf-8"),
+        parse_constant=refused,
+        parse_int=bounded(int),
+        parse_float=bounded(float),
+        object_pairs_hook=unrepeated,
+    )
+    if not isinstance(content, dict):
+        raise ModelFileError("its JSON is no object")
+    return content
+
+
+def depth(text: bytes) -> int:
+    """How deeply brackets are nested, strings left out. In linear time, and without recursion."""
+    outside = re.sub(rb'"[^"]*"?', b"", re.sub(rb"\\.", b"", text, flags=re.DOTALL))
+    brackets = outside.translate(None, delete=NO_BRACKETS)
+    return max(accumulate(1 if byte in b"[{" else -1 for byte in brackets), default=0)
+
+
+def bounded(kind: type) -> Any:
+    """A parser of numbers that are short and finite."""
+
+    def number(text: str) -> Any:
+        value = kind(text) if len(text) <= LONGEST_NUMBER else math.inf
+        return value if math.isfinite(value) else refused(text[:LONGEST_NUMBER])
+
+    return number
+
+
+def refused(text: str) -> Any:
+    raise ModelFileError(f"its JSON holds the number {text}")
+
+
+def unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ModelFileError("its JSON holds a key twice")
+    return content
+
+
+def table_of(data: bytes) -> Table:
+    """Type and shape of every array, from the head of the safetensors bytes; all of the bytes belong to one array.
+
+    The head is read here, not by safetensors, because a name that stands there twice would go unnoticed.
+    """
+    n_head = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or n_head > min(LONGEST_JSON, len(data) - 8):
+        raise ModelFileError("its arrays are not in the form of safetensors")
+    found = []
+    for name, entry in parsed(data[8 : 8 + n_head]).items():
+        if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+            raise ModelFileError(f"its array {name!r} is not described as safetensors does")
+        dtype, shape, places = entry["dtype"], entry["shape"], entry["data_offsets"]
+        if not isinstance(dtype, str) or dtype not in SIZES or not are_sizes(shape) or not are_sizes(places):
+            raise ModelFileError(f"its array {name!r} has a type or shape that is unknown")
+        if len(places) != 2 or places[1] - places[0] != SIZES[dtype] * math.prod(shape):
+            raise ModelFileError(f"its array {name!r} has another length than its shape")
+        found.append((*places, name, (dtype, tuple(shape))))
+    end = 0
+    for start, stop, name, _ in sorted(found):
+        if start != end:
+            raise ModelFileError(f"its array {name!r} overlaps another one, or leaves a gap")
+        end = stop
+    if end != len(data) - 8 - n_head:
+        raise ModelFileError("its arrays are fewer than their bytes")
+    return {name: described for _, _, name, described in found}
+
+
+def are_sizes(value: Any) -> bool:
+    """Whether it is a short list of whole numbers from 0 on."""
+    return isinstance(value, list) and len(value) <= 16 and all(type(size) is int and size >= 0 for size in value)

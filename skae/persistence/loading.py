@@ -1,0 +1,284 @@
+"""``load``: an estimator put together from a file, every name, type and shape in it checked before use."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from torch import Tensor
+
+from skae.data import SampleLayout, Scaling, TokenLayout, is_out_of_memory, read_axes
+from skae.estimator import AutoencoderTransformer
+from skae.exceptions import ModelFileError
+from skae.model import Autoencoder, Nested
+from skae.objectives import LOSSES
+from skae.preparation import check_architecture
+from skae.training import OPTIMIZERS, PRECISIONS, AutoencoderNet, check_net_params, new_net, resolve_device
+from skae.variants import Parts, check_variant
+
+from .container import Stored, Table, read
+from .frame_forms import decoded_frame
+from .network import (
+    DTYPES,
+    check_probe,
+    expected_table,
+    fill,
+    fill_optimizer,
+    laid_out,
+    optimizer_table,
+    probe_table,
+)
+from .values import KEPT_NET_PARAMS, OWNER, Decoder, check_usable, of_type
+
+# Of what inverse_transform gives.
+RETURNED: dict[str, np.dtype] = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+TOKENS = ("int64",)
+OUTPUTS = ("default", "pandas", "polars")
+
+
+def load(path, device="cpu", custom_modules=None):
+    """Read an estimator that :func:`save` wrote.
+
+    Loading runs no code that stands in the file: it holds none, and names in it are looked up in fixed tables. All
+    else a file can be is an error before anything is used.
+
+    Parameters
+    ----------
+    path : str or path-like
+    device : str or torch.device, default="cpu"
+        Where the loaded estimator computes, as ``device`` of AutoencoderTransformer. That parameter itself is as it
+        was when saved, and decides where training goes on.
+    custom_modules : dict, default=None
+        What stands for your own code: {"encoder": ..., "decoder": ...} as given to :class:`Custom`, or
+        {"architecture": ...}, {"variant": ...} for objects of classes of your own.
+
+    Returns
+    -------
+    estimator : AutoencoderTransformer
+
+    Raises
+    ------
+    ModelFileError
+        A ValueError: if the file is damaged, was tampered with, is from a newer version, or needs ``custom_modules``.
+    FileNotFoundError, PermissionError, IsADirectoryError
+        If it cannot be opened.
+    """
+    path, where, decode = os.fspath(path), resolve_device(device), Decoder(dict(custom_modules or {}))
+    try:
+        return assembled(read(path), decode, where)
+    except (FileNotFoundError, NotADirectoryError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:  # Whatever a file makes go wrong is the file's fault, save for want of memory.
+        if is_out_of_memory(error):
+            raise
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ModelFileError(f"{path!r} cannot be loaded: {reason.rstrip('.')}.") from error
+
+
+def assembled(file: Stored, decode: Decoder, device: torch.device) -> AutoencoderTransformer:
+    """The estimator that a file describes."""
+    content = file.content
+    # Checks of variants make small bottlenecks, whose size a file could name at will.
+    with torch.device("meta"):
+        estimator = decoded_estimator(content, decode)
+        architecture, variant = decode(content["architecture"]), decode(content["variant"])
+        check_architecture(architecture)
+        check_variant(OWNER, variant)
+    # As in fit: settings changed later are not those of the network.
+    architecture, variant = clone(architecture), clone(variant)
+    layout = decoded_layout(content["layout"])
+    expected = scaling_table(layout)
+    check_table(expected, {name: row for name, row in file.table.items() if name.startswith("scaling/")})
+    shape, parts, loss = layout.network_shape, variant.parts(), chosen(content["net"]["loss"], LOSSES, "loss")
+    module, layers = laid_out(architecture, parts, shape, content["module"], loss, file.table)
+    check_table(expected | arrays_expected(module, shape, file.table), file.table)
+    arrays = file.arrays()
+    fill(module, arrays)
+    check_probe(module, shape, arrays, written_by(content["versions"]))
+    net = decoded_net(content["net"], module, parts, architecture.foreign, device, decode)
+    fill_optimizer(net, arrays)
+    n_components = n_codes(module)
+    layout = replace(layout, scaling=Scaling(**{f.name: arrays[f"scaling/{f.name}"] for f in fields(Scaling)}))
+    learned = {
+        "_codes": arrays["codes"].numpy(),
+        "_frame": decoded_frame(content["frame"], decode),
+        "_layers": layers,
+        "_layout": layout,
+        "_n_features_out": n_components,
+        "architecture_": architecture,
+        "variant_": variant,
+        "sample_shape_": layout.sample_shape,
+        "mean_": layout.scaling.mean.reshape(layout.scaled_shape).numpy().copy(),
+        "n_components_": n_components,
+        "n_features_in_": math.prod(layout.sample_shape),
+        "n_iter_": of_type(content["n_iter"], int, "n_iter"),
+        "history_": decoded_history(content["history"], decode),
+        "net_": net,
+    }
+    return with_learned(estimator, learned, content, arrays)
+
+
+def arrays_expected(module: Autoencoder, shape: tuple[int, ...], found: Table) -> Table:
+    """Type and shape of every array beside the scaling's."""
+    expected = expected_table(module) | optimizer_table(module, found) | probe_table(module, shape, n_codes(module))
+    # Codes of some training rows: of any number, with the coordinates that are kept, or some that are not.
+    n_rows, width = (*found.get("codes", ("", ()))[1], 0, 0)[:2]
+    if n_rows < 1 or not n_codes(module) <= width <= module.bottleneck.n_components:
+        raise ModelFileError(f"it holds training codes of shape {(n_rows, width)}")
+    expected["codes"] = ("F32", (n_rows, width))
+    if isinstance(module.bottleneck, Nested):
+        expected["explained_variance_ratio"] = ("F64", (n_codes(module),))
+    return expected
+
+
+def n_codes(module: Autoencoder) -> int:
+    """Coordinates of a code."""
+    bottleneck = module.bottleneck
+    return bottleneck.kept if isinstance(bottleneck, Nested) else bottleneck.n_components
+
+
+def decoded_estimator(content: dict[str, Any], decode: Decoder) -> AutoencoderTransformer:
+    """The estimator with its parameters, checked, and nothing learned."""
+    stored = of_type(content["parameters"], dict, "parameters")
+    unknown = set(stored) - set(AutoencoderTransformer._get_param_names())
+    if unknown:
+        raise ModelFileError(f"it names parameters that {OWNER} does not have: {sorted(unknown)}")
+    estimator = AutoencoderTransformer(**{name: decode(value) for name, value in stored.items()})
+    check_usable(estimator)
+    for name in estimator.net_params or {}:
+        check_kept(name)
+    return estimator
+
+
+def check_kept(name: str) -> None:
+    """Raise ModelFileError for a setting of the net that ``save`` does not keep."""
+    if not name.startswith(KEPT_NET_PARAMS):
+        raise ModelFileError(f"its net_params hold {name!r}, which is not kept in files")
+
+
+def decoded_layout(described: dict[str, Any]) -> SampleLayout:
+    """The layout, without the numbers of its scaling."""
+    sample_shape = tuple(of_type(size, int, "sample_shape") for size in described["sample_shape"])
+    axes = tuple(of_type(name, str, "axes") for name in described["axes"])
+    if not sample_shape or min(sample_shape) < 1:
+        raise ModelFileError(f"its samples have shape {sample_shape}")
+    if axes and read_axes(sample_shape, " ".join(axes)) != axes:
+        raise ModelFileError(f"its samples have axes {axes}")
+    flattened = of_type(described["flattened"], bool, "flattened")
+    by_column = of_type(described["by_column"], bool, "by_column")
+    if (axes == ("n",)) != (described["n_tokens"] is not None) or (not axes and len(sample_shape) > 1):
+        raise ModelFileError("its samples are neither tokens nor numbers")
+    if axes == ("n",):
+        n_tokens = of_type(described["n_tokens"], int, "n_tokens")
+        scaling = empty_scaling(n_tokens * sample_shape[0], by_column)
+        chosen(described["dtype"], TOKENS, "dtype")
+        return TokenLayout(sample_shape, axes, flattened, scaling, np.dtype(np.int64), n_tokens)
+    scaling = empty_scaling(math.prod(sample_shape), by_column)
+    dtype = RETURNED[chosen(described["dtype"], RETURNED, "dtype")]
+    return SampleLayout(sample_shape, axes, flattened, scaling, dtype)
+
+
+def empty_scaling(n_features: int, by_column: bool) -> Scaling:
+    """A scaling without numbers, of ``n_features`` features."""
+    mean = torch.empty(n_features, dtype=torch.float64, device="meta")
+    one = torch.empty((), dtype=torch.float64, device="meta")
+    scale = mean if by_column else one
+    return Scaling(mean, scale, scale, scale, one)
+
+
+def scaling_table(layout: SampleLayout) -> Table:
+    """Type and shape of every array of the layout's scaling."""
+    arrays = {f.name: getattr(layout.scaling, f.name) for f in fields(Scaling)}
+    return {f"scaling/{name}": (DTYPES[array.dtype], tuple(array.shape)) for name, array in arrays.items()}
+
+
+def check_table(expected: Table, found: Table) -> None:
+    """Raise ModelFileError unless a file has the arrays expected, in type and shape, and no others."""
+    for name in sorted({*expected, *found}):
+        if name not in expected:
+            raise ModelFileError(f"it holds the array {name!r}, which its network does not have")
+        if found.get(name) != expected[name]:
+            raise ModelFileError(f"its array {name!r} should be {expected[name]}, and is {found.get(name, 'missing')}")
+
+
+def decoded_net(
+    described: dict[str, Any],
+    module: Autoencoder,
+    parts: Parts,
+    foreign: bool,
+    device: torch.device,
+    decode: Decoder,
+) -> AutoencoderNet:
+    """The net around the module, on its device, as it was after training."""
+    settings = {name: decode(value) for name, value in of_type(described["settings"], dict, "settings").items()}
+    check_net_params(settings)
+    for name in settings:
+        check_kept(name)
+    net = new_net(
+        module,
+        loss=described["loss"],
+        parts=parts,
+        optimizer=chosen(described["optimizer"], OPTIMIZERS, "optimizer"),
+        device=device,
+        verbose=0,
+        net_params=settings,
+        lr=float(described["lr"]),
+        batch_size=of_type(described["batch_size"], int, "batch_size"),
+        max_epochs=of_type(described["max_epochs"], int, "max_epochs"),
+        precision=chosen(described["precision"], PRECISIONS, "precision"),
+        compiled=of_type(described["compiled"], bool, "compiled"),
+        seed=of_type(described["seed"], int, "seed"),
+        foreign=foreign,
+    )
+    net.module_.eval()
+    net.criterion_.eval()
+    return net
+
+
+def decoded_history(rows: Any, decode: Decoder) -> list[dict[str, Any]]:
+    """One dict an epoch."""
+    history = [
+        {name: decode(value) for name, value in of_type(row, dict, "an epoch").items()}
+        for row in of_type(rows, list, "history")
+    ]
+    for row in history:
+        of_type(row["epoch"], int, "the number of an epoch")
+    return history
+
+
+def with_learned(
+    estimator: AutoencoderTransformer, learned: dict[str, Any], content: dict[str, Any], arrays: dict[str, Tensor]
+) -> AutoencoderTransformer:
+    """The estimator with what was learned, and with what not every one has."""
+    names, output = content["feature_names"], content["output"]
+    if names is not None:
+        checked = [of_type(name, str, "a feature's name") for name in of_type(names, list, "feature_names")]
+        if len(checked) != learned["n_features_in_"]:
+            raise ModelFileError(f"it names {len(checked)} features of {learned['n_features_in_']}")
+        learned["feature_names_in_"] = np.array(checked, dtype=object)
+    frame = learned["_frame"]
+    if frame is not None and len(frame.names) != learned["n_features_in_"]:
+        raise ModelFileError(f"its frame has {len(frame.names)} columns for {learned['n_features_in_']} features")
+    if "explained_variance_ratio" in arrays:
+        learned["explained_variance_ratio_"] = arrays["explained_variance_ratio"].numpy()
+    if output is not None:
+        estimator.set_output(transform=chosen(output, OUTPUTS, "output"))
+    estimator.__dict__.update(learned)
+    return estimator
+
+
+def chosen(name: Any, known: Any, what: str) -> str:
+    """The name, which is one of those known."""
+    if not isinstance(name, str) or name not in known:
+        raise ModelFileError(f"it names an unknown {what} {name!r}")
+    return name
+
+
+def written_by(versions: Any) -> str:
+    """The versions a file was written with, for a message."""
+    return ", ".join(f"{name} {version}" for name, version in of_type(versions, dict, "versions").items())

@@ -1,0 +1,229 @@
+"""The network of a model file: laid out without memory first, compared with what is stored, then filled."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skae.exceptions import ModelFileError
+from skae.model import (
+    Autoencoder,
+    Deterministic,
+    Halves,
+    Identity,
+    LayerRow,
+    LinearPath,
+    Nested,
+    Softmax,
+    SpectrallyNormalised,
+    UnitInterval,
+    layer_rows,
+)
+from skae.training import AutoencoderNet, built_halves, check_shapes, full_precision, seeded_weights
+from skae.variants import Parts, spectrally_normalised
+
+from .container import Table
+from .values import of_type
+
+DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+# What torch's optimisers keep of every parameter: numbers of its shape, and a count.
+MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg")
+COUNT = "step"
+# Numbers of the reconstruction that are compared.
+PROBED = 1024
+TOLERANCE = 1e-3
+
+
+def described_module(module: Autoencoder) -> dict[str, Any]:
+    """What beside architecture and variant decides the network."""
+    bottleneck = module.bottleneck
+    return {
+        "n_components": bottleneck.n_components,
+        "kept": bottleneck.kept if isinstance(bottleneck, Nested) else None,
+        "linear_path": module.linear is not None,
+    }
+
+
+def arrays_of_module(module: Autoencoder) -> dict[str, Tensor]:
+    """Weights and buffers by name, on the CPU, none sharing memory.
+
+    Raises
+    ------
+    TypeError
+        If a module keeps state that is no tensor, or one of a type that model files do not hold.
+    """
+    found = {}
+    for name, array in module.state_dict().items():
+        if not isinstance(array, Tensor) or array.dtype not in DTYPES:
+            kind = array.dtype if isinstance(array, Tensor) else type(array).__name__
+            raise TypeError(f"The module's state {name!r} is {kind}, which a model file cannot hold. Use float32.")
+        found[f"module/{name}"] = stored(array)
+    return found
+
+
+def stored(array: Tensor) -> Tensor:
+    """A copy on the CPU."""
+    return array.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+
+
+def laid_out(
+    architecture: Any, parts: Parts, shape: tuple[int, ...], described: dict[str, Any], loss: str, names: Table
+) -> tuple[Autoencoder, list[LayerRow]]:
+    """The network and its layers, on the ``meta`` device; the caller's own modules are real, their weights aside.
+
+    ``names`` of stored arrays say which layers are spectrally normalised.
+    """
+    n_components = of_type(described["n_components"], int, "n_components")
+    if names.get("module/latent_scale") != ("F32", (n_components,)):
+        raise ModelFileError(f"it does not hold the scale of {n_components} components")
+    own = architecture.foreign or parts.decoder not in (None, spectrally_normalised)
+    with torch.device("meta"):
+        bottleneck = parts.bottleneck(n_components).float()
+        linear = LinearPath(shape, n_components).float() if described["linear_path"] is True else None
+        link = empty_link(loss, shape)
+        latent_scale = torch.empty(n_components, dtype=torch.float32)
+    set_kept(bottleneck, described["kept"])
+    with seeded_weights(0), contextlib.nullcontext() if own else torch.device("meta"):
+        halves = built_halves(architecture, shape, bottleneck)
+        for half in (halves.encoder, halves.decoder):
+            half.float()
+        if architecture.foreign:
+            check_shapes(halves.encoder, halves.decoder, shape, bottleneck)
+        halves = with_decoder(halves, parts, names)
+    module = Autoencoder(halves, linear, latent_scale, link, bottleneck, parts.corruption)
+    module.follows_samples = parts.follows_samples
+    return module, layer_rows(halves, linear, shape)
+
+
+def empty_link(loss: str, shape: tuple[int, ...]) -> Identity | UnitInterval | Softmax:
+    """The link that goes with a loss, without its numbers."""
+    if loss == "bce":
+        return UnitInterval(torch.empty(shape, dtype=torch.float32), torch.empty(shape, dtype=torch.float32))
+    if loss == "cross_entropy":
+        return Softmax(torch.empty(shape, dtype=torch.float32), torch.empty((), dtype=torch.float32))
+    return Identity()
+
+
+def set_kept(bottleneck: Deterministic, kept: Any) -> None:
+    """Let ordered codes have as many coordinates as those saved."""
+    if isinstance(bottleneck, Nested):
+        if not 1 <= of_type(kept, int, "kept") <= bottleneck.n_components:
+            raise ModelFileError(f"it keeps {kept} of {bottleneck.n_components} components")
+        bottleneck.kept = kept
+    elif kept is not None:
+        raise ModelFileError("it keeps some components of codes that are not ordered")
+
+
+def with_decoder(halves: Halves, parts: Parts, names: Table) -> Halves:
+    """The halves with their decoder as the variant makes it; spectrally normalised where the one saved is."""
+    if parts.decoder is None:
+        return halves
+    if parts.decoder is not spectrally_normalised:
+        return replace(halves, decoder=parts.decoder(halves.decoder))
+    for path, part in list(halves.decoder.named_modules(prefix="module/decoder")):
+        for name, child in list(part.named_children()):
+            if f"{path}.{name}.direction" in names:
+                setattr(part, name, SpectrallyNormalised(child))
+    return halves
+
+
+def expected_table(module: nn.Module) -> Table:
+    """Type and shape of every array of the module."""
+    return {f"module/{name}": (DTYPES[a.dtype], tuple(a.shape)) for name, a in module.state_dict().items()}
+
+
+def fill(module: Autoencoder, arrays: dict[str, Tensor]) -> None:
+    """Give the module memory where it has none, and put the arrays into it."""
+    for part in module.modules():
+        if any(a.is_meta for a in (*part.parameters(recurse=False), *part.buffers(recurse=False))):
+            part.to_empty(device=torch.device("cpu"), recurse=False)
+    module.load_state_dict({name[7:]: array for name, array in arrays.items() if name.startswith("module/")})
+    module.eval()
+
+
+def arrays_of_optimizer(net: AutoencoderNet) -> dict[str, Tensor]:
+    """What the optimiser keeps after ``partial_fit``, by parameter; nothing after ``fit``."""
+    found = {}
+    state = net.optimizer_.state
+    for name, parameter in net.module_.named_parameters():
+        for key, value in state.get(parameter, {}).items():
+            if isinstance(value, Tensor) and key in (*MOMENTS, COUNT):
+                found[f"optimizer/{name}/{key}"] = stored(value)
+    return found
+
+
+def optimizer_table(module: nn.Module, names: Table) -> Table:
+    """Type and shape of what the optimiser may keep, of those arrays that ``names`` has."""
+    expected: Table = {}
+    for name, parameter in module.named_parameters():
+        for key in (*MOMENTS, COUNT):
+            path = f"optimizer/{name}/{key}"
+            if path in names:
+                expected[path] = ("F32", () if key == COUNT else tuple(parameter.shape))
+    return expected
+
+
+def fill_optimizer(net: AutoencoderNet, arrays: dict[str, Tensor]) -> None:
+    """Let the optimiser go on where the one saved was."""
+    known = net.optimizer_.state_dict()
+    numbers = {id(p): number for number, p in enumerate(p for g in net.optimizer_.param_groups for p in g["params"])}
+    states: dict[int, dict[str, Tensor]] = {}
+    for name, parameter in net.module_.named_parameters():
+        prefix = f"optimizer/{name}/"
+        kept = {path[len(prefix) :]: array for path, array in arrays.items() if path.startswith(prefix)}
+        if kept and id(parameter) in numbers:
+            states[numbers[id(parameter)]] = kept
+    if states:
+        net.optimizer_.load_state_dict({**known, "state": states})
+
+
+def probe(module: Autoencoder, shape: tuple[int, ...], codes: Tensor | None = None) -> dict[str, Tensor]:
+    """What the network makes of one sample of known numbers, and of one code: the one given, else its own."""
+    device = module.latent_scale.device
+    with full_precision(device):
+        x = torch.sin(torch.arange(math.prod(shape), dtype=torch.float32)).view(1, *shape).to(device)
+        codes = module.encode(x) if codes is None else codes
+        samples = module.decode(codes.to(device)).flatten()[:PROBED]
+        # Features, not codes: those that are rounded to a codebook may jump.
+        found = {"features": module.features(x), "codes": codes, "samples": samples}
+        return {f"probe/{name}": stored(array.float()) for name, array in found.items()}
+
+
+def check_probe(module: Autoencoder, shape: tuple[int, ...], arrays: dict[str, Tensor], written_by: str) -> None:
+    """Raise ModelFileError if the network does not compute what the one saved did.
+
+    Arrays alone do not say it: a default, or the caller's own code, may have changed and kept every shape.
+    """
+    for name, found in probe(module, shape, arrays["probe/codes"]).items():
+        known = arrays[name]
+        scale = float(known.abs().nan_to_num(posinf=1.0).max())
+        if not torch.allclose(found, known, rtol=0, atol=TOLERANCE * max(scale, 1e-6), equal_nan=True):
+            raise ModelFileError(
+                f"the network does not compute what the one saved did ({name.partition('/')[2]} differ). Pass the "
+                f"custom_modules it was fitted with, or load it with the versions that made it: {written_by}"
+            )
+
+
+def probe_table(module: Autoencoder, shape: tuple[int, ...], n_components: int) -> Table:
+    """Type and shape of what ``probe`` gives."""
+    return {
+        "probe/features": ("F32", (1, module.bottleneck.n_in)),
+        "probe/codes": ("F32", (1, n_components)),
+        "probe/samples": ("F32", (min(PROBED, math.prod(shape)),)),
+    }

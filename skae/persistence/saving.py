@@ -1,0 +1,169 @@
+"""``save``: what of an estimator goes into a file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import sklearn
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from skae.data import SampleLayout, Scaling, TokenLayout
+from skae.estimator import AutoencoderTransformer
+from skae.model import Nested
+from skae.parameters import warn
+from skae.training import OPTIMIZERS
+from skae.version import __version__
+
+from .container import packed, write
+from .frame_forms import encoded_frame
+from .network import arrays_of_module, arrays_of_optimizer, described_module, probe, stored
+from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded
+
+# Of the net that was trained.
+NET = ("lr", "batch_size", "max_epochs", "precision", "compiled", "seed")
+
+
+def save(estimator, path):
+    """Write a fitted estimator to a file that :func:`load` reads, on any machine.
+
+    The file holds JSON and plain arrays, no pickle, under a SHA-256; it is put in place in one step, so a failed write
+    leaves the earlier file as it was. Kept are parameters, all that was learned, the optimiser's state after
+    ``partial_fit`` and ``set_output``. Not kept: ``net_.history`` (``history_`` is), metadata routing, callbacks and
+    what else ``net_params`` holds beside ``optimizer__...`` (with a warning), and the code of your own modules, which
+    ``load`` asks for.
+
+    Parameters
+    ----------
+    estimator : AutoencoderTransformer
+    path : str or path-like
+
+    Raises
+    ------
+    TypeError
+        If it is no AutoencoderTransformer, or holds what a model file cannot hold.
+    NotFittedError
+        If it is not fitted.
+    InvalidParameterError
+        A ValueError and TypeError: if a parameter was set to what ``fit`` refuses.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import skae, tempfile
+    >>> from sklearn.datasets import load_digits
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = skae.AutoencoderTransformer(8, max_epochs=2, random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     skae.save(autoencoder, folder + "/digits.skae")
+    ...     loaded = skae.load(folder + "/digits.skae")
+    >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
+    True
+    """
+    if type(estimator) is not AutoencoderTransformer:
+        raise TypeError(
+            f"save takes a fitted AutoencoderTransformer, got {type(estimator).__name__}. Of a pipeline save its step, "
+            f"as in skae.save(pipeline['autoencodertransformer'], path); of a search, its best_estimator_."
+        )
+    path = os.fspath(path)
+    check_is_fitted(estimator)
+    check_usable(estimator)
+    write(path, packed(described(estimator), arrays_of(estimator)))
+
+
+def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
+    """All but the arrays, as JSON."""
+    parameters = estimator.get_params(deep=False)
+    kept, left_out = storable_net_params(parameters["net_params"] or {})
+    if parameters["net_params"] is not None:
+        parameters["net_params"] = kept
+    try:
+        random_state = encoded(parameters["random_state"], "random_state")
+    except NotStorableError:
+        random_state, left_out = None, [*left_out, "random_state"]
+    history = []
+    for row in estimator.history_:
+        known, others = storable_entries(row)
+        history.append(known)
+        left_out += [f"history_[{name!r}]" for name in others]
+    if left_out:
+        warn(f"A model file cannot hold {', '.join(dict.fromkeys(left_out))}: left out.")
+    del parameters["random_state"]
+    return {
+        "versions": {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
+        | {"scikit-learn": sklearn.__version__},
+        "parameters": {name: encoded(value, name) for name, value in parameters.items()}
+        | {"random_state": random_state},
+        "layout": described_layout(estimator._layout),
+        "architecture": encoded(estimator.architecture_, "architecture"),
+        "variant": encoded(estimator.variant_, "variant"),
+        "module": described_module(estimator.net_.module_),
+        "net": described_net(estimator.net_),
+        "history": history,
+        "n_iter": int(estimator.n_iter_),
+        "frame": encoded_frame(estimator._frame),
+        "feature_names": [str(name) for name in getattr(estimator, "feature_names_in_", ())] or None,
+        "output": getattr(estimator, "_sklearn_output_config", {}).get("transform"),
+    }
+
+
+def storable_net_params(net_params: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Those settings that a file keeps, and the names of the others."""
+    known, _ = storable_entries({k: v for k, v in net_params.items() if k.startswith(KEPT_NET_PARAMS)})
+    return {name: net_params[name] for name in known}, [f"net_params[{n!r}]" for n in net_params if n not in known]
+
+
+def storable_entries(entries: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Those entries that JSON holds, encoded, and the names of the others."""
+    known, others = {}, []
+    for name, value in entries.items():
+        try:
+            known[name] = encoded(value, name)
+        except NotStorableError:
+            others.append(name)
+    return known, others
+
+
+def described_layout(layout: SampleLayout) -> dict[str, Any]:
+    return {
+        "sample_shape": list(layout.sample_shape),
+        "axes": list(layout.axes),
+        "flattened": layout.flattened,
+        "dtype": layout.dtype.name,
+        "n_tokens": layout.n_tokens if isinstance(layout, TokenLayout) else None,
+        "by_column": layout.scaling.scale.ndim == 1,
+    }
+
+
+def described_net(net: Any) -> dict[str, Any]:
+    """Settings of the net that was trained: those of the estimator may have been changed since."""
+    optimizer = next(name for name, (kind, _) in OPTIMIZERS.items() if net.optimizer is kind)
+    settings = {
+        name: value
+        for name, value in vars(net).items()
+        if name.startswith(KEPT_NET_PARAMS) and name != "optimizer__param_groups"
+    }
+    return {
+        "loss": net.criterion__loss,
+        "optimizer": optimizer,
+        "settings": storable_entries(settings)[0],
+        **{name: encoded(getattr(net, name), name) for name in NET},
+    }
+
+
+def arrays_of(estimator: AutoencoderTransformer) -> dict[str, Tensor]:
+    """All arrays by name, on the CPU."""
+    module = estimator.net_.module_
+    names = [field.name for field in fields(Scaling)]
+    found = {f"scaling/{name}": stored(getattr(estimator._layout.scaling, name)) for name in names}
+    found["codes"] = torch.tensor(estimator._codes, dtype=torch.float32)
+    if isinstance(module.bottleneck, Nested):
+        found["explained_variance_ratio"] = torch.tensor(estimator.explained_variance_ratio_, dtype=torch.float64)
+    found |= arrays_of_module(module)
+    found |= arrays_of_optimizer(estimator.net_)
+    return found | probe(module, estimator._layout.network_shape)

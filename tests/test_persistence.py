@@ -1,0 +1,645 @@
+"""Model files: what was saved comes back to the bit, and no other file is taken for one."""
+
+import copy
+import errno
+import json
+import math
+import os
+import pickle
+import random
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from torch import nn
+
+import skae
+from skae import AutoencoderTransformer, BottleneckSearchCV, Convolutional, Custom, Dense, ModelFileError, load, save
+from skae.model import Halves
+from skae.persistence import container
+from skae.variants import VARIANTS, Denoising, Ordered, Regularised, Variant, Variational
+
+FILES = Path(__file__).parent / "files"
+RANDOM = np.random.RandomState(0)
+X = RANDOM.standard_normal((60, 6)) @ RANDOM.standard_normal((6, 6))
+PICTURES = RANDOM.uniform(size=(40, 8, 8))
+TOKENS = RANDOM.randint(0, 5, (60, 7))
+FRAME = pd.DataFrame(X, columns=list("abcdef")).astype({"a": "Float64", "b": "float32"}).assign(c=np.arange(60))
+SMALL = Dense((4,))
+OWN = {"encoder": nn.Linear(6, 2), "decoder": nn.Linear(2, 6)}
+QUICK = {"max_epochs": 2, "random_state": 0}
+CASES = {
+    "dense": ({}, X),
+    "conv": ({"architecture": Convolutional(channels=(4,)), "optimizer": "sgd"}, PICTURES),
+    "conv in one axis": ({"architecture": Convolutional(channels=(4,)), "axes": "t"}, X),
+    "sequence": ({"architecture": skae.Sequence(4, hidden_sizes=(4,)), "loss": "cross_entropy"}, TOKENS),
+    "tokens, dense": ({"architecture": SMALL, "axes": "n"}, TOKENS),
+    "custom": ({"architecture": Custom(*OWN.values())}, X),
+    "custom with a linear path": ({"architecture": Custom(*OWN.values(), linear_path=True)}, X),
+    "a share of the variance": ({"n_components": 0.9, "architecture": SMALL}, X),
+    "wrapped": ({"variant": Ordered(Denoising("swap", variant=Variational(free_bits=0.1))), "architecture": SMALL}, X),
+    "spectral": ({"variant": Regularised("spectral"), "architecture": SMALL}, X),
+    "spectral without a linear path": (
+        {"variant": Regularised("spectral"), "architecture": Dense((4,), linear_path=False)},
+        X,
+    ),
+    **{f"variant {name}": ({"variant": name, "architecture": SMALL}, X) for name in VARIANTS},
+    "bce": ({"loss": "bce", "architecture": SMALL}, PICTURES),
+    "pandas": ({"architecture": SMALL}, FRAME),
+    "polars": ({"architecture": SMALL}, pl.DataFrame(X, schema=list("abcdef"))),
+    "numbered columns": ({"architecture": SMALL}, pd.DataFrame(X)),
+    "sparse": ({"architecture": SMALL}, sparse.random_array((60, 9), density=0.3, rng=RANDOM, format="csr")),
+    "float64 that needs it": ({"architecture": SMALL, "scaling": "columns"}, X * 1e-3 + 1.7e9),
+    "sample_shape": ({"architecture": SMALL, "sample_shape": (2, 3), "axes": "h w"}, X),
+    "batch normalisation": ({"architecture": Dense((4,), normalization="batch", dropout=0.1)}, X),
+    "settings of every kind": (
+        {
+            "architecture": Dense(np.array([4, 3])),
+            "sample_shape": [6],
+            "device": torch.device("cpu"),
+            "optimizer": "adam",
+            "lr": np.float32(0.01),
+            "net_params": {"optimizer__betas": (0.8, 0.99)},
+        },
+        X,
+    ),
+}
+
+
+def fitted(given, data):
+    estimator = AutoencoderTransformer(**{"n_components": 2, **QUICK, **given})
+    return estimator.set_output(transform="default").fit(data)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return fitted({"architecture": SMALL}, X)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.skae"
+
+
+@pytest.fixture
+def saved(small, path):
+    save(small, path)
+    return path
+
+
+def again(estimator, path, **kwargs):
+    save(estimator, path)
+    return load(path, **kwargs)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_saved_comes_back_to_the_bit(name, path):
+    given, data = CASES[name]
+    estimator = fitted(given, data)
+    loaded = again(estimator, path, custom_modules=OWN if "custom" in name else None)
+    codes = estimator.transform(data)
+    np.testing.assert_array_equal(loaded.transform(data), codes)
+    np.testing.assert_array_equal(loaded.reconstruct(data), estimator.reconstruct(data))
+    np.testing.assert_array_equal(loaded.inverse_transform(codes), estimator.inverse_transform(codes))
+    np.testing.assert_array_equal(loaded.score_samples(data), estimator.score_samples(data))
+    assert loaded.score(data) == estimator.score(data)
+    np.testing.assert_array_equal(loaded._codes, estimator._codes)
+    assert str(loaded.summary()) == str(estimator.summary())
+    for attribute in vars(estimator):
+        if attribute.endswith("_") and attribute not in ("net_", "architecture_", "variant_"):
+            np.testing.assert_equal(getattr(loaded, attribute), getattr(estimator, attribute))
+    if name != "settings of every kind":
+        assert repr(loaded) == repr(estimator)
+    assert repr(loaded._frame) == repr(estimator._frame)
+    assert set(vars(loaded)) == set(vars(estimator))
+
+
+def test_numbers_of_numpy_come_back_as_those_of_python(path):
+    given, data = CASES["settings of every kind"]
+    loaded = again(fitted(given, data), path)
+    assert loaded.architecture.hidden_sizes == (4, 3)
+    assert type(loaded.lr) is float
+    assert loaded.net_params == given["net_params"]
+    assert loaded.device == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["dense", "custom", "spectral", "variant vector_quantised", "sequence", "polars"])
+def test_training_goes_on_as_it_would_have(name, path):
+    given, data = CASES[name]
+    estimator = fitted({**given, "architecture": given.get("architecture", SMALL)}, data)
+    for call in ("partial_fit", "partial_fit", "fit"):
+        loaded = again(estimator, path, custom_modules=OWN)
+        for each in (estimator, loaded):
+            getattr(each.set_params(warm_start=True), call)(data)
+        np.testing.assert_array_equal(loaded.transform(data), estimator.transform(data))
+        assert [row["epoch"] for row in loaded.history_] == [row["epoch"] for row in estimator.history_]
+    assert loaded.fit(data).n_iter_ > estimator.n_iter_
+
+
+def test_a_random_state_goes_on_where_it_was(path):
+    estimator = AutoencoderTransformer(2, architecture=SMALL, max_epochs=1, random_state=np.random.RandomState(3))
+    loaded = again(estimator.fit(X), path)
+    np.testing.assert_array_equal(loaded.fit(X).transform(X), estimator.fit(X).transform(X))
+
+
+@pytest.mark.parametrize("variant", ["plain", "variational", "vector_quantised", "ordered", "hyperspherical"])
+def test_new_samples_are_drawn_as_before(variant, path):
+    estimator = fitted({"variant": variant, "architecture": SMALL}, X)
+    loaded = again(estimator, path)
+    np.testing.assert_array_equal(loaded.sample(5, random_state=0), estimator.sample(5, random_state=0))
+    np.testing.assert_array_equal(loaded.interpolate(X[:2], X[2:4], 3), estimator.interpolate(X[:2], X[2:4], 3))
+
+
+def test_codes_cut_short_stay_so(path):
+    short = fitted({"n_components": 4, "variant": "ordered", "architecture": SMALL}, X).shortened(3)
+    loaded = again(short, path)
+    assert loaded.transform(X).shape == (60, 3)
+    np.testing.assert_array_equal(loaded.transform(X), short.transform(X))
+    np.testing.assert_array_equal(loaded.shortened(1).transform(X), short.shortened(1).transform(X))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_come_back_as_frames(library, path):
+    data = FRAME if library == "pandas" else pl.DataFrame({"a": np.arange(60), "b": np.linspace(0, 1, 60)})
+    estimator = fitted({"architecture": SMALL}, data).set_output(transform=library)
+    loaded = again(estimator, path)
+    assert loaded.transform(data).equals(estimator.transform(data))
+    assert loaded.reconstruct(data).equals(estimator.reconstruct(data))
+    assert list(loaded.reconstruct(data).dtypes) == list(data.dtypes)
+
+
+def test_an_estimator_saved_twice_gives_the_same_bytes(small, tmp_path):
+    save(small, tmp_path / "a")
+    save(load(tmp_path / "a"), tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_saving_and_loading_leave_the_random_streams_alone(small, path):
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    again(small, path)
+    assert torch.equal(before[0], torch.get_rng_state())
+    np.testing.assert_array_equal(before[1], np.random.get_state()[1])
+
+
+def test_loads_whatever_the_default_dtype_is(saved, small):
+    torch.set_default_dtype(torch.float64)
+    try:
+        np.testing.assert_array_equal(load(saved).transform(X), small.transform(X))
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_file_of_version_0_1_gives_its_codes():
+    # Saved by the first version: AutoencoderTransformer(3, architecture=Dense((8,)), variant="ordered",
+    # max_epochs=3, random_state=0).fit(rows), with the codes of transform(rows) beside it.
+    rows = np.sin(np.arange(480.0)).reshape(80, 6) * np.arange(1, 7)
+    loaded = load(FILES / "model-0.1.skae")
+    np.testing.assert_allclose(loaded.transform(rows), np.load(FILES / "model-0.1-codes.npy"), rtol=0, atol=1e-6)
+    assert (FILES / "model-0.1.skae").stat().st_size < 100_000
+
+
+class TestOwnCode:
+    def test_is_asked_for_by_name(self, path):
+        save(fitted({"architecture": Custom(*OWN.values())}, X), path)
+        for modules in (None, {}, {"decoder": OWN["decoder"]}):
+            with pytest.raises(ModelFileError, match=r"encoder is code of your own \(Linear\).*custom_modules"):
+                load(path, custom_modules=modules)
+
+    def test_may_be_a_function(self, path):
+        given = {"encoder": lambda sample_shape, n_components: nn.Linear(*sample_shape, n_components)}
+        given["decoder"] = lambda: nn.Linear(2, 6)
+        estimator = fitted({"architecture": Custom(**given)}, X)
+        loaded = again(estimator, path, custom_modules=given)
+        np.testing.assert_array_equal(loaded.transform(X), estimator.transform(X))
+
+    def test_of_other_shapes_is_refused(self, path):
+        save(fitted({"architecture": Custom(*OWN.values())}, X), path)
+        with pytest.raises(ModelFileError, match=r"array .module/encoder"):
+            load(path, custom_modules={**OWN, "encoder": nn.Sequential(nn.Linear(6, 2))})
+
+    def test_that_computes_something_else_is_refused(self, path):
+        given = {"encoder": nn.Sequential(nn.Linear(6, 2), nn.Tanh()), "decoder": nn.Linear(2, 6)}
+        save(fitted({"architecture": Custom(**given)}, X), path)
+        with pytest.raises(ModelFileError, match=r"does not compute what the one saved did.*skae 0\."):
+            load(path, custom_modules={**given, "encoder": nn.Sequential(nn.Linear(6, 2), nn.ReLU())})
+
+    def test_buffers_that_are_not_stored_stay_those_of_the_module(self, path):
+        class Rates(nn.Linear):
+            def __init__(self):
+                super().__init__(6, 2)
+                self.register_buffer("rate", torch.full((2,), 3.0), persistent=False)
+
+            def forward(self, x):
+                return super().forward(x) * self.rate
+
+        modules = {"encoder": Rates, "decoder": nn.LazyLinear(6)}
+        estimator = fitted({"architecture": Custom(**modules)}, X)
+        loaded = again(estimator, path, custom_modules=modules)
+        np.testing.assert_array_equal(loaded.transform(X), estimator.transform(X))
+
+    def test_architectures_and_variants(self, path):
+        class Lines(BaseEstimator):
+            linear_path, foreign = False, True
+
+            def check(self):
+                pass
+
+            def build(self, shape, n_components):
+                return Halves(nn.Linear(6, n_components), nn.Linear(n_components, 6))
+
+        class Quiet(Variant):
+            pass
+
+        estimator = fitted({"architecture": Lines(), "variant": Denoising(variant=Quiet())}, X)
+        save(estimator, path)
+        with pytest.raises(ModelFileError, match=r"architecture.*\(Lines\)"):
+            load(path)
+        with pytest.raises(ModelFileError, match=r"variant.*\(Quiet\)"):
+            load(path, custom_modules={"architecture": Lines()})
+        loaded = load(path, custom_modules={"architecture": Lines(), "variant": Quiet()})
+        np.testing.assert_array_equal(loaded.transform(X), estimator.transform(X))
+
+
+class TestSaving:
+    def test_of_something_else_is_refused(self, small, path):
+        for other in (make_pipeline(small), BottleneckSearchCV(small), AutoencoderTransformer, None):
+            with pytest.raises(TypeError, match=r"AutoencoderTransformer.*skae.save\(pipeline"):
+                save(other, path)
+        with pytest.raises(NotFittedError):
+            save(AutoencoderTransformer(), path)
+        assert not path.exists()
+
+    def test_leaves_out_what_no_file_can_hold_and_says_so(self, path):
+        callbacks = {"callbacks": [], "optimizer__weight_decay": 0.1}
+        estimator = fitted({"architecture": SMALL, "net_params": callbacks}, X)
+        estimator.history_[0]["score"] = object()
+        with pytest.warns(UserWarning, match=r"net_params\['callbacks'\], history_\['score'\]: left out"):
+            save(estimator, path)
+        assert load(path).net_params == {"optimizer__weight_decay": 0.1}
+
+    def test_keeps_numbers_that_are_not_finite(self, small, path):
+        estimator = copy.deepcopy(small)
+        estimator.history_[0] |= {"a": math.nan, "b": -math.inf, "c": None}
+        row = again(estimator, path).history_[0]
+        assert math.isnan(row["a"])
+        assert (row["b"], row["c"]) == (-math.inf, None)
+
+    def test_refuses_columns_of_other_types(self, path):
+        frame = pd.DataFrame({"a": pd.Categorical(np.arange(30) % 3), "b": np.arange(30.0)})
+        with pytest.raises(TypeError, match=r"Column 'a'.*category"):
+            save(fitted({"architecture": SMALL}, frame), path)
+
+    def test_refuses_parameters_that_fit_refuses(self, small, path):
+        with pytest.raises(ValueError, match="'lr'"):
+            save(copy.deepcopy(small).set_params(lr=-1), path)
+
+    @pytest.mark.parametrize("function", ["fsync", "replace"])
+    def test_that_fails_leaves_the_earlier_file(self, function, small, saved, monkeypatch):
+        before = saved.read_bytes()
+
+        def failing(*args):
+            raise OSError(errno.EIO, "no")
+
+        monkeypatch.setattr(os, function, failing)
+        with pytest.raises(OSError, match="no"):
+            save(copy.deepcopy(small).set_params(lr=0.5), saved)
+        assert saved.read_bytes() == before
+        assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
+
+    def test_that_runs_out_of_space_leaves_the_earlier_file(self, small, saved):
+        resource = pytest.importorskip("resource")
+        before, limits = saved.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                save(copy.deepcopy(small).set_params(lr=0.5), saved)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert saved.read_bytes() == before
+        assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
+
+    def test_keeps_links_and_the_permissions_of_the_file(self, small, saved, tmp_path):
+        saved.chmod(0o600)
+        link = tmp_path / "link"
+        link.symlink_to(saved)
+        save(small, link)
+        assert link.is_symlink()
+        assert saved.stat().st_mode & 0o777 == 0o600
+
+    def test_into_a_missing_folder(self, small, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            save(small, tmp_path / "none" / "model.skae")
+
+
+def taken_apart(file):
+    """The JSON, the table of arrays and their bytes."""
+    raw = file.read_bytes()
+    _, _, n_text, _, _ = container.HEAD.unpack(raw[: container.HEAD.size])
+    text, data = raw[container.HEAD.size :][:n_text], raw[container.HEAD.size + n_text :]
+    n_head = int.from_bytes(data[:8], "little")
+    return json.loads(text), json.loads(data[8 : 8 + n_head]), data[8 + n_head :]
+
+
+def put_together(file, content, table, numbers):
+    """A file of any parts, its checksum right; parts that are bytes already stay as they are."""
+    text, head = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in (content, table))
+    file.write_bytes(container.sealed(container.FORMAT, text, len(head).to_bytes(8, "little") + head + numbers))
+
+
+def assert_refused(file, match=None):
+    with pytest.raises(ModelFileError, match=match):
+        load(file)
+
+
+class TestDamage:
+    def test_a_file_cut_anywhere_is_refused(self, saved):
+        name = str(saved)
+        for length in reversed(range(saved.stat().st_size)):
+            os.truncate(name, length)
+            try:
+                load(name)
+            except ModelFileError:
+                continue
+            pytest.fail(f"{length} bytes were read")
+
+    def test_a_flipped_bit_is_noticed(self, saved):
+        raw, draw = saved.read_bytes(), random.Random(0)
+        places = [*range(container.HEAD.size * 8), *(draw.randrange(len(raw) * 8) for _ in range(300))]
+        for place in places:
+            flipped = bytearray(raw)
+            flipped[place // 8] ^= 1 << place % 8
+            saved.write_bytes(flipped)
+            assert_refused(saved)
+
+    def test_bytes_after_the_end_are_noticed(self, saved):
+        saved.write_bytes(saved.read_bytes() + b"\0")
+        assert_refused(saved, "bytes")
+
+    def test_other_files_are_refused(self, path):
+        for content in (b"", b"\x93", b"PK\x03\x04", pickle.dumps({}), bytes(1000)):
+            path.write_bytes(content)
+            assert_refused(path, "no model file|ends within")
+
+    def test_a_newer_format_asks_for_an_upgrade(self, saved):
+        raw = bytearray(saved.read_bytes())
+        raw[8:12] = (container.FORMAT + 1).to_bytes(4, "little")
+        saved.write_bytes(raw)
+        assert_refused(saved, "newer skae.*upgrade")
+
+    def test_lengths_beyond_the_file_take_no_memory(self, saved):
+        head = container.HEAD.pack(container.MAGIC, 1, 2**20, 2**62, bytes(32))
+        saved.write_bytes(head)
+        assert_refused(saved, "bytes")
+
+    def test_what_is_no_file(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            load(tmp_path / "none")
+        with pytest.raises(IsADirectoryError):
+            load(tmp_path)
+        os.mkfifo(tmp_path / "pipe")
+        assert_refused(tmp_path / "pipe", "regular")
+        with pytest.raises(TypeError):
+            load(7)
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+    def test_a_missing_permission(self, saved):
+        saved.chmod(0)
+        with pytest.raises(PermissionError):
+            load(saved)
+
+    def test_a_device_that_is_not_there(self, saved):
+        with pytest.raises(ValueError, match="device"):
+            load(saved, device="tpu")
+
+
+NEST = b'{"parameters":' * 100_000
+HOSTILE = [
+    None,
+    True,
+    -1,
+    0,
+    10**39,
+    1e308,
+    "os.system",
+    "__class__",
+    "",
+    [],
+    {},
+    [[]],
+    {"object": ["os.system", {}]},
+    {"object": ["Dense", {"hidden_sizes": [10**12]}]},
+    {"object": ["Convolutional", {"depth": 10**12}]},
+    {"object": ["VectorQuantised", {"codebook_size": 10**15}]},
+    {"object": ["Ordered", {"variant": {"object": ["VectorQuantised", {"codebook_size": 10**15}]}}]},
+    {"object": ["Custom", {}]},
+    {"own": ["encoder", "x"]},
+    {"device": "cuda:99999999999"},
+    {"number": "huge"},
+    {"random_state": [[1], 2, 3, 4.0]},
+    {"tuple": {"a": 1}},
+    {"dict": []},
+    {"no such": 1},
+    {"a": 1, "b": 2},
+]
+
+
+def places(value, path=()):
+    """Every place within a JSON value."""
+    yield path
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in entries:
+        yield from places(part, (*path, key))
+
+
+def with_value(value, path, new):
+    """A copy with another value at a place."""
+    changed = copy.deepcopy(value)
+    parent = changed
+    for key in path[:-1]:
+        parent = parent[key]
+    parent[path[-1]] = new
+    return changed
+
+
+class TestTampering:
+    @pytest.mark.parametrize(
+        ("content", "match"),
+        [
+            (NEST, "nested"),
+            (b"[" * 100_000, "nested"),
+            (b"[]", "no object"),
+            (b"{", "cannot be loaded"),
+            (b'{"a":NaN}', "NaN"),
+            (b'{"a":-Infinity}', "Infinity"),
+            (b'{"a":1e999}', "1e999"),
+            (b'{"a":' + b"9" * 5000 + b"}", "999"),
+            (b'{"a":1,"a":2}', "twice"),
+            (b'{"a":"\xff"}', "cannot be loaded"),
+            (b"{}", "lacks"),
+            (b'{"\\"[[": 1}', "lacks"),
+        ],
+    )
+    def test_strict_json(self, content, match, saved):
+        _, table, numbers = taken_apart(saved)
+        put_together(saved, content, table, numbers)
+        assert_refused(saved, match)
+
+    @pytest.mark.parametrize(
+        ("place", "value", "match"),
+        [
+            (("parameters", "loss"), "os.system", "loss"),
+            (("parameters", "no_such"), 1, "no_such"),
+            (("parameters", "net_params"), {"dict": {"callbacks": ["os.system"]}}, "callbacks"),
+            (("parameters", "net_params"), {"dict": {"module": 1}}, "module"),
+            (("net", "loss"), "eval", "loss"),
+            (("net", "optimizer"), "os.system", "optimizer"),
+            (("net", "settings"), {"optimizer__no_such": 1}, "no_such"),
+            (("net", "settings"), {"torch_load_kwargs": 1}, "torch_load_kwargs"),
+            (("net", "precision"), "float8", "precision"),
+            (("layout", "dtype"), "O", "dtype"),
+            (("layout", "sample_shape"), [-6], "shape"),
+            (("layout", "sample_shape"), [10**30], "cannot be loaded"),
+            (("layout", "sample_shape"), [7], "scaling"),
+            (("layout", "n_tokens"), 3, "tokens"),
+            (("layout", "axes"), ["q"], "axes"),
+            (("module", "n_components"), -1, "components"),
+            (("module", "n_components"), 10**12, "components"),
+            (("module", "kept"), 1, "keeps"),
+            (("module", "linear_path"), False, "linear"),
+            (("architecture",), {"object": ["Variational", {}]}, "architecture"),
+            (("architecture",), {"object": ["system", {}]}, "unknown class 'system'"),
+            (("architecture",), {"object": ["Dense", {"no_such": 1}]}, "no_such"),
+            (("architecture",), {"object": ["Dense", {"hidden_sizes": [4] * 2000}]}, "layers"),
+            (("architecture",), {"object": ["Dense", {"hidden_sizes": [4, 4]}]}, "array"),
+            (("architecture",), {"object": ["Dense", {"hidden_sizes": {"tuple": [10**9]}}]}, "array"),
+            (("architecture",), {"own": ["os", "system"]}, "custom_modules"),
+            (("variant",), {"object": ["Dense", {}]}, "variant"),
+            (("frame",), {"library": "os", "columns": [["a", "float64"]]}, "library"),
+            (("frame",), {"library": "pandas", "columns": [["a", "category"]]}, "type of columns"),
+            (("feature_names",), ["a"], "features"),
+            (("output",), "system", "output"),
+            (("history",), [{}], "lacks"),
+            (("versions",), 3, "versions"),
+        ],
+    )
+    def test_names_sizes_and_types(self, place, value, match, saved):
+        content, table, numbers = taken_apart(saved)
+        put_together(saved, with_value(content, place, value), table, numbers)
+        assert_refused(saved, match)
+
+    def test_arrays(self, saved):
+        content, table, numbers = taken_apart(saved)
+        name = "module/encoder.0.weight"
+        entry = table[name]
+        end = len(numbers)
+        empty = {"dtype": "F32", "shape": [0], "data_offsets": [end, end]}
+        turned = {**entry, "shape": entry["shape"][::-1]}
+        for changed in (
+            {**table, "module/more": empty},
+            {**table, "optimizer/none/step": empty},
+            {**table, "codes": empty},
+            {**table, "module/decoder.0.direction": empty},
+            {**table, "__metadata__": {"a": "b"}},
+            {key: value for key, value in table.items() if key != name},
+            {**table, name: turned},
+            {**table, name: {**entry, "dtype": "I32"}},
+            {**table, name: {**entry, "dtype": "F128"}},
+            {**table, name: {**entry, "dtype": ["F32"]}},
+            {**table, name: {**entry, "shape": [-4, -6]}},
+            {**table, name: {**entry, "shape": [10**18, 10**18]}},
+            {**table, name: {**entry, "shape": [4, 6.0]}},
+            {**table, name: {**entry, "data_offsets": [-96, 0]}},
+            {**table, name: {**entry, "data_offsets": [0, 10**18]}},
+            {**table, name: {**entry, "data_offsets": table["module/linear.encoder.weight"]["data_offsets"]}},
+            {**table, name: 3},
+            {},
+            [],
+        ):
+            put_together(saved, content, changed, numbers)
+            assert_refused(saved)
+        twice = json.dumps(table)[:-1] + f', "{name}": {json.dumps(entry)}}}'
+        put_together(saved, content, twice.encode(), numbers)
+        assert_refused(saved, "twice")
+        for changed in (numbers[:-8], numbers + bytes(8), b""):
+            put_together(saved, content, table, changed)
+            assert_refused(saved)
+        saved.write_bytes(container.sealed(1, json.dumps(content).encode(), (2**60).to_bytes(8, "little")))
+        assert_refused(saved, "safetensors")
+
+    def test_settings_that_compute_something_else_are_noticed(self, path):
+        save(fitted({"architecture": SMALL, "early_stopping": False}, X), path)
+        content, table, numbers = taken_apart(path)
+        content["architecture"]["object"][1]["activation"] = "tanh"
+        put_together(path, content, table, numbers)
+        assert_refused(path, "does not compute")
+
+    @pytest.mark.parametrize("rounds", [300, pytest.param(10_000, marks=pytest.mark.soak)])
+    def test_anything_anywhere_is_refused_or_harmless(self, rounds, saved, watched):
+        content, table, numbers = taken_apart(saved)
+        load(saved)
+        draw, all_places = random.Random(rounds), [place for place in places(content) if place]
+        refused = 0
+        for _ in range(rounds):
+            changed = content
+            for _ in range(draw.choice((1, 1, 2))):
+                try:
+                    changed = with_value(changed, draw.choice(all_places), draw.choice(HOSTILE))
+                except (KeyError, IndexError, TypeError):  # the place went with the change before
+                    continue
+            put_together(saved, changed, table, numbers)
+            try:
+                with watched(), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    load(saved)
+            except ModelFileError:
+                refused += 1
+        assert refused > rounds / 3
+
+
+FORBIDDEN = ("pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "socket.connect", "ctypes.dlopen", "exec")
+WATCHING = []
+
+
+@pytest.fixture(scope="session")
+def watched():
+    """A context in which code that runs what it should not is noticed."""
+
+    def hook(event, arguments):
+        # A module of an installed package may be imported late; its code stands in a file.
+        late = event == "exec" and os.path.exists(arguments[0].co_filename)
+        if WATCHING and event in FORBIDDEN and not late:
+            WATCHING.append((event, str(arguments)))
+
+    sys.addaudithook(hook)
+
+    class Watch:
+        def __enter__(self):
+            WATCHING[:] = ["on"]
+
+        def __exit__(self, *error):
+            events, WATCHING[:] = WATCHING[1:], []
+            assert not events, events
+
+    return Watch
+
+
+class TestPickle:
+    def test_comes_back(self, small):
+        loaded = pickle.loads(pickle.dumps(small))
+        np.testing.assert_array_equal(loaded.transform(X), small.transform(X))
+        assert "_skae_version" not in vars(loaded)
+
+    def test_of_another_version_warns(self, small, monkeypatch):
+        dumped = pickle.dumps(small)
+        monkeypatch.setattr("skae.estimator.__version__", "99.0")
+        with pytest.warns(UserWarning, match=r"skae 0\..* with skae 99\.0"):
+            pickle.loads(dumped)
