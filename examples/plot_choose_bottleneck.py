@@ -69,7 +69,7 @@ def main():
     BottleneckCurveDisplay.from_results(curves, score_name="explained share", ax=left)
     left.set_title(f"by share: the curve in {share:.2f} of GridSearchCV's time")
     BottleneckCurveDisplay.from_results(by_accuracy, "classifier on codes", score_name="accuracy", ax=right)
-    right.set_title(f"by accuracy: {size} components, {accuracy:.3f} on unseen digits")
+    right.set_title(f"by accuracy: {by_accuracy.n_components_} components, {accuracy:.3f} on unseen digits")
     figure.savefig(out / "plot_choose_bottleneck.png", dpi=110)
     scores = {name: search.cv_results_["mean_test_score"] for name, search in curves.items()}
     assert (scores["one ordered fit a fold"] >= scores["PCA"] - 0.002).all()

@@ -28,19 +28,24 @@ from skae.preparation import (
 from skae.training import (
     AutoencoderNet,
     BestWeights,
+    Checkpoints,
+    NoCheckpoints,
     Part,
     automatic_batch_size,
     automatic_learning_rate,
     built_autoencoder,
     components_for_share,
+    data_identity,
     explained_shares,
     full_precision,
     new_net,
+    one_at_a_time,
     private_seed,
     resolve_device,
     shortened,
     split_rows,
     training_codes,
+    weights_identity,
     with_gradients,
 )
 from skae.validation import check_result, checked_codes, checked_samples
@@ -111,6 +116,13 @@ class AutoencoderTransformer(
         Of training: "auto" is bfloat16 on GPUs that have it. Codes are always computed in float32.
     compile : bool, default=False
         Whether training goes through ``torch.compile``; it pays where training lasts minutes.
+    checkpoint_dir : str or path, default=None
+        A folder in which ``fit`` keeps its state while it trains, so that after a crash the same ``fit`` goes on where
+        it stopped, on a CPU to the same bits; a fit that ends removes it. In a search, where many fits run, write
+        "{fit}" in the name: it stands for the fit. ``net_params`` callbacks keep no state there.
+    on_interrupt : {"raise", "keep"}, default="raise"
+        After Ctrl-C and at least one epoch, the best weights so far are kept. "raise" then raises KeyboardInterrupt
+        again; "keep", for notebooks, returns with a warning.
     net_params : dict, default=None
         What else the skorch net gets: {"callbacks": [...], "optimizer__weight_decay": 1e-4}.
     random_state : int, RandomState instance or None, default=None
@@ -180,6 +192,8 @@ class AutoencoderTransformer(
         device="auto",
         precision="auto",
         compile=False,
+        checkpoint_dir=None,
+        on_interrupt="raise",
         net_params=None,
         random_state=None,
         verbose=0,
@@ -203,10 +217,13 @@ class AutoencoderTransformer(
         self.device = device
         self.precision = precision
         self.compile = compile
+        self.checkpoint_dir = checkpoint_dir
+        self.on_interrupt = on_interrupt
         self.net_params = net_params
         self.random_state = random_state
         self.verbose = verbose
 
+    @one_at_a_time
     @with_callbacks
     @with_gradients
     def fit(self, X, y=None, X_val=None):
@@ -234,6 +251,8 @@ class AutoencoderTransformer(
             If a parameter or X is not as described; before training starts.
         DivergenceError
             If the loss stops being finite.
+        RuntimeError
+            If another thread is fitting this estimator.
         OutOfMemoryError
             A MemoryError: if a batch does not fit into memory. In every case the estimator stays as it was.
         """
@@ -242,27 +261,17 @@ class AutoencoderTransformer(
         draft = self._draft(keep=warm)
         X = draft._prepare(X, learn=not warm)
         X_val = None if X_val is None else draft._checked(X_val)
-        seed = private_seed(self.random_state)
-        train, held_out = draft._parts(X, X_val, seed)
-        net = draft._net(train.rows, len(train), seed, module=copy.deepcopy(self.net_.module_) if warm else None)
-        best = BestWeights(self.n_iter_no_change, self.tol) if self.early_stopping else None
-        tasks = EpochTasks(self, X, y, lambda: draft._learn(net))
-        interrupt = None
-        try:
-            net.run(train, held_out, [tasks] if best is None else [best, tasks], planned=True)
-        except KeyboardInterrupt as error:
-            if net.epochs_done_ == 0:
-                raise
-            interrupt = error
-        if best is not None:
-            best.restore(net)
-        draft._learn_codes(net.module_, train)
-        net.forget_training()
-        self._adopt(draft._learn(net, before=self.history_ if warm else ()))
-        if interrupt is not None:
+        with draft._checkpoints(X, X_val, self.net_ if warm else None) as checkpoints:
+            interrupt = draft._train(self, X, y, X_val, checkpoints, warm)
+            checkpoints.finished = interrupt is None
+        self._adopt(draft._learned())
+        if interrupt is not None and self.on_interrupt == "raise":
             raise interrupt
+        if interrupt is not None:
+            warn(f"Training was interrupted after {self.n_iter_} epochs; the best weights so far are kept.")
         return self
 
+    @one_at_a_time
     @with_gradients
     def partial_fit(self, X, y=None):
         """Train on X in one pass at a constant learning rate; the first call also learns scaling and PCA from X.
@@ -414,6 +423,45 @@ class AutoencoderTransformer(
         print(table)
         return table
 
+    def _train(self, caller: Any, X: Any, y: Any, X_val: Any, checkpoints: Any, warm: bool) -> BaseException | None:
+        """Train, and take what was learned; returns the interrupt that ended it, if one did."""
+        seed = private_seed(self.random_state) if checkpoints.seed is None else checkpoints.seed
+        train, held_out = self._parts(X, X_val, seed)
+        net = self._net(train.rows, len(train), seed, module=copy.deepcopy(self.net_.module_) if warm else None)
+        best = BestWeights(self.n_iter_no_change, self.tol) if self.early_stopping else None
+        before = self.history_ if warm else ()
+        tasks = EpochTasks(caller, X, y, lambda: self._learn(net))
+        callbacks: list[Any] = [tasks] if best is None else [best, tasks]
+        interrupt = None
+        try:
+            net.run(
+                train, held_out, [*callbacks, *checkpoints.callbacks(best)], planned=True, resume=checkpoints.resume
+            )
+        except KeyboardInterrupt as error:
+            if net.epochs_done_ == 0:
+                raise
+            interrupt = error
+        if best is not None:
+            best.restore(net)
+        self._learn_codes(net.module_, train)
+        net.forget_training()
+        self._learn(net, before=before)
+        return interrupt
+
+    def _checkpoints(self, X: Any, X_val: Any, going_on_from: Any) -> Checkpoints | NoCheckpoints:
+        """Where the state of training is kept."""
+        if self.checkpoint_dir is None:
+            return NoCheckpoints()
+        own = ("checkpoint_dir", "net_params", "on_interrupt", "verbose")
+        identity = {name: repr(value) for name, value in self.get_params(deep=False).items() if name not in own}
+        identity |= {name: repr(v) for name, v in (self.net_params or {}).items() if name != "callbacks"}
+        for name, rows in (("X", X), ("X_val", X_val)):
+            if rows is not None:
+                identity |= data_identity(name, Rows(rows, self._layout, torch.device("cpu")))
+        if going_on_from is not None:
+            identity["weights before"] = weights_identity(going_on_from.module_)
+        return Checkpoints(self.checkpoint_dir, identity)
+
     def _draft(self, keep: bool) -> AutoencoderTransformer:
         """A copy that training may change: with what was learned, or with nothing learned."""
         draft = copy.copy(self)
@@ -498,6 +546,10 @@ class AutoencoderTransformer(
         done = before[-1]["epoch"] if before else 0
         self.history_ = [*before, *net.plain_history(start=done)]
         self.n_iter_ = done + net.epochs_done_
+        return self._learned()
+
+    def _learned(self) -> dict[str, Any]:
+        """All that was learned."""
         return {name: value for name, value in vars(self).items() if is_learned(name)}
 
     def _adopt(self, learned: dict[str, Any]) -> None:

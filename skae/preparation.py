@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from skae.parameters import (
     check_integer,
     check_real,
     check_sizes,
+    invalid,
 )
 from skae.training import OPTIMIZERS, PRECISIONS, check_net_params, private_seed, resolve_device
 from skae.variants import check_variant, variant_for
@@ -59,6 +61,9 @@ def check_parameters(estimator: Any) -> None:
     check_choice(OWNER, "loss", estimator.loss, tuple(LOSSES))
     check_choice(OWNER, "optimizer", estimator.optimizer, tuple(OPTIMIZERS))
     check_choice(OWNER, "precision", estimator.precision, PRECISIONS)
+    check_choice(OWNER, "on_interrupt", estimator.on_interrupt, ("raise", "keep"))
+    if estimator.checkpoint_dir is not None and not isinstance(estimator.checkpoint_dir, (str, os.PathLike)):
+        raise invalid(OWNER, "checkpoint_dir", "a path or None", estimator.checkpoint_dir)
     check_choice(OWNER, "scaling", estimator.scaling, SCALINGS)
     for name in ("early_stopping", "warm_start", "compile"):
         check_bool(OWNER, name, getattr(estimator, name))

@@ -24,8 +24,8 @@ from torch import nn
 
 import skae
 from skae import AutoencoderTransformer, BottleneckSearchCV, Convolutional, Custom, Dense, ModelFileError, load, save
+from skae import files as container
 from skae.model import Halves
-from skae.persistence import container
 from skae.variants import VARIANTS, Denoising, Ordered, Regularised, Variant, Variational
 
 FILES = Path(__file__).parent / "files"

@@ -15,13 +15,13 @@ from torch import Tensor
 from skae.data import SampleLayout, Scaling, TokenLayout, is_out_of_memory, read_axes
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
+from skae.files import Stored, Table, read
 from skae.model import Autoencoder, Nested
 from skae.objectives import LOSSES
 from skae.preparation import check_architecture
 from skae.training import OPTIMIZERS, PRECISIONS, AutoencoderNet, check_net_params, new_net, resolve_device
 from skae.variants import Parts, check_variant
 
-from .container import Stored, Table, read
 from .frame_forms import decoded_frame
 from .network import (
     DTYPES,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from skae.exceptions import ModelFileError
+from skae.files import Table
 from skae.model import (
     Autoencoder,
     Deterministic,
@@ -27,7 +28,6 @@ from skae.model import (
 from skae.training import AutoencoderNet, built_halves, check_shapes, full_precision, seeded_weights
 from skae.variants import Parts, spectrally_normalised
 
-from .container import Table
 from .values import of_type
 
 DTYPES = {

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from skae.data import SampleLayout, Scaling, TokenLayout
 from skae.estimator import AutoencoderTransformer
+from skae.files import packed, write
 from skae.model import Nested
 from skae.parameters import warn
 from skae.training import OPTIMIZERS
 from skae.version import __version__
 
-from .container import packed, write
 from .frame_forms import encoded_frame
 from .network import arrays_of_module, arrays_of_optimizer, described_module, probe, stored
 from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded

@@ -2,7 +2,16 @@
 
 from .automatic import automatic_batch_size, automatic_learning_rate
 from .batches import Part, split_rows
-from .device import PRECISIONS, full_precision, private_seed, resolve_device, seeded_weights, with_gradients
+from .checkpoints import Checkpoints, NoCheckpoints, data_identity, weights_identity
+from .device import (
+    PRECISIONS,
+    full_precision,
+    one_at_a_time,
+    private_seed,
+    resolve_device,
+    seeded_weights,
+    with_gradients,
+)
 from .fitting import built_autoencoder, built_halves, check_net_params, check_shapes, new_net
 from .net import OPTIMIZERS, AutoencoderNet
 from .order import explained_shares, shortened, training_codes
@@ -14,6 +23,8 @@ __all__ = [
     "PRECISIONS",
     "AutoencoderNet",
     "BestWeights",
+    "Checkpoints",
+    "NoCheckpoints",
     "Part",
     "StopTraining",
     "automatic_batch_size",
@@ -23,14 +34,17 @@ __all__ = [
     "check_net_params",
     "check_shapes",
     "components_for_share",
+    "data_identity",
     "explained_shares",
     "full_precision",
     "new_net",
+    "one_at_a_time",
     "private_seed",
     "resolve_device",
     "seeded_weights",
     "shortened",
     "split_rows",
     "training_codes",
+    "weights_identity",
     "with_gradients",
 ]

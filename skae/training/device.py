@@ -20,6 +20,9 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 OWNER = "AutoencoderTransformer"
 # torch draws first weights from the global generator: one at a time, and it is put back afterwards.
 _WEIGHTS_LOCK = threading.Lock()
+# Estimators that are being fitted, by id.
+_FITTING: set[int] = set()
+_FITTING_LOCK = threading.Lock()
 
 # Threads do not survive a fork: a child of a process that computed with several would wait for them for ever.
 if hasattr(os, "register_at_fork"):
@@ -116,6 +119,26 @@ class BorrowedStream:
         torch.set_rng_state(states[0])
         if len(states) > 1:
             torch.cuda.set_rng_state(states[1], self.device)
+
+
+def one_at_a_time(method):
+    """The method, which raises RuntimeError where another thread is in one like it of the same estimator."""
+
+    @functools.wraps(method)
+    def alone(self, *args, **kwargs):
+        with _FITTING_LOCK:
+            if id(self) in _FITTING:
+                raise RuntimeError(
+                    f"This {type(self).__name__} is already fitting in another thread. Fit a clone: "
+                    f"sklearn.base.clone(estimator)."
+                )
+            _FITTING.add(id(self))
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            _FITTING.discard(id(self))
+
+    return alone
 
 
 def with_gradients(method):

@@ -6,14 +6,14 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
-from torch import nn
+from torch import Tensor, nn
 
 from skae.data import free_cache, inference_length, is_out_of_memory
 from skae.exceptions import DivergenceError, OutOfMemoryError
@@ -64,7 +64,8 @@ class AutoencoderNet(NeuralNet):
     # Of one training.
     forward_: Any = None
     parameters_: Sequence[nn.Parameter] = ()
-    generator_: torch.Generator | None = None
+    generator_: Any = None
+    noise_: Any = None
     stop_ = False
 
     def get_default_callbacks(self):
@@ -73,11 +74,18 @@ class AutoencoderNet(NeuralNet):
 
     _default_callbacks = property(get_default_callbacks)
 
-    def run(self, train: Part, valid: Part | None, own_callbacks: Sequence[Callback], planned: bool) -> None:
+    def run(
+        self,
+        train: Part,
+        valid: Part | None,
+        own_callbacks: Sequence[Callback],
+        planned: bool,
+        resume: Callable[[AutoencoderNet], int] | None = None,
+    ) -> None:
         """Train for ``max_epochs`` or until a callback stops it.
 
-        ``planned`` says whether the learning rate rises and falls over the planned steps; else it stays. Unlike in
-        skorch, KeyboardInterrupt gets through.
+        ``planned`` says whether the learning rate rises and falls over the planned steps; else it stays. ``resume``
+        puts back an earlier state and tells how many epochs it has. Unlike in skorch, KeyboardInterrupt gets through.
         """
         device = torch.device(self.device)
         self.smallest_batch_ = 2 if any(isinstance(m, BATCH_NORMS) for m in self.module_.modules()) else 1
@@ -97,7 +105,10 @@ class AutoencoderNet(NeuralNet):
         try:
             self.notify("on_train_begin", X=(train, valid), y=None)
             with contextlib.suppress(StopTraining):
-                self._fit_until_stopped(train, valid)
+                done = 0 if resume is None else resume(self)
+                if self.stop_:
+                    raise StopTraining
+                self._fit_until_stopped(train, valid, self.max_epochs - done)
             if valid is None:
                 self._check_last_update(train)
             self.notify("on_train_end", X=(train, valid), y=None)
@@ -107,7 +118,7 @@ class AutoencoderNet(NeuralNet):
             raise
         finally:
             self.callbacks_ = users
-            self.generator_ = None
+            self.generator_ = self.noise_ = None
             self.forward_ = None
             self.parameters_ = ()
             for part in (self.module_, self.criterion_):
@@ -122,9 +133,9 @@ class AutoencoderNet(NeuralNet):
         self.parameters_ = list(self.module_.parameters())
         self.generator_ = torch.Generator().manual_seed(self.seed)
         # Its own stream on the device, so that noise there costs no copy.
-        noise = torch.Generator(device).manual_seed(self.seed)
+        self.noise_ = torch.Generator(device).manual_seed(self.seed)
         for part in (self.module_, self.criterion_):
-            use_generator(part, noise)
+            use_generator(part, self.noise_)
         self.stream_ = BorrowedStream(self.seed, device) if self.foreign else contextlib.nullcontext()
         self.autocast_dtype_ = training_precision(self.precision, device)
         self.epochs_done_ = self.step_count_ = 0
@@ -141,9 +152,23 @@ class AutoencoderNet(NeuralNet):
         if method_name == "on_epoch_end" and self.stop_:
             raise StopTraining
 
-    def _fit_until_stopped(self, train: Part, valid: Part | None) -> None:
+    def random_states(self) -> dict[str, Tensor]:
+        """The states of all streams that training draws from."""
+        states = {"shuffling": self.generator_.get_state(), "noise": self.noise_.get_state()}
+        if isinstance(self.stream_, BorrowedStream):
+            states |= {f"borrowed {index}": state for index, state in enumerate(self.stream_.own)}
+        return states
+
+    def set_random_states(self, states: dict[str, Tensor]) -> None:
+        """Let training draw on from these states."""
+        self.generator_.set_state(states["shuffling"])
+        self.noise_.set_state(states["noise"])
+        if isinstance(self.stream_, BorrowedStream):
+            self.stream_.own = tuple(states[f"borrowed {index}"] for index in range(len(self.stream_.own)))
+
+    def _fit_until_stopped(self, train: Part, valid: Part | None, epochs: int) -> None:
         try:
-            self.fit_loop((train, valid))
+            self.fit_loop((train, valid), epochs=epochs)
         except KeyboardInterrupt:
             # skorch's own EarlyStopping stops by this exception; a real one is passed on.
             stoppers = [cb for _, cb in self.callbacks_ if isinstance(cb, EarlyStopping)]

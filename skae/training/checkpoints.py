@@ -1,0 +1,244 @@
+"""Training that goes on where it stopped: everything that decides its next step, in one file, written in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+from skorch.history import History
+from torch import Tensor
+
+from skae.data import Rows
+from skae.exceptions import ModelFileError
+from skae.files import packed, read, write
+
+from .selection import BestWeights
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks.
+    fcntl = None  # type: ignore[assignment]
+
+# In a folder's name it stands for the fit, so that every candidate of a search has its own.
+PLACE_OF_FIT = "{fit}"
+FILE, LOCK = "checkpoint.skae", "in-use"
+# A checkpoint is written when the time since the last one is this many times what writing took: at most 4 % of it.
+PATIENCE = 25
+# Rows that are looked at to know the data again, beside the moments of all.
+KNOWN_ROWS = 256
+
+
+class Checkpoints(Callback):
+    """Writes the state of training after epochs, and puts it back before the first.
+
+    Used as a context, it holds the folder for itself, and empties it where training came to its end.
+
+    Parameters
+    ----------
+    folder : str
+        Made where missing; ``{fit}`` in it stands for a name made from parameters and data.
+    identity : dict
+        Parameters and properties of the data, by name, in words; all have to be the same for training to go on.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written.
+    ValueError
+        If it holds the checkpoint of another fit, or one that is damaged, or another process uses it.
+    """
+
+    def __init__(self, folder: str, identity: dict[str, str]):
+        name = hashlib.sha256(repr(sorted(identity.items())).encode()).hexdigest()[:16]
+        self.given = folder
+        self.folder = Path(str(folder).replace(PLACE_OF_FIT, name))
+        self.path = self.folder / FILE
+        self.identity = identity
+        self.best: BestWeights | None = None
+        self.seed: int | None = None
+        self.stored: Any = None
+        self.took = self.written = 0.0
+        self.finished = False
+
+    def __enter__(self) -> Checkpoints:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Not os.access, which root always passes.
+        self.lock = open(self.folder / LOCK, "a+")
+        try:
+            self._hold()
+        except BaseException:
+            self.lock.close()
+            raise
+        try:
+            if self.path.exists():
+                self._open()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self.finished:
+            self.path.unlink(missing_ok=True)
+        (self.folder / LOCK).unlink(missing_ok=True)
+        self.lock.close()
+        if self.finished and PLACE_OF_FIT in str(self.given):
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
+    def _hold(self) -> None:
+        self.lock.seek(0)
+        owner = self.lock.read().strip()
+        if fcntl is not None:
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise ValueError(
+                    f"checkpoint_dir={self.given!r} is in use by process {owner}. Pass another folder; in a search, "
+                    f"write '{PLACE_OF_FIT}' in its name, and every fit has its own."
+                ) from error
+        self.lock.truncate(0)
+        self.lock.write(str(os.getpid()))
+        self.lock.flush()
+
+    def _open(self) -> None:
+        """Read the checkpoint there is, and compare what it is of."""
+        try:
+            self.stored = read(str(self.path))
+        except ModelFileError as error:
+            raise ValueError(f"{self.path} cannot be gone on from: {error}. Delete it to start anew.") from error
+        before = self.stored.content["identity"]
+        names = [name for name in {**before, **self.identity} if before.get(name) != self.identity.get(name)]
+        if names:
+            told = "; ".join(f"{n} was {before.get(n)} and is {self.identity.get(n)}" for n in sorted(names))
+            raise ValueError(
+                f"checkpoint_dir={self.given!r} holds a checkpoint of another fit: {told}. Pass another folder, or "
+                f"delete {self.path.name} there; in a search, write '{PLACE_OF_FIT}' in its name."
+            )
+        self.seed = int(self.stored.content["seed"])
+
+    def callbacks(self, best: BestWeights | None) -> list[Callback]:
+        """What has to hear of epochs, last of all."""
+        self.best = best
+        return [self]
+
+    def resume(self, net: Any) -> int:
+        """Put back what was stored, if anything; returns the number of epochs done."""
+        self.written = time.perf_counter()
+        if self.stored is None:
+            return 0
+        content, arrays = self.stored.content, self.stored.arrays()
+        self.stored = None
+        put_back(net, content, arrays)
+        if self.best is not None:
+            for name in ("best_", "mark_"):
+                setattr(self.best, name, float(content[name]))
+            self.best.waited_ = content["waited_"]
+            self.best.best_weights_ = under("best", arrays)
+            self.best.start_weights_ = under("start", arrays)
+            self.best.start_ = arrays["start_losses"].numpy() if "start_losses" in arrays else None
+        return net.epochs_done_
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        began = time.perf_counter()
+        if began - self.written < PATIENCE * self.took:
+            return
+        content, arrays = state_of(net)
+        content |= {"identity": self.identity, "seed": net.seed}
+        if self.best is not None:
+            # Through repr, since JSON has no infinity.
+            content |= {name: repr(float(getattr(self.best, name))) for name in ("best_", "mark_")}
+            content["waited_"] = self.best.waited_
+            for prefix, weights in (("best", self.best.best_weights_), ("start", self.best.start_weights_)):
+                arrays |= {f"{prefix}.{name}": value for name, value in weights.items()}
+            if self.best.start_ is not None:
+                arrays["start_losses"] = torch.from_numpy(self.best.start_)
+        write(str(self.path), packed(content, {name: a.detach().cpu().contiguous() for name, a in arrays.items()}))
+        self.written = time.perf_counter()
+        self.took = self.written - began
+
+
+class NoCheckpoints(contextlib.nullcontext):
+    """What stands in where nothing is kept."""
+
+    seed = None
+    resume = None
+    finished = False
+
+    def __enter__(self) -> NoCheckpoints:
+        return self
+
+    def callbacks(self, best: BestWeights | None) -> list[Callback]:
+        return []
+
+
+def state_of(net: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What decides the next step: counters and history; weights, the optimiser's moments, and random streams."""
+    state = net.optimizer_.state_dict()
+    arrays = {f"module.{name}": value for name, value in net.module_.state_dict().items()}
+    numbers: dict[str, dict[str, float]] = {}
+    for index, values in state["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                arrays[f"optimizer.{index}.{name}"] = value
+            elif value is not None:
+                numbers.setdefault(str(index), {})[name] = value
+    arrays |= {f"random.{name}": value for name, value in net.random_states().items()}
+    history = [{name: value for name, value in row.items() if name != "batches"} for row in net.history.to_list()]
+    return {
+        "epochs": net.epochs_done_,
+        "steps": net.step_count_,
+        "stop": bool(net.stop_),
+        "lrs": [group["lr"] for group in net.optimizer_.param_groups],
+        "optimizer": numbers,
+        "history": history,
+    }, {name: copy.copy(value) for name, value in arrays.items()}
+
+
+def put_back(net: Any, content: dict[str, Any], arrays: dict[str, Tensor]) -> None:
+    """Bring a net of the same form to that state."""
+    net.module_.load_state_dict(under("module", arrays))
+    state = net.optimizer_.state_dict()
+    state["state"] = {int(index): dict(values) for index, values in content["optimizer"].items()}
+    for name, value in under("optimizer", arrays).items():
+        index, _, name = name.partition(".")
+        state["state"].setdefault(int(index), {})[name] = value
+    net.optimizer_.load_state_dict(state)
+    for group, lr in zip(net.optimizer_.param_groups, content["lrs"], strict=True):
+        group["lr"] = lr
+    net.set_random_states(under("random", arrays))
+    net.history_ = History([{**row, "batches": [{}]} for row in content["history"]])
+    net.epochs_done_, net.step_count_ = content["epochs"], content["steps"]
+    net.stop_ = content["stop"]
+
+
+def under(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The arrays whose names begin with ``prefix`` and a dot, without it."""
+    return {name[len(prefix) + 1 :]: value for name, value in arrays.items() if name.startswith(f"{prefix}.")}
+
+
+def data_identity(name: str, rows: Rows) -> dict[str, str]:
+    """What tells these rows from others: their shape, their moments, and some of themselves."""
+    digest = hashlib.sha256()
+    scaling = rows.layout.scaling
+    for value in (scaling.mean, scaling.scale, scaling.low, scaling.high):
+        digest.update(value.cpu().numpy().tobytes())
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), KNOWN_ROWS)).astype(np.intp)
+    digest.update(rows.take(chosen).cpu().numpy().tobytes())
+    return {f"shape of {name}": str(tuple(rows.X.shape)), f"values of {name}": digest.hexdigest()[:16]}
+
+
+def weights_identity(module: torch.nn.Module) -> str:
+    """What tells these weights from others."""
+    digest = hashlib.sha256()
+    for value in module.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,365 @@
+"""Nothing is lost: fits that fail, stop, or run beside each other leave a state that is whole."""
+
+import concurrent.futures
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+
+import skae
+from skae import AutoencoderTransformer, Custom, Dense
+from skae.preparation import is_learned
+from skae.variants import Denoising, Ordered, Variational
+
+X = np.random.RandomState(0).standard_normal((90, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
+SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
+PACKAGE = str(Path(skae.__file__).parent)
+
+
+class Stopping(Callback):
+    """Raises at the end of an epoch."""
+
+    def __init__(self, epoch, error):
+        self.epoch, self.error = epoch, error
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            raise self.error
+
+
+def bits(estimator):
+    """All that was learned, in bytes."""
+    return {
+        "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
+        "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
+        "codes": estimator._codes.tobytes(),
+        "names": sorted(vars(estimator)),
+    }
+
+
+def executed_lines(call):
+    """Every (file, line) of the package that a call executes, in order of first execution."""
+    lines = {}
+
+    def trace(frame, event, argument):
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == "line":
+            lines.setdefault((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(None)
+    return list(lines)
+
+
+class Injected(Exception):  # noqa: N818 - it stands for any
+    """Raised where nothing expects it."""
+
+
+def raising_at(place, call):
+    """Whether the call raises when it reaches a line."""
+
+    def trace(frame, event, argument):
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == "line" and (frame.f_code.co_filename, frame.f_lineno) == place:
+            sys.settrace(None)
+            raise Injected
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    except BaseException as error:
+        if not isinstance(error, Injected) and not isinstance(error.__cause__ or error.__context__, Injected):
+            raise
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+def check_every_line(step):
+    """A refit that fails at any line keeps the old state, a first fit leaves the estimator unfitted.
+
+    From the line that commits on the state is the new one, whole.
+    """
+
+    def fresh():
+        return AutoencoderTransformer(2, variant="denoising", **SMALL)
+
+    def refit():
+        return AutoencoderTransformer(2, **SMALL).fit(X[:60]).set_params(variant="denoising")
+
+    lines = executed_lines(lambda: fresh().fit(X))
+    assert len(lines) > 400
+    after, old = bits(fresh().fit(X)), bits(refit())
+    estimators, raised, committed = [fresh(), refit()], 0, 0
+    for number, place in enumerate(lines[::step]):
+        target = estimators[number % 2]
+        if not raising_at(place, lambda target=target: target.fit(X)):
+            estimators = [fresh(), refit()]
+            continue
+        raised += 1
+        learned = [name for name in vars(target) if is_learned(name)]
+        if learned and bits(target) == after:
+            committed += 1
+            estimators = [fresh(), refit()]
+        elif number % 2 == 0:
+            assert not learned, place
+        else:
+            assert bits(target) == old, place
+    assert raised > 0.8 * len(lines[::step])
+    assert committed <= 8
+
+
+class TestAllOrNothing:
+    def test_at_some_executed_lines(self):
+        check_every_line(step=23)
+
+    @pytest.mark.soak
+    def test_at_every_executed_line(self):
+        check_every_line(step=1)
+
+    def test_partial_fit_that_fails_keeps_the_weights(self):
+        fitted = AutoencoderTransformer(2, **SMALL).fit(X)
+        before = bits(fitted)
+        fitted.set_params(lr=1e30)
+        with pytest.raises(ValueError, match="non-finite"):
+            fitted.partial_fit(X)
+        assert bits(fitted) == before
+
+
+class TestInterrupts:
+    def test_keep_returns_with_the_best_weights(self):
+        stopping = AutoencoderTransformer(2, on_interrupt="keep", **{**SMALL, "max_epochs": 8})
+        stopping.set_params(net_params={"callbacks": [Stopping(3, KeyboardInterrupt())]})
+        with pytest.warns(UserWarning, match="interrupted after 3 epochs"):
+            stopping.fit(X)
+        assert stopping.n_iter_ == 3
+        assert stopping.transform(X).shape == (90, 2)
+
+    def test_unknown_choice(self):
+        with pytest.raises(ValueError, match=r"'on_interrupt' parameter.*'raise', 'keep'"):
+            AutoencoderTransformer(on_interrupt="stop").fit(X)
+
+    @pytest.mark.soak
+    @pytest.mark.parametrize("attempt", range(50))
+    def test_a_signal_at_any_time(self, attempt):
+        fitted = AutoencoderTransformer(2, **SMALL).fit(X[:50])
+        before = bits(fitted)
+        fitted.set_params(max_epochs=60)
+        timer = threading.Timer(0.004 * attempt, lambda: os.kill(os.getpid(), signal.SIGINT))
+        timer.start()
+        try:
+            fitted.fit(X)
+            timer.join()
+            time.sleep(0.01)
+        except KeyboardInterrupt:
+            pass
+        assert np.isfinite(fitted.transform(X)).all()
+        assert bits(fitted) == before or len(fitted.history_) >= 1
+
+
+LONG = {
+    "plain": {"variant": "plain"},
+    "drawing": {"variant": Denoising(variant=Ordered(Variational()))},
+    "no early stopping": {"early_stopping": False, "optimizer": "sgd"},
+    "stops early": {"tol": 0.5, "n_iter_no_change": 4},
+    "quantised": {"variant": "vector_quantised"},
+    "foreign": {
+        "architecture": Custom(torch.nn.Sequential(torch.nn.Dropout(0.1), torch.nn.Linear(6, 3)), torch.nn.Linear(3, 6))
+    },
+}
+
+
+class TestCheckpoints:
+    @pytest.mark.parametrize("settings", LONG.values(), ids=LONG.keys())
+    @pytest.mark.parametrize("epoch", [1, 3])
+    def test_goes_on_to_the_same_bits(self, tmp_path, settings, epoch):
+        settings = {**SMALL, "max_epochs": 6, **settings}
+        whole = AutoencoderTransformer(3, **settings).fit(X)
+        kept = AutoencoderTransformer(3, checkpoint_dir=tmp_path, **settings)
+        crash(kept, tmp_path, epoch)
+        kept.fit(X)
+        assert bits(kept) == bits(whole)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_goes_on_after_ctrl_c_and_with_no_random_state(self, tmp_path):
+        stopping = AutoencoderTransformer(
+            2, checkpoint_dir=str(tmp_path), architecture=Dense((8,)), max_epochs=6, random_state=None
+        )
+        crash(stopping, tmp_path, 3)
+        stopping.fit(X)
+        assert stopping.n_iter_ == 6
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("changed", "rows", "match"),
+        [
+            ({"lr": 0.5}, X, "lr was 'auto' and is 0.5"),
+            ({}, X + 1e-9, "values of X was"),
+            ({}, X[:80], r"shape of X was \(90, 6\) and is \(80, 6\)"),
+        ],
+    )
+    def test_another_fit_is_refused(self, tmp_path, changed, rows, match):
+        kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL)
+        crash(kept, tmp_path, 1)
+        with pytest.raises(ValueError, match=match):
+            kept.set_params(**changed).fit(rows)
+        assert not hasattr(kept, "net_")
+        assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.skae"]
+
+    def test_a_damaged_one_is_refused(self, tmp_path):
+        kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL)
+        crash(kept, tmp_path, 1)
+        file = tmp_path / "checkpoint.skae"
+        file.write_bytes(file.read_bytes()[:-1])
+        with pytest.raises(ValueError, match="Delete it to start anew"):
+            kept.fit(X)
+
+    def test_a_folder_that_cannot_be(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(OSError, match="file"):
+            AutoencoderTransformer(2, checkpoint_dir=tmp_path / "file" / "folder", **SMALL).fit(X)
+        with pytest.raises(ValueError, match="'checkpoint_dir' parameter"):
+            AutoencoderTransformer(2, checkpoint_dir=3, **SMALL).fit(X)
+
+    def test_in_use_by_a_live_fit(self, tmp_path):
+        seen = []
+
+        class Second(Callback):
+            def on_epoch_end(self, net, **kwargs):
+                try:
+                    AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL).fit(X)
+                except ValueError as error:
+                    seen.append(str(error))
+
+        first = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL)
+        first.set_params(net_params={"callbacks": [Second()]}).fit(X)
+        assert f"in use by process {os.getpid()}" in seen[0]
+        assert list(tmp_path.iterdir()) == []
+
+    def test_every_fit_of_a_search_has_its_own(self, tmp_path):
+        from sklearn.model_selection import GridSearchCV
+
+        search = GridSearchCV(
+            AutoencoderTransformer(checkpoint_dir=tmp_path / "{fit}", **SMALL), {"n_components": [1, 2]}, cv=2, n_jobs=2
+        )
+        search.fit(X)
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("n_kills", [2, pytest.param(100, marks=pytest.mark.soak)])
+    def test_a_killed_process(self, tmp_path, n_kills):
+        random = np.random.RandomState(0)
+        np.save(tmp_path / "X.npy", np.tile(X, (20, 1)))
+        whole = run_fit(tmp_path, None).communicate()[0]
+        folder = tmp_path / "checkpoints"
+        for _ in range(n_kills):
+            process = run_fit(tmp_path, folder)
+            assert process.stdout.readline() == b"begin\n"
+            time.sleep(random.uniform(0.0, 0.4))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        process = run_fit(tmp_path, folder)
+        assert b"begin\n" + process.communicate()[0].partition(b"begin\n")[2] == whole
+        assert process.returncode == 0
+
+
+def crash(estimator, folder, epoch):
+    """Fit, and fail after an epoch as a machine does: what was written stays."""
+
+    class Crashing(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == epoch + 1:
+                raise MemoryError("stands for a machine that stops")
+
+    estimator.set_params(net_params={"callbacks": [Crashing()]})
+    with pytest.raises(MemoryError):
+        estimator.fit(X)
+    estimator.set_params(net_params=None)
+    assert (folder / "checkpoint.skae").exists()
+
+
+SCRIPT = """
+import sys, numpy as np, torch, hashlib
+torch.set_num_threads(1)
+from skae import AutoencoderTransformer, Dense
+X = np.load(sys.argv[1])
+folder = None if sys.argv[2] == "None" else sys.argv[2]
+print("begin", flush=True)
+fitted = AutoencoderTransformer(3, variant="denoising", max_epochs=8, random_state=0, checkpoint_dir=folder).fit(X)
+print(hashlib.sha256(fitted.transform(X).tobytes()).hexdigest(), fitted.n_iter_, flush=True)
+"""
+
+
+def run_fit(folder, checkpoint_dir):
+    command = [sys.executable, "-c", SCRIPT, str(folder / "X.npy"), str(checkpoint_dir)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+class TestThreads:
+    def test_a_second_fit_of_one_object_raises(self):
+        begun, go_on = threading.Event(), threading.Event()
+
+        class Waiting(Callback):
+            def on_train_begin(self, net, **kwargs):
+                begun.set()
+                go_on.wait(10)
+
+        estimator = AutoencoderTransformer(2, **SMALL).set_params(net_params={"callbacks": [Waiting()]})
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            first = pool.submit(estimator.fit, X)
+            assert begun.wait(10)
+            with pytest.raises(RuntimeError, match="already fitting"):
+                estimator.fit(X)
+            go_on.set()
+            assert first.result() is estimator
+
+    def test_transforms_and_independent_fits_are_as_one_after_the_other(self):
+        def fit(seed):
+            return AutoencoderTransformer(2, **{**SMALL, "random_state": seed}).fit(X)
+
+        alone = [fit(seed) for seed in range(4)]
+        codes = alone[0].transform(X)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(fit, range(4)))
+            transformed = list(pool.map(lambda _: alone[0].transform(X), range(8)))
+        assert [bits(fitted) for fitted in together] == [bits(fitted) for fitted in alone]
+        assert all(np.array_equal(Z, codes) for Z in transformed)
+
+
+class TestSoak:
+    @pytest.mark.parametrize("n_calls", [60, pytest.param(10_000, marks=pytest.mark.soak)])
+    def test_partial_fit_does_not_grow(self, n_calls):
+        estimator = AutoencoderTransformer(2, **SMALL)
+        for _ in range(n_calls // 10 + 100):
+            estimator.partial_fit(X)
+        size, memory = len(pickle.dumps(estimator)), resident()
+        times = []
+        for _ in range(n_calls):
+            began = time.perf_counter()
+            estimator.partial_fit(X)
+            times.append(time.perf_counter() - began)
+        assert len(pickle.dumps(estimator)) <= size + 400  # the count of epochs gets longer
+        assert resident() - memory < 5 * 2**20
+        tenth = n_calls // 10
+        assert np.median(times[-tenth:]) < 1.5 * np.median(times[:tenth])
+
+
+def resident():
+    """Bytes of memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
