@@ -86,11 +86,9 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
     # Checks of variants make small bottlenecks, whose size a file could name at will.
     with torch.device("meta"):
         estimator = decoded_estimator(content, decode)
-        architecture, variant = decode(content["architecture"]), decode(content["variant"])
-        check_architecture(architecture)
-        check_variant(OWNER, variant)
+        built = decoded_objects(content, decode)
     # As in fit: settings changed later are not those of the network.
-    architecture, variant = clone(architecture), clone(variant)
+    architecture, variant = map(clone, built)
     layout = decoded_layout(content["layout"])
     expected = scaling_table(layout)
     check_table(expected, {name: row for name, row in file.table.items() if name.startswith("scaling/")})
@@ -153,6 +151,14 @@ def decoded_estimator(content: dict[str, Any], decode: Decoder) -> AutoencoderTr
     for name in estimator.net_params or {}:
         check_kept(name)
     return estimator
+
+
+def decoded_objects(content: dict[str, Any], decode: Decoder) -> tuple[Any, Any]:
+    """The architecture and the variant that were built, checked."""
+    architecture, variant = decode(content["architecture"]), decode(content["variant"])
+    check_architecture(architecture)
+    check_variant(OWNER, variant)
+    return architecture, variant
 
 
 def check_kept(name: str) -> None:
