@@ -299,7 +299,7 @@ class AutoencoderTransformer(
         if not first:
             net.go_on_from(self.net_)
         net.run(train, None, [], planned=False)
-        draft._learn_codes(net.module_, train)
+        draft._learn_codes(net, train)
         self._adopt(draft._learn(net, before=() if first else self.history_[1 - KEPT_PASSES :]))
         return self
 
@@ -443,7 +443,7 @@ class AutoencoderTransformer(
             interrupt = error
         if best is not None:
             best.restore(net)
-        self._learn_codes(net.module_, train)
+        self._learn_codes(net, train)
         net.forget_training()
         self._learn(net, before=before)
         return interrupt
@@ -528,12 +528,13 @@ class AutoencoderTransformer(
             seed=seed,
         )
 
-    def _learn_codes(self, module: Any, train: Part) -> None:
+    def _learn_codes(self, net: AutoencoderNet, train: Part) -> None:
         """Keep some codes; where they are ordered, what each coordinate adds, and as many as a share needs."""
-        self._codes = training_codes(module, train)
+        module = net.module_
+        self._codes = training_codes(module, train, net.batch_size)
         if not isinstance(module.bottleneck, Nested):
             return
-        shares = explained_shares(module, train)
+        shares = explained_shares(module, train, net.batch_size)
         if isinstance(self.n_components, float):
             enough = np.flatnonzero(shares >= self.n_components)
             kept = int(enough[0]) + 1 if len(enough) else len(shares)

@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,8 +21,8 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 OWNER = "AutoencoderTransformer"
 # torch draws first weights from the global generator: one at a time, and it is put back afterwards.
 _WEIGHTS_LOCK = threading.Lock()
-# Estimators that are being fitted, by id.
-_FITTING: set[int] = set()
+# Estimators that are being fitted, and the threads that do so.
+_FITTING: weakref.WeakKeyDictionary[Any, threading.Thread] = weakref.WeakKeyDictionary()
 _FITTING_LOCK = threading.Lock()
 
 # Threads do not survive a fork: a child of a process that computed with several would wait for them for ever.
@@ -126,17 +127,19 @@ def one_at_a_time(method):
 
     @functools.wraps(method)
     def alone(self, *args, **kwargs):
+        me = threading.current_thread()
         with _FITTING_LOCK:
-            if id(self) in _FITTING:
+            other = _FITTING.get(self, me)
+            if other is not me and other.is_alive():
                 raise RuntimeError(
                     f"This {type(self).__name__} is already fitting in another thread. Fit a clone: "
                     f"sklearn.base.clone(estimator)."
                 )
-            _FITTING.add(id(self))
+            _FITTING[self] = me
         try:
             return method(self, *args, **kwargs)
         finally:
-            _FITTING.discard(id(self))
+            _FITTING.pop(self, None)
 
     return alone
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from skae.data import inference_length
 from skae.model import Autoencoder, Nested
 
 from .batches import Part
@@ -19,38 +19,41 @@ from .device import full_precision
 MEASURED_ROWS, KEPT_CODES = 2000, 5000
 
 
-def explained_shares(module: Autoencoder, part: Part) -> np.ndarray:
+def explained_shares(module: Autoencoder, part: Part, length: int) -> np.ndarray:
     """Share of the variance that the first k coordinates explain, for every k: (n_components,) float64.
 
-    Measured on at most MEASURED_ROWS rows of ``part``, evenly drawn.
+    Measured on at most MEASURED_ROWS rows of ``part``, evenly drawn, in batches of ``length`` as in training.
     """
-    error = np.zeros(module.bottleneck.n_components)
-    total = 0.0
-    with full_precision(module.latent_scale.device):
-        for x in evenly(part, MEASURED_ROWS):
-            codes = module.encode(x)
-            total += float(x.square().sum(dtype=torch.float64))
-            for k in range(1, len(error) + 1):
-                error[k - 1] += float((module.decode(codes[:, :k]) - x).square_().sum(dtype=torch.float64))
+
+    def squares(x: Tensor) -> tuple[list[float], float]:
+        codes = module.encode(x)
+        errors = (module.decode(codes[:, : k + 1]).sub_(x).square_() for k in range(codes.shape[1]))
+        return [float(e.sum(dtype=torch.float64)) for e in errors], float(x.square().sum(dtype=torch.float64))
+
+    found = read_evenly(module, part, MEASURED_ROWS, length, squares)
+    error, total = np.sum([errors for errors, _ in found], axis=0), sum(total for _, total in found)
     return 1 - error / total if total > 0 else np.ones_like(error)
 
 
-def training_codes(module: Autoencoder, part: Part) -> np.ndarray:
+def training_codes(module: Autoencoder, part: Part, length: int) -> np.ndarray:
     """Inner codes (n, n_components) of at most KEPT_CODES rows; of quantised codes what was to be rounded."""
     quantised = module.bottleneck.prior == "books"
-    codes = []
-    with full_precision(module.latent_scale.device):
-        for x in evenly(part, KEPT_CODES):
-            features = module.features(x)
-            codes.append((features if quantised else module.bottleneck.at_rest(features)).cpu().numpy())
-    return np.concatenate(codes)
+
+    def codes(x: Tensor) -> np.ndarray:
+        features = module.features(x)
+        return (features if quantised else module.bottleneck.at_rest(features)).cpu().numpy()
+
+    return np.concatenate(read_evenly(module, part, KEPT_CODES, length, codes))
 
 
-def evenly(part: Part, most: int) -> Iterator[Tensor]:
-    """Batches of at most ``most`` rows in all, evenly drawn."""
+def read_evenly(
+    module: Autoencoder, part: Part, most: int, length: int, function: Callable[[Tensor], Any]
+) -> list[Any]:
+    """What ``function`` makes of batches of ``length`` of at most ``most`` rows in all, evenly drawn."""
     indices = part.indices[np.linspace(0, len(part) - 1, min(len(part), most)).astype(np.intp)]
-    length = inference_length(part.rows.layout.n_features)
-    return (part.rows.take(few) for few in np.array_split(indices, -(-len(indices) // length)))
+    with full_precision(module.latent_scale.device):
+        batches = np.array_split(indices, -(-len(indices) // length))
+        return [function(part.rows.take(batch)) for batch in batches]
 
 
 def shortened(module: Autoencoder, n_components: int) -> Autoencoder:
