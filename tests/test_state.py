@@ -262,7 +262,7 @@ class TestCheckpoints:
         search.fit(X)
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize("n_kills", [2, pytest.param(100, marks=pytest.mark.soak)])
+    @pytest.mark.parametrize("n_kills", [1, pytest.param(100, marks=pytest.mark.soak)])
     def test_a_killed_process(self, tmp_path, n_kills):
         random = np.random.RandomState(0)
         np.save(tmp_path / "X.npy", np.tile(X, (20, 1)))
