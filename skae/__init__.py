@@ -3,9 +3,11 @@
 from .estimator import AutoencoderTransformer
 from .exceptions import DivergenceError, OutOfMemoryError
 from .model import Convolutional, Custom, Dense, Sequence
+from .novelty import AutoencoderNovelty
 from .search import BottleneckSearchCV
 
 __all__ = [
+    "AutoencoderNovelty",
     "AutoencoderTransformer",
     "BottleneckSearchCV",
     "Convolutional",
