@@ -49,8 +49,7 @@ def draw(grid, pictures, differences, digits, title):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the picture")
-    out = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
+    (out := parser.parse_args().out).mkdir(parents=True, exist_ok=True)
     train, test, digits = data()
     novelty = AutoencoderNovelty(random_state=0).fit(train)
     unusual = {"AutoencoderNovelty": -novelty.score_samples(test), "PCA": errors_of_pca(train, test)}
