@@ -1,0 +1,299 @@
+"""Unusual rows: several autoencoders, each trained without a part of the rows, and a distance from what is usual.
+
+What this module knows of an autoencoder is its face: codes, reconstructions and the scaling that ``fit`` learned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.covariance import ledoit_wolf
+from sklearn.model_selection import KFold
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skae.data import Rows
+from skae.estimator import AutoencoderTransformer, like
+from skae.frames import FrameForm
+from skae.parameters import check_choice, check_integer, check_real, invalid
+from skae.preparation import check_parameters, learned_layout, needing_tokens
+from skae.training import components_for_share
+from skae.validation import as_array, checked_samples
+
+OWNER = "AutoencoderNovelty"
+DISTANCES = ("neighbors", "mahalanobis", "error")
+# The default bottleneck: as many components as PCA needs for this share of the variance.
+VARIANCE_SHARE = 0.75
+N_NEIGHBORS = 5
+# Rows that a member keeps to look for neighbours among, and columns up to which errors lose their correlations.
+KEPT_ROWS, WHITENED_FEATURES = 5000, 1024
+# No column's error counts as smaller than this share of the root mean square one, so near-constant ones do not drown
+# the others.
+LEAST_DEVIATION = 0.5
+TINY = 1e-12
+
+
+class AutoencoderNovelty(OutlierMixin, BaseEstimator):
+    """Which samples are unlike those of ``fit``? Called like ``LocalOutlierFactor(novelty=True)``.
+
+    Rows are split into ``n_members`` parts, and an autoencoder is trained without each. A new row is scored by all of
+    them, a row of ``fit`` by the one that was not trained on it, whichever method is called; the threshold is a
+    quantile of the latter.
+
+    Parameters
+    ----------
+    autoencoder : AutoencoderTransformer, default=None
+        Cloned, never changed; it gets ``random_state``. None is one with as many components as PCA needs for 0.75 of
+        the variance, and fewer than there are features.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        Share of the rows of ``fit`` that are called unusual. "auto" takes Tukey's (1977) fence, one and a half
+        interquartile ranges above the upper quartile of the logarithms of their distances, and at least 0.01 of them.
+    n_members : int, default=5
+        Autoencoders, at least 2.
+    distance : {"neighbors", "mahalanobis", "error"}, default="neighbors"
+        "neighbors" is the mean distance to the five nearest rows trained on, in codes and reconstruction errors
+        together: codes are divided by their deviations, errors of tables are whitened by their covariance on rows not
+        trained on (Ledoit and Wolf, 2004), those of pictures and signals divided by one number. "mahalanobis" is the
+        length of the errors so whitened, "error" their mean square in the autoencoder's scaling.
+    random_state : int, RandomState instance or None, default=None
+        Decides the parts and everything random in the members.
+
+    Attributes
+    ----------
+    offset_ : float
+        Scores below it are unusual.
+    members_ : list of AutoencoderTransformer
+    n_components_ : int
+        Size of the first member's code.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Names of the columns, where X was a frame.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skae import AutoencoderNovelty
+    >>> X, y = load_wine(return_X_y=True)
+    >>> novelty = AutoencoderNovelty(random_state=0).fit(X[y == 0])
+    >>> set(novelty.predict(X[y == 2]).tolist())  # all of another kind are called unusual
+    {-1}
+    """
+
+    def __init__(self, autoencoder=None, *, contamination="auto", n_members=5, distance="neighbors", random_state=None):
+        self.autoencoder = autoencoder
+        self.contamination = contamination
+        self.n_members = n_members
+        self.distance = distance
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Train the members on X, each without a part of it, and set the threshold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+            Samples that are usual, or nearly all of them. At least 4; dense, numbers, no tokens.
+        y : ignored
+
+        Returns
+        -------
+        self : AutoencoderNovelty
+        """
+        self._check_parameters()
+        X = self._samples(X, reset=True)
+        if len(X) < 4:
+            raise ValueError(f"Members need rows to train on and rows held out: at least 4, got n_samples={len(X)}.")
+        random = check_random_state(self.random_state)
+        seed = random.randint(2**31 - 1)
+        whole = prepared(self.autoencoder, X, seed)
+        parts = list(KFold(min(self.n_members, len(X)), shuffle=True, random_state=seed).split(X))
+        seeds = random.randint(2**31 - 1, size=len(parts))
+        members = [trained(whole, X, rows, rest, s) for (rows, rest), s in zip(parts, seeds, strict=True)]
+        self._shape, self.members_ = X.shape[1:], members
+        self.n_components_ = members[0].n_components_
+        self._part_of = {key: number for number, (_, held_out) in enumerate(parts) for key in keys(X[held_out])}
+        self._learn_distance(X, parts, seed)
+        self._learn_threshold(self._logs(X))
+        return self
+
+    def score_samples(self, X):
+        """How usual every sample is: -1 like the median row of ``fit``, -2 twice as far away; low is unusual.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float64
+        """
+        check_is_fitted(self)
+        return like(X, -np.exp(self._logs(self._samples(X)) - self._median))
+
+    def decision_function(self, X):
+        """``score_samples(X) - offset_``: below 0 is unusual."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """-1 for samples that are unusual, 1 for others: an int array of shape (n_samples,)."""
+        return np.where(as_array(self.decision_function(X)) < 0, -1, 1)
+
+    def explain(self, X):
+        """Where a sample is unusual: X minus what the members bring back, in the units of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+
+        Returns
+        -------
+        difference : ndarray of the shape of X, float64, or a frame with the columns and the index of X
+        """
+        check_is_fitted(self)
+        form, index = FrameForm.of(X), getattr(X, "index", None)
+        rows = self._samples(X)
+        restored = np.stack([member.reconstruct(rows) for member in self.members_])
+        difference = rows - np.einsum("mn,mn...->n...", self._weights(rows), restored)
+        return like(X, difference) if form is None else framed(form, difference, index)
+
+    def _check_parameters(self) -> None:
+        if self.autoencoder is not None and not isinstance(self.autoencoder, AutoencoderTransformer):
+            raise invalid(OWNER, "autoencoder", "an AutoencoderTransformer or None", self.autoencoder)
+        if not (isinstance(self.contamination, str) and self.contamination == "auto"):
+            check_real(OWNER, "contamination", self.contamination, "(0.0, 0.5]", otherwise=" or 'auto'")
+        check_integer(OWNER, "n_members", self.n_members, 2)
+        check_choice(OWNER, "distance", self.distance, DISTANCES)
+
+    def _samples(self, X: Any, reset: bool = False) -> np.ndarray:
+        """X, checked, as float64 of the shape fitted."""
+        if hasattr(X, "toarray"):
+            raise TypeError("Sparse rows are not supported. Pass X.toarray().")
+        X = as_array(checked_samples(self, X, reset=reset)).astype(np.float64) + 0.0  # -0.0 and 0.0 are one row
+        if not reset and X.shape[1:] != self._shape:
+            raise ValueError(
+                f"X has samples of shape {X.shape[1:]}, but {OWNER} was fitted on samples of shape {self._shape}."
+            )
+        return X
+
+    def _learn_distance(self, X: np.ndarray, parts: list, seed: int) -> None:
+        """Whitening, from errors of rows not trained on; and for every member the rows it compares with."""
+        by_part = zip(self.members_, parts, strict=True)
+        errors = np.concatenate([scaled_errors(member, X[held_out]) for member, (_, held_out) in by_part])
+        self._whitening = whitening(errors, is_table=not self.members_[0]._layout.axes)
+        self._deviations, self._neighbors = [], []
+        if self.distance != "neighbors":
+            return
+        random = np.random.RandomState(seed)
+        for number, (rows, _) in enumerate(parts):
+            kept = X[random.permutation(rows)[:KEPT_ROWS]]
+            deviation = codes(self.members_[number], kept).std(0)
+            self._deviations.append(np.where(deviation > 0, deviation, 1.0))
+            neighbors = NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(kept)))
+            self._neighbors.append(neighbors.fit(self._places(number, kept)))
+
+    def _learn_threshold(self, logs: np.ndarray) -> None:
+        self._median = np.median(logs)
+        if self.contamination == "auto":
+            low, high, highest = np.percentile(logs, [25, 75, 99])
+            self.offset_ = float(-np.exp(min(highest, high + 1.5 * (high - low)) - self._median))
+        else:
+            self.offset_ = float(np.percentile(-np.exp(logs - self._median), 100 * self.contamination))
+
+    def _logs(self, X: np.ndarray) -> np.ndarray:
+        """Logarithms of distances (n,), averaged over the members that may judge a row."""
+        distances = np.stack([self._distances(number, X) for number in range(len(self.members_))])
+        return (self._weights(X) * np.log(np.maximum(distances, TINY))).sum(0)
+
+    def _distances(self, number: int, X: np.ndarray) -> np.ndarray:
+        if self.distance == "neighbors":
+            return self._neighbors[number].kneighbors(self._places(number, X))[0].mean(1)
+        errors = scaled_errors(self.members_[number], X)
+        return np.square(errors).mean(1) if self.distance == "error" else np.linalg.norm(self._whitened(errors), axis=1)
+
+    def _places(self, number: int, X: np.ndarray) -> np.ndarray:
+        """Codes and errors side by side, each in its own deviations."""
+        member = self.members_[number]
+        errors = self._whitened(scaled_errors(member, X))
+        return np.hstack([codes(member, X) / self._deviations[number], errors])
+
+    def _whitened(self, errors: np.ndarray) -> np.ndarray:
+        return errors @ self._whitening if self._whitening.ndim == 2 else errors * self._whitening
+
+    def _weights(self, X: np.ndarray) -> np.ndarray:
+        """What each member counts for (n_members, n): all the same, but for rows of ``fit`` the one that lacked it."""
+        n_members = len(self.members_)
+        weights = np.full((n_members, len(X)), 1 / n_members)
+        for index, key in enumerate(keys(X)):
+            if key in self._part_of:
+                weights[:, index] = 0.0
+                weights[self._part_of[key], index] = 1.0
+        return weights
+
+
+def prepared(autoencoder: AutoencoderTransformer | None, X: np.ndarray, seed: int) -> AutoencoderTransformer:
+    """A clone of the autoencoder, or the default one with a bottleneck for X.
+
+    Raises ValueError if it reads tokens.
+    """
+    whole = AutoencoderTransformer() if autoencoder is None else clone(autoencoder)
+    check_parameters(whole)
+    if whole.axes == "n" or needing_tokens(whole):
+        reason = needing_tokens(whole) or "axes='n'"
+        raise ValueError(f"{OWNER} compares numbers, not tokens. Pass an autoencoder without {reason}.")
+    if autoencoder is None:
+        layout = learned_layout(whole, X)
+        enough = components_for_share(Rows(X, layout, torch.device("cpu"), keep=True), VARIANCE_SHARE, seed)
+        whole.n_components = max(1, min(enough, layout.n_features - 1, len(X) // 2))
+    return whole
+
+
+def trained(whole: AutoencoderTransformer, X: np.ndarray, rows: np.ndarray, held_out: np.ndarray, seed: int):
+    """A member: the autoencoder trained on ``rows``; those held out say at most which epoch's weights are kept."""
+    member = clone(whole).set_params(random_state=int(seed))
+    return member.fit(X[rows], X_val=X[held_out]) if member.early_stopping else member.fit(X[rows])
+
+
+def scaled_errors(member: AutoencoderTransformer, X: np.ndarray) -> np.ndarray:
+    """X minus its reconstruction (n, n_features), in the member's scaling."""
+    return (X - member.reconstruct(X)).reshape(len(X), -1) / member._layout.scaling.scale.cpu().numpy()
+
+
+def codes(member: AutoencoderTransformer, X: np.ndarray) -> np.ndarray:
+    """Codes (n, n_components), float64, an array whatever scikit-learn's configuration asks for."""
+    return np.asarray(member.transform(X), dtype=np.float64)
+
+
+def whitening(errors: np.ndarray, is_table: bool) -> np.ndarray:
+    """What errors are multiplied by: a matrix for tables, of wide ones its diagonal, one number for pictures.
+
+    Numbers of a picture share a unit, and its edges, which hardly vary, say little.
+    """
+    size = np.sqrt(np.square(errors).mean())
+    if size == 0 or not is_table:
+        return np.array(1 / size if size > 0 else 1.0)
+    deviation = np.maximum(np.sqrt(np.square(errors).mean(0)), LEAST_DEVIATION * size)
+    if errors.shape[1] > WHITENED_FEATURES:
+        return 1 / deviation
+    covariance, _ = ledoit_wolf(errors / deviation, assume_centered=True)
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors / np.sqrt(np.maximum(values, TINY * values[-1])) / deviation[:, None]
+
+
+def keys(X: np.ndarray) -> list[bytes]:
+    """A short digest of every row; the same in every process."""
+    return [hashlib.blake2b(row.tobytes(), digest_size=12).digest() for row in np.ascontiguousarray(X)]
+
+
+def framed(form: FrameForm, rows: np.ndarray, index: Any) -> Any:
+    """Rows of float64 as a frame of the library and the columns of ``form``."""
+    library = importlib.import_module(form.library)
+    columns = (
+        {"columns": list(form.names), "index": index} if form.library == "pandas" else {"schema": list(form.names)}
+    )
+    return library.DataFrame(rows, **columns)

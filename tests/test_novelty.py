@@ -1,0 +1,196 @@
+"""Unusual rows: scores, the threshold, explanations."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_wine
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+from sklearn.utils.estimator_checks import check_estimator
+
+from skae import AutoencoderNovelty, AutoencoderTransformer
+from skae.novelty import DISTANCES
+from skae.parameters import InvalidParameterError
+
+ONE = AutoencoderTransformer(1, max_epochs=2)
+
+
+def correlated(n, seed=0):
+    """Rows (n, 6) on a plane, plus noise, in mixed units."""
+    random = np.random.RandomState(seed)
+    plane = random.standard_normal((n, 2)) @ np.random.RandomState(9).standard_normal((2, 6))
+    return (plane + 0.1 * random.standard_normal((n, 6))) * np.logspace(-2, 3, 6) + 5
+
+
+def planted():
+    """A row whose first column denies the others, though no value of it is unusual by itself."""
+    row = correlated(400)[:1].copy()
+    row[0, 0] = 10 - row[0, 0] + 0.02
+    return row
+
+
+X = correlated(400)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return AutoencoderNovelty(AutoencoderTransformer(2, max_epochs=5), n_members=3, random_state=0).fit(X)
+
+
+@pytest.mark.parametrize(("contamination", "distance"), [("auto", "neighbors"), (0.1, "mahalanobis")])
+@pytest.mark.filterwarnings("ignore:The latent code is over-complete:UserWarning")
+def test_estimator_checks_pass_without_exception(contamination, distance):
+    novelty = AutoencoderNovelty(ONE, contamination=contamination, distance=distance, n_members=2)
+    results = check_estimator(novelty, on_fail=None, on_skip=None)
+    assert not {r["check_name"]: r["exception"] for r in results if r["status"] != "passed"}
+    assert len(results) > 40
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_planted_row_is_the_most_unusual(distance):
+    novelty = AutoencoderNovelty(ONE, distance=distance, n_members=2, random_state=0)
+    novelty.set_params(autoencoder__n_components=2).fit(X)
+    others = correlated(200, seed=1)
+    scores = novelty.score_samples(np.concatenate([others, planted()]))
+    assert scores.argmin() == 200
+    assert novelty.predict(planted()).tolist() == [-1]
+    assert abs(np.median(novelty.score_samples(X)) + 1) < 1e-3
+
+
+def test_default_finds_other_wines_better_than_the_error_does():
+    rows, y = load_wine(return_X_y=True)
+    usual, area = rows[y == 1], {}
+    test = np.concatenate([usual[35:], rows[y != 1]])
+    unusual = np.arange(len(test)) >= len(usual) - 35
+    for distance in ("neighbors", "error"):
+        novelty = AutoencoderNovelty(distance=distance, random_state=0).fit(usual[:35])
+        assert novelty.autoencoder is None
+        assert 1 <= novelty.n_components_ < 13
+        area[distance] = roc_auc_score(unusual, -novelty.score_samples(test))
+    assert area["neighbors"] > max(area["error"], 0.9)
+
+
+class TestThreshold:
+    @pytest.mark.parametrize("contamination", [0.05, 0.2, 0.5])
+    def test_contamination_is_the_share_called_unusual(self, contamination):
+        novelty = AutoencoderNovelty(ONE, contamination=contamination, n_members=2, random_state=0)
+        called = novelty.fit_predict(X)
+        assert (called == -1).mean() == contamination
+        np.testing.assert_array_equal(called, novelty.predict(X))
+
+    def test_new_rows_are_called_unusual_as_often(self):
+        novelty = AutoencoderNovelty(ONE, contamination=0.1, n_members=3, random_state=0)
+        novelty.set_params(autoencoder__max_epochs=10, autoencoder__n_components=2).fit(X[:150])
+        assert 0.03 < (novelty.predict(correlated(1000, seed=2)) == -1).mean() < 0.17
+
+    def test_rows_of_fit_are_scored_by_the_member_not_trained_on_them(self, fitted):
+        scores = fitted.score_samples(X)
+        own = np.array([fitted._part_of[key] for key in fitted._part_of])
+        assert sorted(np.bincount(own)) == [133, 133, 134]
+        for number, member in enumerate(fitted.members_):
+            rows = np.flatnonzero(fitted._weights(X)[number] == 1)
+            log = np.log(fitted._distances(number, X[rows])) - fitted._median
+            np.testing.assert_allclose(scores[rows], -np.exp(log))
+            assert member.n_features_in_ == 6
+        # A neighbour of distance 0 would be the row itself.
+        assert scores.max() < -0.05
+
+    def test_auto_calls_few_usual_rows_unusual(self, fitted):
+        assert (fitted.predict(correlated(1000, seed=3)) == -1).mean() < 0.05
+        assert fitted.offset_ < -1
+
+    def test_decision_is_the_score_less_the_offset(self, fitted):
+        decision = fitted.decision_function(X)
+        np.testing.assert_allclose(decision, fitted.score_samples(X) - fitted.offset_)
+        np.testing.assert_array_equal(fitted.predict(X), np.where(decision < 0, -1, 1))
+
+
+class TestExplain:
+    def test_names_the_column_of_the_planted_row(self, fitted):
+        difference = fitted.explain(np.concatenate([X, planted()]))
+        assert difference.shape == (401, 6)
+        in_deviations = np.abs(difference[-1]) / difference[:-1].std(0)
+        assert in_deviations.argmax() == 0
+
+    def test_frames_come_back_as_frames(self, fitted):
+        names = list("abcdef")
+        index = np.arange(400)[::-1]
+        frame = pd.DataFrame(X, columns=names, index=index)
+        novelty = clone(fitted).fit(frame)
+        assert novelty.feature_names_in_.tolist() == names
+        difference = novelty.explain(frame)
+        assert difference.columns.tolist() == names
+        assert difference.index.tolist() == index.tolist()
+        np.testing.assert_allclose(difference.to_numpy(), fitted.explain(X))
+        assert novelty.explain(pl.DataFrame(X, schema=names)).columns == names
+
+    def test_pictures_and_tensors(self):
+        pictures = load_digits().images[:80]
+        novelty = AutoencoderNovelty(ONE, n_members=2, random_state=0).fit(pictures)
+        assert novelty.explain(pictures[:3]).shape == (3, 8, 8)
+        tensor = torch.from_numpy(pictures[:3])
+        assert isinstance(novelty.score_samples(tensor), torch.Tensor)
+        assert novelty.explain(tensor).shape == (3, 8, 8)
+        np.testing.assert_array_equal(novelty.predict(tensor), novelty.predict(pictures[:3]))
+        with pytest.raises(ValueError, match="shape"):
+            novelty.predict(pictures[:3].reshape(3, 64))
+
+
+def test_autoencoder_given_is_not_changed(fitted):
+    autoencoder = fitted.autoencoder
+    assert not hasattr(autoencoder, "net_")
+    assert autoencoder.random_state is None
+    assert fitted.members_[0].n_components == 2
+
+
+def test_same_seed_gives_the_same_scores(fitted):
+    again = clone(fitted).fit(X)
+    new = correlated(50, seed=4)
+    np.testing.assert_array_equal(again.score_samples(new), fitted.score_samples(new))
+    other = clone(fitted).set_params(random_state=1).fit(X)
+    assert (other.score_samples(new) != fitted.score_samples(new)).any()
+
+
+def test_pickle_keeps_scores(fitted):
+    back = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(back.score_samples(X), fitted.score_samples(X))
+    assert back.offset_ == fitted.offset_
+
+
+def test_constant_rows_are_usual():
+    novelty = AutoencoderNovelty(ONE, n_members=2, random_state=0).fit(np.ones((20, 3)))
+    assert (novelty.predict(np.ones((5, 3))) == 1).all()
+    assert (novelty.predict(np.full((5, 3), 2.0)) == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "match"),
+    [
+        ({"contamination": 0.6}, r"contamination.*\(0.0, 0.5\].*0.6"),
+        ({"contamination": "atuo"}, "contamination.*'auto'.*'atuo'"),
+        ({"n_members": 1}, r"n_members.*\[2, inf\).*1"),
+        ({"distance": "neighbours"}, "Did you mean 'neighbors'"),
+        ({"autoencoder": "dense"}, "autoencoder.*AutoencoderTransformer or None.*'dense'"),
+    ],
+)
+def test_parameters_are_checked(parameters, match):
+    with pytest.raises(InvalidParameterError, match=match):
+        AutoencoderNovelty(**parameters).fit(X)
+
+
+def test_bad_rows_are_refused():
+    novelty = AutoencoderNovelty(ONE)
+    with pytest.raises(NotFittedError):
+        novelty.predict(X)
+    with pytest.raises(TypeError, match="toarray"):
+        novelty.fit(sparse.csr_array(X))
+    with pytest.raises(ValueError, match="at least 4, got n_samples=3"):
+        novelty.fit(X[:3])
+    with pytest.raises(ValueError, match="tokens"):
+        AutoencoderNovelty(AutoencoderTransformer(2, axes="n")).fit(np.ones((20, 5), dtype=int))
