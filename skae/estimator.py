@@ -54,6 +54,8 @@ from skae.version import __version__
 
 # partial_fit keeps this many of its latest passes in history_.
 KEPT_PASSES = 100
+# Rows that the shares of ordered codes are measured on at a time, at least.
+MEASURED_BATCH = 256
 
 
 class AutoencoderTransformer(
@@ -149,7 +151,7 @@ class AutoencoderTransformer(
         One entry an epoch: "epoch", "train_loss", "valid_loss" (if rows are held out), "lr", "duration" (seconds).
     explained_variance_ratio_ : ndarray of shape (n_components_,), float64
         Where codes are ordered: the share of the variance that each coordinate adds, measured in s(X) on at most
-        2,000 of the rows trained on.
+        1,000 of the rows trained on.
     architecture_, variant_ : architecture and variant object
         Those that were built.
     net_ : skorch.NeuralNet
@@ -534,7 +536,7 @@ class AutoencoderTransformer(
         self._codes = training_codes(module, train, net.batch_size)
         if not isinstance(module.bottleneck, Nested):
             return
-        shares = explained_shares(module, train, net.batch_size)
+        shares = explained_shares(module, train, max(net.batch_size, MEASURED_BATCH))
         if isinstance(self.n_components, float):
             enough = np.flatnonzero(shares >= self.n_components)
             kept = int(enough[0]) + 1 if len(enough) else len(shares)

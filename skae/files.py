@@ -135,9 +135,16 @@ def read(path: str) -> Stored:
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
         head = file.read(HEAD.size)
-        number, n_text, n_data, digest = read_head(head, length)
-        text, data = file.read(n_text), file.read(n_data)
-    if (len(text), len(data)) != (n_text, n_data) or checksum(number, text, data) != digest:
+        _, n_text, n_data, _ = read_head(head, length)
+        return opened(head + file.read(n_text + n_data))
+
+
+def opened(raw: bytes) -> Stored:
+    """What the bytes of a file hold, in the same way."""
+    head = raw[: HEAD.size]
+    number, n_text, _, digest = read_head(head, len(raw))
+    text, data = raw[HEAD.size : HEAD.size + n_text], raw[HEAD.size + n_text :]
+    if checksum(number, text, data) != digest:
         raise ModelFileError("its checksum is wrong: the file is damaged. Copy or save it again")
     content = parsed(text)
     return Stored(content, table_of(data), data)

@@ -18,14 +18,18 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 from torch import nn
 
 import skae
 from skae import AutoencoderTransformer, BottleneckSearchCV, Convolutional, Custom, Dense, ModelFileError, load, save
 from skae import files as container
 from skae.model import Halves
+from skae.text import CharacterEncoder
 from skae.variants import VARIANTS, Denoising, Ordered, Regularised, Variant, Variational
 
 FILES = Path(__file__).parent / "files"
@@ -271,8 +275,8 @@ class TestOwnCode:
 
 class TestSaving:
     def test_of_something_else_is_refused(self, small, path):
-        for other in (make_pipeline(small), BottleneckSearchCV(small), AutoencoderTransformer, None):
-            with pytest.raises(TypeError, match=r"AutoencoderTransformer.*skae.save\(pipeline"):
+        for other in (BottleneckSearchCV(small), AutoencoderTransformer, None):
+            with pytest.raises(TypeError, match=r"AutoencoderTransformer, or a Pipeline.*best_estimator_"):
                 save(other, path)
         with pytest.raises(NotFittedError):
             save(AutoencoderTransformer(), path)
@@ -643,3 +647,48 @@ class TestPickle:
         monkeypatch.setattr("skae.estimator.__version__", "99.0")
         with pytest.warns(UserWarning, match=r"skae 0\..* with skae 99\.0"):
             pickle.loads(dumped)
+
+
+class TestPipelines:
+    @pytest.fixture
+    def pipeline(self):
+        """From digits to their labels."""
+        X, y = load_digits(return_X_y=True)
+        autoencoder = skae.AutoencoderTransformer(4, variant="variational", max_epochs=2, random_state=0)
+        return make_pipeline(MinMaxScaler(), autoencoder, LogisticRegression(max_iter=2000)).fit(X, y)
+
+    def test_comes_back_whole(self, pipeline, tmp_path):
+        X, _ = load_digits(return_X_y=True)
+        skae.save(pipeline, tmp_path / "pipeline.skae")
+        loaded = skae.load(tmp_path / "pipeline.skae")
+        np.testing.assert_array_equal(loaded.predict_proba(X), pipeline.predict_proba(X))
+        assert b"pickle" not in (tmp_path / "pipeline.skae").read_bytes()
+
+    def test_words_and_pipelines_inside(self, tmp_path):
+        words = ["mean", "median", "mode", "norm"] * 10
+        inner = make_pipeline(skae.AutoencoderTransformer(3, architecture="sequence", max_epochs=2, random_state=0))
+        fitted = make_pipeline(CharacterEncoder(), inner).fit(words)
+        skae.save(fitted, tmp_path / "pipeline.skae")
+        np.testing.assert_array_equal(skae.load(tmp_path / "pipeline.skae").transform(words), fitted.transform(words))
+
+    def test_steps_with_code_of_their_own_are_refused(self, tmp_path):
+        X, _ = load_digits(return_X_y=True)
+        fitted = make_pipeline(FunctionTransformer(scaled_down), skae.AutoencoderTransformer(2, max_epochs=1)).fit(X)
+        with pytest.raises(TypeError, match=r"this one holds .*scaled_down"):
+            skae.save(fitted, tmp_path / "pipeline.skae")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_tampered_ones_are_refused(self, tmp_path):
+        import skops.io
+
+        path = tmp_path / "pipeline.skae"
+        for data in (b"PK", skops.io.dumps({"a": scaled_down}), skops.io.dumps(MinMaxScaler())):
+            array = torch.from_numpy(np.frombuffer(data, dtype=np.uint8).copy())
+            path.write_bytes(container.packed({"kind": "pipeline"}, {"pipeline": array}))
+            with pytest.raises(skae.ModelFileError):
+                skae.load(path)
+
+
+def scaled_down(X):
+    """A step with code of its own."""
+    return X / 16

@@ -15,7 +15,7 @@ from torch import Tensor
 from skae.data import SampleLayout, Scaling, TokenLayout, is_out_of_memory, read_axes
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
-from skae.files import Stored, Table, read
+from skae.files import Stored, Table, opened, read
 from skae.model import Autoencoder, Nested
 from skae.objectives import LOSSES
 from skae.preparation import check_architecture
@@ -33,6 +33,7 @@ from .network import (
     optimizer_table,
     probe_table,
 )
+from .pipelines import unpacked_pipeline
 from .values import KEPT_NET_PARAMS, OWNER, Decoder, check_usable, of_type
 
 # Of what inverse_transform gives.
@@ -59,7 +60,7 @@ def load(path, device="cpu", custom_modules=None):
 
     Returns
     -------
-    estimator : AutoencoderTransformer
+    estimator : AutoencoderTransformer or Pipeline
 
     Raises
     ------
@@ -70,7 +71,11 @@ def load(path, device="cpu", custom_modules=None):
     """
     path, where, decode = os.fspath(path), resolve_device(device), Decoder(dict(custom_modules or {}))
     try:
-        return assembled(read(path), decode, where)
+        file = read(path)
+        if file.content.get("kind") == "pipeline":
+            data = file.arrays()["pipeline"].numpy().tobytes()
+            return unpacked_pipeline(data, lambda raw: assembled(opened(raw), decode, where))
+        return assembled(file, decode, where)
     except (FileNotFoundError, NotADirectoryError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # Whatever a file makes go wrong is the file's fault, save for want of memory.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import sklearn
 import torch
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from skae.version import __version__
 
 from .frame_forms import encoded_frame
 from .network import arrays_of_module, arrays_of_optimizer, described_module, probe, stored
+from .pipelines import packed_pipeline
 from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded
 
 # Of the net that was trained.
@@ -39,13 +41,16 @@ def save(estimator, path):
 
     Parameters
     ----------
-    estimator : AutoencoderTransformer
+    estimator : AutoencoderTransformer or Pipeline
+        Of a pipeline the other steps have to be scikit-learn's own, or CharacterEncoder; they go through skops.
     path : str or path-like
 
     Raises
     ------
     TypeError
-        If it is no AutoencoderTransformer, or holds what a model file cannot hold.
+        If it is neither, or holds what a model file cannot hold.
+    ImportError
+        If it is a pipeline and skops is not installed.
     NotFittedError
         If it is not fitted.
     InvalidParameterError
@@ -65,15 +70,24 @@ def save(estimator, path):
     >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
     True
     """
-    if type(estimator) is not AutoencoderTransformer:
-        raise TypeError(
-            f"save takes a fitted AutoencoderTransformer, got {type(estimator).__name__}. Of a pipeline save its step, "
-            f"as in skae.save(pipeline['autoencodertransformer'], path); of a search, its best_estimator_."
-        )
     path = os.fspath(path)
+    if isinstance(estimator, Pipeline):
+        check_is_fitted(estimator)
+        write(path, packed({"kind": "pipeline"}, packed_pipeline(estimator, in_bytes)))
+    elif type(estimator) is AutoencoderTransformer:
+        write(path, in_bytes(estimator))
+    else:
+        raise TypeError(
+            f"save takes a fitted AutoencoderTransformer, or a Pipeline of scikit-learn's steps and it, got "
+            f"{type(estimator).__name__}. Of a search save its best_estimator_."
+        )
+
+
+def in_bytes(estimator: AutoencoderTransformer) -> bytes:
+    """The file of one autoencoder."""
     check_is_fitted(estimator)
     check_usable(estimator)
-    write(path, packed(described(estimator), arrays_of(estimator)))
+    return packed(described(estimator), arrays_of(estimator))
 
 
 def described(estimator: AutoencoderTransformer) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from .batches import Part
 from .device import full_precision
 
 # Rows on which the shares are measured, and codes kept to fit densities to, at most.
-MEASURED_ROWS, KEPT_CODES = 2000, 5000
+MEASURED_ROWS, KEPT_CODES = 1000, 5000
 
 
 def explained_shares(module: Autoencoder, part: Part, length: int) -> np.ndarray:
     """Share of the variance that the first k coordinates explain, for every k: (n_components,) float64.
 
-    Measured on at most MEASURED_ROWS rows of ``part``, evenly drawn, in batches of ``length`` as in training.
+    Measured on at most MEASURED_ROWS rows of ``part``, evenly drawn, in batches of ``length``.
     """
 
     def squares(x: Tensor) -> tuple[list[float], float]:

@@ -1,0 +1,60 @@
+"""Is anything lost, and does anything get in? Each row is a kind of harm, how often it was done, and what came of it.
+
+Failures at every executed line of a fit; Ctrl-C at some time; processes killed while they train with checkpoints, and
+trained on; writes that fail; model files cut at every length, with flipped bits, and tampered with under a right
+checksum; memory that may not grow. Each is counted by running its tests, so the table and the tests cannot disagree.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+from report import write
+
+ROOT = Path(__file__).parent.parent
+# What is done, the tests that do it, and how often each does.
+KINDS = {
+    "bad input: right error, state kept": ("tests/test_bad_input.py", "", None),
+    "failures at every executed line": ("tests/test_state.py", "at_every_executed_line", None),
+    "Ctrl-C at some time": ("tests/test_state.py", "signal_at_any_time", 50),
+    "kills in training with checkpoints": ("tests/test_state.py", "killed_process", 101),
+    "checkpoints gone on from, to the same bits": ("tests/test_state.py", "same_bits", None),
+    "fits and transforms beside each other": ("tests/test_state.py", "TestThreads", None),
+    "calls of partial_fit without growth": ("tests/test_state.py", "does_not_grow", 10_060),
+    "model files: damaged, cut, tampered with, failed writes": ("tests/test_persistence.py", "", None),
+}
+
+
+def run(file, chosen, marks):
+    """Numbers of tests passed, failed and skipped, and seconds."""
+    report = ROOT / "build" / "reliability.xml"
+    report.parent.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-m", marks, f"--junitxml={report}", file]
+    began = time.perf_counter()
+    subprocess.run([*command, "-k", chosen] if chosen else command, cwd=ROOT, capture_output=True, check=False)
+    suite = ElementTree.parse(report).getroot()[0]
+    counts = {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped")}
+    failed = counts["failures"] + counts["errors"]
+    return counts["tests"] - failed - counts["skipped"], failed, counts["skipped"], time.perf_counter() - began
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="without the tests marked soak")
+    args = parser.parse_args()
+    marks = "not gpu and not slow" + (" and not soak" if args.short else "")
+    table = []
+    for kind, (file, chosen, times) in KINDS.items():
+        passed, failed, skipped, seconds = run(file, chosen, marks)
+        table.append([kind, "-" if times is None or args.short else times, passed, failed, skipped, seconds])
+        print("  ".join(f"{v:.0f}" if isinstance(v, float) else str(v) for v in table[-1]), flush=True)
+    write("reliability", ["harm", "times", "tests passed", "failed", "skipped", "seconds"], table, short=args.short)
+    assert all(row[2] > 0 for row in table), "a kind of harm was not tried"
+    assert not any(row[3] for row in table), "something was lost, or got in"
+
+
+if __name__ == "__main__":
+    main()

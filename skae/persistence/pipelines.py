@@ -1,0 +1,93 @@
+"""Pipelines: their other steps go through skops, the autoencoders among them through files of their own inside."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from skae.estimator import AutoencoderTransformer
+from skae.exceptions import ModelFileError
+
+# Beside what skops trusts itself: types of scikit-learn, numpy and scipy that run no code of a file.
+TRUSTED = ("skae.persistence.pipelines.StoredAutoencoder", "skae.text.CharacterEncoder")
+# What is packed in a file may not be larger than this many times its bytes, and LARGEST is no matter.
+MOST_TIMES, LARGEST = 100, 2**26
+
+
+class StoredAutoencoder(BaseEstimator):
+    """Stands for an autoencoder in a pipeline's file.
+
+    Parameters
+    ----------
+    content : ndarray of uint8
+        The bytes of its own model file.
+    """
+
+    def __init__(self, content=None):
+        self.content = content
+
+
+def skops_io() -> Any:
+    """The library that other steps go through."""
+    try:
+        import skops.io
+    except ImportError as error:
+        raise ImportError('Model files of pipelines need skops. Write: pip install "skae[skops]"') from error
+    return skops.io
+
+
+def with_steps(pipeline: Pipeline, change: Callable[[Any], Any]) -> Pipeline:
+    """A pipeline like it with steps, those of pipelines inside too, that ``change`` gives."""
+    made = object.__new__(type(pipeline))
+    made.__dict__ = {
+        **pipeline.__dict__,
+        "steps": [(n, with_steps(s, change) if isinstance(s, Pipeline) else change(s)) for n, s in pipeline.steps],
+    }
+    return made
+
+
+def packed_pipeline(pipeline: Pipeline, pack: Callable[[AutoencoderTransformer], bytes]) -> dict[str, torch.Tensor]:
+    """The array that stands for a pipeline in a file.
+
+    Raises
+    ------
+    TypeError
+        If a step is of a type that would have to run code of its own.
+    """
+
+    def stored(step: Any) -> Any:
+        if type(step) is not AutoencoderTransformer:
+            return step
+        return StoredAutoencoder(np.frombuffer(pack(step), dtype=np.uint8))
+
+    data = skops_io().dumps(with_steps(pipeline, stored))
+    others = sorted(set(skops_io().get_untrusted_types(data=data)) - set(TRUSTED))
+    if others:
+        raise TypeError(
+            f"A model file holds pipelines of scikit-learn's own steps and AutoencoderTransformer; this one holds "
+            f"{', '.join(others)}. Save the AutoencoderTransformer alone, and build the pipeline around it anew."
+        )
+    return {"pipeline": torch.from_numpy(np.frombuffer(data, dtype=np.uint8).copy())}
+
+
+def unpacked_pipeline(data: bytes, unpack: Callable[[bytes], AutoencoderTransformer]) -> Pipeline:
+    """The pipeline that such an array stands for."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > max(LARGEST, MOST_TIMES * len(data)):
+        raise ModelFileError(f"its pipeline would take {size:,} bytes")
+    pipeline = skops_io().loads(data, trusted=list(TRUSTED))
+    if not isinstance(pipeline, Pipeline):
+        raise ModelFileError("it holds no pipeline")
+
+    def restored(step: Any) -> Any:
+        return unpack(step.content.tobytes()) if isinstance(step, StoredAutoencoder) else step
+
+    return with_steps(pipeline, restored)
