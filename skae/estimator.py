@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from skae.data import Rows, in_batches, inference_length
 from skae.frames import FrameForm, wants_frames
 from skae.generation import GenerationMixin
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
 from skae.model import LayerTable, Nested, layer_table
-from skae.parameters import warn
+from skae.parameters import check_integer, is_share, warn
 from skae.preparation import (
     architecture_for,
     check_parameters,
@@ -44,6 +45,7 @@ from skae.training import (
     resolve_device,
     shortened,
     split_rows,
+    stream_identity,
     training_codes,
     weights_identity,
     with_gradients,
@@ -288,7 +290,7 @@ class AutoencoderTransformer(
         self : AutoencoderTransformer
         """
         check_parameters(self)
-        if isinstance(self.n_components, float):
+        if is_share(self.n_components):
             raise ValueError(f"partial_fit needs an int as n_components. Got {self.n_components!r} instead.")
         first = not hasattr(self, "net_")
         draft = self._draft(keep=not first)
@@ -411,7 +413,13 @@ class AutoencoderTransformer(
             If codes are not ordered, or have fewer coordinates.
         """
         check_is_fitted(self)
+        check_integer(type(self).__name__, "n_components", n_components)
+        if not hasattr(self, "explained_variance_ratio_"):
+            raise ValueError(
+                f"Codes of variant={self.variant!r} are not ordered, so they cannot be cut. Pass variant='ordered'."
+            )
         short = copy.copy(self)
+        short.n_components = n_components = int(n_components)
         short.net_ = copy.copy(self.net_)
         short.net_.module_ = shortened(self.net_.module_, n_components)
         short.n_components_ = short._n_features_out = n_components
@@ -460,6 +468,10 @@ class AutoencoderTransformer(
         for name, rows in (("X", X), ("X_val", X_val)):
             if rows is not None:
                 identity |= data_identity(name, Rows(rows, self._layout, torch.device("cpu")))
+        identity["random_state"] = stream_identity(self.random_state)
+        if self.architecture_.foreign:
+            halves = (getattr(self.architecture_, name, None) for name in ("encoder", "decoder"))
+            identity["modules"] = " ".join(weights_identity(half) for half in halves if isinstance(half, nn.Module))
         if going_on_from is not None:
             identity["weights before"] = weights_identity(going_on_from.module_)
         return Checkpoints(self.checkpoint_dir, identity)
@@ -504,7 +516,7 @@ class AutoencoderTransformer(
         return split_rows(rows, n_held_out, torch.Generator().manual_seed(seed))
 
     def _net(self, rows: Rows, n_train: int, seed: int, module: Any, max_epochs: int | None = None) -> AutoencoderNet:
-        share = self.n_components if isinstance(self.n_components, float) else None
+        share = self.n_components if is_share(self.n_components) else None
         self.variant_ = variant_for(self.variant) if share is None else ordered(self.variant)
         parts = self.variant_.parts()
         if module is None:
@@ -521,7 +533,7 @@ class AutoencoderTransformer(
             device=rows.device,
             verbose=self.verbose,
             net_params=self.net_params,
-            lr=automatic_learning_rate(self.optimizer) if self.lr == "auto" else self.lr,
+            lr=automatic_learning_rate(self.optimizer, planned=max_epochs is None) if self.lr == "auto" else self.lr,
             batch_size=automatic_batch_size(n_train) if self.batch_size == "auto" else int(self.batch_size),
             max_epochs=int(max_epochs or self.max_epochs),
             compiled=bool(self.compile),
@@ -537,9 +549,14 @@ class AutoencoderTransformer(
         if not isinstance(module.bottleneck, Nested):
             return
         shares = explained_shares(module, train, max(net.batch_size, MEASURED_BATCH))
-        if isinstance(self.n_components, float):
+        if is_share(self.n_components):
             enough = np.flatnonzero(shares >= self.n_components)
             kept = int(enough[0]) + 1 if len(enough) else len(shares)
+            if not len(enough):
+                warn(
+                    f"n_components={self.n_components}: the {kept} coordinates that PCA needs for it explain "
+                    f"{shares[-1]:.3f}. Pass a larger max_epochs, or the number of components."
+                )
             module.bottleneck.kept = self.n_components_ = self._n_features_out = kept
         self.explained_variance_ratio_ = np.diff(shares[: self.n_components_], prepend=0.0)
 

@@ -26,23 +26,45 @@ class FrameForm:
         return cls(library, tuple(X.columns), tuple(X.dtypes))
 
     def frame(self, rows: np.ndarray, index: Any = None) -> Any:
-        """Rows (n, n_columns) as such a frame; whole numbers are rounded."""
+        """Rows (n, n_columns) as such a frame; whole numbers are the nearest that their type holds."""
+        columns = [
+            whole(values, name_of(dtype)) if name_of(dtype) in WHOLE else values
+            for values, dtype in zip(rows.T, self.dtypes, strict=True)
+        ]
         if self.library == "pandas":
             import pandas as pd
 
-            frame = pd.DataFrame(rows, columns=list(self.names), index=index)
-            whole = [name for name, dtype in zip(self.names, self.dtypes, strict=True) if dtype.kind in "biu"]
-            frame[whole] = frame[whole].round()
-            return frame.astype(dict(zip(self.names, self.dtypes, strict=True)))
+            frame = pd.DataFrame(dict(enumerate(columns)), index=index)
+            frame.columns = list(self.names)
+            # Numbers that were categories come back as plain numbers.
+            kept = {
+                n: d for n, d in zip(self.names, self.dtypes, strict=True) if name_of(d) not in ("category", "object")
+            }
+            return frame.astype(kept)
         import polars as pl
 
-        columns = zip(self.names, self.dtypes, rows.T, strict=True)
-        return pl.DataFrame(
-            [
-                pl.Series(name, np.rint(values) if dtype.is_integer() or dtype == pl.Boolean else values).cast(dtype)
-                for name, dtype, values in columns
-            ]
-        )
+        named = zip(self.names, self.dtypes, columns, strict=True)
+        return pl.DataFrame([pl.Series(name, values).cast(dtype) for name, dtype, values in named])
+
+
+WHOLE = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+
+
+def name_of(dtype: Any) -> str:
+    """The name of a type of numpy, pandas or polars, as numpy has it."""
+    name = str(dtype).lower()
+    return "bool" if name == "boolean" else name
+
+
+def whole(values: np.ndarray, name: str) -> np.ndarray:
+    """The nearest whole numbers that the type holds."""
+    if name == "bool":
+        return values > 0.5
+    ends = np.iinfo(name)
+    # The float nearest to the largest int64 lies beyond it.
+    low, high = float(ends.min), float(ends.max)
+    high = high if int(high) <= ends.max else float(np.nextafter(np.float32(high), np.float32(0)))
+    return np.clip(np.rint(values), low, high)
 
 
 def wants_frames(estimator: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_squared_error
+from sklearn.utils import assert_all_finite
 
 from skae.parameters import check_choice
 
@@ -35,7 +36,7 @@ def explained_share(X, X_restored, *, mean=None):
     Raises
     ------
     ValueError
-        If shapes differ or X is empty.
+        If shapes differ, X is empty, or a number is NaN or infinite.
 
     Examples
     --------
@@ -49,6 +50,8 @@ def explained_share(X, X_restored, *, mean=None):
     """
     X, X_restored = same_rows(X, X_restored)
     mean = X.mean(0) if mean is None else np.asarray(mean, dtype=np.float64).reshape(-1)
+    if mean.shape != X.shape[1:]:
+        raise ValueError(f"mean must have one number for each of the {X.shape[1]} features. Got {mean.size}.")
     total = float(np.square(X - mean).sum())
     error = float(np.square(X - X_restored).sum())
     return 1.0 - error / total if total > 0 else float(error == 0)
@@ -72,7 +75,7 @@ def reconstruction_error(X, X_restored, *, metric="mse"):
     Raises
     ------
     ValueError
-        If shapes differ or X is empty.
+        If shapes differ, X is empty, or a number is NaN or infinite.
 
     Examples
     --------
@@ -102,6 +105,8 @@ def restored(estimator: Any, X: Any) -> Any:
 def same_rows(X: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
     """Both as float64 (n_samples, n_features)."""
     X, other = (np.asarray(a.toarray() if sparse.issparse(a) else a, dtype=np.float64) for a in (X, other))
+    for array in (X, other):
+        assert_all_finite(array)
     if X.shape != other.shape or X.ndim == 0 or X.size == 0:
         raise ValueError(f"Expected two arrays of one shape with at least one sample. Got {X.shape} and {other.shape}.")
     return X.reshape(len(X), -1), other.reshape(len(X), -1)

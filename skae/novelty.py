@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.covariance import ledoit_wolf
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -23,7 +23,7 @@ from skae.estimator import AutoencoderTransformer, like
 from skae.frames import FrameForm
 from skae.parameters import check_choice, check_integer, check_real, invalid
 from skae.preparation import check_parameters, learned_layout, needing_tokens
-from skae.training import components_for_share
+from skae.training import components_for_share, one_at_a_time
 from skae.validation import as_array, checked_samples
 
 OWNER = "AutoencoderNovelty"
@@ -92,6 +92,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         self.distance = distance
         self.random_state = random_state
 
+    @one_at_a_time
     def fit(self, X, y=None):
         """Train the members on X, each without a part of it, and set the threshold.
 
@@ -106,13 +107,22 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         self : AutoencoderNovelty
         """
         self._check_parameters()
+        draft = clone(self)
+        draft._learn(X)
+        learned = {name: value for name, value in vars(draft).items() if name not in self.get_params(deep=False)}
+        kept = {n: v for n, v in vars(self).items() if n not in learned and n != "feature_names_in_"}
+        self.__dict__ = {**kept, **learned}
+        return self
+
+    def _learn(self, X: Any) -> None:
+        """All that ``fit`` learns."""
         X = self._samples(X, reset=True)
         if len(X) < 4:
             raise ValueError(f"Members need rows to train on and rows held out: at least 4, got n_samples={len(X)}.")
         random = check_random_state(self.random_state)
         seed = random.randint(2**31 - 1)
         whole = prepared(self.autoencoder, X, seed)
-        parts = list(KFold(min(self.n_members, len(X)), shuffle=True, random_state=seed).split(X))
+        parts = split(X, self.n_members, seed)
         seeds = random.randint(2**31 - 1, size=len(parts))
         members = [trained(whole, X, rows, rest, s) for (rows, rest), s in zip(parts, seeds, strict=True)]
         self._shape, self.members_ = X.shape[1:], members
@@ -120,7 +130,6 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         self._part_of = {key: number for number, (_, held_out) in enumerate(parts) for key in keys(X[held_out])}
         self._learn_distance(X, parts, seed)
         self._learn_threshold(self._logs(X))
-        return self
 
     def score_samples(self, X):
         """How usual every sample is: -1 like the median row of ``fit``, -2 twice as far away; low is unusual.
@@ -234,6 +243,15 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
                 weights[:, index] = 0.0
                 weights[self._part_of[key], index] = 1.0
         return weights
+
+
+def split(X: np.ndarray, n_parts: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to train on and rows held out, of every part; equal rows share a part, unless all are."""
+    names, groups = np.unique(keys(X), return_inverse=True)
+    if len(names) < 2:
+        groups = np.arange(len(X))
+    folds = GroupKFold(min(n_parts, len(np.unique(groups))), shuffle=True, random_state=seed)
+    return list(folds.split(X, groups=groups))
 
 
 def prepared(autoencoder: AutoencoderTransformer | None, X: np.ndarray, seed: int) -> AutoencoderTransformer:

@@ -41,6 +41,11 @@ def is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def is_share(value: Any) -> bool:
+    """Whether value is a number in (0, 1), as a share of the variance is."""
+    return is_real(value) and not is_integer(value) and 0 < value < 1
+
+
 def check_integer(owner: str, name: str, value: Any, minimum: int = 1, *, otherwise: str = "") -> None:
     """Raise InvalidParameterError unless value is an int of at least ``minimum``."""
     if not is_integer(value) or value < minimum:

@@ -32,9 +32,10 @@ from skae.parameters import (
     check_real,
     check_sizes,
     invalid,
+    is_share,
 )
 from skae.training import OPTIMIZERS, PRECISIONS, check_net_params, private_seed, resolve_device
-from skae.variants import check_variant, variant_for
+from skae.variants import check_variant, ordered, variant_for
 
 OWNER = "AutoencoderTransformer"
 ARCHITECTURES = ("auto", "dense", "conv", "sequence")
@@ -44,7 +45,7 @@ DENSE_FEATURES = 4096
 
 def check_parameters(estimator: Any) -> None:
     """Raise InvalidParameterError, a ValueError and TypeError, if a constructor parameter is wrong."""
-    share = isinstance(estimator.n_components, float) and 0 < estimator.n_components < 1
+    share = is_share(estimator.n_components)
     if not share:
         check_integer(OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0)")
     elif estimator.warm_start:
@@ -71,6 +72,8 @@ def check_parameters(estimator: Any) -> None:
         check_sizes(OWNER, "sample_shape", estimator.sample_shape)
     check_architecture(estimator.architecture)
     check_variant(OWNER, estimator.variant)
+    if share:
+        ordered(estimator.variant).check()
     check_net_params(estimator.net_params)
     private_seed(estimator.random_state if not hasattr(estimator.random_state, "randint") else 0)
     resolve_device(estimator.device)
@@ -115,6 +118,8 @@ def learned_layout(estimator: Any, X: Any) -> SampleLayout:
         raise ValueError(f"{needs} needs rows of integer tokens. Pass axes='n' and X of shape (n_samples, length).")
     slices = raw_slices(X, slice_length(math.prod(sample_shape)))
     if axes == ("n",):
+        if isinstance(X, SparseRows):
+            raise TypeError("Tokens cannot be sparse: 0 is a token too. Pass X.toarray().")
         check_tokens(X)
         return TokenLayout.learn(slices, sample_shape[0])
     if isinstance(X, SparseRows):

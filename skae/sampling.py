@@ -81,12 +81,17 @@ class Books:
 def fitted_density(kind: str, Z: np.ndarray, seed: int) -> Density:
     """A density of ``kind`` fitted to codes (n, n_components)."""
     Z = np.asarray(Z, dtype=np.float64)
+    if len(Z) == 1:
+        Z = np.repeat(Z, 2, axis=0)
     spread = float(Z.var(0).mean()) or 1.0
     if kind == "kernel":
         # Scott's (1992) rule, for codes of about equal spread.
         width = np.sqrt(spread) * len(Z) ** (-1 / (Z.shape[1] + 4))
         return Density(KernelDensity(bandwidth=max(width, 1e-6)).fit(Z))
-    n_components = 1 if kind == "gaussian" else max(1, min(COMPONENTS, len(Z) // CODES_A_COMPONENT))
+    n_components = 1
+    if kind == "mixture":
+        n_distinct = len(np.unique(Z.astype(np.float32), axis=0))
+        n_components = max(1, min(COMPONENTS, len(Z) // CODES_A_COMPONENT, n_distinct // 2))
     model = GaussianMixture(n_components, reg_covar=1e-6 * spread + 1e-12, random_state=seed, max_iter=200, tol=1e-2)
     return Density(model.fit(Z))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from sklearn.utils.metaestimators import _safe_split, available_if
 from sklearn.utils.validation import check_is_fitted, indexable
 
 from skae.estimator import AutoencoderTransformer
-from skae.parameters import InvalidParameterError, check_choice, invalid, is_integer
+from skae.parameters import InvalidParameterError, check_bool, check_choice, invalid, is_integer
+from skae.preparation import check_parameters
 from skae.variants import check_variant, ordered
 
 OWNER = "BottleneckSearchCV"
@@ -133,7 +134,13 @@ class BottleneckSearchCV(MetaEstimatorMixin, BaseEstimator):
         """
         sizes = checked_sizes(self.n_components)
         check_choice(OWNER, "rule", self.rule, RULES)
+        check_bool(OWNER, "refit", self.refit)
+        if self.error_score != "raise" and not isinstance(self.error_score, Real):
+            raise invalid(OWNER, "error_score", "'raise' or a number", self.error_score)
+        if self.scoring is not None and not isinstance(self.scoring, str) and not callable(self.scoring):
+            raise invalid(OWNER, "scoring", "one score: a name, a callable or None", self.scoring)
         whole = self._whole()
+        check_settings(whole, sizes[-1])
         scorer = check_scoring(whole, self.scoring)
         if y is None and (self.classifier is not None or is_classifier(whole)):
             raise ValueError("A classifier needs labels. Write fit(X, y).")
@@ -151,7 +158,10 @@ class BottleneckSearchCV(MetaEstimatorMixin, BaseEstimator):
         }
         scores = learned["cv_results_"]
         if np.isnan(scores["mean_test_score"]).all():
-            raise ValueError(f"Every fit failed: no size has a score on all {len(splits)} folds. See the warnings.")
+            raise ValueError(
+                f"No size has a score on each of the {len(splits)} folds. See the warnings, or pass "
+                f"error_score='raise' to see where a fold fails."
+            )
         index = chosen(scores, self.rule)
         learned |= {"best_index_": index, "n_components_": sizes[index]}
         learned["best_params_"] = {size_parameter(whole): sizes[index]}
@@ -160,7 +170,8 @@ class BottleneckSearchCV(MetaEstimatorMixin, BaseEstimator):
             began = time.perf_counter()
             learned["best_estimator_"] = clone(whole).set_params(**learned["best_params_"]).fit(X, y)
             learned["refit_time_"] = time.perf_counter() - began
-        self.__dict__.update(learned)
+        kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
+        self.__dict__ = {**kept, **learned}
         return self
 
     def _whole(self) -> Any:
@@ -169,7 +180,9 @@ class BottleneckSearchCV(MetaEstimatorMixin, BaseEstimator):
         if self.classifier is None:
             return self.estimator
         if isinstance(self.estimator, Pipeline):
-            return Pipeline([*self.estimator.steps, ("classifier", self.classifier)])
+            taken = [name for name, _ in self.estimator.steps]
+            name = "classifier" if "classifier" not in taken else "classifier_of_codes"
+            return Pipeline([*self.estimator.steps, (name, self.classifier)])
         return Pipeline([("autoencoder", self.estimator), ("classifier", self.classifier)])
 
     @property
@@ -180,6 +193,7 @@ class BottleneckSearchCV(MetaEstimatorMixin, BaseEstimator):
     @property
     def n_features_in_(self):
         """As in the best estimator."""
+        check_is_fitted(self, "best_estimator_")
         return self.best_estimator_.n_features_in_
 
     def score(self, X, y=None):
@@ -229,7 +243,11 @@ class BottleneckSearchCV(MetaEstimatorMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         inner = self.estimator.__sklearn_tags__() if hasattr(self.estimator, "__sklearn_tags__") else tags
+        last = self.classifier if self.classifier is not None else self.estimator
+        ends = last.__sklearn_tags__() if hasattr(last, "__sklearn_tags__") else tags
         tags.input_tags = inner.input_tags
+        tags.estimator_type = ends.estimator_type
+        tags.classifier_tags, tags.regressor_tags = ends.classifier_tags, ends.regressor_tags
         return tags
 
 
@@ -264,6 +282,13 @@ def place_of_autoencoder(estimator: Any) -> int:
     raise invalid(OWNER, "estimator", "an AutoencoderTransformer, or a Pipeline with one among its steps", estimator)
 
 
+def check_settings(whole: Any, largest: int) -> None:
+    """Raise InvalidParameterError if a setting of the autoencoder is wrong, before any fold is fitted."""
+    autoencoder = whole.steps[place_of_autoencoder(whole)][1] if isinstance(whole, Pipeline) else whole
+    check_variant("AutoencoderTransformer", autoencoder.variant)
+    check_parameters(clone(autoencoder).set_params(n_components=largest, variant=ordered(autoencoder.variant)))
+
+
 def size_parameter(estimator: Any) -> str:
     """The name of the parameter that is the autoencoder's size."""
     if isinstance(estimator, AutoencoderTransformer):
@@ -288,8 +313,14 @@ def scored_fold(whole: Any, sizes: list[int], X: Any, y: Any, train: Any, test: 
     scores, times = [], []
     for size in sizes:
         began = time.perf_counter()
-        model = cut_to(whole, before, autoencoder, codes, size, y_train)
-        scores.append(scorer(model, X_test) if y_test is None else scorer(model, X_test, y_test))
+        try:
+            model = cut_to(whole, before, autoencoder, codes, size, y_train)
+            scores.append(scorer(model, X_test) if y_test is None else scorer(model, X_test, y_test))
+        except Exception as error:
+            if error_score == "raise":
+                raise
+            warnings.warn(f"n_components={size} scores {error_score}: {error}", FitFailedWarning, stacklevel=2)
+            scores.append(error_score)
         times.append(time.perf_counter() - began)
     return scores, fit_time, times
 
@@ -304,7 +335,6 @@ def fitted_in_order(whole: Any, size: int, X: Any, y: Any) -> tuple[list, Autoen
         if step is not None and step != "passthrough":
             X = step.fit_transform(X, y)
     autoencoder = steps[-1][1]
-    check_variant("AutoencoderTransformer", autoencoder.variant)
     autoencoder.set_params(n_components=size, variant=ordered(autoencoder.variant)).fit(X)
     needs_codes = isinstance(whole, Pipeline) and len(whole.steps) > index + 1
     return before, autoencoder, autoencoder.transform(X) if needs_codes else None

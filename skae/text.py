@@ -104,7 +104,8 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         ids = np.asarray(X)
         if ids.ndim != 2 or ids.dtype.kind not in "iu":
             raise ValueError(f"Expected a 2D array of integers, got shape {ids.shape} of dtype {ids.dtype}.")
-        characters = np.array(["", REPLACEMENT, *self.alphabet_])
+        # As objects: numpy's own strings lose a trailing NUL.
+        characters = np.array(["", REPLACEMENT, *self.alphabet_], dtype=object)
         if ids.size and not 0 <= ids.min() <= ids.max() < len(characters):
             raise ValueError(f"Ids must be from 0 to {len(characters) - 1}, got {ids.min()} to {ids.max()}.")
         return ["".join(row) for row in characters[ids]]

@@ -35,6 +35,7 @@ def readable(X: Any) -> Any:
         raise TypeError(f"X must be an array, a frame, a tensor or a list of samples. Got {type(X).__name__} instead.")
     if isinstance(X, (list, tuple)):
         masked = any(isinstance(row, np.ma.MaskedArray) for row in X)
+        check_one_shape(X)
         X = np.ma.asarray(X) if masked else np.asarray(X)
     if isinstance(X, np.ma.MaskedArray):
         if np.ma.is_masked(X):
@@ -46,6 +47,19 @@ def readable(X: Any) -> Any:
     if isinstance(X, np.ndarray) and (X.dtype.kind in "US" or (X.dtype.kind == "O" and X.ndim > 2)):
         return X.astype(np.float64)
     return X
+
+
+def check_one_shape(X: list | tuple) -> None:
+    """Raise ValueError unless the samples of a list are of one shape."""
+    shapes = [
+        np.shape(row) if hasattr(row, "shape") else (len(row),) if isinstance(row, (list, tuple)) else () for row in X
+    ]
+    for index, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ValueError(
+                f"X has an inhomogeneous shape: sample 0 has shape {shapes[0]}, sample {index} has {shape}. Cut or pad "
+                f"them to one shape; pictures are resized with PIL.Image.resize."
+            )
 
 
 def check_columns(frame: Any) -> None:
@@ -81,7 +95,12 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
     if issparse(X):
         checked = validate_data(estimator, X, reset=reset, dtype="numeric", accept_sparse="csr")
         check_range(checked.data)
-        return SparseRows(csr_array(checked))
+        rows = csr_array(checked)
+        if not rows.has_canonical_format:
+            # Entries given twice count as their sum, also in moments; the caller's matrix stays as it is.
+            rows = rows.copy()
+            rows.sum_duplicates()
+        return SparseRows(rows)
     if not is_sliceable(X):
         checked = validate_data(estimator, X, reset=reset, dtype="numeric")
         check_kind(checked.dtype)

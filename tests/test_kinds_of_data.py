@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
-from sklearn.datasets import load_sample_image
+from sklearn.datasets import load_digits, load_sample_image
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
@@ -184,3 +184,13 @@ def test_silence_and_one_frame():
 def test_pictures_of_different_sizes_in_a_list_say_so():
     with pytest.raises(ValueError, match="inhomogeneous shape"):
         AutoencoderTransformer(2).fit([np.zeros((8, 8)), np.zeros((9, 8))])
+
+
+def test_frames_of_small_whole_numbers_come_back():
+    digits = load_digits().data[:200].astype(np.uint8)
+    flags = digits[:, 20:24] > 8
+    for library in (pd, pl):
+        frame = library.DataFrame({**{f"p{i}": digits[:, i] for i in range(8, 20)}, "flag": flags[:, 0]})
+        fitted = AutoencoderTransformer(2, **QUICK).set_output(transform="pandas").fit(frame)
+        restored = fitted.inverse_transform(fitted.transform(frame) * 9)
+        assert list(restored.dtypes) == list(frame.dtypes)

@@ -194,3 +194,27 @@ def test_bad_rows_are_refused():
         novelty.fit(X[:3])
     with pytest.raises(ValueError, match="tokens"):
         AutoencoderNovelty(AutoencoderTransformer(2, axes="n")).fit(np.ones((20, 5), dtype=int))
+
+
+def test_copies_of_rows_are_judged_by_a_member_without_them():
+    random = np.random.RandomState(0)
+    mixing = random.standard_normal((3, 8))
+    rows, new = (random.standard_normal((n, 3)) @ mixing + 0.1 * random.standard_normal((n, 8)) for n in (150, 1000))
+    autoencoder = AutoencoderTransformer(3, max_epochs=10, random_state=0)
+    found = [
+        (
+            AutoencoderNovelty(autoencoder, contamination=0.05, random_state=0).fit(np.repeat(rows, n, 0)).predict(new)
+            < 0
+        )
+        for n in (1, 3)
+    ]
+    assert abs(found[0].mean() - found[1].mean()) < 0.05
+
+
+def test_a_failed_fit_changes_nothing():
+    rows = np.random.RandomState(0).standard_normal((60, 6))
+    novelty = AutoencoderNovelty(AutoencoderTransformer(2, max_epochs=1), random_state=0).fit(rows)
+    before = novelty.score_samples(rows)
+    with pytest.raises(ValueError, match="at least 4"):
+        novelty.fit(rows[:3, :3])
+    np.testing.assert_array_equal(novelty.score_samples(rows), before)

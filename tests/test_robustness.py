@@ -4,13 +4,16 @@ import copy
 import tempfile
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import torch
+from scipy import sparse
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler, TrainEndCheckpoint
 from torch import nn
 
 from skae import AutoencoderTransformer, Custom, Dense, DivergenceError
+from skae.text import CharacterEncoder
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
@@ -236,3 +239,53 @@ def test_compiled_training_does_as_well(digits):
         for compiled in (True, False)
     ]
     assert scores[0] == pytest.approx(scores[1], abs=0.02)
+
+
+def test_entries_given_twice_are_summed():
+    random = np.random.RandomState(0)
+    twice = sparse.csr_matrix((np.ones(120), random.randint(0, 10, 120), np.arange(0, 121, 3)), shape=(40, 10))
+    entries = twice.nnz
+    fits = [AutoencoderTransformer(2, scaling="columns", **QUICK).fit(rows) for rows in (twice, twice.toarray())]
+    np.testing.assert_allclose(*(fitted._layout.scaling.scale for fitted in fits))
+    assert twice.nnz == entries
+
+
+def test_sparse_rows_without_variance():
+    for rows in (sparse.csr_matrix((20, 5)), sparse.csr_matrix(np.ones((20, 5)))):
+        assert AutoencoderTransformer(2, **QUICK).fit(rows).score(rows) == 1.0
+
+
+def test_sgd_goes_on_by_parts():
+    rows = np.random.RandomState(0).standard_normal((60, 6))
+    fitted = AutoencoderTransformer(2, optimizer="sgd", random_state=0)
+    for _ in range(5):
+        fitted.partial_fit(rows)
+    assert fitted.score(rows) > 0.2
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "match"),
+    [
+        (sparse.csr_matrix(np.eye(7, dtype=int)), TypeError, r"Tokens cannot be sparse.*toarray\(\)"),
+        (np.eye(7, dtype=int) * 10**9, ValueError, r"tokens are ids from 0 up to 131071.*np\.unique"),
+    ],
+)
+def test_tokens_that_are_none(rows, error, match):
+    with pytest.raises(error, match=match):
+        AutoencoderTransformer(2, architecture="sequence").fit(rows)
+
+
+def test_pictures_of_several_sizes_say_so():
+    with pytest.raises(ValueError, match=r"sample 0 has shape \(8, 8\), sample 1 has \(9, 9\).*resize"):
+        AutoencoderTransformer(2).fit([np.zeros((8, 8)), np.zeros((9, 9))] * 9)
+
+
+def test_numeric_categories_come_back_as_numbers():
+    frame = pd.DataFrame({"a": np.arange(40.0), "c": pd.Categorical(np.arange(40) % 2)})
+    fitted = AutoencoderTransformer(1, **QUICK).set_output(transform="pandas").fit(frame)
+    assert fitted.inverse_transform(fitted.transform(frame)).notna().all(axis=None)
+
+
+def test_a_nul_is_a_character():
+    encoder = CharacterEncoder().fit(["a\0b", "b\0"])
+    assert encoder.inverse_transform(encoder.transform(["a\0b", "b\0"])) == ["a\0b", "b\0"]

@@ -65,6 +65,10 @@ class TestSample:
         with pytest.raises(ValueError, match=match):
             fitted.sample(**call)
 
+    @pytest.mark.parametrize("rows", [np.ones((30, 4)), np.eye(3).repeat(100, 0), np.arange(2.0)[:, None]])
+    def test_few_distinct_rows(self, rows):
+        assert AutoencoderTransformer(1, early_stopping=False, **QUICK).fit(rows).sample(3).shape == (3, rows.shape[1])
+
     def test_few_rows_and_partial_fit(self):
         assert AutoencoderTransformer(3, **QUICK).fit(X[:12]).sample(5, random_state=0).shape == (5, 8, 8)
         assert AutoencoderTransformer(3, random_state=0).partial_fit(X[:50]).sample(5).shape == (5, 8, 8)

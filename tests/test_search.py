@@ -2,18 +2,19 @@
 
 import numpy as np
 import pytest
+from sklearn.base import is_classifier
 from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import NMF, PCA, KernelPCA
 from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, ShuffleSplit
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, ShuffleSplit, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
 from skae.metrics import explained_share, explained_share_scorer, neg_reconstruction_error_scorer, reconstruction_error
-from skae.variants import Ordered, Variational
+from skae.variants import Denoising, Ordered, Variational
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
@@ -59,7 +60,7 @@ class TestOrderedCodes:
     def test_codes_of_others_are_not_cut(self):
         fitted = AutoencoderTransformer(4, **QUICK).fit(X)
         assert not hasattr(fitted, "explained_variance_ratio_")
-        with pytest.raises(ValueError, match="cannot be cut"):
+        with pytest.raises(ValueError, match="not ordered, so they cannot be cut"):
             fitted.shortened(2)
         with pytest.raises(ValueError, match="X has 2 columns, but n_components is 4"):
             fitted.inverse_transform(fitted.transform(X)[:, :2])
@@ -68,6 +69,21 @@ class TestOrderedCodes:
     def test_shares_outside_of_their_range(self, share):
         with pytest.raises(ValueError, match=r"int in the range \[1, inf\) or a float in the range \(0.0, 1.0\)"):
             AutoencoderTransformer(share).fit(X)
+
+    @pytest.mark.parametrize("variant", ["vector_quantised", "hyperspherical", Denoising(variant="vector_quantised")])
+    def test_a_share_of_what_cannot_be_ordered(self, variant):
+        with pytest.raises(ValueError, match="Ordered cannot wrap"):
+            AutoencoderTransformer(0.9, variant=variant, **QUICK).fit(X)
+
+    @pytest.mark.parametrize("size", [0, -1, 2.0, "2", True])
+    def test_sizes_that_cannot_be(self, ordered, size):
+        with pytest.raises(ValueError, match="'n_components' parameter"):
+            ordered.shortened(size)
+
+    def test_training_goes_on_with_a_shortened_one(self, ordered):
+        short = ordered.shortened(3)
+        assert short.partial_fit(X).transform(X).shape == (500, 3)
+        assert ordered.transform(X).shape == (500, 8)
 
     def test_a_share_goes_with_fit_only(self):
         with pytest.raises(ValueError, match="partial_fit needs an int"):
@@ -164,13 +180,61 @@ class TestBottleneckSearchCV:
 
     def test_failing_folds_score_nan_and_all_failing_raises(self):
         search = BottleneckSearchCV(AutoencoderTransformer(lr=1e30, **QUICK), (1, 2), cv=2)
-        with pytest.warns(FitFailedWarning, match="non-finite"), pytest.raises(ValueError, match="Every fit failed"):
+        with (
+            pytest.warns(FitFailedWarning, match="non-finite"),
+            pytest.raises(ValueError, match="No size has a score on each of the 2 folds"),
+        ):
             search.fit(X)
         assert not hasattr(search, "cv_results_")
 
-    def test_codes_that_cannot_be_ordered(self):
-        with pytest.raises(ValueError, match="Ordered cannot wrap"):
-            BottleneckSearchCV(AutoencoderTransformer(variant="vector_quantised"), error_score="raise").fit(X)
+    @pytest.mark.parametrize(
+        ("wrong", "match"),
+        [
+            ({"variant": "vector_quantised"}, "Ordered cannot wrap"),
+            ({"variant": "none"}, "'variant' parameter"),
+            ({"lr": -1}, "'lr' parameter"),
+        ],
+    )
+    def test_wrong_settings_are_found_before_training(self, wrong, match):
+        with pytest.raises(ValueError, match=match):
+            BottleneckSearchCV(AutoencoderTransformer(**wrong)).fit(X)
+
+    @pytest.mark.parametrize(
+        ("wrong", "match"),
+        [({"scoring": ["r2"]}, "one score"), ({"error_score": "nan"}, "'raise' or a number"), ({"refit": 1}, "refit")],
+    )
+    def test_wrong_settings_of_its_own(self, wrong, match):
+        with pytest.raises(ValueError, match=match):
+            BottleneckSearchCV(AutoencoderTransformer(), **wrong).fit(X)
+
+    def test_is_a_classifier_where_its_last_step_is_one(self):
+        search = BottleneckSearchCV(
+            AutoencoderTransformer(**QUICK), (2, 4), cv=2, classifier=LogisticRegression(max_iter=2000)
+        )
+        assert is_classifier(search)
+        order = y.argsort(kind="stable")
+        assert cross_val_score(search, X[order], y[order], cv=2).min() > 0.3
+        assert not is_classifier(BottleneckSearchCV(AutoencoderTransformer()))
+
+    def test_a_classifier_that_fails_on_a_fold(self):
+        one_class = [(np.flatnonzero(y == 0), np.flatnonzero(y > 0)), (np.arange(250), np.arange(250, 500))]
+        search = BottleneckSearchCV(
+            AutoencoderTransformer(**QUICK),
+            (2, 4),
+            cv=one_class,
+            classifier=LogisticRegression(max_iter=2000),
+            error_score=0.0,
+        )
+        with pytest.warns(FitFailedWarning) as caught:
+            search.fit(X, y)
+        told = [str(warning.message) for warning in caught]
+        assert any(text.startswith("n_components=2 scores 0.0") for text in told)
+        assert search.cv_results_["split0_test_score"].tolist() == [0.0, 0.0]
+
+    def test_nothing_of_an_earlier_fit_stays(self):
+        search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (1,), cv=2).fit(X)
+        search.set_params(refit=False).fit(X)
+        assert not hasattr(search, "best_estimator_")
 
 
 class TestSearchesOfScikitLearn:
@@ -229,6 +293,11 @@ class TestMetrics:
         pictures = X.reshape(-1, 8, 8), restored.reshape(-1, 8, 8)
         assert explained_share(*pictures) == pytest.approx(explained_share(X, restored))
         assert explained_share(X, np.broadcast_to(X.mean(0), X.shape)) == pytest.approx(0)
+
+    @pytest.mark.parametrize("metric", [explained_share, reconstruction_error])
+    def test_numbers_must_be_finite(self, metric):
+        with pytest.raises(ValueError, match="NaN"):
+            metric([[1, np.nan], [3, 4]], [[1, 2], [3, 4]])
 
     def test_shapes_must_match(self):
         with pytest.raises(ValueError, match=r"\(500, 64\) and \(500, 63\)"):

@@ -223,6 +223,31 @@ class TestCheckpoints:
         assert not hasattr(kept, "net_")
         assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.skae"]
 
+    def test_failed_fits_leave_no_folder(self, tmp_path):
+        failing = AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}" / "a", **SMALL).set_params(lr=1e30)
+        with pytest.raises(ValueError, match="non-finite"):
+            failing.fit(X)
+        assert list(tmp_path.iterdir()) == []
+        failing.set_params(lr="auto").fit(X)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_equal_random_states_are_one(self, tmp_path):
+        settings = {**SMALL, "random_state": np.random.RandomState(3)}
+        kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **settings)
+        crash(kept, tmp_path, 1)
+        kept.set_params(random_state=np.random.RandomState(3)).fit(X)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_other_first_weights_are_another_fit(self, tmp_path):
+        for seed in (0, 1):
+            torch.manual_seed(seed)
+            custom = Custom(torch.nn.Linear(6, 2), torch.nn.Linear(2, 6))
+            kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **{**SMALL, "architecture": custom})
+            if seed == 0:
+                crash(kept, tmp_path, 1)
+        with pytest.raises(ValueError, match="modules was"):
+            kept.fit(X)
+
     def test_a_damaged_one_is_refused(self, tmp_path):
         kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL)
         crash(kept, tmp_path, 1)

@@ -13,6 +13,9 @@ from torch.nn import functional
 from .layout import SampleLayout
 from .scaling import Moments, Scaling
 
+# One-hot numbers of a place: beyond, a network of them is no use.
+MOST_TOKENS = 2**17
+
 
 @dataclass(frozen=True)
 class TokenLayout(SampleLayout):
@@ -28,6 +31,11 @@ class TokenLayout(SampleLayout):
         """Learn from slices of rows (n, length) how many tokens there are and how often each stands where."""
         parts = [rows.to(torch.int64) for rows in slices]
         n_tokens = int(max(int(rows.max()) for rows in parts)) + 1
+        if n_tokens > MOST_TOKENS:
+            raise ValueError(
+                f"X holds the token {n_tokens - 1}: tokens are ids from 0 up to {MOST_TOKENS - 1} without large gaps. "
+                f"Number them anew, as np.unique(X, return_inverse=True) does."
+            )
 
         def one_hots() -> Iterator[Tensor]:
             for rows in parts:

@@ -23,7 +23,9 @@ class Custom(BaseEstimator):
         What makes the module, or the module itself, which is copied and never trained in place. A class or
         function is called with those of the keywords ``sample_shape`` (channels first, without the batch
         axis) and ``n_components`` that it names. The encoder takes float32 batches of
-        (n, channels, \\*sizes), or (n, n_features) for tables, to (n, n_components); the decoder takes them back.
+        (n, channels, \\*sizes), or (n, n_features) for tables, to (n, n_components); the decoder takes them back. Some
+        variants ask for more: an encoder to normal codes gives twice as many, a decoder of ordered codes gets twice as
+        many; ``n_components`` is then what is asked of either.
     linear_path : bool
         Whether a linear path, started at the PCA solution, is added to what the modules compute.
 

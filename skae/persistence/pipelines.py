@@ -67,7 +67,13 @@ def packed_pipeline(pipeline: Pipeline, pack: Callable[[AutoencoderTransformer],
             return step
         return StoredAutoencoder(np.frombuffer(pack(step), dtype=np.uint8))
 
-    data = skops_io().dumps(with_steps(pipeline, stored))
+    try:
+        data = skops_io().dumps(with_steps(pipeline, stored))
+    except Exception as error:
+        raise TypeError(
+            f"A model file holds pipelines whose steps are scikit-learn's own or AutoencoderTransformer itself, not "
+            f"inside a ColumnTransformer or another estimator. Save the AutoencoderTransformer alone. ({error})"
+        ) from error
     others = sorted(set(skops_io().get_untrusted_types(data=data)) - set(TRUSTED))
     if others:
         raise TypeError(

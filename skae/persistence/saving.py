@@ -93,6 +93,8 @@ def in_bytes(estimator: AutoencoderTransformer) -> bytes:
 def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
     """All but the arrays, as JSON."""
     parameters = estimator.get_params(deep=False)
+    if parameters["checkpoint_dir"] is not None:
+        parameters["checkpoint_dir"] = os.fspath(parameters["checkpoint_dir"])
     kept, left_out = storable_net_params(parameters["net_params"] or {})
     if parameters["net_params"] is not None:
         parameters["net_params"] = kept

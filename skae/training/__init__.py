@@ -2,7 +2,7 @@
 
 from .automatic import automatic_batch_size, automatic_learning_rate
 from .batches import Part, split_rows
-from .checkpoints import Checkpoints, NoCheckpoints, data_identity, weights_identity
+from .checkpoints import Checkpoints, NoCheckpoints, data_identity, stream_identity, weights_identity
 from .device import (
     PRECISIONS,
     full_precision,
@@ -44,6 +44,7 @@ __all__ = [
     "seeded_weights",
     "shortened",
     "split_rows",
+    "stream_identity",
     "training_codes",
     "weights_identity",
     "with_gradients",

@@ -61,6 +61,9 @@ class Checkpoints(Callback):
         self.given = folder
         self.folder = Path(str(folder).replace(PLACE_OF_FIT, name))
         self.path = self.folder / FILE
+        # How many parts of the folder's name come before the fit's own.
+        parts = Path(str(folder)).parts
+        self.place = next((i for i, part in enumerate(parts) if PLACE_OF_FIT in part), len(parts))
         self.identity = identity
         self.best: BestWeights | None = None
         self.seed: int | None = None
@@ -90,9 +93,11 @@ class Checkpoints(Callback):
             self.path.unlink(missing_ok=True)
         (self.folder / LOCK).unlink(missing_ok=True)
         self.lock.close()
-        if self.finished and PLACE_OF_FIT in str(self.given):
+        if PLACE_OF_FIT in str(self.given):
+            # Those that hold a checkpoint still, or another fit's folder, are not empty and stay.
             with contextlib.suppress(OSError):
-                self.folder.rmdir()
+                for folder in [self.folder, *self.folder.parents][: len(self.folder.parts) - self.place]:
+                    folder.rmdir()
 
     def _hold(self) -> None:
         self.lock.seek(0)
@@ -105,6 +110,11 @@ class Checkpoints(Callback):
                     f"checkpoint_dir={self.given!r} is in use by process {owner}. Pass another folder; in a search, "
                     f"write '{PLACE_OF_FIT}' in its name, and every fit has its own."
                 ) from error
+        if os.fstat(self.lock.fileno()).st_nlink == 0:
+            # The fit that held it has ended in between, and took the name away.
+            self.lock.close()
+            self.lock = open(self.folder / LOCK, "a+")  # noqa: SIM115
+            return self._hold()
         self.lock.truncate(0)
         self.lock.write(str(os.getpid()))
         self.lock.flush()
@@ -115,6 +125,8 @@ class Checkpoints(Callback):
             self.stored = read(str(self.path))
         except ModelFileError as error:
             raise ValueError(f"{self.path} cannot be gone on from: {error}. Delete it to start anew.") from error
+        if self.stored.content.get("kind") != "checkpoint":
+            raise ValueError(f"{self.path} is no checkpoint. Pass another folder, or move the file away.")
         before = self.stored.content["identity"]
         names = [name for name in {**before, **self.identity} if before.get(name) != self.identity.get(name)]
         if names:
@@ -152,7 +164,7 @@ class Checkpoints(Callback):
         if began - self.written < PATIENCE * self.took:
             return
         content, arrays = state_of(net)
-        content |= {"identity": self.identity, "seed": net.seed}
+        content |= {"kind": "checkpoint", "identity": self.identity, "seed": net.seed}
         if self.best is not None:
             # Through repr, since JSON has no infinity.
             content |= {name: repr(float(getattr(self.best, name))) for name in ("best_", "mark_")}
@@ -242,3 +254,10 @@ def weights_identity(module: torch.nn.Module) -> str:
     for value in module.state_dict().values():
         digest.update(value.cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def stream_identity(random_state: Any) -> str:
+    """What tells this ``random_state`` from others."""
+    if isinstance(random_state, np.random.RandomState):
+        return hashlib.sha256(repr(random_state.get_state()).encode()).hexdigest()[:16]
+    return repr(random_state)

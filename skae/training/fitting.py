@@ -154,7 +154,8 @@ def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...],
                 got = module(torch.zeros(2, *given, dtype=torch.float32))
         except (RuntimeError, ValueError) as error:
             raise ValueError(
-                f"The {name} failed on two samples of shape {given} (n_components={n_components}): {error}"
+                f"The {name} failed on two samples of shape {given} (n_components={n_components}; the variant takes an "
+                f"encoder to {bottleneck.n_in} numbers and a decoder from {bottleneck.n_out}): {error}"
             ) from error
         finally:
             for part, training in modes:

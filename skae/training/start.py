@@ -38,7 +38,8 @@ def principal_start(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, T
     # One row, or rows all alike, have no variance to take shares of; overflow is found below.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         try:
-            if isinstance(rows.X, SparseRows) and k < min(rows.X.shape):
+            varies = float(rows.layout.scaling.total_variance) > 0
+            if isinstance(rows.X, SparseRows) and k < min(rows.X.shape) and varies:
                 found = of_sparse(rows.X, rows.layout.scaling, k, seed)
             elif rows.kept is None and len(rows) > rows.layout.n_features <= COVARIANCE_FEATURES:
                 found = of_covariance(rows, k)
