@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skae import AutoencoderTransformer, BottleneckSearchCV
-from skae.search import chosen
+from skae.folds import chosen
 
 SIZES = {"digits": (1, 2, 4, 6, 8, 12, 16, 24), "breast cancer": (1, 2, 3, 4, 5, 6, 8, 12)}
 MNIST_SIZES = (1, 2, 4, 8, 12, 16, 24, 32)

@@ -10,9 +10,10 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.pipeline import make_pipeline
 
+from skae.folds import checked_sizes
 from skae.metrics import explained_share_scorer
 from skae.parameters import InvalidParameterError
-from skae.search import BottleneckSearchCV, checked_sizes
+from skae.search import BottleneckSearchCV
 
 from .curves import SUFFIX, curve_of
 from .figures import one_axes, pyplot

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skae.folds import chosen
 from skae.parameters import is_integer
-from skae.search import chosen
 
 SUFFIX = "n_components"
 
