@@ -233,7 +233,7 @@ class Quantised(Deterministic):
         """Which vector of each book, (batch, n_books)."""
         left, chosen = features.float(), []
         for book in self.books:
-            nearest = (book.square().sum(1) - 2 * left @ book.T).argmin(1)
+            nearest = nearest_in(book, left)
             chosen.append(nearest)
             left = left - book[nearest]
         return torch.stack(chosen, dim=1)
@@ -253,10 +253,15 @@ class Quantised(Deterministic):
             counts.copy_(torch.where(new, counts.new_full((), len(left) / len(counts)), counts))
             book.copy_(torch.where(new[:, None], fresh, book))
             sums.copy_(torch.where(new[:, None], fresh * counts[:, None], sums))
-            nearest = (book.square().sum(1) - 2 * left @ book.T).argmin(1)
+            nearest = nearest_in(book, left)
             one_hot = functional.one_hot(nearest, len(book)).to(left.dtype)
             counts.mul_(self.DECAY).add_(one_hot.sum(0), alpha=1 - self.DECAY)
             sums.mul_(self.DECAY).add_(one_hot.T @ left, alpha=1 - self.DECAY)
             book.copy_(sums / counts.clamp(min=1e-5)[:, None])
             left = left - book[nearest]
         self.ready.fill_(True)
+
+
+def nearest_in(book: Tensor, rows: Tensor) -> Tensor:
+    """Index of the vector of ``book`` (size, n) that is nearest to each of ``rows`` (batch, n)."""
+    return (book.square().sum(1) - 2 * rows @ book.T).argmin(1)
