@@ -10,7 +10,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from skae.parameters import check_choice, check_integer
-from skae.sampling import SAMPLERS, Books, Density, Prior, fitted_density, on_the_way
+from skae.sampling import SAMPLERS, Books, Codes, Density, Prior, fitted_density, on_the_way
 from skae.training import full_precision, private_seed
 
 # Densities fitted so far, by net and kind: reading calls leave the estimator as it is.
@@ -107,9 +107,10 @@ class GenerationMixin:
         samples = self._decoded(ways.reshape(-1, a.shape[1]).astype(np.float32))
         return samples.reshape(len(a), int(steps), *samples.shape[1:])
 
-    def _source(self: Any, kind: str, prior: str) -> Prior | Density | Books:
+    def _source(self: Any, kind: str, prior: str) -> Prior | Density | Books | Codes:
         """What codes in inner units are drawn from."""
-        bottleneck = self.net_.module_.bottleneck
+        module = self.net_.module_
+        bottleneck = module.bottleneck
         if kind != "prior":
             codes = self._codes
             if prior == "books":
@@ -118,4 +119,10 @@ class GenerationMixin:
         if prior == "books":
             indices = bottleneck.indices(torch.from_numpy(self._codes).to(self.net_.device))
             return Books(indices.cpu().numpy(), bottleneck.books.shape[1])
+        if prior == "learned":
+            with full_precision(torch.device(self.net_.device)):
+                code = bottleneck(module.features(module.learned_rows))
+            kept = (value[:, : self.n_components_].cpu().numpy() for value in (code.mean, code.log_variance))
+            mean, log_variance = kept
+            return Codes(mean, np.exp(0.5 * log_variance))
         return Prior(prior, self.n_components_)

@@ -27,6 +27,22 @@ class Prior:
         return Z
 
 
+class Codes:
+    """Draws of an even mixture of normal codes.
+
+    Parameters
+    ----------
+    mean, deviation : ndarray of shape (n, n_components)
+    """
+
+    def __init__(self, mean: np.ndarray, deviation: np.ndarray):
+        self.mean, self.deviation = mean, deviation
+
+    def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
+        chosen = random.randint(len(self.mean), size=n_samples)
+        return self.mean[chosen] + self.deviation[chosen] * random.standard_normal((n_samples, self.mean.shape[1]))
+
+
 class Density:
     """A density of scikit-learn, fitted to codes.
 

@@ -5,20 +5,24 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from skae import AutoencoderTransformer, Dense
 from skae.variants import (
     VARIANTS,
+    Adversarial,
     Contractive,
     Denoising,
     Hyperspherical,
+    ImportanceWeighted,
     Info,
     Ordered,
     Regularised,
     Sparse,
     TotalCorrelation,
+    VampPrior,
     Variational,
     VectorQuantised,
     Wasserstein,
@@ -30,6 +34,7 @@ SETTINGS = {
     "sparse divergence": Sparse(form="divergence"),
     "free bits": Variational(free_bits=0.2, warm_up=0.5),
     "capacity": Variational(beta=4, capacity=5.0),
+    "factor": TotalCorrelation(estimate="critic"),
     "wasserstein rbf": Wasserstein(distance="rbf"),
     "wasserstein sliced": Wasserstein(distance="sliced"),
     "hyperspherical imq": Hyperspherical(distance="imq"),
@@ -37,11 +42,12 @@ SETTINGS = {
     "regularised spectral": Regularised(smoothness="spectral"),
     **{f"denoising {name}": Denoising(name) for name in ("gaussian", "salt_and_pepper", "swap")},
 }
+NOT_ORDERED = ("vector_quantised", "hyperspherical", "importance_weighted")
 PAIRS = {
     f"{wrapper} {name}": VARIANTS[wrapper](variant=name)
     for wrapper in ("denoising", "ordered")
     for name in VARIANTS
-    if name != "ordered" and not (wrapper == "ordered" and name in ("vector_quantised", "hyperspherical"))
+    if name != "ordered" and not (wrapper == "ordered" and name in NOT_ORDERED)
 }
 ALL = {**{name: name for name in VARIANTS}, **SETTINGS, **PAIRS, "denoising ordered": Denoising(variant="ordered")}
 
@@ -151,6 +157,68 @@ class TestSparseAndOthers:
             fitted.set_params(variant="variational").fit(X[:100])
 
 
+class TestImportanceWeighted:
+    def test_one_draw_is_the_variational_one_in_kind(self):
+        one, many = (quick(ImportanceWeighted(n), 8, max_epochs=8).fit(X[:500]) for n in (1, 8))
+        assert one.score(X[500:700]) == pytest.approx(many.score(X[500:700]), abs=0.15)
+
+    def test_the_decoder_sees_every_draw(self):
+        module = quick(ImportanceWeighted(3)).fit(X[:100]).net_.module_.train()
+        trace = module(torch.zeros(7, 64))
+        assert trace.output.shape == trace.target.shape == (21, 64)
+        assert trace.code.given.shape == (21, 4)
+
+
+class TestVampPrior:
+    def test_its_samples_start_as_rows_of_the_data_and_are_learned(self):
+        fitted = quick(VampPrior(10), max_epochs=6).fit(X[:300])
+        learned = fitted.net_.module_.learned_rows.detach()
+        scaled = fitted._layout.to_network(torch.from_numpy(X[:300]))
+        nearest = torch.cdist(learned, scaled).amin(1)
+        assert learned.shape == (10, 64)
+        assert bool((nearest > 0).all())
+        assert float(nearest.mean()) < float(torch.cdist(scaled[:100], scaled[100:200]).mean())
+
+    def test_new_codes_come_from_their_mixture(self):
+        fitted = quick(VampPrior(3), max_epochs=3).fit(X[:300])
+        module = fitted.net_.module_
+        with torch.no_grad():
+            code = module.bottleneck(module.features(module.learned_rows))
+        source = fitted._source("prior", "learned")
+        Z = source.sample(20_000, np.random.RandomState(0))
+        np.testing.assert_allclose(Z.mean(0), code.mean.mean(0), atol=0.05)
+        variance = code.log_variance.exp().mean(0) + code.mean.var(0, correction=0)
+        np.testing.assert_allclose(Z.var(0), variance, rtol=0.1)
+
+    def test_pictures_and_fewer_rows_than_learned_samples(self):
+        fitted = quick(VampPrior(50)).fit(X[:20].reshape(-1, 8, 8))
+        assert fitted.net_.module_.learned_rows.shape == (50, 1, 8, 8)
+        assert fitted.sample(2, random_state=0).shape == (2, 8, 8)
+
+
+class TestCritics:
+    def test_adversarial_codes_look_like_the_prior(self):
+        wild, tame = (quick(Adversarial(w), 2, max_epochs=15).fit(X[:1000]) for w in (0.0, 10.0))
+
+        def unlike(fitted):
+            Z = fitted.transform(X[:1000]) / fitted.net_.module_.latent_scale.numpy()
+            return sum(kstest(column, "norm").statistic for column in Z.T)
+
+        assert unlike(tame) < 0.7 * unlike(wild)
+
+    def test_the_critic_learns(self):
+        fitted = quick(Adversarial(0.0), 4, max_epochs=8).fit(X[:500])
+        assert fitted.history_[-1]["train_critic"] < 0.8 * 2 * np.log(2)
+        assert fitted.history_[-1]["train_divergence"] > 0.1
+
+    def test_a_critic_of_shuffled_codes_lowers_the_total_correlation(self):
+        free, tight = (
+            quick(TotalCorrelation(beta, estimate="critic"), 6, max_epochs=12).fit(X[:1000]) for beta in (1.0, 20.0)
+        )
+        assert tight.history_[-1]["train_total_correlation"] < 0.4 * free.history_[-1]["train_total_correlation"]
+        assert tight.score(X[1000:]) > 0.5
+
+
 @pytest.mark.parametrize(
     ("variant", "match"),
     [
@@ -168,6 +236,12 @@ class TestSparseAndOthers:
         (Sparse(rate=0.0), "'rate' parameter"),
         (TotalCorrelation(beta=0.5), "'beta' parameter of TotalCorrelation"),
         (Wasserstein(distance="mmd"), "'distance' parameter"),
+        (Ordered("importance_weighted"), "Ordered cannot wrap 'importance_weighted'"),
+        (ImportanceWeighted(0), "'n_draws' parameter of ImportanceWeighted.*Got 0"),
+        (VampPrior(n_learned=2.5), "'n_learned' parameter of VampPrior"),
+        (VampPrior(n_learned=10**9), "an estimated"),
+        (Adversarial(-1), "'weight' parameter of Adversarial"),
+        (TotalCorrelation(estimate="critics"), "Did you mean 'critic'"),
     ],
 )
 def test_bad_variants(variant, match):

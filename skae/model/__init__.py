@@ -1,9 +1,10 @@
 """Networks: how features are computed and undone, and how they become a latent code."""
 
 from .autoencoder import Autoencoder, Identity, LinearPath, Softmax, Trace, UnitInterval
-from .bottlenecks import Code, Deterministic, Gaussian, Nested, Quantised, Sphere
+from .bottlenecks import Code, Deterministic, Drawn, Gaussian, Nested, Quantised, Sphere
 from .convolutional import Convolutional
 from .corruptions import CORRUPTIONS, Corruption, GaussianNoise, Masking, SaltAndPepper, Swap
+from .critic import Criticised
 from .custom import Custom
 from .dense import Dense
 from .layers import Drawing, Halves, SpectrallyNormalised
@@ -16,10 +17,12 @@ __all__ = [
     "Code",
     "Convolutional",
     "Corruption",
+    "Criticised",
     "Custom",
     "Dense",
     "Deterministic",
     "Drawing",
+    "Drawn",
     "Gaussian",
     "GaussianNoise",
     "Halves",

@@ -6,7 +6,7 @@ It works on scaled samples in network form, channels first, and knows nothing of
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -160,6 +160,8 @@ class Autoencoder(nn.Module):
         What becomes of the encoder's features.
     corruption : Module, default=None
         What training does to samples before the encoder sees them.
+    learned_rows : Tensor of shape (n, \\*shape), default=None
+        Samples that are trained as weights are, and that the encoder sees beside every batch.
     """
 
     latent_scale: Tensor
@@ -174,6 +176,7 @@ class Autoencoder(nn.Module):
         link: Link,
         bottleneck: Deterministic,
         corruption: nn.Module | None = None,
+        learned_rows: Tensor | None = None,
     ):
         super().__init__()
         self.encoder = halves.encoder
@@ -182,18 +185,28 @@ class Autoencoder(nn.Module):
         self.link = link
         self.bottleneck = bottleneck
         self.corruption = corruption
+        self.learned_rows = None if learned_rows is None else nn.Parameter(learned_rows)
         self.register_buffer("latent_scale", latent_scale)
 
     def forward(self, x: Tensor) -> Trace:
         seen = x if self.corruption is None or not self.training else self.corruption(x)
         if self.follows_samples and torch.is_grad_enabled():
             seen = seen.detach().requires_grad_()
-        code = self.bottleneck(self.features(seen))
+        code = self._code(seen)
         target = self.link.coordinates(x)
         if code.repeats > 1:
             target = target.repeat(code.repeats, *[1] * (x.ndim - 1))
         given = code.latent if code.given is None else code.given
         return Trace(seen, target, code, self.output(given), self.bottleneck.prior)
+
+    def _code(self, seen: Tensor) -> Code:
+        if self.learned_rows is None:
+            return self.bottleneck(self.features(seen))
+        # In one batch, so that batch normalisation sees both alike.
+        features, beside = self.features(torch.cat([seen, self.learned_rows])).split(
+            [len(seen), len(self.learned_rows)]
+        )
+        return replace(self.bottleneck(features), learned=self.bottleneck(beside))
 
     def features(self, x: Tensor) -> Tensor:
         """What the bottleneck gets; the first n_components numbers have about unit variance."""

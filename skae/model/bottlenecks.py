@@ -26,7 +26,7 @@ class Code:
     latent: Tensor
     mean: Tensor
     # What the decoder gets instead of ``latent``, if not the same: (repeats * batch, n_out).
-    given: Tensor | None = None
+    given: Tensor = None  # type: ignore[assignment]
     # Of normal codes.
     log_variance: Tensor = None  # type: ignore[assignment]
     # Of a quantiser: the squared distance (batch,) from features to what they were rounded to.
@@ -35,6 +35,13 @@ class Code:
     weight: Tensor | None = None
     # How often the decoder sees each row.
     repeats: int = 1
+    # Whether those are draws of one code, of whose likelihoods the average counts.
+    draws: bool = False
+    # What the bottleneck made of the rows that are learned beside the data, if there are any.
+    learned: Code = None  # type: ignore[assignment]
+    # What a critic said of each code, and how wrong it was, (batch,).
+    verdict: Tensor | None = None
+    mistake: Tensor | None = None
 
 
 class Deterministic(Drawing):
@@ -92,6 +99,24 @@ class Gaussian(Deterministic):
 
     def at_rest(self, features: Tensor) -> Tensor:
         return features[:, : self.n_components]
+
+
+class Drawn(Gaussian):
+    """Normal codes of which the decoder sees several draws (Burda, Grosse and Salakhutdinov, 2016)."""
+
+    can_be_ordered = False
+
+    def __init__(self, n_components: int, n_draws: int):
+        super().__init__(n_components)
+        self.n_draws = n_draws
+
+    def forward(self, features: Tensor) -> Code:
+        code = super().forward(features)
+        if not self.training:
+            return code
+        noise = self.normal(code.mean.expand(self.n_draws, *code.mean.shape))
+        given = torch.addcmul(code.mean, noise, torch.exp(0.5 * code.log_variance)).flatten(0, 1)
+        return replace(code, latent=given[: len(features)], given=given, repeats=self.n_draws, draws=True)
 
 
 class Sphere(Deterministic):

@@ -66,6 +66,8 @@ class Objective(nn.Module):
 
     def forward(self, trace: Trace) -> Tensor:
         """The scalar to minimise."""
+        if trace.code.draws:
+            return self._of_draws(trace)
         weight = trace.code.weight
         if weight is None:
             loss = LOSSES[self.loss](trace.output, trace.target, per_sample=False)
@@ -80,6 +82,18 @@ class Objective(nn.Module):
             self.latest[term.name] = value.detach()
             total = total + value * self._weight(term, scale)
         return total
+
+    def _of_draws(self, trace: Trace) -> Tensor:
+        """The bound of Burda, Grosse and Salakhutdinov (2016): the likelihoods of a sample's draws are averaged."""
+        rows = LOSSES[self.loss](trace.output, trace.target)
+        scale = self._scale(trace, rows.mean())
+        self.latest = {"reconstruction": rows.detach().mean()}
+        for term in self.terms:
+            value = term.function(trace)
+            self.latest[term.name] = value.detach().mean()
+            rows = rows + value * self._weight(term, scale)
+        of_sample = (rows / -scale).view(trace.code.repeats, -1)
+        return -scale * (of_sample.logsumexp(0) - math.log(trace.code.repeats)).mean()
 
     def per_sample(self, trace: Trace) -> Tensor:
         """The objective of every sample, (batch,)."""

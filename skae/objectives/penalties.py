@@ -25,6 +25,27 @@ def coordinate_divergence(trace: Trace) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
+def drawn_divergence(trace: Trace) -> Tensor:
+    """The same where codes are drawn several times, of every draw, (draws * batch,): how much likelier it is under the
+    code's own density than under the standard normal."""
+    code = trace.code
+    if not code.draws:
+        return gaussian_divergence(trace)
+    drawn = code.given.view(code.repeats, *code.mean.shape)
+    own = (drawn - code.mean).square() * torch.exp(-code.log_variance) + code.log_variance
+    return 0.5 * (drawn.square() - own).sum(2).flatten()
+
+
+def mixture_divergence(trace: Trace) -> Tensor:
+    """KL divergence of each sample's normal code from the even mixture of those of the learned samples (Tomczak and
+    Welling, 2018), or rather the bound on it by the divergences from each of them (Hershey and Olsen, 2007)."""
+    code, learned = trace.code, trace.code.learned
+    mean, log_variance = code.mean[:, None], code.log_variance[:, None]
+    spread = (mean - learned.mean).square() + log_variance.exp()
+    each = 0.5 * (spread * torch.exp(-learned.log_variance) - 1 + learned.log_variance - log_variance).sum(2)
+    return math.log(each.shape[1]) - (-each).logsumexp(1)
+
+
 class FreeBits(nn.Module):
     """The divergence, of which each coordinate has ``nats`` for free on average in a batch (Kingma et al., 2016)."""
 
@@ -50,8 +71,8 @@ class Capacity(nn.Module):
 def total_correlation(trace: Trace) -> Tensor:
     """KL divergence of the batch's codes from the product of their coordinates (Chen et al., 2018).
 
-    Estimated with the batch as the whole data, so it is too low by at most ``(n_components - 1) * log(n / batch)``, a
-    constant.
+    Estimated by sampling weighted over the batch, as in that paper, less ``(n_components - 1) * log(n / batch)``: a
+    constant, so that the gradient is the same and no number of rows has to be known.
     """
     code = trace.code
     inverse = torch.exp(-code.log_variance)
@@ -113,6 +134,18 @@ class DecoderSlope(Drawing):
 def rounding_error(trace: Trace) -> Tensor:
     """Squared distance from features to the codebook's nearest vectors (van den Oord et al., 2017)."""
     return trace.code.rounding
+
+
+def critics_verdict(trace: Trace) -> Tensor:
+    """How much likelier the critic finds each code than what is wanted, in nats; zero where it is not asked."""
+    verdict = trace.code.verdict
+    return trace.target.new_zeros(()) if verdict is None else verdict
+
+
+def critics_mistake(trace: Trace) -> Tensor:
+    """Cross entropy of the critic's verdicts on codes and wanted ones; zero where it is not asked."""
+    mistake = trace.code.mistake
+    return trace.target.new_zeros(()) if mistake is None else mistake
 
 
 class Discrepancy(Drawing):

@@ -98,6 +98,7 @@ def laid_out(
         linear = LinearPath(shape, n_components).float() if described["linear_path"] is True else None
         link = empty_link(loss, shape)
         latent_scale = torch.empty(n_components, dtype=torch.float32)
+        learned_rows = torch.empty(parts.n_learned_rows, *shape, dtype=torch.float32) if parts.n_learned_rows else None
     set_kept(bottleneck, described["kept"])
     with seeded_weights(0), contextlib.nullcontext() if own else torch.device("meta"):
         halves = built_halves(architecture, shape, bottleneck)
@@ -106,7 +107,7 @@ def laid_out(
         if architecture.foreign:
             check_shapes(halves.encoder, halves.decoder, shape, bottleneck)
         halves = with_decoder(halves, parts, names)
-    module = Autoencoder(halves, linear, latent_scale, link, bottleneck, parts.corruption)
+    module = Autoencoder(halves, linear, latent_scale, link, bottleneck, parts.corruption, learned_rows)
     module.follows_samples = parts.follows_samples
     return module, layer_rows(halves, linear, shape)
 

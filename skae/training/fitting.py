@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from skorch.callbacks import PrintLog
 from torch import Tensor, nn
@@ -71,7 +73,7 @@ def built_autoencoder(
     shape = layout.network_shape
     with_linear = architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
     if not architecture.foreign:
-        check_memory(architecture, shape, n_components)
+        check_memory(architecture, shape, n_components, parts.n_learned_rows)
     if n_components > layout.n_features:
         warn(
             f"The latent code is over-complete: n_components={n_components} is more than the "
@@ -104,9 +106,18 @@ def built_autoencoder(
         bottleneck.start_at(deviations.square(), float(layout.scaling.total_variance))
     if parts.decoder is not None:
         halves = replace(halves, decoder=parts.decoder(halves.decoder))
-    autoencoder = Autoencoder(halves, linear, latent_scale, link, bottleneck, parts.corruption)
+    learned_rows = first_learned_rows(rows, parts.n_learned_rows, seed)
+    autoencoder = Autoencoder(halves, linear, latent_scale, link, bottleneck, parts.corruption, learned_rows)
     autoencoder.follows_samples = parts.follows_samples
     return autoencoder, layer_rows(halves, linear, shape)
+
+
+def first_learned_rows(rows: Rows, n: int, seed: int) -> Tensor | None:
+    """Rows that those to be learned start as; some of them twice where there are fewer."""
+    if n == 0:
+        return None
+    drawn = np.random.RandomState(seed).permutation(len(rows))[:n]
+    return rows.take(np.sort(np.resize(drawn, n))).to("cpu", torch.float32, copy=True)
 
 
 def built_halves(architecture: Any, shape: tuple[int, ...], bottleneck: Deterministic) -> Halves:
@@ -118,11 +129,12 @@ def built_halves(architecture: Any, shape: tuple[int, ...], bottleneck: Determin
     return Halves(halves.encoder, other.decoder, halves.encoder_steps, other.decoder_steps)
 
 
-def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int) -> None:
+def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int, n_learned_rows: int) -> None:
     """Raise ValueError if training would need more memory than the machine has; nothing is allocated."""
     with torch.device("meta"):
         halves = architecture.build(shape, n_components)
     weights = sum(p.numel() for half in (halves.encoder, halves.decoder) for p in half.parameters())
+    weights += n_learned_rows * math.prod(shape)
     needed = weights * 4 * COPIES_IN_TRAINING
     if needed > physical_memory():
         raise ValueError(

@@ -15,7 +15,9 @@ from skae.objectives.penalties import (
     RareActivity,
     SlicedDistance,
     absolute_code,
+    drawn_divergence,
     gaussian_divergence,
+    mixture_divergence,
     squared_code,
     total_correlation,
 )
@@ -38,6 +40,60 @@ def seeded(penalty):
 def test_divergence_is_that_of_torch():
     expected = kl_divergence(Normal(MEAN, (LOG_VARIANCE / 2).exp()), Normal(0.0, 1.0)).sum(1)
     torch.testing.assert_close(gaussian_divergence(trace_of(MEAN, MEAN, LOG_VARIANCE)), expected)
+
+
+def test_divergence_of_draws_is_that_of_torch_on_average():
+    noise = torch.randn(20_000, *MEAN.shape, generator=random)
+    drawn = MEAN + (LOG_VARIANCE / 2).exp() * noise
+    code = Code(drawn[0], MEAN, given=drawn.flatten(0, 1), log_variance=LOG_VARIANCE, repeats=len(drawn), draws=True)
+    found = drawn_divergence(Trace(MEAN, MEAN, code, MEAN)).view(len(drawn), -1).mean(0)
+    torch.testing.assert_close(found, gaussian_divergence(trace_of(MEAN, MEAN, LOG_VARIANCE)), atol=0.1, rtol=0.05)
+
+
+def learned_trace(mean, log_variance):
+    code = Code(MEAN, MEAN, log_variance=LOG_VARIANCE, learned=Code(mean, mean, log_variance=log_variance))
+    return Trace(MEAN, MEAN, code, MEAN)
+
+
+def test_divergence_from_a_mixture_of_one_is_that_of_torch():
+    mean, log_variance = (torch.randn(1, 3, generator=random) for _ in range(2))
+    own = Normal(MEAN, (LOG_VARIANCE / 2).exp())
+    expected = kl_divergence(own, Normal(mean, (log_variance / 2).exp())).sum(1)
+    torch.testing.assert_close(mixture_divergence(learned_trace(mean, log_variance)), expected)
+    repeated = mixture_divergence(learned_trace(mean.repeat(5, 1), log_variance.repeat(5, 1)))
+    torch.testing.assert_close(repeated, expected)
+
+
+def test_divergence_from_a_mixture_is_bounded_from_above():
+    mean, log_variance = torch.randn(4, 3, generator=random), torch.randn(4, 3, generator=random)
+    bound = mixture_divergence(learned_trace(mean, log_variance))
+    own = Normal(MEAN, (LOG_VARIANCE / 2).exp())
+    drawn = MEAN + (LOG_VARIANCE / 2).exp() * torch.randn(20_000, *MEAN.shape, generator=random)
+    each = Normal(mean[:, None, None], (log_variance / 2).exp()[:, None, None]).log_prob(drawn).sum(-1)
+    exact = (own.log_prob(drawn).sum(-1) - each.logsumexp(0) + math.log(4)).mean(0)
+    assert bool((bound >= exact - 0.05).all())
+    assert float((bound - exact).mean()) < 1.0
+
+
+def test_the_objective_of_draws_is_the_bound_of_burda():
+    """Its gradient is that of the logarithm of the mean of likelihoods over draws, at the best noise variance."""
+    x, output = torch.randn(8, 5, generator=random), torch.randn(3, 8, 5, generator=random)
+    mean, log_variance = MEAN[:8], LOG_VARIANCE[:8]
+    drawn = (mean + (log_variance / 2).exp() * torch.randn(3, 8, 3, generator=random)).requires_grad_()
+    output.requires_grad_()
+    code = Code(drawn[0], mean, given=drawn.flatten(0, 1), log_variance=log_variance, repeats=3, draws=True)
+    objective = Objective("mse", (Term("divergence", 1.0, drawn_divergence),))
+    target = x.repeat(3, 1)
+    objective(Trace(x, target, code, output.flatten(0, 1))).backward()
+    ours = output.grad.clone(), drawn.grad.clone()
+    output.grad = drawn.grad = None
+    variance = (output - x).square().mean().detach()
+    likelihood = Normal(output, variance.sqrt()).log_prob(x).sum(2)
+    ratio = Normal(0.0, 1.0).log_prob(drawn).sum(2) - Normal(mean, (log_variance / 2).exp()).log_prob(drawn).sum(2)
+    bound = ((likelihood + ratio).logsumexp(0) - math.log(3)).mean()
+    (-bound * 2 * variance / 5).backward()
+    torch.testing.assert_close(ours[0], output.grad)
+    torch.testing.assert_close(ours[1], drawn.grad)
 
 
 def test_sizes_of_codes():

@@ -1,0 +1,142 @@
+"""Variants whose codes follow no density: what is asked of codes and of the networks around them."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from skae.model import Quantised, SpectrallyNormalised
+from skae.objectives import Term
+from skae.objectives.penalties import (
+    DecoderSlope,
+    EncoderSlope,
+    RareActivity,
+    absolute_code,
+    rounding_error,
+    squared_code,
+)
+from skae.parameters import check_choice, check_integer
+
+from .parts import Parts, Variant
+
+
+class Plain(Variant):
+    """A deterministic code and nothing beside the reconstruction loss (Hinton and Salakhutdinov, 2006)."""
+
+
+class Sparse(Variant):
+    """Codes with few active units.
+
+    Parameters
+    ----------
+    weight : float
+        Of the penalty, beside the log-likelihood.
+    form : {"absolute", "divergence"}
+        Sum of absolute coordinates, or the divergence of each unit's mean activity from ``rate`` (Ng, 2011).
+    rate : float
+        Share of the time that a unit should be active, for ``form="divergence"``.
+    """
+
+    def __init__(self, weight=1.0, form="absolute", rate=0.05):
+        self.weight = weight
+        self.form = form
+        self.rate = rate
+
+    def check(self):
+        self._check_real("weight")
+        self._check_real("rate", interval="(0.0, 1.0)")
+        check_choice("Sparse", "form", self.form, ("absolute", "divergence"))
+
+    def parts(self):
+        function = absolute_code if self.form == "absolute" else RareActivity(self.rate)
+        return Parts(terms=(Term("sparsity", self.weight, function),))
+
+
+class Contractive(Variant):
+    """Codes that change little with the sample (Rifai et al., 2011): the encoder's squared Jacobian is penalised.
+
+    Parameters
+    ----------
+    weight : float
+        Of the penalty, beside the log-likelihood.
+    """
+
+    def __init__(self, weight=0.1):
+        self.weight = weight
+
+    def check(self):
+        self._check_real("weight")
+
+    def parts(self):
+        return Parts(terms=(Term("slope", self.weight, EncoderSlope()),), follows_samples=True)
+
+
+class Regularised(Variant):
+    """Plain codes kept small, and a decoder kept smooth, to be sampled from (RAE, Ghosh et al., 2020).
+
+    Parameters
+    ----------
+    smoothness : {"l2", "gradient", "spectral"}
+        Weight decay of the decoder, a penalty on its slope, or spectral normalisation (Miyato et al., 2018).
+    weight : float
+        Of the penalty on codes, beside the log-likelihood.
+    decoder_weight : float
+        Of the decoder's decay or slope.
+    """
+
+    def __init__(self, smoothness="l2", weight=0.1, decoder_weight=0.01):
+        self.smoothness = smoothness
+        self.weight = weight
+        self.decoder_weight = decoder_weight
+
+    def check(self):
+        check_choice("Regularised", "smoothness", self.smoothness, ("l2", "gradient", "spectral"))
+        self._check_real("weight", "decoder_weight")
+
+    def parts(self):
+        terms = (Term("code", self.weight, squared_code),)
+        if self.smoothness == "l2":
+            return Parts(terms=terms, decoder_decay=self.decoder_weight)
+        if self.smoothness == "gradient":
+            return Parts(terms=(*terms, Term("slope", self.decoder_weight, DecoderSlope())))
+        return Parts(terms=terms, decoder=spectrally_normalised)
+
+
+class VectorQuantised(Variant):
+    """Codes from codebooks (van den Oord et al., 2017): each is a sum of one vector from every book, where every book
+    holds what the ones before left over. Books follow the features by moving averages; vectors that nothing is near to
+    are put where features are (Razavi et al., 2019).
+
+    Parameters
+    ----------
+    codebook_size : int
+        Vectors in a book.
+    n_books : int
+        Books; a code is one of ``codebook_size ** n_books``.
+    commitment : float
+        Weight of the features' distance from their codes, beside the reconstruction loss.
+    """
+
+    def __init__(self, codebook_size=64, n_books=8, commitment=0.25):
+        self.codebook_size = codebook_size
+        self.n_books = n_books
+        self.commitment = commitment
+
+    def check(self):
+        check_integer("VectorQuantised", "codebook_size", self.codebook_size, 2)
+        check_integer("VectorQuantised", "n_books", self.n_books)
+        self._check_real("commitment")
+
+    def parts(self):
+        def bottleneck(n: int) -> Quantised:
+            return Quantised(n, int(self.codebook_size), int(self.n_books))
+
+        return Parts(bottleneck, (Term("commitment", self.commitment, rounding_error, of_likelihood=False),))
+
+
+def spectrally_normalised(decoder: nn.Module) -> nn.Module:
+    """The decoder with every weight divided by its largest singular value, but the last ones that start at zero."""
+    for part in list(decoder.modules()):
+        for name, child in list(part.named_children()):
+            if isinstance(child, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)) and bool(child.weight.any()):
+                setattr(part, name, SpectrallyNormalised(child))
+    return decoder
