@@ -34,6 +34,7 @@ from skae.training import (
     Part,
     automatic_batch_size,
     automatic_learning_rate,
+    automatic_patience,
     built_autoencoder,
     components_for_share,
     data_identity,
@@ -108,8 +109,9 @@ class AutoencoderTransformer(
         included. Without it the last weights are kept, and nothing says whether they do better than PCA.
     validation_fraction : float in [0, 1), default=0.1
         Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``.
-    n_iter_no_change : int, default=25
-        Epochs in a row without progress after which training stops.
+    n_iter_no_change : "auto" or int, default="auto"
+        Epochs in a row without progress after which training stops; "auto" is 60 % of ``max_epochs``, at least 25:
+        while the learning rate is high, held-out rows show little.
     tol : float, default=1e-4
         Progress is a held-out loss that falls by more than this share of itself.
     warm_start : bool, default=False
@@ -190,7 +192,7 @@ class AutoencoderTransformer(
         max_epochs=25,
         early_stopping=True,
         validation_fraction=0.1,
-        n_iter_no_change=25,
+        n_iter_no_change="auto",
         tol=1e-4,
         warm_start=False,
         device="auto",
@@ -438,7 +440,9 @@ class AutoencoderTransformer(
         seed = private_seed(self.random_state) if checkpoints.seed is None else checkpoints.seed
         train, held_out = self._parts(X, X_val, seed)
         net = self._net(train.rows, len(train), seed, module=copy.deepcopy(self.net_.module_) if warm else None)
-        best = BestWeights(self.n_iter_no_change, self.tol) if self.early_stopping else None
+        automatic = isinstance(self.n_iter_no_change, str)
+        patience = automatic_patience(self.max_epochs) if automatic else self.n_iter_no_change
+        best = BestWeights(patience, self.tol) if self.early_stopping else None
         before = self.history_ if warm else ()
         tasks = EpochTasks(caller, X, y, lambda: self._learn(net))
         callbacks: list[Any] = [tasks] if best is None else [best, tasks]

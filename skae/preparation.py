@@ -50,11 +50,12 @@ def check_parameters(estimator: Any) -> None:
         check_integer(OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0)")
     elif estimator.warm_start:
         raise InvalidParameterError("warm_start=True needs an int as n_components, not a share of the variance.")
-    for name in ("max_epochs", "n_iter_no_change"):
-        check_integer(OWNER, name, getattr(estimator, name))
+    check_integer(OWNER, "max_epochs", estimator.max_epochs)
     check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)
-    if not (isinstance(estimator.batch_size, str) and estimator.batch_size == "auto"):
-        check_integer(OWNER, "batch_size", estimator.batch_size, otherwise=" or 'auto'")
+    for name in ("batch_size", "n_iter_no_change"):
+        value = getattr(estimator, name)
+        if not (isinstance(value, str) and value == "auto"):
+            check_integer(OWNER, name, value, otherwise=" or 'auto'")
     if not (isinstance(estimator.lr, str) and estimator.lr == "auto"):
         check_real(OWNER, "lr", estimator.lr, "(0.0, inf)", otherwise=" or 'auto'")
     check_real(OWNER, "validation_fraction", estimator.validation_fraction, "[0.0, 1.0)")

@@ -17,6 +17,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense, DivergenceError, OutOfMemoryError
+from skae.training import automatic_patience
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
@@ -277,6 +278,12 @@ class TestTraining:
     def test_training_stops_without_progress(self):
         autoencoder = AutoencoderTransformer(2, max_epochs=500, n_iter_no_change=2, tol=0.5, random_state=0).fit(X)
         assert autoencoder.n_iter_ < 20
+
+    def test_patience_grows_with_the_plan(self):
+        assert [automatic_patience(n) for n in (5, 25, 45, 300)] == [25, 25, 27, 180]
+        noise = np.random.RandomState(0).standard_normal((40, 3))
+        autoencoder = AutoencoderTransformer(1, max_epochs=200, random_state=0).fit(noise)
+        assert 120 <= autoencoder.n_iter_ < 200
 
     def test_best_weights_are_kept(self, digits):
         # At this learning rate the loss jumps about, so the last epoch is hardly the best.

@@ -1,6 +1,6 @@
 """Training: the skorch net, which rows come next, when to keep which weights, and on what device."""
 
-from .automatic import automatic_batch_size, automatic_learning_rate
+from .automatic import automatic_batch_size, automatic_learning_rate, automatic_patience
 from .batches import Part, split_rows
 from .checkpoints import Checkpoints, NoCheckpoints, data_identity, stream_identity, weights_identity
 from .device import (
@@ -29,6 +29,7 @@ __all__ = [
     "StopTraining",
     "automatic_batch_size",
     "automatic_learning_rate",
+    "automatic_patience",
     "built_autoencoder",
     "built_halves",
     "check_net_params",

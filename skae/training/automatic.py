@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 # Batches a pass over the rows should have, so that small data still make enough steps.
 BATCHES_AN_EPOCH = 40
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
+LEAST_PATIENCE, PATIENCE_SHARE = 25, 0.6
 
 
 def automatic_batch_size(n_rows: int) -> int:
@@ -19,3 +22,9 @@ def automatic_learning_rate(optimizer: str, planned: bool = True) -> float:
     """The peak learning rate of an optimiser; where it does not rise and fall, SGD keeps to a tenth."""
     peak = {"adamw": 1e-2, "adam": 1e-2, "rmsprop": 1e-3, "sgd": 1e-1}[optimizer]
     return peak / 10 if optimizer == "sgd" and not planned else peak
+
+
+def automatic_patience(max_epochs: int) -> int:
+    """Epochs without progress after which training stops: more than the learning rate spends near its peak, where
+    held-out rows may show none for half of the time."""
+    return max(LEAST_PATIENCE, math.ceil(PATIENCE_SHARE * max_epochs))
