@@ -4,13 +4,12 @@ Rows a second of ``fit``, everything in it counted, against a loop over the same
 turns in one run; and against skorch's default data path.
 """
 
-import argparse
 import time
 
 import numpy as np
 import skorch
 import torch
-from report import write
+from report import parser_of, write
 from torch import nn
 
 from skae import AutoencoderTransformer, Convolutional, Dense
@@ -110,9 +109,7 @@ def rows_a_second(train, X, *settings, epochs, device):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu")
-    device = parser.parse_args().device
+    device = parser_of(__doc__).parse_args().device
     table = []
     for name, n, shape, *settings, epochs in NETWORKS:
         X = np.random.RandomState(0).standard_normal((n, *shape)).astype(np.float32)
@@ -130,9 +127,10 @@ def main():
             share = round(rows_a_second(by_skorch, X, *settings, epochs=1, device=device) / hand, 3)
         table.append([name, estimator, hand, ratio, share])
     write(
-        "against_torch" if device == "cpu" else f"against_torch_{device}",
+        "against_torch",
         ["network", "skae rows/s", "by hand rows/s", "skae / by hand", "skorch / by hand"],
         table,
+        device=device,
         claim=CLAIM,
     )
     for name, *_, ratio, _ in table:

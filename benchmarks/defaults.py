@@ -5,13 +5,12 @@ a mean over bottlenecks and seeds: below 1 is better than PCA. The rows say what
 the last column is the mean over sets: defaults are judged by that one, never by a single set.
 """
 
-import argparse
 import time
 
 import numpy as np
 import torch
 from never_worse_than_pca import bundled, difference
-from report import write
+from report import parser_of, write
 
 from skae import Dense
 
@@ -43,7 +42,7 @@ def left_over(X, sizes, seeds, settings, architecture):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--data", help="npz with X_train (n, 28, 28), of which 3,000 digits are taken")
     parser.add_argument("--seeds", type=int, default=2)
     args = parser.parse_args()
@@ -55,10 +54,11 @@ def main():
     table = []
     for name, (settings, architecture) in CANDIDATES.items():
         began = time.perf_counter()
+        settings = {**settings, "device": args.device}
         row = [left_over(X, SIZES.get(s, (1, 2, 4, 8)), args.seeds, settings, architecture) for s, X in sets.items()]
         table.append([name, *row, float(np.mean(row)), time.perf_counter() - began])
         print("  ".join(f"{v:.3f}" if isinstance(v, float) else v for v in table[-1]), flush=True)
-    write("defaults", ["setting", *sets, "mean", "seconds"], table, seeds=args.seeds)
+    write("defaults", ["setting", *sets, "mean", "seconds"], table, device=args.device, seeds=args.seeds)
     best = min(row[-2] for row in table)
     assert table[0][-2] <= best + 0.02, f"the defaults leave {table[0][-2]:.3f}, the best candidate {best:.3f}"
 

@@ -7,12 +7,11 @@ the maximum mean discrepancy times 1,000, precision and recall (Kynkäänniemi e
 layer of a classifier trained on real digits; and the share of exact training copies.
 """
 
-import argparse
 import warnings
 
 import numpy as np
 import torch
-from report import write
+from report import parser_of, write
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -35,7 +34,10 @@ CONTESTANTS = [
     ("variational", "mixture"),
     ("wasserstein", "prior"),
     ("wasserstein", "mixture"),
+    ("adversarial", "prior"),
     ("hyperspherical", "prior"),
+    ("importance_weighted", "prior"),
+    ("vamp_prior", "prior"),
     ("regularised", "mixture"),
     ("vector_quantised", "prior"),
 ]
@@ -44,12 +46,12 @@ CONTESTANTS = [
 class Generator:
     """Codes of real digits, densities of them, and the way back."""
 
-    def __init__(self, variant, sampler, X, n_components):
+    def __init__(self, variant, sampler, X, n_components, device):
         self.sampler = sampler
         if variant == "PCA":
             self.model = PCA(n_components, random_state=0).fit(X)
         else:
-            self.model = AutoencoderTransformer(n_components, variant=variant, random_state=0).fit(X)
+            self.model = AutoencoderTransformer(n_components, variant=variant, device=device, random_state=0).fit(X)
         self.codes = self.model.transform(X)
 
     def samples(self, n):
@@ -100,7 +102,7 @@ def telling(real, made):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--data", help="npz with X_train, y_train, X_test, y_test of MNIST; else scikit-learn's digits")
     parser.add_argument("--rows", type=int, default=6000)
     args = parser.parse_args()
@@ -122,7 +124,7 @@ def main():
     table = [["real digits", "-", best, telling(real, other), discrepancy(real, other, gamma)]]
     table[0] += [covered(other, real), covered(real, other), 0.0]
     for variant, sampler in CONTESTANTS:
-        generator = Generator(variant, sampler, X, 16)
+        generator = Generator(variant, sampler, X, 16, args.device)
         made_X, made_y = generator.of_classes(y, len(X) // 10)
         accuracy = float(classifier().fit(made_X, made_y).score(X_test, y_test))
         if (variant, sampler) == ("variational", "prior"):
@@ -135,10 +137,9 @@ def main():
         row = [telling(real, made), discrepancy(real, made, gamma), covered(made, real), covered(real, made)]
         table.append([variant, sampler, accuracy, *row, copies])
         print("  ".join(f"{v:.3f}" if isinstance(v, float) else v for v in table[-1]), flush=True)
-    columns = ["variant", "sampler", "accuracy from generated", "told from real", "discrepancy"]
-    write(
-        "generation", [*columns, "precision", "recall", "exact copies"], table, data=data_name, units=used, share=share
-    )
+    columns = ["variant", "sampler", "accuracy from generated", "told from real", "discrepancy", "precision", "recall"]
+    name = f"generation_{data_name.lower()}"
+    write(name, [*columns, "exact copies"], table, device=args.device, rows_seen=len(X), units=used, share=share)
     found = {(row[0], row[1]): row for row in table}
     print(f"gap to real digits: {best - found['plain', 'mixture'][2]:.3f}")
     assert used >= 8, "the variational code collapsed"

@@ -4,12 +4,11 @@ The measure is that of Hinton and Salakhutdinov (Science, 2006): squared error s
 mean over the 10,000 test digits. Their deep autoencoder has 3.00 at 30 components, logistic PCA 8.01, PCA 13.87.
 """
 
-import argparse
 import time
 
 import numpy as np
 import torch
-from report import write
+from report import parser_of, write
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer
@@ -48,11 +47,10 @@ def test_error(autoencoder, X):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--data", required=True, help="npz with X_train and X_test (n, 28, 28), uint8")
     parser.add_argument("--n-components", type=int, default=30)
     parser.add_argument("--max-epochs", type=int, default=None, help="the estimator's default if left out")
-    parser.add_argument("--device", default="auto")
     args = parser.parse_args()
     with np.load(args.data) as data:
         train, test = data["X_train"], data["X_test"]
@@ -70,6 +68,7 @@ def main():
         "mnist" if args.max_epochs is None else f"mnist_{args.max_epochs}_epochs",
         ["epoch", "seconds", "test error"],
         errors.rows,
+        device=args.device,
         n_components=args.n_components,
         seconds=round(seconds, 1),
         test_error=round(error, 3),

@@ -5,12 +5,11 @@ and the mean difference over seeds. Every data set bundled with scikit-learn, wh
 photographs, and MNIST where --data is given.
 """
 
-import argparse
 import warnings
 
 import numpy as np
 import torch
-from report import write
+from report import parser_of, write
 from sklearn import datasets
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.image import extract_patches_2d
@@ -61,7 +60,7 @@ def difference(X, n_components, seed, **settings):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--data", help="npz with X_train (n, 28, 28), of which 3,000 digits are taken")
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
@@ -76,13 +75,14 @@ def main():
         chosen = sizes(int(np.prod(X.shape[1:])))
         seeds = args.seeds if len(X) < 2500 else 1
         for k in chosen if len(X) < 2500 else (1, 10, 30, 100):
-            shares, gains = zip(*(difference(X, k, seed) for seed in range(seeds)), strict=True)
+            shares, gains = zip(*(difference(X, k, seed, device=args.device) for seed in range(seeds)), strict=True)
             table.append([name, len(X), k, *map(float, (np.mean(shares), np.mean(gains), min(gains)))])
             print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in table[-1]), flush=True)
     write(
         "never_worse_than_pca",
         ["data", "rows", "k", "PCA", "mean difference", "worst difference"],
         table,
+        device=args.device,
         tolerance=TOLERANCE,
         seeds=args.seeds,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import os
@@ -17,6 +18,13 @@ import torch
 import skae
 
 RESULTS = Path(__file__).parent / "results"
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """A parser of the options that every benchmark has; the first line of a script's description is its question."""
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    parser.add_argument("--device", default="cpu", help="where autoencoders train: cpu, cuda, mps or auto")
+    return parser
 
 
 def machine() -> dict[str, Any]:
@@ -45,9 +53,10 @@ def show(columns: list[str], rows: list[list[Any]]) -> None:
             print("  ".join("-" * w for w in widths))
 
 
-def write(question: str, columns: list[str], rows: list[list[Any]], **figures: Any) -> None:
-    """Print the table and write ``results/<question>.json``."""
+def write(question: str, columns: list[str], rows: list[list[Any]], device: str = "cpu", **figures: Any) -> None:
+    """Print the table and write ``results/<question>.json``; elsewhere than on a CPU the device is in the name."""
     show(columns, rows)
+    question = question if device == "cpu" else f"{question}_{device}"
     RESULTS.mkdir(exist_ok=True)
     record = {
         "date": datetime.date.today().isoformat(),

@@ -4,12 +4,11 @@ Floating-point operations of the network's linear and convolutional layers, forw
 of what one large product of matrices reaches on the same device in the same run.
 """
 
-import argparse
 import time
 
 import numpy as np
 import torch
-from report import write
+from report import parser_of, write
 from torch.utils.flop_counter import FlopCounterMode
 
 from skae import AutoencoderTransformer, Convolutional, Dense
@@ -45,9 +44,7 @@ def flops_a_row(autoencoder, shape):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu")
-    device = parser.parse_args().device
+    device = parser_of(__doc__).parse_args().device
     table = []
     for name, shape, architecture, n_components, batch_size, claim in NETWORKS:
         X = np.random.RandomState(0).standard_normal(shape).astype(np.float32)
@@ -66,9 +63,10 @@ def main():
         table.append([name, batch_size, reached / 1e9, best / 1e9, reached / best, claim])
         print(*table[-1], flush=True)
     write(
-        "roofline" if device == "cpu" else f"roofline_{device}",
+        "roofline",
         ["network", "batch", "GFLOP/s", "peak GFLOP/s", "share", "claimed"],
         table,
+        device=device,
     )
     for name, _, _, _, share, claim in table:
         assert device != "cpu" or share >= claim, f"{name} reaches {share:.2f} of the peak, claimed {claim}"

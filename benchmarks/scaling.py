@@ -4,7 +4,6 @@ Rows a second of one epoch and of ``transform``, from a memory-mapped file; and 
 ``transform`` (Linux), which may be the output, ten batches and 64 MB.
 """
 
-import argparse
 import pickle
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from report import write
+from report import parser_of, write
 
 from skae import AutoencoderTransformer, Dense
 from skae.data import inference_length
@@ -74,9 +73,7 @@ def in_file(shape, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu")
-    device = parser.parse_args().device
+    device = parser_of(__doc__).parse_args().device
     table = []
     for what, shape, architecture in SIZES:
         with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +92,7 @@ def main():
             table.append([what, str(shape), *speeds, round(peak / MIB), round(allowed / MIB)])
             print(*table[-1], flush=True)
     columns = ["grows", "X", "fit rows/s", "transform rows/s", "transform peak MB", "allowed MB"]
-    write("scaling" if device == "cpu" else f"scaling_{device}", columns, table)
+    write("scaling", columns, table, device=device)
     for row in table:
         assert row[4] <= row[5], f"transform of {row[1]} took {row[4]} MB, allowed {row[5]}"
     by_rows = [row for row in table if row[0] == "rows"]
