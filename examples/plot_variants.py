@@ -28,6 +28,8 @@ VARIANTS = {
     "variational": "variational",
     "variational, beta 3": Variational(beta=3),
     "Wasserstein": "wasserstein",
+    "VampPrior": "vamp_prior",
+    "adversarial": "adversarial",
     "hyperspherical": "hyperspherical",
     "vector quantised": "vector_quantised",
     "denoising, ordered": Denoising(variant=Ordered()),
