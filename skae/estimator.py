@@ -108,7 +108,8 @@ class AutoencoderTransformer(
         Whether to hold rows out, stop when they show no progress, and keep the weights that do best on them, PCA's
         included. Without it the last weights are kept, and nothing says whether they do better than PCA.
     validation_fraction : float in [0, 1), default=0.1
-        Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``.
+        Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``. Fewer than five rows can show no
+        improvement on PCA.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs in a row without progress after which training stops; "auto" is 60 % of ``max_epochs``, at least 25:
         while the learning rate is high, held-out rows show little.
