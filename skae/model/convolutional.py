@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -10,16 +11,19 @@ from torch import nn
 
 from skae.parameters import InvalidParameterError, check_bool, check_choice, check_integer, check_sizes, invalid
 
+from .dense import hidden_block
 from .layers import ACTIVATIONS, NORMALIZATIONS, Halves, Step, normalized, zeroed
 from .shapes import ConvolutionStep, pyramid
 
 # By the number of spatial axes.
 CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+# Of the dense layer between map and code.
+HIDDEN_SIZE = 512
 
 
 class Convolutional(BaseEstimator):
-    """Strided convolutions down to a small map, a dense layer to the code, and transposed convolutions back.
+    """Strided convolutions down to a small map, dense layers to the code, and the same back, transposed.
 
     Parameters
     ----------
@@ -33,6 +37,9 @@ class Convolutional(BaseEstimator):
         than 4 is not halved further.
     depth : "auto" or int
         Number of convolutions where ``channels`` is "auto".
+    hidden_sizes : "auto" or tuple of int
+        Widths of dense layers between the map and the code, as of :class:`Dense`; () for none. "auto" is one of 512,
+        or of as many units as the map has numbers, where those are fewer.
     activation : str
         One of "silu", "relu", "gelu", "elu", "leaky_relu", "tanh", "sigmoid", "identity".
     normalization : {"batch", "layer", None}
@@ -57,6 +64,7 @@ class Convolutional(BaseEstimator):
         kernel_size="auto",
         stride="auto",
         depth="auto",
+        hidden_sizes="auto",
         activation="silu",
         normalization="batch",
         linear_path=True,
@@ -65,6 +73,7 @@ class Convolutional(BaseEstimator):
         self.kernel_size = kernel_size
         self.stride = stride
         self.depth = depth
+        self.hidden_sizes = hidden_sizes
         self.activation = activation
         self.normalization = normalization
         self.linear_path = linear_path
@@ -77,6 +86,8 @@ class Convolutional(BaseEstimator):
                 raise invalid("Convolutional", "depth", f"'auto' or the length of channels={self.channels}", self.depth)
         if not is_auto(self.depth):
             check_integer("Convolutional", "depth", self.depth)
+        if not is_auto(self.hidden_sizes):
+            check_sizes("Convolutional", "hidden_sizes", self.hidden_sizes, may_be_empty=True)
         for name in ("kernel_size", "stride"):
             value = getattr(self, name)
             if hasattr(value, "__len__") and not isinstance(value, str):
@@ -113,20 +124,29 @@ class Convolutional(BaseEstimator):
         steps = self.plan(shape)
         last_map = (steps[-1].channels_out, *steps[-1].sizes_out)
         n_map = math.prod(last_map)
+        widths = (n_map, *self._hidden_sizes(n_map))
         down = [self._down(number, step) for number, step in enumerate(steps, start=1)]
-        to_code = nn.Linear(n_map, n_components)
-        down += [
-            Step("flatten", (n_map,), module=nn.Flatten()),
-            Step("encoder dense", (n_components,), f"{n_map} -> {n_components}", self._last(to_code)),
-        ]
-        up = [
-            Step("decoder dense", (n_map,), f"{n_components} -> {n_map}", nn.Linear(n_components, n_map)),
+        down.append(Step("flatten", (n_map,), module=nn.Flatten()))
+        down += [self._hidden("encoder", number, *sizes) for number, sizes in enumerate(pairwise(widths), start=1)]
+        to_code = self._last(nn.Linear(widths[-1], n_components))
+        down.append(Step("encoder dense", (n_components,), f"{widths[-1]} -> {n_components}", to_code))
+        back = (n_components, *widths[:0:-1])
+        up = [self._hidden("decoder", number, *sizes) for number, sizes in enumerate(pairwise(back), start=1)]
+        up += [
+            Step("decoder dense", (n_map,), f"{back[-1]} -> {n_map}", nn.Linear(back[-1], n_map)),
             Step("unflatten", last_map, module=nn.Unflatten(1, last_map)),
         ]
         up += [self._up(number, step) for number, step in reversed(list(enumerate(steps, start=1)))]
         encoder = nn.Sequential(*(step.module for step in down))
         decoder = nn.Sequential(*(step.module for step in up))
         return Halves(encoder, decoder, tuple(down), tuple(up))
+
+    def _hidden_sizes(self, n_map: int) -> tuple[int, ...]:
+        return (min(HIDDEN_SIZE, n_map),) if is_auto(self.hidden_sizes) else tuple(int(n) for n in self.hidden_sizes)
+
+    def _hidden(self, half: str, number: int, n_in: int, width: int) -> Step:
+        block = hidden_block(n_in, width, normalization=self.normalization, activation=self.activation, dropout=0.0)
+        return Step(f"{half} dense {number}", (width,), f"{n_in} -> {width}", nn.Sequential(*block))
 
     def _resolved(self, name: str, automatic: int):
         value = getattr(self, name)
