@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae.data import Rows, in_batches, inference_length
+from skae.exceptions import OtherVersionWarning
 from skae.frames import FrameForm, wants_frames
 from skae.generation import GenerationMixin
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
@@ -492,7 +493,7 @@ class AutoencoderTransformer(
             return checked
         self._frame = FrameForm.of(X)
         X = checked_samples(self, X, reset=True)
-        self._layout = learned_layout(self, X)
+        self._layout = learned_layout(self, X).to(torch.device("cpu"))
         self.architecture_ = architecture_for(self.architecture, self._layout)
         self.sample_shape_ = self._layout.sample_shape
         self.mean_ = self._layout.scaling.mean.reshape(self._layout.scaled_shape).numpy().copy()
@@ -634,7 +635,8 @@ class AutoencoderTransformer(
         if written_by != __version__:
             warn(
                 f"Unpickling an AutoencoderTransformer of skae {written_by} with skae {__version__}: results may "
-                f"differ. Files written by skae.save are made for this."
+                f"differ. Files written by skae.save are made for this.",
+                OtherVersionWarning,
             )
         super().__setstate__({name: value for name, value in state.items() if name != "_skae_version"})
 

@@ -11,6 +11,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -19,7 +20,7 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
@@ -645,8 +646,34 @@ class TestPickle:
     def test_of_another_version_warns(self, small, monkeypatch):
         dumped = pickle.dumps(small)
         monkeypatch.setattr("skae.estimator.__version__", "99.0")
-        with pytest.warns(UserWarning, match=r"skae 0\..* with skae 99\.0"):
+        with pytest.warns(InconsistentVersionWarning, match=r"skae 0\..* with skae 99\.0"):
             pickle.loads(dumped)
+
+    @pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps"])
+    @pytest.mark.parametrize("through", ["pickle", "joblib"])
+    def test_works_on_the_cpu_where_its_device_is_missing(self, device, through, small, tmp_path, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+        made = copy.deepcopy(small).partial_fit(X)
+        codes, made.net_.device = made.transform(X), device
+        joblib.dump(made, tmp_path / "model")
+        dumped = pickle.dumps(made)
+        with pytest.warns(UserWarning, match=f"device='{device}'.*device='cpu'") as caught:
+            moved = pickle.loads(dumped) if through == "pickle" else joblib.load(tmp_path / "model")
+        assert len(caught) == 1
+        np.testing.assert_array_equal(moved.transform(X), codes)
+        assert moved.partial_fit(X).net_.device == "cpu"
+
+    def test_holds_every_weight_once_and_no_pickle_inside(self, small):
+        made = AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(X)
+        weights = sum(value.nbytes for value in made.net_.module_.state_dict().values())
+        assert len(pickle.dumps(made)) < weights + 20_000
+        assert not [name for name, value in made.net_.__getstate__().items() if isinstance(value, bytes)]
+
+    def test_goes_on_as_the_one_pickled(self, small):
+        made = copy.deepcopy(small).partial_fit(X)
+        restored = pickle.loads(pickle.dumps(made))
+        np.testing.assert_array_equal(restored.partial_fit(X).transform(X), made.partial_fit(X).transform(X))
 
 
 class TestPipelines:

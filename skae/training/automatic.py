@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 # Batches a pass over the rows should have, so that small data still make enough steps.
 BATCHES_AN_EPOCH = 40
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
+# Share of the steps over which the learning rate rises.
+WARM_UP = 0.2
 
 
 def automatic_batch_size(n_rows: int) -> int:
@@ -19,3 +23,13 @@ def automatic_learning_rate(optimizer: str, planned: bool = True) -> float:
     """The peak learning rate of an optimiser; where it does not rise and fall, SGD keeps to a tenth."""
     peak = {"adamw": 1e-2, "adam": 1e-2, "rmsprop": 1e-3, "sgd": 1e-1}[optimizer]
     return peak / 10 if optimizer == "sgd" and not planned else peak
+
+
+def learning_rate_share(progress: float) -> float:
+    """Share of the peak learning rate at ``progress`` in [0, 1): up in a fifth, then down along a cosine.
+
+    The form of the one-cycle schedule (Smith and Topin, 2019).
+    """
+    if progress < WARM_UP:
+        return 0.04 + 0.96 * progress / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))

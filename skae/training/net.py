@@ -20,8 +20,10 @@ from skae.exceptions import DivergenceError, OutOfMemoryError
 from skae.model.layers import use_generator
 from skae.objectives import Objective
 
+from .automatic import learning_rate_share
 from .batches import Batches, Part
 from .device import BorrowedStream, training_precision
+from .moving import on_cpu, put_on, usable
 from .selection import StopTraining
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
@@ -31,7 +33,6 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "rmsprop": (torch.optim.RMSprop, {}),
 }
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-WARM_UP = 0.2
 HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -266,6 +267,13 @@ class AutoencoderNet(NeuralNet):
             for group, lr in zip(self.optimizer_.param_groups, lrs, strict=True):
                 group["lr"] = lr
 
+    def __getstate__(self):
+        return on_cpu({**vars(self), "stream_": None})
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        put_on(self, usable(self.device))
+
     def _autocast(self):
         if self.autocast_dtype_ is torch.float32:
             return contextlib.nullcontext()
@@ -292,13 +300,3 @@ class AutoencoderNet(NeuralNet):
             f"max |X| is {part.rows.layout.scaling.largest:.3g}. Pass a smaller lr, scaling='columns' if columns "
             f"differ in scale, or look for wild values in X. What was fitted before is kept."
         )
-
-
-def learning_rate_share(progress: float) -> float:
-    """Share of the peak learning rate at ``progress`` in [0, 1): up in a fifth, then down along a cosine.
-
-    The form of the one-cycle schedule (Smith and Topin, 2019).
-    """
-    if progress < WARM_UP:
-        return 0.04 + 0.96 * progress / WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
