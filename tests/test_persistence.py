@@ -340,6 +340,42 @@ class TestSaving:
         assert link.is_symlink()
         assert saved.stat().st_mode & 0o777 == 0o600
 
+    def test_does_not_replace_what_is_no_model(self, small, path):
+        path.write_bytes(b"a letter")
+        with pytest.raises(FileExistsError, match="overwrite=True"):
+            save(small, path)
+        assert path.read_bytes() == b"a letter"
+        save(small, path, overwrite=True)
+        path.write_bytes(path.read_bytes()[:100])
+        save(small, path)  # a damaged model may be replaced
+        assert load(path).n_components_ == 2
+
+    def test_into_a_folder_or_a_pipe(self, small, tmp_path):
+        with pytest.raises(IsADirectoryError, match=tmp_path.name):
+            save(small, tmp_path, overwrite=True)
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(FileExistsError, match="no regular file"):
+            save(small, tmp_path / "pipe", overwrite=True)
+        assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
+
+    @pytest.mark.parametrize("name", ["a model", "größe.skae", "模" * 85])
+    def test_under_any_name(self, name, small, tmp_path):
+        for path in (tmp_path / name, str(tmp_path / name), os.fsencode(tmp_path / name)):
+            np.testing.assert_array_equal(again(small, path).transform(X), small.transform(X))
+
+    def test_to_a_file_object(self, small, tmp_path):
+        with open(tmp_path / "file", "w+b") as file:
+            save(small, file)
+            file.seek(0)
+            np.testing.assert_array_equal(load(file).transform(X), small.transform(X))
+            with pytest.raises(ModelFileError, match="not a skae model"):
+                load(file)
+
+    def test_a_loaded_model_needs_its_file_no_more(self, small, saved):
+        loaded = load(saved)
+        os.truncate(saved, 10)
+        np.testing.assert_array_equal(loaded.transform(X), small.transform(X))
+
     def test_into_a_missing_folder(self, small, tmp_path):
         with pytest.raises(FileNotFoundError):
             save(small, tmp_path / "none" / "model.skae")
@@ -354,10 +390,10 @@ def taken_apart(file):
     return json.loads(text), json.loads(data[8 : 8 + n_head]), data[8 + n_head :]
 
 
-def put_together(file, content, table, numbers):
+def put_together(file, content, table, numbers, number=container.FORMAT):
     """A file of any parts, its checksum right; parts that are bytes already stay as they are."""
     text, head = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in (content, table))
-    file.write_bytes(container.sealed(container.FORMAT, text, len(head).to_bytes(8, "little") + head + numbers))
+    file.write_bytes(container.sealed(number, text, len(head).to_bytes(8, "little") + head + numbers))
 
 
 def assert_refused(file, match=None):
@@ -392,13 +428,15 @@ class TestDamage:
     def test_other_files_are_refused(self, path):
         for content in (b"", b"\x93", b"PK\x03\x04", pickle.dumps({}), bytes(1000)):
             path.write_bytes(content)
-            assert_refused(path, "no model file|ends within")
+            assert_refused(path, "not a skae model|truncated")
 
     def test_a_newer_format_asks_for_an_upgrade(self, saved):
-        raw = bytearray(saved.read_bytes())
-        raw[8:12] = (container.FORMAT + 1).to_bytes(4, "little")
-        saved.write_bytes(raw)
-        assert_refused(saved, "newer skae.*upgrade")
+        content, table, numbers = taken_apart(saved)
+        content["versions"]["skae"] = "7.5"
+        put_together(saved, content, table, numbers, container.FORMAT + 1)
+        assert_refused(saved, rf"by skae 7\.5 \(format 2\); this is skae {skae.__version__} .*up to format 1.*upgrade")
+        put_together(saved, {"other": 1}, table, numbers, container.FORMAT + 1)
+        assert_refused(saved, "by skae of a newer version.*upgrade")
 
     def test_lengths_beyond_the_file_take_no_memory(self, saved):
         head = container.HEAD.pack(container.MAGIC, 1, 2**20, 2**62, bytes(32))
@@ -408,8 +446,9 @@ class TestDamage:
     def test_what_is_no_file(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             load(tmp_path / "none")
-        with pytest.raises(IsADirectoryError):
-            load(tmp_path)
+        assert_refused(tmp_path, "directory")
+        (tmp_path / "file").touch()
+        assert_refused(tmp_path / "file" / "model", "directory")
         os.mkfifo(tmp_path / "pipe")
         assert_refused(tmp_path / "pipe", "regular")
         with pytest.raises(TypeError):
@@ -488,9 +527,10 @@ class TestTampering:
             (b'{"a":1e999}', "1e999"),
             (b'{"a":' + b"9" * 5000 + b"}", "999"),
             (b'{"a":1,"a":2}', "twice"),
+            (b"[" + b"{}," * 2**18 + b"{}]", "too much"),
             (b'{"a":"\xff"}', "cannot be loaded"),
             (b"{}", "lacks"),
-            (b'{"\\"[[": 1}', "lacks"),
+            (b'{"\\"[[": 1}', "not known"),
         ],
     )
     def test_strict_json(self, content, match, saved):
@@ -503,6 +543,9 @@ class TestTampering:
         [
             (("parameters", "loss"), "os.system", "loss"),
             (("parameters", "no_such"), 1, "no_such"),
+            (("no_such",), 1, "'no_such', which is not known"),
+            (("net", "no_such"), 1, "'no_such', which is not known in its net"),
+            (("layout", "no_such"), 1, "'no_such', which is not known in its layout"),
             (("parameters", "net_params"), {"dict": {"callbacks": ["os.system"]}}, "callbacks"),
             (("parameters", "net_params"), {"dict": {"module": 1}}, "module"),
             (("net", "loss"), "eval", "loss"),
@@ -579,6 +622,15 @@ class TestTampering:
             assert_refused(saved)
         saved.write_bytes(container.sealed(1, json.dumps(content).encode(), (2**60).to_bytes(8, "little")))
         assert_refused(saved, "safetensors")
+
+    @pytest.mark.parametrize("name", ["module/encoder.0.weight", "module/latent_scale", "scaling/mean", "codes"])
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_numbers_that_are_not_finite(self, name, value, saved):
+        stored = container.read(str(saved))
+        arrays = stored.arrays()
+        arrays[name].view(-1)[0] = value
+        saved.write_bytes(container.packed(stored.content, arrays))
+        assert_refused(saved, f"{name}.*not finite")
 
     def test_settings_that_compute_something_else_are_noticed(self, path):
         save(fitted({"architecture": SMALL, "early_stopping": False}, X), path)
