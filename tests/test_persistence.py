@@ -1,5 +1,6 @@
 """Model files: what was saved comes back to the bit, and no other file is taken for one."""
 
+import contextlib
 import copy
 import errno
 import json
@@ -7,7 +8,11 @@ import math
 import os
 import pickle
 import random
+import re
+import shutil
+import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -30,6 +35,7 @@ import skae
 from skae import AutoencoderTransformer, BottleneckSearchCV, Convolutional, Custom, Dense, ModelFileError, load, save
 from skae import files as container
 from skae.model import Halves
+from skae.persistence.saving import in_bytes
 from skae.text import CharacterEncoder
 from skae.variants import VARIANTS, Denoising, Ordered, Regularised, Variant, Variational
 
@@ -307,18 +313,33 @@ class TestSaving:
         with pytest.raises(ValueError, match="'lr'"):
             save(copy.deepcopy(small).set_params(lr=-1), path)
 
-    @pytest.mark.parametrize("function", ["fsync", "replace"])
-    def test_that_fails_leaves_the_earlier_file(self, function, small, saved, monkeypatch):
-        before = saved.read_bytes()
+    @pytest.mark.parametrize("n_faults", [30, pytest.param(200, marks=pytest.mark.soak)])
+    def test_that_fails_at_any_step_leaves_a_whole_file(self, n_faults, small, saved, monkeypatch):
+        """The earlier one; or the new one, where only its folder could not be brought to the disk."""
+        draw, seen = random.Random(n_faults), set()
+        for number in range(n_faults):
+            other = copy.deepcopy(small).set_params(lr=1 / (number + 1))
+            before, new = saved.read_bytes(), in_bytes(other)
+            fault = Fault(draw.randrange(1, 8), draw.choice(ERRORS), draw.random())
+            with monkeypatch.context() as patched:
+                fault.install(patched)
+                with pytest.raises(OSError, match=re.escape(os.strerror(fault.error))):
+                    save(other, saved)
+            assert saved.read_bytes() == (new if "fsync of folder" in fault.done else before)
+            assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
+            np.testing.assert_array_equal(load(saved).transform(X), small.transform(X))
+            seen.add(fault.done[-1])
+        assert len(seen) == 7
 
-        def failing(*args):
-            raise OSError(errno.EIO, "no")
-
-        monkeypatch.setattr(os, function, failing)
-        with pytest.raises(OSError, match="no"):
-            save(copy.deepcopy(small).set_params(lr=0.5), saved)
-        assert saved.read_bytes() == before
-        assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts are those of Linux")
+    def test_on_a_disk_that_is_full_leaves_the_earlier_file(self, tmp_path):
+        command = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=200k tmpfs "$0" && exec "$@"', str(tmp_path)]
+        try:
+            subprocess.run([*command, "true"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("may not mount here")
+        ran = [*command, sys.executable, "-c", FULL_DISK, str(tmp_path)]
+        assert subprocess.run(ran, capture_output=True, text=True).stdout == "whole\n"
 
     def test_that_runs_out_of_space_leaves_the_earlier_file(self, small, saved):
         resource = pytest.importorskip("resource")
@@ -381,6 +402,92 @@ class TestSaving:
             save(small, tmp_path / "none" / "model.skae")
 
 
+ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES)
+
+
+class Fault:
+    """Lets one step of the writing of a file fail.
+
+    Parameters
+    ----------
+    at : int
+        Which step.
+    error : int
+        Its errno.
+    share : float
+        How much of the file is written before, where writing it fails.
+    """
+
+    def __init__(self, at, error, share):
+        self.at, self.error, self.share, self.done = at, error, share, []
+
+    def step(self, name, function):
+        self.done.append(name)
+        if len(self.done) == self.at:
+            raise OSError(self.error, os.strerror(self.error))
+        return function()
+
+    def install(self, patched):
+        real = open, shutil.copymode, os.fsync, os.replace
+
+        def opened(path, mode):
+            if mode != "xb":
+                return real[0](path, mode)
+            file = self.step("open", lambda: real[0](path, mode))
+            return Written(file, self)
+
+        def fsync(handle):
+            what = "folder" if os.path.isdir(f"/proc/self/fd/{handle}") else "file"
+            return self.step(f"fsync of {what}", lambda: real[2](handle))
+
+        patched.setattr(container, "open", opened, raising=False)
+        patched.setattr(shutil, "copymode", lambda *args: self.step("copymode", lambda: real[1](*args)))
+        patched.setattr(os, "fsync", fsync)
+        patched.setattr(os, "replace", lambda *args: self.step("replace", lambda: real[3](*args)))
+
+
+class Written:
+    """A file whose writing may fail."""
+
+    def __init__(self, file, fault):
+        self.file, self.fault, self.fileno = file, fault, file.fileno
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+    def write(self, content):
+        self.file.write(content[: int(self.fault.share * len(content))])
+        self.fault.step("write", lambda: self.file.write(content[int(self.fault.share * len(content)) :]))
+
+    def flush(self):
+        self.fault.step("flush", self.file.flush)
+
+
+FULL_DISK = """
+import sys, numpy as np, torch, skae
+from pathlib import Path
+folder = Path(sys.argv[1])
+X = np.random.RandomState(0).standard_normal((60, 6))
+small, large = (skae.AutoencoderTransformer(2, architecture=skae.Dense((n,)), max_epochs=1).fit(X) for n in (4, 4000))
+skae.save(small, folder / "model")
+for save in (lambda: skae.save(large, folder / "model"), lambda: large.set_params(checkpoint_dir=folder / "c").fit(X)):
+    weights = large.net_
+    try:
+        save()
+    except OSError as error:
+        assert "No space left" in str(error), error
+        assert large.net_ is weights
+        assert (skae.load(folder / "model").transform(X) == small.transform(X)).all()
+        assert not [path for path in folder.rglob("*") if path.name.endswith(".tmp")]
+    else:
+        raise SystemExit("there was room")
+print("whole")
+"""
+
+
 def taken_apart(file):
     """The JSON, the table of arrays and their bytes."""
     raw = file.read_bytes()
@@ -412,9 +519,10 @@ class TestDamage:
                 continue
             pytest.fail(f"{length} bytes were read")
 
-    def test_a_flipped_bit_is_noticed(self, saved):
-        raw, draw = saved.read_bytes(), random.Random(0)
-        places = [*range(container.HEAD.size * 8), *(draw.randrange(len(raw) * 8) for _ in range(300))]
+    @pytest.mark.parametrize("n_flips", [300, pytest.param(1000, marks=pytest.mark.soak)])
+    def test_a_flipped_bit_is_noticed(self, n_flips, saved):
+        raw, draw = saved.read_bytes(), random.Random(n_flips)
+        places = [*range(container.HEAD.size * 8), *(draw.randrange(len(raw) * 8) for _ in range(n_flips))]
         for place in places:
             flipped = bytearray(raw)
             flipped[place // 8] ^= 1 << place % 8
@@ -493,6 +601,29 @@ HOSTILE = [
     {"dict": []},
     {"no such": 1},
     {"a": 1, "b": 2},
+    "x" * 10**6,
+    [0] * 10**5,
+    {"tuple": [{}] * 10**5},
+    {"dict": {str(number): number for number in range(10**4)}},
+]
+# Put anywhere into the text.
+PIECES = [
+    b"",
+    b'"',
+    b"{",
+    b"]",
+    b",",
+    b"\\",
+    b"\xff",
+    b"[" * 200_000,
+    b'{"a":' * 200_000,
+    b"9" * 10**5,
+    b"1e99999",
+    b"-",
+    b"NaN",
+    b'"a":1,"a":2,',
+    b'"' + b"\\u0000" * 10**5 + b'"',
+    b"[]," * 300_000,
 ]
 
 
@@ -641,25 +772,60 @@ class TestTampering:
 
     @pytest.mark.parametrize("rounds", [300, pytest.param(10_000, marks=pytest.mark.soak)])
     def test_anything_anywhere_is_refused_or_harmless(self, rounds, saved, watched):
-        content, table, numbers = taken_apart(saved)
+        """Each in less than a second and 50 MB."""
+        parts, draw, refused = taken_apart(saved), random.Random(rounds), 0
         load(saved)
-        draw, all_places = random.Random(rounds), [place for place in places(content) if place]
-        refused = 0
         for _ in range(rounds):
-            changed = content
-            for _ in range(draw.choice((1, 1, 2))):
-                try:
-                    changed = with_value(changed, draw.choice(all_places), draw.choice(HOSTILE))
-                except (KeyError, IndexError, TypeError):  # the place went with the change before
-                    continue
-            put_together(saved, changed, table, numbers)
+            put_together(saved, *tampered(draw, *parts))
+            memory, began = resident_now(), time.process_time()
             try:
                 with watched(), warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     load(saved)
             except ModelFileError:
                 refused += 1
+            assert time.process_time() - began < 1
+            assert resident_most() - memory < 50 * 2**20
         assert refused > rounds / 3
+
+
+def tampered(draw, content, table, numbers):
+    """The parts of a file with something in them changed, as ``put_together`` takes them."""
+    kind = draw.random()
+    if kind < 0.6:
+        for _ in range(draw.choice((1, 1, 2))):
+            # Another change may have taken the place away.
+            with contextlib.suppress(KeyError, IndexError, TypeError):
+                content = with_value(content, draw.choice(list(places(content))[1:]), draw.choice(HOSTILE))
+        return content, table, numbers
+    if kind < 0.8:
+        new = draw.choice((*HOSTILE, draw.randrange(2**10), 2**63, "F64", [2**62, 4], {"dtype": "F32"}))
+        return content, with_value(table, draw.choice(list(places(table))[1:]), new), numbers
+    if kind < 0.95:
+        part = draw.randrange(2)
+        text = json.dumps((content, table)[part]).encode()
+        place, gap = draw.randrange(len(text)), draw.choice((0, 0, 1, 50))
+        text = text[:place] + draw.choice(PIECES) + text[place + gap :]
+        return (text, table, numbers) if part == 0 else (content, text, numbers)
+    return content, table, draw.choice((numbers[: draw.randrange(len(numbers))], numbers * 2, bytes(len(numbers))))
+
+
+def resident_now():
+    """Bytes of memory of this process; the most is counted from here on."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    Path("/proc/self/clear_refs").write_text("5")
+    return status("VmRSS")
+
+
+def resident_most():
+    """The most bytes since then."""
+    return status("VmHWM") if sys.platform.startswith("linux") else 0
+
+
+def status(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 FORBIDDEN = ("pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "socket.connect", "ctypes.dlopen", "exec")
