@@ -154,8 +154,8 @@ def read(path: str) -> Stored:
         If it cannot be opened or read.
     """
     # Asked before it is opened: opening a pipe would wait.
-    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
-        raise ModelFileError("it is no regular file")
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ModelFileError("it is not a skae model, nor any regular file")
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
         head = file.read(HEAD.size)

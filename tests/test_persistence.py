@@ -5,6 +5,7 @@ import copy
 import errno
 import json
 import math
+import multiprocessing
 import os
 import pickle
 import random
@@ -397,6 +398,25 @@ class TestSaving:
         os.truncate(saved, 10)
         np.testing.assert_array_equal(loaded.transform(X), small.transform(X))
 
+    def test_writers_and_readers_of_one_file_at_once(self, small, saved):
+        """Whoever reads finds one of the models, whole."""
+        writers = [copy.deepcopy(small).set_params(lr=lr) for lr in (0.1, 0.2)]
+
+        def write(estimator):
+            for _ in range(20):
+                save(estimator, saved)
+
+        processes = [multiprocessing.get_context("fork").Process(target=write, args=(each,)) for each in writers]
+        for process in processes:
+            process.start()
+        found = {load(saved).lr for _ in range(20)}
+        for process in processes:
+            process.join(60)
+            assert process.exitcode == 0
+        assert found <= {"auto", 0.1, 0.2}
+        assert load(saved).lr in (0.1, 0.2)
+        assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
+
     def test_into_a_missing_folder(self, small, tmp_path):
         with pytest.raises(FileNotFoundError):
             save(small, tmp_path / "none" / "model.skae")
@@ -554,7 +574,7 @@ class TestDamage:
     def test_what_is_no_file(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             load(tmp_path / "none")
-        assert_refused(tmp_path, "directory")
+        assert_refused(tmp_path, "not a skae model")
         (tmp_path / "file").touch()
         assert_refused(tmp_path / "file" / "model", "directory")
         os.mkfifo(tmp_path / "pipe")
@@ -855,6 +875,15 @@ def watched():
     return Watch
 
 
+def local_class():
+    """A class that cannot be imported."""
+
+    class Halves(nn.Linear):
+        pass
+
+    return Halves(6, 2)
+
+
 class TestPickle:
     def test_comes_back(self, small):
         loaded = pickle.loads(pickle.dumps(small))
@@ -887,6 +916,16 @@ class TestPickle:
         weights = sum(value.nbytes for value in made.net_.module_.state_dict().values())
         assert len(pickle.dumps(made)) < weights + 20_000
         assert not [name for name, value in made.net_.__getstate__().items() if isinstance(value, bytes)]
+
+    @pytest.mark.parametrize("encoder", [lambda: nn.Linear(6, 2), nn.Sequential(local_class())])
+    def test_of_code_that_has_no_name_says_what_to_do(self, encoder):
+        made = fitted({"architecture": Custom(encoder, nn.Linear(2, 6))}, X)
+        with pytest.raises(pickle.PicklingError, match=r"'encoder' parameter.*<lo|<la.*importable at module level"):
+            pickle.dumps(made)
+        np.testing.assert_array_equal(copy.deepcopy(made).transform(X), made.transform(X))
+        with joblib.parallel_config("loky", n_jobs=2):
+            (codes,) = joblib.Parallel()([joblib.delayed(made.transform)(X)])
+        np.testing.assert_allclose(codes, made.transform(X), atol=1e-6)
 
     def test_goes_on_as_the_one_pickled(self, small):
         made = copy.deepcopy(small).partial_fit(X)

@@ -1,6 +1,7 @@
 """What once went wrong, each with the smallest input that showed it."""
 
 import copy
+import sys
 import tempfile
 
 import numpy as np
@@ -109,6 +110,18 @@ def test_values_whose_squares_overflow_say_so(n_features):
     huge = np.random.RandomState(1).standard_normal((60, n_features)) * 1e30
     with pytest.raises(DivergenceError, match=r"non-finite.*epoch 1.*max .X. is .*scal"):
         AutoencoderTransformer(2, scaling=None, **QUICK).fit(huge)
+
+
+def test_what_a_callback_raises_comes_through_and_says_in_which_epoch():
+    class Failing(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                raise KeyError("mine")
+
+    autoencoder = AutoencoderTransformer(2, net_params={"callbacks": [Failing()]}, **QUICK)
+    with pytest.raises(KeyError, match="mine") as caught:
+        autoencoder.fit(X)
+    assert sys.version_info < (3, 11) or caught.value.__notes__ == ["In epoch 2 of the training of an autoencoder."]
 
 
 class TestOwnModules:

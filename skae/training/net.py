@@ -113,9 +113,11 @@ class AutoencoderNet(NeuralNet):
             if valid is None:
                 self._check_last_update(train)
             self.notify("on_train_end", X=(train, valid), y=None)
-        except (RuntimeError, MemoryError) as error:
+        except Exception as error:
             if is_out_of_memory(error):
                 raise self._out_of_memory(error) from error
+            if hasattr(error, "add_note"):  # from Python 3.11 on
+                error.add_note(f"In epoch {max(1, len(self.history))} of the training of an autoencoder.")
             raise
         finally:
             self.callbacks_ = users
