@@ -129,7 +129,8 @@ class AutoencoderTransformer(
         After Ctrl-C and at least one epoch, the best weights so far are kept. "raise" then raises KeyboardInterrupt
         again; "keep", for notebooks, returns with a warning.
     net_params : dict, default=None
-        What else the skorch net gets: {"callbacks": [...], "optimizer__weight_decay": 1e-4}.
+        What else the skorch net gets: {"callbacks": [...], "optimizer__weight_decay": 1e-4}; "clip_norm" is what the
+        norm of all gradients together is clipped to: 1 for SGD, which diverges without it, else None.
     random_state : int, RandomState instance or None, default=None
         Decides weights, shuffling, dropout and held-out rows; None draws anew in every fit. Global random streams are
         neither used nor changed.

@@ -254,6 +254,17 @@ def test_compiled_training_does_as_well(digits):
     assert scores[0] == pytest.approx(scores[1], abs=0.02)
 
 
+def test_sgd_does_not_diverge_by_itself(tables):
+    """At its own learning rate, on tables as they are and with wild rows; unclipped it does."""
+    wild = tables["wine"].copy()
+    wild[::60] *= 1e6
+    for rows in (*tables.values(), wild):
+        settings = {"optimizer": "sgd", "early_stopping": False, "max_epochs": 8, "random_state": 0}
+        assert np.isfinite(AutoencoderTransformer(2, **settings).fit(rows).transform(rows)).all()
+    with pytest.raises(DivergenceError):
+        AutoencoderTransformer(2, net_params={"clip_norm": None}, **settings).fit(wild)
+
+
 def test_entries_given_twice_are_summed():
     random = np.random.RandomState(0)
     twice = sparse.csr_matrix((np.ones(120), random.randint(0, 10, 120), np.arange(0, 121, 3)), shape=(40, 10))

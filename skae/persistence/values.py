@@ -21,7 +21,7 @@ from skae.variants import VARIANTS
 
 OWNER = "AutoencoderTransformer"
 # Of net_params only these are kept: what else skorch takes are objects.
-KEPT_NET_PARAMS = "optimizer__"
+KEPT_NET_PARAMS = ("optimizer__", "clip_norm")
 OBJECTS: dict[str, type[BaseEstimator]] = {
     kind.__name__: kind for kind in (Dense, Convolutional, Sequence, Custom, *VARIANTS.values())
 }
