@@ -99,6 +99,11 @@ def main():
             table.append([optimizer, kind, gone, share, times[kind] / times["none"]])
             print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in table[-1]), flush=True)
     write("clipping", ["optimizer", "clipped", "diverged of 20", "held-out share", "time"], table, seeds=args.seeds)
+    adamw, adamw_to_1, _, sgd, sgd_to_1, _ = table
+    assert sgd_to_1[2] == 0 < sgd[2], "SGD clipped to 1 diverges, or does not without"
+    assert sgd_to_1[3] > sgd[3], "clipping costs SGD quality"
+    assert adamw[2] == 0, "AdamW diverges"
+    assert adamw[3] >= adamw_to_1[3], "clipping would pay with AdamW"
 
 
 if __name__ == "__main__":
