@@ -2,7 +2,8 @@
 
 Failures at every executed line of a fit; Ctrl-C at some time; processes killed while they train with checkpoints, and
 trained on; writes that fail; model files cut at every length, with flipped bits, and tampered with under a right
-checksum; memory that may not grow. Each is counted by running its tests, so the table and the tests cannot disagree.
+checksum; memory that may not grow; workers of a search that are killed. Each is counted by running its tests, so the
+table and the tests cannot disagree. What tests/fuzz_loader.py does comes on top.
 """
 
 import argparse
@@ -19,12 +20,27 @@ ROOT = Path(__file__).parent.parent
 KINDS = {
     "bad input: right error, state kept": ("tests/test_bad_input.py", "", None),
     "failures at every executed line": ("tests/test_state.py", "at_every_executed_line", None),
-    "Ctrl-C at some time": ("tests/test_state.py", "signal_at_any_time", 50),
+    "Ctrl-C at some time": ("tests/test_state.py", "signal_at_any_time", 52),
     "kills in training with checkpoints": ("tests/test_state.py", "killed_process", 101),
     "checkpoints gone on from, to the same bits": ("tests/test_state.py", "same_bits", None),
     "fits and transforms beside each other": ("tests/test_state.py", "TestThreads", None),
     "calls of partial_fit without growth": ("tests/test_state.py", "does_not_grow", 10_060),
-    "model files: damaged, cut, tampered with, failed writes": ("tests/test_persistence.py", "", None),
+    "rows ten times as large as memory may be": ("tests/test_processes.py", "memmaps", 1),
+    "workers of a search that are killed": ("tests/test_processes.py", "killed_workers", None),
+    "writes of model files that fail": ("tests/test_persistence.py", "fails_at_any_step", 230),
+    "full disks and limits of size": ("tests/test_persistence.py", "disk or out_of_space", 2),
+    "model files cut at every length": ("tests/test_persistence.py", "cut_anywhere", None),
+    "flipped bits": ("tests/test_persistence.py", "flipped_bit", 300 + 1000 + 2 * 480),
+    "files with anything anywhere, each under 1 s and 50 MB": (
+        "tests/test_persistence.py",
+        "anything_anywhere",
+        10_300,
+    ),
+    "all else of model files": (
+        "tests/test_persistence.py",
+        "not (fails_at_any_step or disk or out_of_space or cut_anywhere or flipped_bit or anything_anywhere)",
+        None,
+    ),
 }
 
 

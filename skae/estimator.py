@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae.data import Rows, in_batches, inference_length
+from skae.exceptions import OtherVersionWarning
 from skae.frames import FrameForm, wants_frames
 from skae.generation import GenerationMixin
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
@@ -131,7 +132,8 @@ class AutoencoderTransformer(
         After Ctrl-C and at least one epoch, the best weights so far are kept. "raise" then raises KeyboardInterrupt
         again; "keep", for notebooks, returns with a warning.
     net_params : dict, default=None
-        What else the skorch net gets: {"callbacks": [...], "optimizer__weight_decay": 1e-4}.
+        What else the skorch net gets: {"callbacks": [...], "optimizer__weight_decay": 1e-4}; "clip_norm" is what the
+        norm of all gradients together is clipped to: 1 for SGD, which diverges without it, else None.
     random_state : int, RandomState instance or None, default=None
         Decides weights, shuffling, dropout and held-out rows; None draws anew in every fit. Global random streams are
         neither used nor changed.
@@ -497,7 +499,7 @@ class AutoencoderTransformer(
             return checked
         self._frame = FrameForm.of(X)
         X = checked_samples(self, X, reset=True)
-        self._layout = learned_layout(self, X)
+        self._layout = learned_layout(self, X).to(torch.device("cpu"))
         self.architecture_ = architecture_for(self.architecture, self._layout)
         self.sample_shape_ = self._layout.sample_shape
         self.mean_ = self._layout.scaling.mean.reshape(self._layout.scaled_shape).numpy().copy()
@@ -639,7 +641,8 @@ class AutoencoderTransformer(
         if written_by != __version__:
             warn(
                 f"Unpickling an AutoencoderTransformer of skae {written_by} with skae {__version__}: results may "
-                f"differ. Files written by skae.save are made for this."
+                f"differ. Files written by skae.save are made for this.",
+                OtherVersionWarning,
             )
         super().__setstate__({name: value for name, value in state.items() if name != "_skae_version"})
 

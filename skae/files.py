@@ -1,7 +1,8 @@
 """The file: a head, JSON, and arrays as safetensors holds them. It knows nothing of estimators.
 
 The head is 60 bytes, numbers little-endian: MAGIC (8), format number (4), lengths of the JSON and of the arrays (8
-each), and the SHA-256 of all other bytes of the file (32).
+each), and the SHA-256 of all other bytes of the file (32). Formats to come keep this head, and {"versions": {"skae":
+...}} in the JSON, so that older versions can say what they would need.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ import safetensors.torch
 from torch import Tensor
 
 from skae.exceptions import ModelFileError
+from skae.version import __version__
 
 MAGIC = b"\x93skae\r\n\x1a"
 FORMAT = 1
 HEAD = struct.Struct("<8sIQQ32s")
 # Bounds on what is parsed; real models stay far below.
-LONGEST_JSON = 2**26
+LONGEST_JSON = 2**23
+MOST_VALUES = 2**19
 DEEPEST_JSON = 40
 LONGEST_NUMBER = 40
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -63,10 +66,11 @@ def packed(content: dict[str, Any], arrays: dict[str, Tensor]) -> bytes:
         If there is more JSON than a file may hold.
     """
     text = json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
-    if len(text) > LONGEST_JSON:
+    n_values = text.count(b",") + text.count(b"[") + text.count(b"{")
+    if len(text) > LONGEST_JSON or n_values > MOST_VALUES:
         raise ValueError(
-            f"The settings, names and history_ take {len(text):,} bytes; a model file holds {LONGEST_JSON:,}. "
-            f"Shorten history_."
+            f"The settings, names and history_ are {n_values:,} values in {len(text):,} bytes; a model file holds "
+            f"{MOST_VALUES:,} in {LONGEST_JSON:,}. Shorten history_."
         )
     data = safetensors.torch.save(arrays)
     return sealed(FORMAT, text, data)
@@ -89,8 +93,8 @@ def checksum(number: int, text: bytes, data: bytes) -> bytes:
 def write(path: str, content: bytes) -> None:
     """Put ``content`` at ``path`` in one step: whoever reads it finds the earlier file or the new one, whole."""
     path = os.path.realpath(path)
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(8)}.tmp")
+    folder = os.path.dirname(path)
+    temporary = os.path.join(folder, f".skae-{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
             if os.path.exists(path):
@@ -105,6 +109,26 @@ def write(path: str, content: bytes) -> None:
         raise
     if os.name == "posix":
         sync_folder(folder)
+
+
+def check_replaceable(path: str, overwrite: bool) -> None:
+    """Raise OSError if ``path`` is something that may not be replaced: no file, or one of another kind.
+
+    Raises
+    ------
+    FileExistsError
+        If it is a file that is neither empty nor one of ours, and ``overwrite`` is false; or a device or a pipe.
+    IsADirectoryError
+        If it is a folder.
+    """
+    if not os.path.exists(path):
+        return
+    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+        raise FileExistsError(errno.EEXIST, "It is no regular file. Pass another path", path)
+    with open(path, "rb") as file:
+        if not overwrite and file.read(len(MAGIC)) not in (b"", MAGIC):
+            told = "There is a file that skae.save did not write. Pass another path, or overwrite=True"
+            raise FileExistsError(errno.EEXIST, told, path)
 
 
 def sync_folder(folder: str) -> None:
@@ -130,8 +154,8 @@ def read(path: str) -> Stored:
         If it cannot be opened or read.
     """
     # Asked before it is opened: opening a pipe would wait.
-    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
-        raise ModelFileError("it is no regular file")
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ModelFileError("it is not a skae model, nor any regular file")
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
         head = file.read(HEAD.size)
@@ -145,29 +169,42 @@ def opened(raw: bytes) -> Stored:
     number, n_text, _, digest = read_head(head, len(raw))
     text, data = raw[HEAD.size : HEAD.size + n_text], raw[HEAD.size + n_text :]
     if checksum(number, text, data) != digest:
-        raise ModelFileError("its checksum is wrong: the file is damaged. Copy or save it again")
+        raise ModelFileError("it is damaged: its checksum is wrong. Copy or save it again")
     content = parsed(text)
+    if number > FORMAT:
+        raise newer(number, content)
     return Stored(content, table_of(data), data)
 
 
 def read_head(head: bytes, length: int) -> tuple[int, int, int, bytes]:
     """Format number, lengths of JSON and arrays, and checksum, from the head of a file of ``length`` bytes."""
     if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
-        raise ModelFileError("it is no model file of skae.save")
+        raise ModelFileError("it is not a skae model, as skae.save writes them")
     if len(head) < HEAD.size:
-        raise ModelFileError("it ends within its first bytes. Copy or save it again")
+        raise ModelFileError(f"it is truncated or damaged: {length} bytes, fewer than its head. Copy or save it again")
     _, number, n_text, n_data, digest = HEAD.unpack(head)
-    if number > FORMAT:
-        raise ModelFileError(
-            f"it was made by a newer skae (format {number}, this version reads up to {FORMAT}): upgrade skae"
-        )
     if number < 1 or n_text > LONGEST_JSON or HEAD.size + n_text + n_data != length:
-        raise ModelFileError(f"it has {length:,} bytes, not those it was written with. Copy or save it again")
+        raise ModelFileError(
+            f"it is truncated or damaged: {length:,} bytes, where its head speaks of {HEAD.size + n_text + n_data:,}; "
+            f"no checksum can be right. Copy or save it again"
+        )
     return number, n_text, n_data, digest
+
+
+def newer(number: int, content: dict[str, Any]) -> ModelFileError:
+    """The error for a format that this version does not know."""
+    versions = content.get("versions")
+    writer = versions.get("skae") if isinstance(versions, dict) else None
+    return ModelFileError(
+        f"it was written by skae {writer if isinstance(writer, str) else 'of a newer version'} (format {number}); this "
+        f"is skae {__version__} (reads up to format {FORMAT}): upgrade skae"
+    )
 
 
 def parsed(text: bytes) -> dict[str, Any]:
     """An object from strict JSON: no NaN, no infinity, no key twice, bounded depth and numbers."""
+    if len(text) > LONGEST_JSON or text.count(b",") + text.count(b"[") + text.count(b"{") > MOST_VALUES:
+        raise ModelFileError("its JSON holds too much")
     if depth(text) > DEEPEST_JSON:
         raise ModelFileError("its JSON is nested too deeply")
     content = json.loads(

@@ -83,6 +83,8 @@ def check_kind(dtype: Any) -> None:
         raise TypeError(f"Input X has dtype {dtype.name}. Convert it to numbers, such as seconds, first.")
 
 
+# Sums of infinities of both signs, which validation looks at, are no news to the caller.
+@np.errstate(invalid="ignore")
 def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
     """X, checked and ready to be sliced; sets or compares ``n_features_in_`` and ``feature_names_in_``.
 
@@ -149,6 +151,7 @@ def check_range(rows: np.ndarray) -> None:
         )
 
 
+@np.errstate(invalid="ignore")
 def checked_codes(Z: Any, n_components: int, ordered: bool = False) -> np.ndarray:
     """Codes (n, n_components), checked; of ordered codes the first columns will do.
 

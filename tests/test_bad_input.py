@@ -1,8 +1,11 @@
 """Every bad input gets its error before training starts, and changes nothing; every odd but good one works."""
 
 import contextlib
+import multiprocessing
 import os
 import random
+import signal
+import threading
 import time
 import warnings
 
@@ -10,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -48,6 +53,13 @@ def unchanged_globals():
             torch.get_default_dtype(),
             list(warnings.filters),
             os.getcwd(),
+            np.geterr(),
+            signal.getsignal(signal.SIGINT),
+            torch.backends.cudnn.deterministic,
+            torch.are_deterministic_algorithms_enabled(),
+            threading.active_count(),
+            multiprocessing.active_children(),
+            len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
         )
 
     before = globals_now()
@@ -135,3 +147,24 @@ def test_failed_first_fit_leaves_nothing_learned():
     with pytest.raises(ValueError, match="NaN"):
         estimator.fit(np.full((9, 3), np.nan))
     assert not [name for name in vars(estimator) if name.endswith("_")]
+
+
+CELLS = {np.nan: "NaN", np.inf: "infinity", -np.inf: "infinity", 1e39: "too large for dtype"}
+
+
+@given(st.dictionaries(st.tuples(st.integers(0, 59), st.integers(0, 7)), st.sampled_from([0.0, -1e6, 1e-40, *CELLS])))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_any_mix_of_good_and_bad_cells(cells):
+    """All good: it works. A bad one anywhere: the error of one of those there, and nothing is changed."""
+    rows = X.copy()
+    for place, value in cells.items():
+        rows[place] = value
+    told = {CELLS[value] for value in cells.values() if value in CELLS or np.isnan(value)}
+    estimator = AutoencoderTransformer(**SMALL)
+    for call in (estimator.fit, estimator.partial_fit):
+        if not told:
+            assert np.isfinite(call(rows).transform(rows)).all()
+            continue
+        with pytest.raises(ValueError, match="|".join(told)):
+            call(rows)
+        assert not hasattr(estimator, "net_")

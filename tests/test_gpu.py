@@ -8,6 +8,7 @@ import torch
 
 from skae import AutoencoderTransformer, Convolutional, Dense, OutOfMemoryError
 from skae.data import sources
+from skae.training.moving import arrays_of
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")]
 
@@ -57,7 +58,21 @@ def test_too_large_a_batch_is_a_memory_error_and_the_next_fit_works(digits):
     AutoencoderTransformer(2, device="cuda", max_epochs=1).fit(digits)
 
 
-def test_pickles_hold_no_optimiser_of_the_gpu(digits):
-    autoencoder = AutoencoderTransformer(2, device="cuda", max_epochs=1, random_state=0).fit(digits)
-    restored = pickle.loads(pickle.dumps(autoencoder))
-    np.testing.assert_array_equal(restored.transform(digits), autoencoder.transform(digits))
+@pytest.mark.parametrize("given", ["arrays", "tensors on the GPU"])
+def test_pickles_lie_on_the_cpu_and_go_back_to_the_gpu(given, digits, monkeypatch):
+    X = digits if given == "arrays" else torch.from_numpy(digits).cuda()
+    autoencoder = AutoencoderTransformer(2, device="cuda", random_state=0).partial_fit(X)
+    dumped, codes = pickle.dumps(autoencoder), autoencoder.transform(digits)
+    assert {array.device.type for array in arrays_of(autoencoder.net_.__getstate__())} == {"cpu"}
+    restored = pickle.loads(dumped)
+    np.testing.assert_array_equal(restored.transform(digits), codes)
+    assert {value.device.type for value in restored.net_.module_.state_dict().values()} == {"cuda"}
+    np.testing.assert_array_equal(
+        restored.partial_fit(X).transform(digits), autoencoder.partial_fit(X).transform(digits)
+    )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.warns(UserWarning, match="device='cuda'.*device='cpu'") as caught:
+        moved = pickle.loads(dumped)
+    assert len(caught) == 1
+    np.testing.assert_allclose(moved.transform(digits), codes, rtol=1e-4, atol=1e-3)
+    assert {value.device.type for value in moved.net_.module_.state_dict().values()} == {"cpu"}

@@ -1,16 +1,23 @@
 """Model files: what was saved comes back to the bit, and no other file is taken for one."""
 
+import contextlib
 import copy
 import errno
 import json
 import math
+import multiprocessing
 import os
 import pickle
 import random
+import re
+import shutil
+import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -19,7 +26,7 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
@@ -29,6 +36,7 @@ import skae
 from skae import AutoencoderTransformer, BottleneckSearchCV, Convolutional, Custom, Dense, ModelFileError, load, save
 from skae import files as container
 from skae.model import Halves
+from skae.persistence.saving import in_bytes
 from skae.text import CharacterEncoder
 from skae.variants import VARIANTS, Denoising, Ordered, Regularised, Variant, Variational
 
@@ -306,18 +314,33 @@ class TestSaving:
         with pytest.raises(ValueError, match="'lr'"):
             save(copy.deepcopy(small).set_params(lr=-1), path)
 
-    @pytest.mark.parametrize("function", ["fsync", "replace"])
-    def test_that_fails_leaves_the_earlier_file(self, function, small, saved, monkeypatch):
-        before = saved.read_bytes()
+    @pytest.mark.parametrize("n_faults", [30, pytest.param(200, marks=pytest.mark.soak)])
+    def test_that_fails_at_any_step_leaves_a_whole_file(self, n_faults, small, saved, monkeypatch):
+        """The earlier one; or the new one, where only its folder could not be brought to the disk."""
+        draw, seen = random.Random(n_faults), set()
+        for number in range(n_faults):
+            other = copy.deepcopy(small).set_params(lr=1 / (number + 1))
+            before, new = saved.read_bytes(), in_bytes(other)
+            fault = Fault(draw.randrange(1, 8), draw.choice(ERRORS), draw.random())
+            with monkeypatch.context() as patched:
+                fault.install(patched)
+                with pytest.raises(OSError, match=re.escape(os.strerror(fault.error))):
+                    save(other, saved)
+            assert saved.read_bytes() == (new if "fsync of folder" in fault.done else before)
+            assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
+            np.testing.assert_array_equal(load(saved).transform(X), small.transform(X))
+            seen.add(fault.done[-1])
+        assert len(seen) == 7
 
-        def failing(*args):
-            raise OSError(errno.EIO, "no")
-
-        monkeypatch.setattr(os, function, failing)
-        with pytest.raises(OSError, match="no"):
-            save(copy.deepcopy(small).set_params(lr=0.5), saved)
-        assert saved.read_bytes() == before
-        assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts are those of Linux")
+    def test_on_a_disk_that_is_full_leaves_the_earlier_file(self, tmp_path):
+        command = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=200k tmpfs "$0" && exec "$@"', str(tmp_path)]
+        try:
+            subprocess.run([*command, "true"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("may not mount here")
+        ran = [*command, sys.executable, "-c", FULL_DISK, str(tmp_path)]
+        assert subprocess.run(ran, capture_output=True, text=True).stdout == "whole\n"
 
     def test_that_runs_out_of_space_leaves_the_earlier_file(self, small, saved):
         resource = pytest.importorskip("resource")
@@ -339,9 +362,150 @@ class TestSaving:
         assert link.is_symlink()
         assert saved.stat().st_mode & 0o777 == 0o600
 
+    def test_does_not_replace_what_is_no_model(self, small, path):
+        path.write_bytes(b"a letter")
+        with pytest.raises(FileExistsError, match="overwrite=True"):
+            save(small, path)
+        assert path.read_bytes() == b"a letter"
+        save(small, path, overwrite=True)
+        path.write_bytes(path.read_bytes()[:100])
+        save(small, path)  # a damaged model may be replaced
+        assert load(path).n_components_ == 2
+
+    def test_into_a_folder_or_a_pipe(self, small, tmp_path):
+        with pytest.raises(IsADirectoryError, match=tmp_path.name):
+            save(small, tmp_path, overwrite=True)
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(FileExistsError, match="no regular file"):
+            save(small, tmp_path / "pipe", overwrite=True)
+        assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
+
+    @pytest.mark.parametrize("name", ["a model", "größe.skae", "模" * 85])
+    def test_under_any_name(self, name, small, tmp_path):
+        for path in (tmp_path / name, str(tmp_path / name), os.fsencode(tmp_path / name)):
+            np.testing.assert_array_equal(again(small, path).transform(X), small.transform(X))
+
+    def test_to_a_file_object(self, small, tmp_path):
+        with open(tmp_path / "file", "w+b") as file:
+            save(small, file)
+            file.seek(0)
+            np.testing.assert_array_equal(load(file).transform(X), small.transform(X))
+            with pytest.raises(ModelFileError, match="not a skae model"):
+                load(file)
+
+    def test_a_loaded_model_needs_its_file_no_more(self, small, saved):
+        loaded = load(saved)
+        os.truncate(saved, 10)
+        np.testing.assert_array_equal(loaded.transform(X), small.transform(X))
+
+    def test_writers_and_readers_of_one_file_at_once(self, small, saved):
+        """Whoever reads finds one of the models, whole."""
+        writers = [copy.deepcopy(small).set_params(lr=lr) for lr in (0.1, 0.2)]
+
+        def write(estimator):
+            for _ in range(20):
+                save(estimator, saved)
+
+        processes = [multiprocessing.get_context("fork").Process(target=write, args=(each,)) for each in writers]
+        for process in processes:
+            process.start()
+        found = {load(saved).lr for _ in range(20)}
+        for process in processes:
+            process.join(60)
+            assert process.exitcode == 0
+        assert found <= {"auto", 0.1, 0.2}
+        assert load(saved).lr in (0.1, 0.2)
+        assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
+
     def test_into_a_missing_folder(self, small, tmp_path):
         with pytest.raises(FileNotFoundError):
             save(small, tmp_path / "none" / "model.skae")
+
+
+ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES)
+
+
+class Fault:
+    """Lets one step of the writing of a file fail.
+
+    Parameters
+    ----------
+    at : int
+        Which step.
+    error : int
+        Its errno.
+    share : float
+        How much of the file is written before, where writing it fails.
+    """
+
+    def __init__(self, at, error, share):
+        self.at, self.error, self.share, self.done = at, error, share, []
+
+    def step(self, name, function):
+        self.done.append(name)
+        if len(self.done) == self.at:
+            raise OSError(self.error, os.strerror(self.error))
+        return function()
+
+    def install(self, patched):
+        real = open, shutil.copymode, os.fsync, os.replace
+
+        def opened(path, mode):
+            if mode != "xb":
+                return real[0](path, mode)
+            file = self.step("open", lambda: real[0](path, mode))
+            return Written(file, self)
+
+        def fsync(handle):
+            what = "folder" if os.path.isdir(f"/proc/self/fd/{handle}") else "file"
+            return self.step(f"fsync of {what}", lambda: real[2](handle))
+
+        patched.setattr(container, "open", opened, raising=False)
+        patched.setattr(shutil, "copymode", lambda *args: self.step("copymode", lambda: real[1](*args)))
+        patched.setattr(os, "fsync", fsync)
+        patched.setattr(os, "replace", lambda *args: self.step("replace", lambda: real[3](*args)))
+
+
+class Written:
+    """A file whose writing may fail."""
+
+    def __init__(self, file, fault):
+        self.file, self.fault, self.fileno = file, fault, file.fileno
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+    def write(self, content):
+        self.file.write(content[: int(self.fault.share * len(content))])
+        self.fault.step("write", lambda: self.file.write(content[int(self.fault.share * len(content)) :]))
+
+    def flush(self):
+        self.fault.step("flush", self.file.flush)
+
+
+FULL_DISK = """
+import sys, numpy as np, torch, skae
+from pathlib import Path
+folder = Path(sys.argv[1])
+X = np.random.RandomState(0).standard_normal((60, 6))
+small, large = (skae.AutoencoderTransformer(2, architecture=skae.Dense((n,)), max_epochs=1).fit(X) for n in (4, 4000))
+skae.save(small, folder / "model")
+for save in (lambda: skae.save(large, folder / "model"), lambda: large.set_params(checkpoint_dir=folder / "c").fit(X)):
+    weights = large.net_
+    try:
+        save()
+    except OSError as error:
+        assert "No space left" in str(error), error
+        assert large.net_ is weights
+        assert (skae.load(folder / "model").transform(X) == small.transform(X)).all()
+        assert not [path for path in folder.rglob("*") if path.name.endswith(".tmp")]
+    else:
+        raise SystemExit("there was room")
+print("whole")
+"""
 
 
 def taken_apart(file):
@@ -353,10 +517,10 @@ def taken_apart(file):
     return json.loads(text), json.loads(data[8 : 8 + n_head]), data[8 + n_head :]
 
 
-def put_together(file, content, table, numbers):
+def put_together(file, content, table, numbers, number=container.FORMAT):
     """A file of any parts, its checksum right; parts that are bytes already stay as they are."""
     text, head = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in (content, table))
-    file.write_bytes(container.sealed(container.FORMAT, text, len(head).to_bytes(8, "little") + head + numbers))
+    file.write_bytes(container.sealed(number, text, len(head).to_bytes(8, "little") + head + numbers))
 
 
 def assert_refused(file, match=None):
@@ -375,9 +539,10 @@ class TestDamage:
                 continue
             pytest.fail(f"{length} bytes were read")
 
-    def test_a_flipped_bit_is_noticed(self, saved):
-        raw, draw = saved.read_bytes(), random.Random(0)
-        places = [*range(container.HEAD.size * 8), *(draw.randrange(len(raw) * 8) for _ in range(300))]
+    @pytest.mark.parametrize("n_flips", [300, pytest.param(1000, marks=pytest.mark.soak)])
+    def test_a_flipped_bit_is_noticed(self, n_flips, saved):
+        raw, draw = saved.read_bytes(), random.Random(n_flips)
+        places = [*range(container.HEAD.size * 8), *(draw.randrange(len(raw) * 8) for _ in range(n_flips))]
         for place in places:
             flipped = bytearray(raw)
             flipped[place // 8] ^= 1 << place % 8
@@ -391,13 +556,15 @@ class TestDamage:
     def test_other_files_are_refused(self, path):
         for content in (b"", b"\x93", b"PK\x03\x04", pickle.dumps({}), bytes(1000)):
             path.write_bytes(content)
-            assert_refused(path, "no model file|ends within")
+            assert_refused(path, "not a skae model|truncated")
 
     def test_a_newer_format_asks_for_an_upgrade(self, saved):
-        raw = bytearray(saved.read_bytes())
-        raw[8:12] = (container.FORMAT + 1).to_bytes(4, "little")
-        saved.write_bytes(raw)
-        assert_refused(saved, "newer skae.*upgrade")
+        content, table, numbers = taken_apart(saved)
+        content["versions"]["skae"] = "7.5"
+        put_together(saved, content, table, numbers, container.FORMAT + 1)
+        assert_refused(saved, rf"by skae 7\.5 \(format 2\); this is skae {skae.__version__} .*up to format 1.*upgrade")
+        put_together(saved, {"other": 1}, table, numbers, container.FORMAT + 1)
+        assert_refused(saved, "by skae of a newer version.*upgrade")
 
     def test_lengths_beyond_the_file_take_no_memory(self, saved):
         head = container.HEAD.pack(container.MAGIC, 1, 2**20, 2**62, bytes(32))
@@ -407,8 +574,9 @@ class TestDamage:
     def test_what_is_no_file(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             load(tmp_path / "none")
-        with pytest.raises(IsADirectoryError):
-            load(tmp_path)
+        assert_refused(tmp_path, "not a skae model")
+        (tmp_path / "file").touch()
+        assert_refused(tmp_path / "file" / "model", "directory")
         os.mkfifo(tmp_path / "pipe")
         assert_refused(tmp_path / "pipe", "regular")
         with pytest.raises(TypeError):
@@ -453,6 +621,29 @@ HOSTILE = [
     {"dict": []},
     {"no such": 1},
     {"a": 1, "b": 2},
+    "x" * 10**6,
+    [0] * 10**5,
+    {"tuple": [{}] * 10**5},
+    {"dict": {str(number): number for number in range(10**4)}},
+]
+# Put anywhere into the text.
+PIECES = [
+    b"",
+    b'"',
+    b"{",
+    b"]",
+    b",",
+    b"\\",
+    b"\xff",
+    b"[" * 200_000,
+    b'{"a":' * 200_000,
+    b"9" * 10**5,
+    b"1e99999",
+    b"-",
+    b"NaN",
+    b'"a":1,"a":2,',
+    b'"' + b"\\u0000" * 10**5 + b'"',
+    b"[]," * 300_000,
 ]
 
 
@@ -487,9 +678,10 @@ class TestTampering:
             (b'{"a":1e999}', "1e999"),
             (b'{"a":' + b"9" * 5000 + b"}", "999"),
             (b'{"a":1,"a":2}', "twice"),
+            (b"[" + b"{}," * 2**18 + b"{}]", "too much"),
             (b'{"a":"\xff"}', "cannot be loaded"),
             (b"{}", "lacks"),
-            (b'{"\\"[[": 1}', "lacks"),
+            (b'{"\\"[[": 1}', "not known"),
         ],
     )
     def test_strict_json(self, content, match, saved):
@@ -502,6 +694,9 @@ class TestTampering:
         [
             (("parameters", "loss"), "os.system", "loss"),
             (("parameters", "no_such"), 1, "no_such"),
+            (("no_such",), 1, "'no_such', which is not known"),
+            (("net", "no_such"), 1, "'no_such', which is not known in its net"),
+            (("layout", "no_such"), 1, "'no_such', which is not known in its layout"),
             (("parameters", "net_params"), {"dict": {"callbacks": ["os.system"]}}, "callbacks"),
             (("parameters", "net_params"), {"dict": {"module": 1}}, "module"),
             (("net", "loss"), "eval", "loss"),
@@ -579,6 +774,15 @@ class TestTampering:
         saved.write_bytes(container.sealed(1, json.dumps(content).encode(), (2**60).to_bytes(8, "little")))
         assert_refused(saved, "safetensors")
 
+    @pytest.mark.parametrize("name", ["module/encoder.0.weight", "module/latent_scale", "scaling/mean", "codes"])
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_numbers_that_are_not_finite(self, name, value, saved):
+        stored = container.read(str(saved))
+        arrays = stored.arrays()
+        arrays[name].view(-1)[0] = value
+        saved.write_bytes(container.packed(stored.content, arrays))
+        assert_refused(saved, f"{name}.*not finite")
+
     def test_settings_that_compute_something_else_are_noticed(self, path):
         save(fitted({"architecture": SMALL, "early_stopping": False}, X), path)
         content, table, numbers = taken_apart(path)
@@ -588,25 +792,60 @@ class TestTampering:
 
     @pytest.mark.parametrize("rounds", [300, pytest.param(10_000, marks=pytest.mark.soak)])
     def test_anything_anywhere_is_refused_or_harmless(self, rounds, saved, watched):
-        content, table, numbers = taken_apart(saved)
+        """Each in less than a second and 50 MB."""
+        parts, draw, refused = taken_apart(saved), random.Random(rounds), 0
         load(saved)
-        draw, all_places = random.Random(rounds), [place for place in places(content) if place]
-        refused = 0
         for _ in range(rounds):
-            changed = content
-            for _ in range(draw.choice((1, 1, 2))):
-                try:
-                    changed = with_value(changed, draw.choice(all_places), draw.choice(HOSTILE))
-                except (KeyError, IndexError, TypeError):  # the place went with the change before
-                    continue
-            put_together(saved, changed, table, numbers)
+            put_together(saved, *tampered(draw, *parts))
+            memory, began = resident_now(), time.process_time()
             try:
                 with watched(), warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     load(saved)
             except ModelFileError:
                 refused += 1
+            assert time.process_time() - began < 1
+            assert resident_most() - memory < 50 * 2**20
         assert refused > rounds / 3
+
+
+def tampered(draw, content, table, numbers):
+    """The parts of a file with something in them changed, as ``put_together`` takes them."""
+    kind = draw.random()
+    if kind < 0.6:
+        for _ in range(draw.choice((1, 1, 2))):
+            # Another change may have taken the place away.
+            with contextlib.suppress(KeyError, IndexError, TypeError):
+                content = with_value(content, draw.choice(list(places(content))[1:]), draw.choice(HOSTILE))
+        return content, table, numbers
+    if kind < 0.8:
+        new = draw.choice((*HOSTILE, draw.randrange(2**10), 2**63, "F64", [2**62, 4], {"dtype": "F32"}))
+        return content, with_value(table, draw.choice(list(places(table))[1:]), new), numbers
+    if kind < 0.95:
+        part = draw.randrange(2)
+        text = json.dumps((content, table)[part]).encode()
+        place, gap = draw.randrange(len(text)), draw.choice((0, 0, 1, 50))
+        text = text[:place] + draw.choice(PIECES) + text[place + gap :]
+        return (text, table, numbers) if part == 0 else (content, text, numbers)
+    return content, table, draw.choice((numbers[: draw.randrange(len(numbers))], numbers * 2, bytes(len(numbers))))
+
+
+def resident_now():
+    """Bytes of memory of this process; the most is counted from here on."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    Path("/proc/self/clear_refs").write_text("5")
+    return status("VmRSS")
+
+
+def resident_most():
+    """The most bytes since then."""
+    return status("VmHWM") if sys.platform.startswith("linux") else 0
+
+
+def status(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 FORBIDDEN = ("pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "socket.connect", "ctypes.dlopen", "exec")
@@ -636,6 +875,15 @@ def watched():
     return Watch
 
 
+def local_class():
+    """A class that cannot be imported."""
+
+    class Halves(nn.Linear):
+        pass
+
+    return Halves(6, 2)
+
+
 class TestPickle:
     def test_comes_back(self, small):
         loaded = pickle.loads(pickle.dumps(small))
@@ -645,8 +893,44 @@ class TestPickle:
     def test_of_another_version_warns(self, small, monkeypatch):
         dumped = pickle.dumps(small)
         monkeypatch.setattr("skae.estimator.__version__", "99.0")
-        with pytest.warns(UserWarning, match=r"skae 0\..* with skae 99\.0"):
+        with pytest.warns(InconsistentVersionWarning, match=r"skae 0\..* with skae 99\.0"):
             pickle.loads(dumped)
+
+    @pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps"])
+    @pytest.mark.parametrize("through", ["pickle", "joblib"])
+    def test_works_on_the_cpu_where_its_device_is_missing(self, device, through, small, tmp_path, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+        made = copy.deepcopy(small).partial_fit(X)
+        codes, made.net_.device = made.transform(X), device
+        joblib.dump(made, tmp_path / "model")
+        dumped = pickle.dumps(made)
+        with pytest.warns(UserWarning, match=f"device='{device}'.*device='cpu'") as caught:
+            moved = pickle.loads(dumped) if through == "pickle" else joblib.load(tmp_path / "model")
+        assert len(caught) == 1
+        np.testing.assert_array_equal(moved.transform(X), codes)
+        assert moved.partial_fit(X).net_.device == "cpu"
+
+    def test_holds_every_weight_once_and_no_pickle_inside(self, small):
+        made = AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(X)
+        weights = sum(value.nbytes for value in made.net_.module_.state_dict().values())
+        assert len(pickle.dumps(made)) < weights + 20_000
+        assert not [name for name, value in made.net_.__getstate__().items() if isinstance(value, bytes)]
+
+    @pytest.mark.parametrize("encoder", [lambda: nn.Linear(6, 2), nn.Sequential(local_class())])
+    def test_of_code_that_has_no_name_says_what_to_do(self, encoder):
+        made = fitted({"architecture": Custom(encoder, nn.Linear(2, 6))}, X)
+        with pytest.raises(pickle.PicklingError, match=r"'encoder' parameter.*<lo|<la.*importable at module level"):
+            pickle.dumps(made)
+        np.testing.assert_array_equal(copy.deepcopy(made).transform(X), made.transform(X))
+        with joblib.parallel_config("loky", n_jobs=2):
+            (codes,) = joblib.Parallel()([joblib.delayed(made.transform)(X)])
+        np.testing.assert_allclose(codes, made.transform(X), atol=1e-6)
+
+    def test_goes_on_as_the_one_pickled(self, small):
+        made = copy.deepcopy(small).partial_fit(X)
+        restored = pickle.loads(pickle.dumps(made))
+        np.testing.assert_array_equal(restored.partial_fit(X).transform(X), made.partial_fit(X).transform(X))
 
 
 class TestPipelines:

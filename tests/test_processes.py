@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
+
+from skae.training import device
 
 FORK = """
 import multiprocessing, numpy as np, torch
@@ -41,6 +44,56 @@ def test_forked_child_of_a_process_with_threads_finishes():
 def test_import_brings_no_heavy_library_along():
     done = run(IMPORT)
     assert done.returncode == 0, done.stderr
+
+
+KILLED = """
+import os, sys, signal, numpy as np
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
+from skae import AutoencoderTransformer, Dense
+X = np.random.RandomState(0).standard_normal((90, 6))
+parent = os.getpid()
+class Killing(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        if os.getpid() != parent and net.lr == 0.02 and len(net.history) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+estimator = AutoencoderTransformer(
+    2, architecture=Dense((8,)), max_epochs=4, random_state=0, checkpoint_dir=sys.argv[1] + "/{fit}",
+    net_params={"callbacks": [Killing()]},
+)
+search = GridSearchCV(estimator, {"lr": [0.01, 0.02]}, cv=2, n_jobs=2)
+try:
+    search.fit(X)
+except TerminatedWorkerError:
+    print("terminated", sum(len(files) for _, _, files in os.walk(sys.argv[1])) > 0)
+# The killed fits go on from their checkpoints, and nothing is left.
+estimator.set_params(net_params=None)
+search.fit(X)
+alone = clone(estimator).set_params(checkpoint_dir=None)
+expected = GridSearchCV(alone, {"lr": [0.01, 0.02]}, cv=2).fit(X)
+print(np.allclose(search.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"], atol=1e-6))
+print(os.listdir(sys.argv[1]))
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals are those of Linux")
+def test_killed_workers_of_a_search_leave_what_goes_on_and_nothing_else(tmp_path):
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.stdout.splitlines() == ["terminated True", "True", "[]"], done.stderr
+
+
+def test_cuda_in_a_fork_of_a_process_that_used_it_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(device._FORKED, "after CUDA", True)
+    for name in ("auto", "cuda", "cuda:1"):
+        with pytest.raises(RuntimeError, match=r"fork.*'spawn'.*'loky'.*device='cpu'"):
+            device.resolve_device(name)
+    with pytest.raises(RuntimeError, match="fork"), device.full_precision(torch.device("cuda")):
+        pass
+    assert device.resolve_device("cpu").type == "cpu"
 
 
 CEILING = """

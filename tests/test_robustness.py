@@ -1,6 +1,7 @@
 """What once went wrong, each with the smallest input that showed it."""
 
 import copy
+import sys
 import tempfile
 
 import numpy as np
@@ -109,6 +110,18 @@ def test_values_whose_squares_overflow_say_so(n_features):
     huge = np.random.RandomState(1).standard_normal((60, n_features)) * 1e30
     with pytest.raises(DivergenceError, match=r"non-finite.*epoch 1.*max .X. is .*scal"):
         AutoencoderTransformer(2, scaling=None, **QUICK).fit(huge)
+
+
+def test_what_a_callback_raises_comes_through_and_says_in_which_epoch():
+    class Failing(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                raise KeyError("mine")
+
+    autoencoder = AutoencoderTransformer(2, net_params={"callbacks": [Failing()]}, **QUICK)
+    with pytest.raises(KeyError, match="mine") as caught:
+        autoencoder.fit(X)
+    assert sys.version_info < (3, 11) or caught.value.__notes__ == ["In epoch 2 of the training of an autoencoder."]
 
 
 class TestOwnModules:
@@ -239,6 +252,17 @@ def test_compiled_training_does_as_well(digits):
         for compiled in (True, False)
     ]
     assert scores[0] == pytest.approx(scores[1], abs=0.02)
+
+
+def test_sgd_does_not_diverge_by_itself(tables):
+    """At its own learning rate, on tables as they are and with wild rows; unclipped it does."""
+    wild = tables["wine"].copy()
+    wild[::60] *= 1e6
+    for rows in (*tables.values(), wild):
+        settings = {"optimizer": "sgd", "early_stopping": False, "max_epochs": 8, "random_state": 0}
+        assert np.isfinite(AutoencoderTransformer(2, **settings).fit(rows).transform(rows)).all()
+    with pytest.raises(DivergenceError):
+        AutoencoderTransformer(2, net_params={"clip_norm": None}, **settings).fit(wild)
 
 
 def test_entries_given_twice_are_summed():

@@ -1,6 +1,8 @@
 """Nothing is lost: fits that fail, stop, or run beside each other leave a state that is whole."""
 
 import concurrent.futures
+import contextlib
+import copy
 import os
 import pickle
 import signal
@@ -92,36 +94,41 @@ def raising_at(place, call):
     return False
 
 
-def check_every_line(step):
+def check_every_line(step, method="fit", **settings):
     """A refit that fails at any line keeps the old state, a first fit leaves the estimator unfitted.
 
     From the line that commits on the state is the new one, whole.
     """
 
+    def call(estimator):
+        return getattr(estimator, method)(X)
+
     def fresh():
-        return AutoencoderTransformer(2, variant="denoising", **SMALL)
+        return AutoencoderTransformer(2, variant="denoising", **SMALL, **settings)
 
     def refit():
-        return AutoencoderTransformer(2, **SMALL).fit(X[:60]).set_params(variant="denoising")
+        fitted = AutoencoderTransformer(2, variant="denoising", **{**SMALL, "random_state": 1})
+        return fitted.fit(X[:60]).set_params(random_state=0, **settings)
 
-    lines = executed_lines(lambda: fresh().fit(X))
+    lines = executed_lines(lambda: call(fresh()))
     assert len(lines) > 400
-    after, old = bits(fresh().fit(X)), bits(refit())
+    old, after = (None, bits(refit())), (bits(call(fresh())), bits(call(refit())))
     estimators, raised, committed = [fresh(), refit()], 0, 0
     for number, place in enumerate(lines[::step]):
-        target = estimators[number % 2]
-        if not raising_at(place, lambda target=target: target.fit(X)):
+        kind = number % 2
+        target = estimators[kind]
+        if not raising_at(place, lambda target=target: call(target)):
             estimators = [fresh(), refit()]
             continue
         raised += 1
         learned = [name for name in vars(target) if is_learned(name)]
-        if learned and bits(target) == after:
+        if learned and bits(target) == after[kind]:
             committed += 1
             estimators = [fresh(), refit()]
-        elif number % 2 == 0:
+        elif kind == 0:
             assert not learned, place
         else:
-            assert bits(target) == old, place
+            assert bits(target) == old[kind], place
     assert raised > 0.8 * len(lines[::step])
     assert committed <= 8
 
@@ -131,8 +138,15 @@ class TestAllOrNothing:
         check_every_line(step=23)
 
     @pytest.mark.soak
-    def test_at_every_executed_line(self):
-        check_every_line(step=1)
+    @pytest.mark.parametrize("method", ["fit", "partial_fit"])
+    def test_at_every_executed_line(self, method):
+        check_every_line(1, method)
+
+    @pytest.mark.soak
+    # Cut short where it lets the folder go, it leaves that to the garbage collector.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    def test_at_every_executed_line_with_checkpoints(self, tmp_path):
+        check_every_line(1, checkpoint_dir=tmp_path)
 
     def test_partial_fit_that_fails_keeps_the_weights(self):
         fitted = AutoencoderTransformer(2, **SMALL).fit(X)
@@ -156,22 +170,31 @@ class TestInterrupts:
         with pytest.raises(ValueError, match=r"'on_interrupt' parameter.*'raise', 'keep'"):
             AutoencoderTransformer(on_interrupt="stop").fit(X)
 
-    @pytest.mark.soak
-    @pytest.mark.parametrize("attempt", range(50))
-    def test_a_signal_at_any_time(self, attempt):
-        fitted = AutoencoderTransformer(2, **SMALL).fit(X[:50])
-        before = bits(fitted)
-        fitted.set_params(max_epochs=60)
-        timer = threading.Timer(0.004 * attempt, lambda: os.kill(os.getpid(), signal.SIGINT))
-        timer.start()
-        try:
-            fitted.fit(X)
+    @pytest.mark.parametrize("n_signals", [2, pytest.param(50, marks=pytest.mark.soak)])
+    def test_a_signal_at_any_time(self, n_signals):
+        """The old state, or that of a fit that stopped after some epochs; and the next fit works."""
+        first = AutoencoderTransformer(2, **SMALL).fit(X[:50])
+        old, longer = bits(first), {**SMALL, "max_epochs": 60}
+        began = time.perf_counter()
+        whole = AutoencoderTransformer(2, **longer).fit(X)
+        seconds, stopped = time.perf_counter() - began, 0
+        for number in range(n_signals):
+            fitted = copy.deepcopy(first).set_params(**longer)
+            timer = threading.Timer(seconds * number / n_signals, os.kill, (os.getpid(), signal.SIGINT))
+            with contextlib.suppress(KeyboardInterrupt):
+                timer.start()
+                fitted.fit(X)
+                timer.join()
+                time.sleep(0.01)
             timer.join()
-            time.sleep(0.01)
-        except KeyboardInterrupt:
-            pass
-        assert np.isfinite(fitted.transform(X)).all()
-        assert bits(fitted) == before or len(fitted.history_) >= 1
+            assert np.isfinite(fitted.transform(X)).all()
+            if bits(fitted) != old:
+                losses = [row["train_loss"] for row in fitted.history_]
+                assert losses == [row["train_loss"] for row in whole.history_][: len(losses)]
+                assert len(losses) < 60 or bits(fitted) == bits(whole)
+                stopped += len(losses) < 60
+            assert bits(fitted.set_params(max_epochs=2).fit(X[:50])) == old
+        assert stopped >= n_signals // 4
 
 
 LONG = {
@@ -289,19 +312,24 @@ class TestCheckpoints:
 
     @pytest.mark.parametrize("n_kills", [1, pytest.param(100, marks=pytest.mark.soak)])
     def test_a_killed_process(self, tmp_path, n_kills):
-        random = np.random.RandomState(0)
+        """Whatever comes of a fit that was killed any number of times is what one in peace gives."""
         np.save(tmp_path / "X.npy", np.tile(X, (20, 1)))
-        whole = run_fit(tmp_path, None).communicate()[0]
-        folder = tmp_path / "checkpoints"
+        process = run_fit(tmp_path, None)
+        assert process.stdout.readline() == b"begin\n"
+        began = time.perf_counter()
+        whole = process.communicate()[0]
+        seconds, random = time.perf_counter() - began, np.random.RandomState(0)
+        folder, gone_on = tmp_path / "checkpoints", 0
         for _ in range(n_kills):
             process = run_fit(tmp_path, folder)
             assert process.stdout.readline() == b"begin\n"
-            time.sleep(random.uniform(0.0, 0.4))
+            time.sleep(random.uniform(0, seconds))
             process.send_signal(signal.SIGKILL)
-            process.communicate()
+            assert process.communicate()[0] in (b"", whole)
+            gone_on += (folder / "checkpoint.skae").exists()
         process = run_fit(tmp_path, folder)
-        assert b"begin\n" + process.communicate()[0].partition(b"begin\n")[2] == whole
-        assert process.returncode == 0
+        assert process.communicate()[0] == b"begin\n" + whole
+        assert gone_on >= n_kills // 4
 
 
 def crash(estimator, folder, epoch):
@@ -376,13 +404,13 @@ class TestSoak:
         size, memory = len(pickle.dumps(estimator)), resident()
         times = []
         for _ in range(n_calls):
-            began = time.perf_counter()
+            began = time.process_time()  # other programs on the machine do not count
             estimator.partial_fit(X)
-            times.append(time.perf_counter() - began)
+            times.append(time.process_time() - began)
         assert len(pickle.dumps(estimator)) <= size + 400  # the count of epochs gets longer
         assert resident() - memory < 5 * 2**20
         tenth = n_calls // 10
-        assert np.median(times[-tenth:]) < 1.5 * np.median(times[:tenth])
+        assert np.median(times[-tenth:]) < 1.2 * np.median(times[:tenth])
 
 
 def resident():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
+import pickle
+import sys
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -31,7 +33,8 @@ class Custom(BaseEstimator):
 
     Notes
     -----
-    Classes and functions must be importable at module level for the fitted estimator to be pickled.
+    Classes and functions must be importable at module level for the estimator to be pickled; joblib's workers take
+    others too.
 
     Examples
     --------
@@ -59,6 +62,18 @@ class Custom(BaseEstimator):
                 )
         check_bool("Custom", "linear_path", self.linear_path)
 
+    def __reduce_ex__(self, protocol):
+        for name in ("encoder", "decoder"):
+            value = getattr(self, name)
+            kinds = {type(part) for part in value.modules()} if isinstance(value, nn.Module) else {value}
+            local = [kind for kind in kinds if "<" in getattr(kind, "__qualname__", "")]
+            if local and not by_value():
+                raise pickle.PicklingError(
+                    f"The {name!r} parameter of Custom holds {local[0].__qualname__}, which a pickle cannot name. "
+                    f"Define it so that it is importable at module level."
+                )
+        return super().__reduce_ex__(protocol)
+
     def build(self, shape: tuple[int, ...], n_components: int) -> Halves:
         """The encoder and decoder for samples of ``shape`` (channels first), and their layer table."""
         known = {"sample_shape": shape, "n_components": n_components}
@@ -84,3 +99,12 @@ def made(name: str, value: Any, known: dict[str, Any]) -> nn.Module:
             f"Got {module!r} of type {type(module).__name__} from it instead."
         )
     return module
+
+
+def by_value() -> bool:
+    """Whether what asks for an object's state copies classes and functions too, as cloudpickle does, or keeps them."""
+    frame, callers = sys._getframe(1), set()
+    while frame is not None:
+        callers |= set(frame.f_globals.get("__name__", "").split("."))
+        frame = frame.f_back  # type: ignore[assignment]
+    return bool(callers & {"cloudpickle", "dill", "copy"})

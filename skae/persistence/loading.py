@@ -25,6 +25,7 @@ from skae.variants import Parts, check_variant
 from .frame_forms import decoded_frame
 from .network import (
     DTYPES,
+    check_finite,
     check_probe,
     expected_table,
     fill,
@@ -34,7 +35,7 @@ from .network import (
     probe_table,
 )
 from .pipelines import unpacked_pipeline
-from .values import KEPT_NET_PARAMS, OWNER, Decoder, check_usable, of_type
+from .values import KEPT_NET_PARAMS, OWNER, Decoder, check_keys, check_usable, of_type
 
 # Of what inverse_transform gives.
 RETURNED: dict[str, np.dtype] = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
@@ -50,7 +51,7 @@ def load(path, device="cpu", custom_modules=None):
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or binary file object
     device : str or torch.device, default="cpu"
         Where the loaded estimator computes, as ``device`` of AutoencoderTransformer. That parameter itself is as it
         was when saved, and decides where training goes on.
@@ -66,17 +67,18 @@ def load(path, device="cpu", custom_modules=None):
     ------
     ModelFileError
         A ValueError: if the file is damaged, was tampered with, is from a newer version, or needs ``custom_modules``.
-    FileNotFoundError, PermissionError, IsADirectoryError
-        If it cannot be opened.
+    FileNotFoundError, PermissionError
+        If there is none, or it may not be opened.
     """
-    path, where, decode = os.fspath(path), resolve_device(device), Decoder(dict(custom_modules or {}))
+    where, decode = resolve_device(device), Decoder(dict(custom_modules or {}))
+    path = path if hasattr(path, "read") else os.fsdecode(path)
     try:
-        file = read(path)
+        file = opened(path.read()) if hasattr(path, "read") else read(path)
         if file.content.get("kind") == "pipeline":
             data = file.arrays()["pipeline"].numpy().tobytes()
             return unpacked_pipeline(data, lambda raw: assembled(opened(raw), decode, where))
         return assembled(file, decode, where)
-    except (FileNotFoundError, NotADirectoryError, PermissionError, IsADirectoryError):
+    except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # Whatever a file makes go wrong is the file's fault, save for want of memory.
         if is_out_of_memory(error):
@@ -88,6 +90,7 @@ def load(path, device="cpu", custom_modules=None):
 def assembled(file: Stored, decode: Decoder, device: torch.device) -> AutoencoderTransformer:
     """The estimator that a file describes."""
     content = file.content
+    check_keys(content)
     # Checks of variants make small bottlenecks, whose size a file could name at will.
     with torch.device("meta"):
         estimator = decoded_estimator(content, decode)
@@ -101,6 +104,7 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
     module, layers = laid_out(architecture, parts, shape, content["module"], loss, file.table)
     check_table(expected | arrays_expected(module, shape, file.table), file.table)
     arrays = file.arrays()
+    check_finite(arrays, foreign=architecture.foreign)
     fill(module, arrays)
     check_probe(module, shape, arrays, written_by(content["versions"]))
     net = decoded_net(content["net"], module, parts, architecture.foreign, device, decode)

@@ -158,6 +158,14 @@ def fill(module: Autoencoder, arrays: dict[str, Tensor]) -> None:
     module.eval()
 
 
+def check_finite(arrays: dict[str, Tensor], foreign: bool) -> None:
+    """Raise ModelFileError if a weight, a code or the scaling is not finite; the caller's own modules may hold any."""
+    for name, array in arrays.items():
+        own = foreign and name.startswith(("module/encoder.", "module/decoder."))
+        if name.startswith(("module/", "scaling/", "codes")) and not own and not bool(array.isfinite().all()):
+            raise ModelFileError(f"its array {name!r} holds numbers that are not finite")
+
+
 def arrays_of_optimizer(net: AutoencoderNet) -> dict[str, Tensor]:
     """What the optimiser keeps after ``partial_fit``, by parameter; nothing after ``fit``."""
     found = {}

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from skae.data import SampleLayout, Scaling, TokenLayout
 from skae.estimator import AutoencoderTransformer
-from skae.files import packed, write
+from skae.files import check_replaceable, packed, write
 from skae.model import Nested
 from skae.parameters import warn
 from skae.training import OPTIMIZERS
@@ -30,7 +30,7 @@ from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded
 NET = ("lr", "batch_size", "max_epochs", "precision", "compiled", "seed")
 
 
-def save(estimator, path):
+def save(estimator, path, *, overwrite=False):
     """Write a fitted estimator to a file that :func:`load` reads, on any machine.
 
     The file holds JSON and plain arrays, no pickle, under a SHA-256; it is put in place in one step, so a failed write
@@ -43,7 +43,10 @@ def save(estimator, path):
     ----------
     estimator : AutoencoderTransformer or Pipeline
         Of a pipeline the other steps have to be scikit-learn's own, or CharacterEncoder; they go through skops.
-    path : str or path-like
+    path : str, path-like or binary file object
+        A model file that is there is replaced.
+    overwrite : bool, default=False
+        Whether a file of another kind is, too.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def save(estimator, path):
     InvalidParameterError
         A ValueError and TypeError: if a parameter was set to what ``fit`` refuses.
     OSError
-        If the file cannot be written.
+        If the file cannot be written; a FileExistsError, if another kind of file is there.
 
     Examples
     --------
@@ -70,17 +73,22 @@ def save(estimator, path):
     >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
     True
     """
-    path = os.fspath(path)
     if isinstance(estimator, Pipeline):
         check_is_fitted(estimator)
-        write(path, packed({"kind": "pipeline"}, packed_pipeline(estimator, in_bytes)))
+        content = packed({"kind": "pipeline"}, packed_pipeline(estimator, in_bytes))
     elif type(estimator) is AutoencoderTransformer:
-        write(path, in_bytes(estimator))
+        content = in_bytes(estimator)
     else:
         raise TypeError(
             f"save takes a fitted AutoencoderTransformer, or a Pipeline of scikit-learn's steps and it, got "
             f"{type(estimator).__name__}. Of a search save its best_estimator_."
         )
+    if hasattr(path, "write"):
+        path.write(content)
+        return
+    path = os.fsdecode(path)
+    check_replaceable(path, overwrite)
+    write(path, content)
 
 
 def in_bytes(estimator: AutoencoderTransformer) -> bytes:

@@ -21,11 +21,20 @@ from skae.variants import VARIANTS
 
 OWNER = "AutoencoderTransformer"
 # Of net_params only these are kept: what else skorch takes are objects.
-KEPT_NET_PARAMS = "optimizer__"
+KEPT_NET_PARAMS = ("optimizer__", "clip_norm")
 OBJECTS: dict[str, type[BaseEstimator]] = {
     kind.__name__: kind for kind in (Dense, Convolutional, Sequence, Custom, *VARIANTS.values())
 }
 DEVICES = ("cpu", "mps", "cuda")
+# What there is to say of an estimator, and of its parts.
+KEYS = {
+    "": {"versions", "parameters", "layout", "architecture", "variant", "module", "net", "history", "n_iter"}
+    | {"frame", "feature_names", "output"},
+    "layout": {"sample_shape", "axes", "flattened", "dtype", "n_tokens", "by_column"},
+    "module": {"n_components", "kept", "linear_path"},
+    "net": {"loss", "optimizer", "settings", "lr", "batch_size", "max_epochs", "precision", "compiled", "seed"},
+    "frame": {"library", "columns"},
+}
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 # Of an architecture in a file: a number of layers beyond would take long to lay out.
 MOST_LAYERS = 1000
@@ -91,6 +100,15 @@ def check_usable(estimator: Any) -> None:
     checked = copy.copy(estimator)
     checked.device = "cpu"
     check_parameters(checked)
+
+
+def check_keys(content: dict[str, Any]) -> None:
+    """Raise ModelFileError if a file says something that is not known."""
+    for name, known in KEYS.items():
+        part = content if not name else content[name]
+        unknown = set(part) - known if isinstance(part, dict) else set()
+        if unknown:
+            raise ModelFileError(f"it holds {sorted(unknown)[0]!r}, which is not known{name and f' in its {name}'}")
 
 
 class Decoder:

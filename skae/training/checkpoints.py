@@ -69,30 +69,31 @@ class Checkpoints(Callback):
         self.seed: int | None = None
         self.stored: Any = None
         self.took = self.written = 0.0
-        self.finished = False
+        self.finished = self.held = False
+        self.lock: Any = None
 
     def __enter__(self) -> Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Not os.access, which root always passes.
-        self.lock = open(self.folder / LOCK, "a+")
         try:
+            # Not os.access, which root always passes.
+            self.lock = open(self.folder / LOCK, "a+")
             self._hold()
-        except BaseException:
-            self.lock.close()
-            raise
-        try:
             if self.path.exists():
                 self._open()
+            return self
         except BaseException:
             self.__exit__()
             raise
-        return self
 
     def __exit__(self, *error: Any) -> None:
-        if self.finished:
-            self.path.unlink(missing_ok=True)
-        (self.folder / LOCK).unlink(missing_ok=True)
-        self.lock.close()
+        try:
+            if self.finished:
+                self.path.unlink(missing_ok=True)
+            if self.held:
+                (self.folder / LOCK).unlink(missing_ok=True)
+        finally:
+            if self.lock is not None:
+                self.lock.close()
         if PLACE_OF_FIT in str(self.given):
             # Those that hold a checkpoint still, or another fit's folder, are not empty and stay.
             with contextlib.suppress(OSError):
@@ -115,6 +116,7 @@ class Checkpoints(Callback):
             self.lock.close()
             self.lock = open(self.folder / LOCK, "a+")  # noqa: SIM115
             return self._hold()
+        self.held = True
         self.lock.truncate(0)
         self.lock.write(str(os.getpid()))
         self.lock.flush()

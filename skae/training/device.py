@@ -25,9 +25,31 @@ _WEIGHTS_LOCK = threading.Lock()
 _FITTING: weakref.WeakKeyDictionary[Any, threading.Thread] = weakref.WeakKeyDictionary()
 _FITTING_LOCK = threading.Lock()
 
-# Threads do not survive a fork: a child of a process that computed with several would wait for them for ever.
+# Whether this process is a fork of one that used CUDA, as the process knew just before it forked.
+_FORKED = {"after CUDA": False, "CUDA": False}
+
+
+def _before_fork() -> None:
+    _FORKED["CUDA"] = torch.cuda.is_initialized()
+
+
+def _in_child() -> None:
+    # Threads do not survive a fork: a child of a process that computed with several would wait for them for ever.
+    torch.set_num_threads(1)
+    _FORKED["after CUDA"] |= _FORKED["CUDA"]
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+    os.register_at_fork(before=_before_fork, after_in_child=_in_child)
+
+
+def check_not_forked(device: torch.device) -> None:
+    """Raise RuntimeError where CUDA is of no use because this process was forked from one that used it."""
+    if device.type == "cuda" and _FORKED["after CUDA"]:
+        raise RuntimeError(
+            f"device={str(device)!r} cannot be used in a process made by fork from one that used CUDA. Start workers "
+            f"with the method 'spawn', or with joblib's backend 'loky'; or write device='cpu'."
+        )
 
 
 def resolve_device(device: Any) -> torch.device:
@@ -39,11 +61,15 @@ def resolve_device(device: Any) -> torch.device:
         If it names no kind of device.
     ValueError
         If the machine has no such device.
+    RuntimeError
+        If it is CUDA, in a fork of a process that used it.
     """
     name = str(device) if isinstance(device, torch.device) else device
     if not isinstance(name, str) or not re.fullmatch(r"auto|cpu(:0)?|mps|cuda(:\d+)?", name):
         raise invalid(OWNER, "device", "'auto', 'cpu', 'cuda', 'cuda:N', 'mps' or a torch.device of these", device)
     name = "cpu" if name == "cpu:0" else name
+    if name == "auto" or name.startswith("cuda"):
+        check_not_forked(torch.device("cuda"))
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if name.startswith("cuda"):
@@ -158,6 +184,7 @@ def with_gradients(method):
 @contextlib.contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
     """Codes are computed in float32 proper, whatever the precision of training."""
+    check_not_forked(device)
     with torch.inference_mode():
         if device.type != "cuda":
             yield

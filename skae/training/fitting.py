@@ -24,7 +24,7 @@ from skae.model import (
     UnitInterval,
     layer_rows,
 )
-from skae.parameters import InvalidParameterError, warn
+from skae.parameters import InvalidParameterError, is_real, warn
 from skae.variants import Parts
 
 from .device import seeded_weights
@@ -33,6 +33,8 @@ from .start import principal_start
 
 # A linear path of more weights than this (one way) is left out.
 LINEAR_PATH_WEIGHTS = 2**25
+# Without it SGD diverges on bundled tables (benchmarks/clipping.py); the others divide by what gradients measure.
+CLIP_NORMS = {"sgd": 1.0}
 # Weights, gradients and the optimiser's two moments.
 COPIES_IN_TRAINING = 4
 RESERVED = (
@@ -195,6 +197,11 @@ def check_net_params(net_params: Any) -> None:
                 f"net_params may not hold {name!r}: AutoencoderTransformer sets it from its own parameters. Pass what "
                 f"skorch takes besides, such as 'callbacks' or 'optimizer__weight_decay'."
             )
+    clip_norm = net_params.get("clip_norm")
+    if clip_norm is not None and not (is_real(clip_norm) and clip_norm > 0):
+        raise InvalidParameterError(
+            f"'clip_norm' of net_params must be a float in the range (0.0, inf), or None. Got {clip_norm!r} instead."
+        )
 
 
 def new_net(
@@ -211,6 +218,7 @@ def new_net(
     """An initialised net around ``module``; ``known`` are skorch's own lr, batch_size, max_epochs and the like."""
     optimizer_class, defaults = OPTIMIZERS[optimizer]
     chosen = {f"optimizer__{name}": value for name, value in defaults.items()}
+    chosen["clip_norm"] = CLIP_NORMS.get(optimizer)
     groups = []
     if module.linear is not None and "weight_decay" in defaults:
         # Decay would pull the linear path away from PCA.

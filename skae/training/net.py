@@ -15,13 +15,15 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from torch import Tensor, nn
 
-from skae.data import free_cache, inference_length, is_out_of_memory
-from skae.exceptions import DivergenceError, OutOfMemoryError
+from skae.data import inference_length, is_out_of_memory
 from skae.model.layers import use_generator
 from skae.objectives import Objective
 
+from .automatic import learning_rate_share
 from .batches import Batches, Part
 from .device import BorrowedStream, training_precision
+from .failures import diverged, out_of_memory
+from .moving import on_cpu, put_on, usable
 from .selection import StopTraining
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
@@ -31,7 +33,6 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "rmsprop": (torch.optim.RMSprop, {}),
 }
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-WARM_UP = 0.2
 HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -50,16 +51,28 @@ class AutoencoderNet(NeuralNet):
         Whether training steps go through ``torch.compile``; the module itself stays as it is.
     foreign : bool
         Whether the module holds code that may draw from torch's global generators.
+    clip_norm : float or None
+        What the norm of all gradients together is at most.
     """
 
     def __init__(
-        self, module, criterion=Objective, *, seed=0, precision="auto", compiled=False, foreign=False, **kwargs
+        self,
+        module,
+        criterion=Objective,
+        *,
+        seed=0,
+        precision="auto",
+        compiled=False,
+        foreign=False,
+        clip_norm=None,
+        **kwargs,
     ):
         super().__init__(module, criterion, train_split=None, iterator_train=Batches, iterator_valid=Batches, **kwargs)
         self.seed = seed
         self.precision = precision
         self.compiled = compiled
         self.foreign = foreign
+        self.clip_norm = clip_norm
 
     # Of one training.
     forward_: Any = None
@@ -112,14 +125,15 @@ class AutoencoderNet(NeuralNet):
             if valid is None:
                 self._check_last_update(train)
             self.notify("on_train_end", X=(train, valid), y=None)
-        except (RuntimeError, MemoryError) as error:
+        except Exception as error:
             if is_out_of_memory(error):
-                raise self._out_of_memory(error) from error
+                raise out_of_memory(self, error) from error
+            if hasattr(error, "add_note"):  # from Python 3.11 on
+                error.add_note(f"In epoch {max(1, len(self.history))} of the training of an autoencoder.")
             raise
         finally:
             self.callbacks_ = users
-            self.generator_ = self.noise_ = None
-            self.forward_ = None
+            self.generator_ = self.noise_ = self.forward_ = None
             self.parameters_ = ()
             for part in (self.module_, self.criterion_):
                 use_generator(part, None)
@@ -127,9 +141,7 @@ class AutoencoderNet(NeuralNet):
 
     def _begin(self, device: torch.device, n_steps: int) -> None:
         """Set what lasts for one training; ``n_steps`` is 0 where the learning rate stays."""
-        self.forward_ = self.module_.__call__
-        if self.compiled:
-            self.forward_ = torch.compile(self.module_.forward, dynamic=False)
+        self.forward_ = torch.compile(self.module_.forward, dynamic=False) if self.compiled else self.module_.__call__
         self.parameters_ = list(self.module_.parameters())
         self.generator_ = torch.Generator().manual_seed(self.seed)
         # Its own stream on the device, so that noise there costs no copy.
@@ -211,7 +223,7 @@ class AutoencoderNet(NeuralNet):
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
             self.history.record("duration", time.perf_counter() - began)
         if not math.isfinite(loss):
-            raise self._diverged(loss, iterator.dataset)
+            raise diverged(self, loss, iterator.dataset)
 
     def train_step(self, batch, **fit_params):
         if self.n_steps_:
@@ -229,6 +241,8 @@ class AutoencoderNet(NeuralNet):
         if self.per_batch_:
             named = list(self.get_all_learnable_params())
             self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters_, self.clip_norm)
         self.optimizer_.step()
         return {"loss": loss.detach(), "y_pred": trace}
 
@@ -266,39 +280,20 @@ class AutoencoderNet(NeuralNet):
             for group, lr in zip(self.optimizer_.param_groups, lrs, strict=True):
                 group["lr"] = lr
 
+    def __getstate__(self):
+        return on_cpu({**vars(self), "stream_": None})
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        put_on(self, usable(self.device))
+
     def _autocast(self):
         if self.autocast_dtype_ is torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=self.autocast_dtype_)
 
-    def _out_of_memory(self, error: BaseException) -> OutOfMemoryError:
-        free_cache()
-        return OutOfMemoryError(
-            f"Out of memory in training on device={self.device!r} with batch_size={self.batch_size}. Pass a smaller "
-            f"batch_size or a smaller architecture. What was fitted before is kept. ({error})"
-        )
-
     def _check_last_update(self, train: Part) -> None:
         """Raise DivergenceError if the last update, which no pass has seen, left weights of no use."""
-        few = Part(train.rows, train.indices[: self.batch_size])
-        loss = float(self.held_out_losses(few).mean())
+        loss = float(self.held_out_losses(Part(train.rows, train.indices[: self.batch_size])).mean())
         if not math.isfinite(loss):
-            raise self._diverged(loss, train)
-
-    def _diverged(self, loss: float, part: Part) -> DivergenceError:
-        lr = self.optimizer_.param_groups[0]["lr"]
-        return DivergenceError(
-            f"The loss became non-finite ({loss}) in epoch {len(self.history)} at lr={lr:.3g} (peak lr={self.lr:.3g}); "
-            f"max |X| is {part.rows.layout.scaling.largest:.3g}. Pass a smaller lr, scaling='columns' if columns "
-            f"differ in scale, or look for wild values in X. What was fitted before is kept."
-        )
-
-
-def learning_rate_share(progress: float) -> float:
-    """Share of the peak learning rate at ``progress`` in [0, 1): up in a fifth, then down along a cosine.
-
-    The form of the one-cycle schedule (Smith and Topin, 2019).
-    """
-    if progress < WARM_UP:
-        return 0.04 + 0.96 * progress / WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
+            raise diverged(self, loss, train)
