@@ -44,6 +44,8 @@ def readable(X: Any) -> Any:
     check_kind(getattr(X, "dtype", None))
     if hasattr(X, "columns") and hasattr(X, "head"):
         check_columns(X.head(1))
+        # pandas has ``sparse`` where every column is so; names and order stay with the frame.
+        X = X.sparse.to_dense() if hasattr(X, "sparse") else X
     if isinstance(X, np.ndarray) and (X.dtype.kind in "US" or (X.dtype.kind == "O" and X.ndim > 2)):
         return X.astype(np.float64)
     return X
@@ -64,13 +66,32 @@ def check_one_shape(X: list | tuple) -> None:
 
 def check_columns(frame: Any) -> None:
     """Raise TypeError if a column of a frame's first row is not one of numbers or text."""
-    for index, name in enumerate(frame.columns):
-        column = frame.iloc[:, index] if hasattr(frame, "iloc") else frame[:, index]
-        if np.asarray(column).dtype.kind in "mM":
+    for name, values in columns_of(frame):
+        if values.dtype.kind in "mM":
             raise TypeError(
-                f"Column {name!r} of X has dtype {np.asarray(column).dtype.name}. Convert it to numbers first, such as "
-                f"seconds."
+                f"Column {name!r} of X has dtype {values.dtype.name}. Convert it to numbers first, such as seconds."
             )
+
+
+def columns_of(frame: Any) -> Iterator[tuple[Any, np.ndarray]]:
+    """Name and values of every column of a frame."""
+    for index, name in enumerate(frame.columns):
+        yield name, np.asarray(frame.iloc[:, index] if hasattr(frame, "iloc") else frame[:, index])
+
+
+def check_text(frame: Any) -> None:
+    """Raise ValueError if a column of a frame holds text that is no number."""
+    for name, values in columns_of(frame):
+        for value in values if values.dtype.kind in "OUST" else ():
+            try:
+                float("nan" if value is None else value)
+            except ValueError as error:
+                raise ValueError(
+                    f"Column {name!r} of X holds text ({error}). Encode it first, with "
+                    f"sklearn.preprocessing.OneHotEncoder or OrdinalEncoder."
+                ) from error
+            except TypeError:
+                break
 
 
 def check_kind(dtype: Any) -> None:
@@ -104,7 +125,14 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
             rows.sum_duplicates()
         return SparseRows(rows)
     if not is_sliceable(X):
-        checked = validate_data(estimator, X, reset=reset, dtype="numeric")
+        try:
+            checked = validate_data(estimator, X, reset=reset, dtype="numeric")
+        except ValueError:
+            if hasattr(X, "columns"):
+                check_text(X)
+            raise
+        if checked.dtype.kind == "O" and hasattr(X, "columns"):  # as of categories of text
+            check_text(X)
         check_kind(checked.dtype)
         check_range(checked)
         return checked

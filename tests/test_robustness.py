@@ -313,3 +313,30 @@ def test_numeric_categories_come_back_as_numbers():
 def test_a_nul_is_a_character():
     encoder = CharacterEncoder().fit(["a\0b", "b\0"])
     assert encoder.inverse_transform(encoder.transform(["a\0b", "b\0"])) == ["a\0b", "b\0"]
+
+
+def test_partial_fit_recovers_from_a_first_batch_of_one_row():
+    random = np.random.RandomState(0)
+    rows = random.standard_normal((120, 4)) @ random.standard_normal((4, 8))
+    autoencoder = AutoencoderTransformer(2, random_state=0).partial_fit(rows[:1])
+    for start in range(1, 120, 17):
+        autoencoder.partial_fit(rows[start : start + 17])
+    assert autoencoder.score(rows) > -5
+
+
+def test_the_dtype_of_whole_numbers_makes_no_difference():
+    rows = np.random.RandomState(0).randint(0, 100, (60, 5))
+    codes = [
+        AutoencoderTransformer(2, max_epochs=3, random_state=0).fit_transform(rows.astype(dtype))
+        for dtype in ("uint8", "int16", "uint16", "float32")
+    ]
+    for other in codes[1:]:
+        np.testing.assert_array_equal(other, codes[0])
+
+
+def test_frames_of_sparse_columns_keep_names_and_types():
+    frame = pd.DataFrame(np.eye(6)[:, :4] + 1, columns=list("abcd")).astype(pd.SparseDtype(float, 0.0))
+    autoencoder = AutoencoderTransformer(2, early_stopping=False, max_epochs=2, random_state=0)
+    autoencoder.set_output(transform="pandas").fit(frame)
+    assert autoencoder.feature_names_in_.tolist() == list("abcd")
+    assert autoencoder.inverse_transform(autoencoder.transform(frame)).dtypes.tolist() == frame.dtypes.tolist()

@@ -159,7 +159,9 @@ def flat_rows(rows: Any) -> Tensor:
     if isinstance(rows, Tensor):
         return rows.detach().reshape(len(rows), -1)
     rows = np.ascontiguousarray(rows).reshape(len(rows), -1)
-    if rows.dtype.type in NEEDS_FLOAT64:
+    if rows.dtype == np.uint16:
+        rows = rows.astype(np.float32)
+    elif rows.dtype.type in NEEDS_FLOAT64:
         rows = rows.astype(np.float64)
     elif not rows.dtype.isnative or not rows.flags.writeable:
         # torch takes native byte order only, and warns of read-only memory even where nothing writes.

@@ -100,9 +100,10 @@ def built_autoencoder(
         link = UnitInterval(*(layout.from_flat(value.cpu()[None])[0] for value in (gain, offset)))
     if linear is not None:
         components, mean, deviations = principal_start(rows, n_components, seed)
-        # A direction of next to no spread is not blown up to a deviation of one.
-        latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
-        latent_scale[: len(deviations)] = deviations.clamp(min=max(1e-6, 1e-3 * float(deviations.max())))
+        if bool(deviations.any()):
+            # A direction of next to no spread is not blown up to a deviation of one.
+            latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
+            latent_scale[: len(deviations)] = deviations.clamp(min=max(1e-6, 1e-3 * float(deviations.max())))
         linear.start_at(components, mean, latent_scale)
         link.adopt(linear)
         bottleneck.start_at(deviations.square(), float(layout.scaling.total_variance))
