@@ -78,8 +78,9 @@ class AutoencoderTransformer(
         many coordinates as explain that share of the training rows' variance; never more than PCA needs, or 256.
     architecture : {"auto", "dense", "conv", "sequence"} or architecture object, default="auto"
         How features are computed and undone: a name, or :class:`Dense`, :class:`Convolutional`, :class:`Sequence` or
-        :class:`Custom` with settings of your own. "auto" is dense for tables and for samples of up to 4,096 numbers,
-        "sequence" for rows of tokens, else convolutional. "sequence" reads X as tokens.
+        :class:`Custom` with settings of your own. "auto" is convolutional for pictures of at least 16 x 16 pixels and
+        for samples of more than 4,096 numbers, "sequence" for rows of tokens, else dense, as for tables. "sequence"
+        reads X as tokens.
     sample_shape : tuple of int, default=None
         Shape of one sample where X is 2-D and holds flattened samples, e.g. (28, 28).
     axes : str, default=None

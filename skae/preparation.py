@@ -39,8 +39,10 @@ from skae.variants import check_variant, ordered, variant_for
 
 OWNER = "AutoencoderTransformer"
 ARCHITECTURES = ("auto", "dense", "conv", "sequence")
-# Up to this many numbers a sample, dense layers cost less than convolutions and start from PCA as well.
+# Up to this many numbers a sample, dense layers cost less than convolutions and start from PCA as well; but pictures
+# with sides this long leave much less error with convolutions, at twice the cost (benchmarks/README.md).
 DENSE_FEATURES = 4096
+PICTURE_SIDE = 16
 
 
 def check_parameters(estimator: Any) -> None:
@@ -99,8 +101,15 @@ def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
     if architecture == "auto":
         if isinstance(layout, TokenLayout):
             return Sequence()
-        architecture = "conv" if layout.axes and layout.n_features > DENSE_FEATURES else "dense"
+        large = layout.axes and layout.n_features > DENSE_FEATURES
+        architecture = "conv" if large or shortest_side(layout) >= PICTURE_SIDE else "dense"
     return {"dense": Dense, "conv": Convolutional, "sequence": Sequence}[architecture]()
+
+
+def shortest_side(layout: SampleLayout) -> int:
+    """Pixels along the shorter side of a picture; 0 of all else."""
+    sides = {name: size for name, size in zip(layout.axes, layout.sample_shape, strict=False) if name != "c"}
+    return min(sides.values()) if set(sides) == {"h", "w"} else 0
 
 
 def learned_layout(estimator: Any, X: Any) -> SampleLayout:
