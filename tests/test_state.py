@@ -410,7 +410,8 @@ class TestSoak:
         assert len(pickle.dumps(estimator)) <= size + 400  # the count of epochs gets longer
         assert resident() - memory < 5 * 2**20
         tenth = n_calls // 10
-        assert np.median(times[-tenth:]) < 1.2 * np.median(times[:tenth])
+        slower = 1.2 if tenth >= 1000 else 2  # of few calls a median is rough
+        assert np.median(times[-tenth:]) < slower * np.median(times[:tenth])
 
 
 def resident():

@@ -27,3 +27,18 @@ def diverged(net: Any, loss: float, part: Part) -> DivergenceError:
         f"max |X| is {part.rows.layout.scaling.largest:.3g}. Pass a smaller lr, scaling='columns' if columns "
         f"differ in scale, or look for wild values in X. What was fitted before is kept."
     )
+
+
+def check_enough(n_samples: int, smallest: int) -> None:
+    """Raise ValueError if there are fewer samples than batch normalisation needs."""
+    if n_samples < smallest:
+        raise ValueError(
+            f"BatchNorm needs at least 2 samples to train on beside those held out; n_samples={n_samples} is left. "
+            f"Pass more samples, or normalization='layer' in the architecture."
+        )
+
+
+def note_epoch(error: Exception, epoch: int) -> None:
+    """Let an error that comes through, as of a callback, tell when it was raised."""
+    if hasattr(error, "add_note"):  # from Python 3.11 on
+        error.add_note(f"In epoch {epoch} of the training of an autoencoder.")

@@ -220,12 +220,7 @@ def new_net(
     optimizer_class, defaults = OPTIMIZERS[optimizer]
     chosen = {f"optimizer__{name}": value for name, value in defaults.items()}
     chosen["clip_norm"] = CLIP_NORMS.get(optimizer)
-    groups = []
-    if module.linear is not None and "weight_decay" in defaults:
-        # Decay would pull the linear path away from PCA.
-        groups.append(("linear.*", {"weight_decay": 0.0}))
-    if parts.decoder_decay > 0:
-        groups.append(("decoder.*", {"weight_decay": defaults.get("weight_decay", 0.0) + parts.decoder_decay}))
+    groups = decays(module, parts, defaults)
     if groups:
         chosen["optimizer__param_groups"] = groups
     chosen.update(net_params or {})
@@ -249,3 +244,14 @@ def new_net(
         raise InvalidParameterError(
             f"net_params={net_params!r} does not fit the net with optimizer={optimizer!r}: {error}"
         ) from error
+
+
+def decays(module: Autoencoder, parts: Parts, defaults: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
+    """Weights, by pattern, whose decay is not the optimiser's default."""
+    groups = []
+    if module.linear is not None and "weight_decay" in defaults:
+        # Decay would pull the linear path away from PCA.
+        groups.append(("linear.*", {"weight_decay": 0.0}))
+    if parts.decoder_decay > 0:
+        groups.append(("decoder.*", {"weight_decay": defaults.get("weight_decay", 0.0) + parts.decoder_decay}))
+    return groups

@@ -22,7 +22,7 @@ from skae.objectives import Objective
 from .automatic import learning_rate_share
 from .batches import Batches, Part
 from .device import BorrowedStream, training_precision
-from .failures import diverged, out_of_memory
+from .failures import check_enough, diverged, note_epoch, out_of_memory
 from .moving import on_cpu, put_on, usable
 from .selection import StopTraining
 
@@ -100,13 +100,8 @@ class AutoencoderNet(NeuralNet):
         ``planned`` says whether the learning rate rises and falls over the planned steps; else it stays. ``resume``
         puts back an earlier state and tells how many epochs it has. Unlike in skorch, KeyboardInterrupt gets through.
         """
-        device = torch.device(self.device)
         self.smallest_batch_ = 2 if any(isinstance(m, BATCH_NORMS) for m in self.module_.modules()) else 1
-        if len(train) < self.smallest_batch_:
-            raise ValueError(
-                f"BatchNorm needs at least 2 samples to train on beside those held out; n_samples={len(train)} is "
-                f"left. Pass more samples, or normalization='layer' in the architecture."
-            )
+        check_enough(len(train), self.smallest_batch_)
         users: list[tuple[str, Callback]] = self.callbacks_  # type: ignore[has-type]
         # The package's own come first: what a user's callback raises finds the epoch's weights in safety.
         self.callbacks_ = [*((type(callback).__name__, callback) for callback in own_callbacks), *users]
@@ -114,7 +109,7 @@ class AutoencoderNet(NeuralNet):
             getattr(type(cb), hook) is not getattr(Callback, hook) for _, cb in users for hook in HOOKS
         )
         planned = planned and not any(isinstance(cb, LRScheduler) for _, cb in users)
-        self._begin(device, self.max_epochs * len(self.get_iterator(train, training=True)) if planned else 0)
+        self._begin(self.max_epochs * len(self.get_iterator(train, training=True)) if planned else 0)
         try:
             self.notify("on_train_begin", X=(train, valid), y=None)
             with contextlib.suppress(StopTraining):
@@ -128,8 +123,7 @@ class AutoencoderNet(NeuralNet):
         except Exception as error:
             if is_out_of_memory(error):
                 raise out_of_memory(self, error) from error
-            if hasattr(error, "add_note"):  # from Python 3.11 on
-                error.add_note(f"In epoch {max(1, len(self.history))} of the training of an autoencoder.")
+            note_epoch(error, max(1, len(self.history)))
             raise
         finally:
             self.callbacks_ = users
@@ -139,8 +133,9 @@ class AutoencoderNet(NeuralNet):
                 use_generator(part, None)
                 part.eval()
 
-    def _begin(self, device: torch.device, n_steps: int) -> None:
+    def _begin(self, n_steps: int) -> None:
         """Set what lasts for one training; ``n_steps`` is 0 where the learning rate stays."""
+        device = torch.device(self.device)
         self.forward_ = torch.compile(self.module_.forward, dynamic=False) if self.compiled else self.module_.__call__
         self.parameters_ = list(self.module_.parameters())
         self.generator_ = torch.Generator().manual_seed(self.seed)
