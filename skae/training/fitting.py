@@ -12,7 +12,7 @@ import torch
 from skorch.callbacks import PrintLog
 from torch import Tensor, nn
 
-from skae.data import Rows
+from skae.data import Rows, SampleLayout
 from skae.model import (
     Autoencoder,
     Deterministic,
@@ -90,14 +90,8 @@ def built_autoencoder(
         check_shapes(halves.encoder, halves.decoder, shape, bottleneck)
     if not any(True for half in (halves.encoder, halves.decoder) for _ in half.parameters()) and linear is None:
         raise ValueError(f"{architecture!r} has no weights to train. Pass modules with parameters.")
+    link = link_for(loss, layout)
     latent_scale = torch.ones(n_components, dtype=torch.float32)
-    link: Identity | UnitInterval | Softmax = Identity()
-    if loss == "cross_entropy":
-        mean = layout.from_flat(layout.scaling.mean.float().cpu()[None])[0]
-        link = Softmax(mean, layout.scaling.scale.float().cpu())
-    elif loss == "bce":
-        gain, offset = layout.scaling.unit_interval()
-        link = UnitInterval(*(layout.from_flat(value.cpu()[None])[0] for value in (gain, offset)))
     if linear is not None:
         components, mean, deviations = principal_start(rows, n_components, seed)
         if bool(deviations.any()):
@@ -113,6 +107,17 @@ def built_autoencoder(
     autoencoder = Autoencoder(halves, linear, latent_scale, link, bottleneck, parts.corruption, learned_rows)
     autoencoder.follows_samples = parts.follows_samples
     return autoencoder, layer_rows(halves, linear, shape)
+
+
+def link_for(loss: str, layout: SampleLayout) -> Identity | UnitInterval | Softmax:
+    """How outputs become samples under a loss."""
+    if loss == "cross_entropy":
+        mean = layout.from_flat(layout.scaling.mean.float().cpu()[None])[0]
+        return Softmax(mean, layout.scaling.scale.float().cpu())
+    if loss == "bce":
+        gain, offset = layout.scaling.unit_interval()
+        return UnitInterval(*(layout.from_flat(value.cpu()[None])[0] for value in (gain, offset)))
+    return Identity()
 
 
 def first_learned_rows(rows: Rows, n: int, seed: int) -> Tensor | None:
