@@ -167,7 +167,7 @@ class Adversarial(Variant):
         Of that divergence, beside the log-likelihood.
     """
 
-    def __init__(self, weight=10.0):
+    def __init__(self, weight=3.0):
         self.weight = weight
 
     def check(self):
