@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae.novelty import DISTANCES
+from skae.distances import DISTANCES
 from skae.parameters import InvalidParameterError
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
