@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
 from skae import AutoencoderNovelty
-from skae.novelty import DISTANCES
+from skae.distances import DISTANCES
 
 OURS, PEER, MARGIN = "AutoencoderNovelty", "PyOD AutoEncoder", 0.02
 

@@ -1,6 +1,6 @@
-"""Unusual rows: several autoencoders, each trained without a part of the rows, and a distance from what is usual.
+"""Unusual rows: several autoencoders, each trained without a part of the rows, and a threshold from those left out.
 
-What this module knows of an autoencoder is its face: codes, reconstructions and the scaling that ``fit`` learned.
+How far a row is from usual ones, ``skae.distances`` says.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, OutlierMixin, clone
-from sklearn.covariance import ledoit_wolf
 from sklearn.model_selection import GroupKFold
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skae.data import Rows
+from skae.distances import DISTANCES, TINY, Distance, scaled_parts
 from skae.estimator import AutoencoderTransformer, like
 from skae.frames import FrameForm
 from skae.parameters import check_choice, check_integer, check_real, invalid
@@ -27,16 +26,10 @@ from skae.training import components_for_share, one_at_a_time
 from skae.validation import as_array, checked_samples
 
 OWNER = "AutoencoderNovelty"
-DISTANCES = ("neighbors", "mahalanobis", "error")
 # The default bottleneck: as many components as PCA needs for this share of the variance.
 VARIANCE_SHARE = 0.75
-N_NEIGHBORS = 5
-# Rows that a member keeps to look for neighbours among, and columns up to which errors lose their correlations.
-KEPT_ROWS, WHITENED_FEATURES = 5000, 1024
-# No column's error counts as smaller than this share of the root mean square one, so near-constant ones do not drown
-# the others.
-LEAST_DEVIATION = 0.5
-TINY = 1e-12
+# Rows that a member keeps to look for neighbours among.
+KEPT_ROWS = 5000
 
 
 class AutoencoderNovelty(OutlierMixin, BaseEstimator):
@@ -57,10 +50,11 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
     n_members : int, default=5
         Autoencoders, at least 2.
     distance : {"neighbors", "mahalanobis", "error"}, default="neighbors"
-        "neighbors" is the mean distance to the five nearest rows trained on, in codes and reconstruction errors
-        together: codes are divided by their deviations, errors of tables are whitened by their covariance on rows not
-        trained on (Ledoit and Wolf, 2004), those of pictures and signals divided by one number. "mahalanobis" is the
-        length of the errors so whitened, "error" their mean square in the autoencoder's scaling.
+        "neighbors" is the mean distance to the five nearest rows trained on (Angiulli and Pizzuti, 2002), in
+        reconstructions and errors together: on the surface that was learned and off it (Hubert, Rousseeuw and Vanden
+        Branden, 2005), both of typical length 1. Errors of tables are whitened by their covariance on rows that
+        members were not trained on (Ledoit and Wolf, 2004), those of pictures and signals divided by one number.
+        "mahalanobis" is the length of the errors so whitened, "error" their mean square in the autoencoder's scaling.
     random_state : int, RandomState instance or None, default=None
         Decides the parts and everything random in the members.
 
@@ -128,7 +122,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         self._shape, self.members_ = X.shape[1:], members
         self.n_components_ = members[0].n_components_
         self._part_of = {key: number for number, (_, held_out) in enumerate(parts) for key in keys(X[held_out])}
-        self._learn_distance(X, parts, seed)
+        self._learn_distances(X, parts, seed)
         self._learn_threshold(self._logs(X))
 
     def score_samples(self, X):
@@ -190,21 +184,19 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
             )
         return X
 
-    def _learn_distance(self, X: np.ndarray, parts: list, seed: int) -> None:
-        """Whitening, from errors of rows not trained on; and for every member the rows it compares with."""
-        by_part = zip(self.members_, parts, strict=True)
-        errors = np.concatenate([scaled_errors(member, X[held_out]) for member, (_, held_out) in by_part])
-        self._whitening = whitening(errors, is_table=not self.members_[0]._layout.axes)
-        self._deviations, self._neighbors = [], []
-        if self.distance != "neighbors":
-            return
-        random = np.random.RandomState(seed)
+    def _learn_distances(self, X: np.ndarray, parts: list, seed: int) -> None:
+        """For every member the rows it compares with, and how errors vary in the parts of the other members.
+
+        Errors of its own part would fit a whitening learned from them, those of new rows would not, and the threshold
+        would be too low: by far where columns are as many as rows.
+        """
+        members, random = self.members_, np.random.RandomState(seed)
+        errors = [scaled_parts(member, X[part])[1] for member, (_, part) in zip(members, parts, strict=True)]
+        self._measures = []
         for number, (rows, _) in enumerate(parts):
-            kept = X[random.permutation(rows)[:KEPT_ROWS]]
-            deviation = codes(self.members_[number], kept).std(0)
-            self._deviations.append(np.where(deviation > 0, deviation, 1.0))
-            neighbors = NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(kept)))
-            self._neighbors.append(neighbors.fit(self._places(number, kept)))
+            others = np.concatenate(errors[:number] + errors[number + 1 :])
+            kept = X[random.permutation(rows)[:KEPT_ROWS]] if self.distance == "neighbors" else None
+            self._measures.append(Distance(members[number], others, kept))
 
     def _learn_threshold(self, logs: np.ndarray) -> None:
         self._median = np.median(logs)
@@ -216,23 +208,15 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
 
     def _logs(self, X: np.ndarray) -> np.ndarray:
         """Logarithms of distances (n,), averaged over the members that may judge a row."""
-        distances = np.stack([self._distances(number, X) for number in range(len(self.members_))])
-        return (self._weights(X) * np.log(np.maximum(distances, TINY))).sum(0)
+        logs = np.zeros(len(X))
+        for number, weights in enumerate(self._weights(X)):
+            judged = np.flatnonzero(weights)
+            if len(judged) > 0:
+                logs[judged] += weights[judged] * np.log(np.maximum(self._distances(number, X[judged]), TINY))
+        return logs
 
     def _distances(self, number: int, X: np.ndarray) -> np.ndarray:
-        if self.distance == "neighbors":
-            return self._neighbors[number].kneighbors(self._places(number, X))[0].mean(1)
-        errors = scaled_errors(self.members_[number], X)
-        return np.square(errors).mean(1) if self.distance == "error" else np.linalg.norm(self._whitened(errors), axis=1)
-
-    def _places(self, number: int, X: np.ndarray) -> np.ndarray:
-        """Codes and errors side by side, each in its own deviations."""
-        member = self.members_[number]
-        errors = self._whitened(scaled_errors(member, X))
-        return np.hstack([codes(member, X) / self._deviations[number], errors])
-
-    def _whitened(self, errors: np.ndarray) -> np.ndarray:
-        return errors @ self._whitening if self._whitening.ndim == 2 else errors * self._whitening
+        return self._measures[number].measure(X, self.distance)
 
     def _weights(self, X: np.ndarray) -> np.ndarray:
         """What each member counts for (n_members, n): all the same, but for rows of ``fit`` the one that lacked it."""
@@ -275,32 +259,6 @@ def trained(whole: AutoencoderTransformer, X: np.ndarray, rows: np.ndarray, held
     """A member: the autoencoder trained on ``rows``; those held out say at most which epoch's weights are kept."""
     member = clone(whole).set_params(random_state=int(seed))
     return member.fit(X[rows], X_val=X[held_out]) if member.early_stopping else member.fit(X[rows])
-
-
-def scaled_errors(member: AutoencoderTransformer, X: np.ndarray) -> np.ndarray:
-    """X minus its reconstruction (n, n_features), in the member's scaling."""
-    return (X - member.reconstruct(X)).reshape(len(X), -1) / member._layout.scaling.scale.cpu().numpy()
-
-
-def codes(member: AutoencoderTransformer, X: np.ndarray) -> np.ndarray:
-    """Codes (n, n_components), float64, an array whatever scikit-learn's configuration asks for."""
-    return np.asarray(member.transform(X), dtype=np.float64)
-
-
-def whitening(errors: np.ndarray, is_table: bool) -> np.ndarray:
-    """What errors are multiplied by: a matrix for tables, of wide ones its diagonal, one number for pictures.
-
-    Numbers of a picture share a unit, and its edges, which hardly vary, say little.
-    """
-    size = np.sqrt(np.square(errors).mean())
-    if size == 0 or not is_table:
-        return np.array(1 / size if size > 0 else 1.0)
-    deviation = np.maximum(np.sqrt(np.square(errors).mean(0)), LEAST_DEVIATION * size)
-    if errors.shape[1] > WHITENED_FEATURES:
-        return 1 / deviation
-    covariance, _ = ledoit_wolf(errors / deviation, assume_centered=True)
-    values, vectors = np.linalg.eigh(covariance)
-    return vectors / np.sqrt(np.maximum(values, TINY * values[-1])) / deviation[:, None]
 
 
 def keys(X: np.ndarray) -> list[bytes]:

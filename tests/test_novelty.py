@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae.novelty import DISTANCES
+from skae.distances import DISTANCES, Distance, scaled_parts, whitening
 from skae.parameters import InvalidParameterError
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
@@ -33,6 +33,15 @@ def planted():
     row = correlated(400)[:1].copy()
     row[0, 0] = 10 - row[0, 0] + 0.02
     return row
+
+
+def pictures(n, seed, noise=1.0, brightness=0.0):
+    """Pictures (n, 16, 16): nine smooth waves, the first of which is brightness, and noise."""
+    random = np.random.RandomState(seed)
+    waves = np.cos(np.pi * np.outer(np.arange(3), np.arange(16) + 0.5) / 16)
+    sizes = random.standard_normal((n, 3, 3))
+    sizes[:, 0, 0] += brightness
+    return np.einsum("nij,ia,jb->nab", sizes, waves, waves) + noise * random.standard_normal((n, 16, 16))
 
 
 X = correlated(400)
@@ -76,6 +85,33 @@ def test_default_finds_other_wines_better_than_the_error_does():
     assert area["neighbors"] > max(area["error"], 0.9)
 
 
+def test_pictures_with_little_error_are_found_by_what_they_show():
+    novelty = AutoencoderNovelty(AutoencoderTransformer(6, max_epochs=3), random_state=0).fit(pictures(60, seed=0))
+    test = np.concatenate([pictures(100, seed=1), pictures(100, seed=2, noise=0.6, brightness=4)])
+    area = {
+        d: roc_auc_score(np.arange(200) >= 100, -novelty.set_params(distance=d).score_samples(test)) for d in DISTANCES
+    }
+    assert area["neighbors"] > 0.85
+    assert area["error"] < 0.55
+
+
+def test_reconstructions_and_errors_are_of_typical_length_one():
+    errors = np.random.RandomState(0).standard_normal((5000, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
+    distance = Distance(AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X), errors, X)
+    restored, _ = scaled_parts(distance.member, X)
+    places = distance._places(restored - restored.mean(0), errors[: len(X)])
+    lengths = [np.sqrt(np.square(part).sum(1).mean()) for part in (places[:, :6], places[:, 6:])]
+    np.testing.assert_allclose(lengths, 1, rtol=0.1)
+
+
+def test_whitened_errors_are_uncorrelated_in_tables_and_keep_their_directions_in_pictures():
+    errors = np.random.RandomState(0).standard_normal((5000, 4)) * [1, 1, 2, 3] @ np.triu(np.ones((4, 4)))
+    np.testing.assert_allclose(np.cov((errors @ whitening(errors, is_table=True)).T), np.eye(4), atol=0.05)
+    number = whitening(errors, is_table=False)
+    assert number.shape == ()
+    np.testing.assert_allclose(np.square(errors * number).mean(), 1)
+
+
 class TestThreshold:
     @pytest.mark.parametrize("contamination", [0.05, 0.2, 0.5])
     def test_contamination_is_the_share_called_unusual(self, contamination):
@@ -104,6 +140,14 @@ class TestThreshold:
     def test_auto_calls_few_usual_rows_unusual(self, fitted):
         assert (fitted.predict(correlated(1000, seed=3)) == -1).mean() < 0.05
         assert fitted.offset_ < -1
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_auto_holds_for_fewer_rows_than_columns(self, seed):
+        mixing = np.random.RandomState(9).standard_normal((5, 50))
+        random = np.random.RandomState(seed)
+        rows, new = (random.standard_normal((n, 5)) @ mixing + 0.5 * random.standard_normal((n, 50)) for n in (46, 500))
+        novelty = AutoencoderNovelty(AutoencoderTransformer(3, max_epochs=3), random_state=seed).fit(rows)
+        assert (novelty.predict(new) == -1).mean() < 0.12
 
     def test_decision_is_the_score_less_the_offset(self, fitted):
         decision = fitted.decision_function(X)

@@ -1,0 +1,83 @@
+"""How far rows are from those that an autoencoder was trained on: as it brings them back, and in what it leaves.
+
+What this module knows of an autoencoder is its face: reconstructions and the scaling that ``fit`` learned.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.covariance import ledoit_wolf
+from sklearn.neighbors import NearestNeighbors
+
+from skae.estimator import AutoencoderTransformer
+
+DISTANCES = ("neighbors", "mahalanobis", "error")
+N_NEIGHBORS = 5
+# Columns up to which errors lose their correlations.
+WHITENED_FEATURES = 1024
+# No column's error counts as smaller than this share of the root mean square one, so near-constant ones do not drown
+# the others.
+LEAST_DEVIATION = 0.5
+TINY = 1e-12
+
+
+class Distance:
+    """Distances of rows from those that one member was trained on.
+
+    Parameters
+    ----------
+    member : AutoencoderTransformer
+    errors : ndarray of shape (n, n_features)
+        Errors that say how errors vary: of rows left out of training, but not of those that this member alone judges.
+    rows : ndarray of shape (n_rows, \\*sample_shape), or None
+        Rows trained on, to look for neighbours among. Without them there is no distance to neighbours.
+    """
+
+    def __init__(self, member: AutoencoderTransformer, errors: np.ndarray, rows: np.ndarray | None):
+        self.member = member
+        self.whitening = whitening(errors, is_table=not member._layout.axes)
+        if rows is None:
+            return
+        restored, left = scaled_parts(member, rows)
+        spread = np.sqrt(np.square(restored - restored.mean(0)).sum(1).mean())
+        self.spread = spread if spread > 0 else 1.0
+        neighbors = NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(rows)))
+        self.neighbors = neighbors.fit(self._places(restored, left))
+
+    def measure(self, X: np.ndarray, kind: str) -> np.ndarray:
+        """Distances (n,) of the kind named in DISTANCES."""
+        restored, errors = scaled_parts(self.member, X)
+        if kind == "neighbors":
+            return self.neighbors.kneighbors(self._places(restored, errors))[0].mean(1)
+        return np.square(errors).mean(1) if kind == "error" else np.linalg.norm(self._whitened(errors), axis=1)
+
+    def _places(self, restored: np.ndarray, errors: np.ndarray) -> np.ndarray:
+        """Reconstructions and whitened errors side by side, the typical length of each being 1."""
+        return np.hstack([restored / self.spread, self._whitened(errors) / np.sqrt(errors.shape[1])])
+
+    def _whitened(self, errors: np.ndarray) -> np.ndarray:
+        return errors @ self.whitening if self.whitening.ndim == 2 else errors * self.whitening
+
+
+def scaled_parts(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reconstructions, and what they lack to X: (n, n_features) each, in the member's scaling."""
+    scaling = member._layout.scaling
+    mean, scale = (values.cpu().numpy().ravel() for values in (scaling.mean, scaling.scale))
+    restored = np.asarray(member.reconstruct(X), dtype=np.float64).reshape(len(X), -1)
+    return (restored - mean) / scale, (X.reshape(len(X), -1) - restored) / scale
+
+
+def whitening(errors: np.ndarray, is_table: bool) -> np.ndarray:
+    """What errors are multiplied by: a matrix for tables, of wide ones its diagonal, one number for pictures.
+
+    Numbers of a picture share a unit, and its edges, which hardly vary, say little.
+    """
+    size = np.sqrt(np.square(errors).mean())
+    if size == 0 or not is_table:
+        return np.array(1 / size if size > 0 else 1.0)
+    deviation = np.maximum(np.sqrt(np.square(errors).mean(0)), LEAST_DEVIATION * size)
+    if errors.shape[1] > WHITENED_FEATURES:
+        return 1 / deviation
+    covariance, _ = ledoit_wolf(errors / deviation, assume_centered=True)
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors / np.sqrt(np.maximum(values, TINY * values[-1])) / deviation[:, None]
