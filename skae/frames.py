@@ -52,7 +52,7 @@ WHOLE = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 
 
 def name_of(dtype: Any) -> str:
     """The name of a type of numpy, pandas or polars, as numpy has it."""
-    name = str(dtype).lower()
+    name = str(getattr(dtype, "subtype", dtype)).lower()  # of a sparse column that of its numbers
     return "bool" if name == "boolean" else name
 
 

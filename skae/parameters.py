@@ -81,11 +81,13 @@ def check_choice(owner: str, name: str, value: Any, choices: Collection[str | No
     raise InvalidParameterError(f"{error}{hint}")
 
 
-def check_sizes(owner: str, name: str, value: Any, minimum: int = 1, *, may_be_empty: bool = False) -> None:
+def check_sizes(
+    owner: str, name: str, value: Any, minimum: int = 1, *, may_be_empty: bool = False, otherwise: str = ""
+) -> None:
     """Raise InvalidParameterError unless value is a sequence of ints; the message names the element."""
     if isinstance(value, str) or not hasattr(value, "__len__") or (len(value) == 0 and not may_be_empty):
         kind = "a tuple" if may_be_empty else "a non-empty tuple"
-        raise invalid(owner, name, f"{kind} of ints in the range [{minimum}, inf)", value)
+        raise invalid(owner, name, f"{kind} of ints in the range [{minimum}, inf){otherwise}", value)
     for index, size in enumerate(value):
         if not is_integer(size) or size < minimum:
             raise InvalidParameterError(

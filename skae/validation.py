@@ -90,7 +90,9 @@ def check_text(frame: Any) -> None:
                     f"Column {name!r} of X holds text ({error}). Encode it first, with "
                     f"sklearn.preprocessing.OneHotEncoder or OrdinalEncoder."
                 ) from error
-            except TypeError:
+            except TypeError as error:
+                if str(value) in ("<NA>", "NaT"):
+                    raise ValueError(f"Input X contains NaN, in column {name!r}. Fill or drop it first.") from error
                 break
 
 
@@ -127,7 +129,7 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
     if not is_sliceable(X):
         try:
             checked = validate_data(estimator, X, reset=reset, dtype="numeric")
-        except ValueError:
+        except (ValueError, TypeError):
             if hasattr(X, "columns"):
                 check_text(X)
             raise

@@ -194,3 +194,14 @@ def test_frames_of_small_whole_numbers_come_back():
         fitted = AutoencoderTransformer(2, **QUICK).set_output(transform="pandas").fit(frame)
         restored = fitted.inverse_transform(fitted.transform(frame) * 9)
         assert list(restored.dtypes) == list(frame.dtypes)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((15, 40), "Dense"), ((16, 16), "Convolutional"), ((16, 17, 3), "Convolutional"), ((3, 8, 64), "Dense")],
+)
+def test_pictures_large_enough_go_through_convolutions(shape, expected):
+    pictures = np.random.RandomState(0).rand(12, *shape)
+    axes = "c h w" if shape[0] == 3 else "h w c" if len(shape) == 3 else "h w"
+    fitted = AutoencoderTransformer(2, axes=axes, max_epochs=1, random_state=0).fit(pictures)
+    assert type(fitted.architecture_).__name__ == expected

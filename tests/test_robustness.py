@@ -340,3 +340,15 @@ def test_frames_of_sparse_columns_keep_names_and_types():
     autoencoder.set_output(transform="pandas").fit(frame)
     assert autoencoder.feature_names_in_.tolist() == list("abcd")
     assert autoencoder.inverse_transform(autoencoder.transform(frame)).dtypes.tolist() == frame.dtypes.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int"])
+def test_sparse_columns_of_whole_numbers_are_rounded(dtype):
+    dummies = pd.get_dummies(pd.Series(list("abcd") * 15), dtype=dtype)
+    dummies.columns = list("abcd")
+    found = []
+    for frame in (dummies, pd.get_dummies(pd.Series(list("abcd") * 15), sparse=True, dtype=dtype)):
+        autoencoder = AutoencoderTransformer(3, max_epochs=3, random_state=0).set_output(transform="pandas").fit(frame)
+        found.append(np.asarray(autoencoder.inverse_transform(autoencoder.transform(frame))).astype(int))
+    np.testing.assert_array_equal(found[1], found[0])
+    assert found[0].sum() > 0

@@ -18,8 +18,8 @@ from .shapes import ConvolutionStep, pyramid
 # By the number of spatial axes.
 CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-# Of the dense layer between map and code.
-HIDDEN_SIZE = 512
+# Of the dense layer between map and code, and of weights to it.
+HIDDEN_SIZE, HIDDEN_WEIGHTS = 512, 2**22
 
 
 class Convolutional(BaseEstimator):
@@ -38,8 +38,8 @@ class Convolutional(BaseEstimator):
     depth : "auto" or int
         Number of convolutions where ``channels`` is "auto".
     hidden_sizes : "auto" or tuple of int
-        Widths of dense layers between the map and the code, as of :class:`Dense`; () for none. "auto" is one of 512,
-        or of as many units as the map has numbers, where those are fewer.
+        Widths of dense layers between the map and the code, as of :class:`Dense`; () for none, and for far fewer
+        weights. "auto" is one of 512, narrower for maps of fewer or of more than 8,192 numbers.
     activation : str
         One of "silu", "relu", "gelu", "elu", "leaky_relu", "tanh", "sigmoid", "identity".
     normalization : {"batch", "layer", None}
@@ -87,7 +87,7 @@ class Convolutional(BaseEstimator):
         if not is_auto(self.depth):
             check_integer("Convolutional", "depth", self.depth)
         if not is_auto(self.hidden_sizes):
-            check_sizes("Convolutional", "hidden_sizes", self.hidden_sizes, may_be_empty=True)
+            check_sizes("Convolutional", "hidden_sizes", self.hidden_sizes, may_be_empty=True, otherwise=" or 'auto'")
         for name in ("kernel_size", "stride"):
             value = getattr(self, name)
             if hasattr(value, "__len__") and not isinstance(value, str):
@@ -142,7 +142,9 @@ class Convolutional(BaseEstimator):
         return Halves(encoder, decoder, tuple(down), tuple(up))
 
     def _hidden_sizes(self, n_map: int) -> tuple[int, ...]:
-        return (min(HIDDEN_SIZE, n_map),) if is_auto(self.hidden_sizes) else tuple(int(n) for n in self.hidden_sizes)
+        if not is_auto(self.hidden_sizes):
+            return tuple(int(n) for n in self.hidden_sizes)
+        return (max(1, min(HIDDEN_SIZE, n_map, HIDDEN_WEIGHTS // n_map)),)
 
     def _hidden(self, half: str, number: int, n_in: int, width: int) -> Step:
         block = hidden_block(n_in, width, normalization=self.normalization, activation=self.activation, dropout=0.0)

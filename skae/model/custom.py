@@ -65,7 +65,7 @@ class Custom(BaseEstimator):
     def __reduce_ex__(self, protocol):
         for name in ("encoder", "decoder"):
             value = getattr(self, name)
-            kinds = {type(part) for part in value.modules()} if isinstance(value, nn.Module) else {value}
+            kinds = [type(part) for part in value.modules()] if isinstance(value, nn.Module) else [value]
             local = [kind for kind in kinds if "<" in getattr(kind, "__qualname__", "")]
             if local and not by_value():
                 raise pickle.PicklingError(

@@ -71,9 +71,10 @@ def load(path, device="cpu", custom_modules=None):
         If there is none, or it may not be opened.
     """
     where, decode = resolve_device(device), Decoder(dict(custom_modules or {}))
-    path = path if hasattr(path, "read") else os.fsdecode(path)
+    is_file = hasattr(path, "read") and not isinstance(path, os.PathLike)
+    path = path if is_file else os.fsdecode(path)
     try:
-        file = opened(path.read()) if hasattr(path, "read") else read(path)
+        file = opened(path.read()) if is_file else read(path)
         if file.content.get("kind") == "pipeline":
             data = file.arrays()["pipeline"].numpy().tobytes()
             return unpacked_pipeline(data, lambda raw: assembled(opened(raw), decode, where))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +15,12 @@ from sklearn.pipeline import Pipeline
 
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
+from skae.files import parsed
 
 # Beside what skops trusts itself: types of scikit-learn, numpy and scipy that run no code of a file.
 TRUSTED = ("skae.persistence.pipelines.StoredAutoencoder", "skae.text.CharacterEncoder")
-# What is packed in a file may not be larger than this many times its bytes, and LARGEST is no matter.
-MOST_TIMES, LARGEST = 100, 2**26
+# What skops writes beside the arrays.
+SCHEMA = "schema.json"
 
 
 class StoredAutoencoder(BaseEstimator):
@@ -86,9 +88,7 @@ def packed_pipeline(pipeline: Pipeline, pack: Callable[[AutoencoderTransformer],
 def unpacked_pipeline(data: bytes, unpack: Callable[[bytes], AutoencoderTransformer]) -> Pipeline:
     """The pipeline that such an array stands for."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-    if size > max(LARGEST, MOST_TIMES * len(data)):
-        raise ModelFileError(f"its pipeline would take {size:,} bytes")
+        check_archive(archive, len(data))
     pipeline = skops_io().loads(data, trusted=list(TRUSTED))
     if not isinstance(pipeline, Pipeline):
         raise ModelFileError("it holds no pipeline")
@@ -97,3 +97,25 @@ def unpacked_pipeline(data: bytes, unpack: Callable[[bytes], AutoencoderTransfor
         return unpack(step.content.tobytes()) if isinstance(step, StoredAutoencoder) else step
 
     return with_steps(pipeline, restored)
+
+
+def check_archive(archive: zipfile.ZipFile, length: int) -> None:
+    """Raise ModelFileError if a file would take more memory than its bytes: skops packs without compressing.
+
+    Its JSON has to be as strict as that of any model file, and its arrays as large as they say.
+    """
+    entries = archive.infolist()
+    if any(e.compress_type != zipfile.ZIP_STORED for e in entries) or sum(e.file_size for e in entries) > length:
+        raise ModelFileError("its pipeline would take more bytes than the file has")
+    parsed(archive.read(SCHEMA))
+    for entry in entries:
+        if not entry.filename.endswith(".npy"):
+            continue
+        with archive.open(entry) as file:
+            version = np.lib.format.read_magic(file)
+            read_header = (
+                np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            )
+            shape, _, dtype = read_header(file)
+        if not dtype.hasobject and math.prod(shape) * dtype.itemsize > entry.file_size:
+            raise ModelFileError(f"its array of shape {shape} is not in the file")

@@ -83,12 +83,20 @@ def save(estimator, path, *, overwrite=False):
             f"save takes a fitted AutoencoderTransformer, or a Pipeline of scikit-learn's steps and it, got "
             f"{type(estimator).__name__}. Of a search save its best_estimator_."
         )
-    if hasattr(path, "write"):
-        path.write(content)
+    if hasattr(path, "write") and not isinstance(path, os.PathLike):
+        write_all(path, content)
         return
     path = os.fsdecode(path)
     check_replaceable(path, overwrite)
     write(path, content)
+
+
+def write_all(file: Any, content: bytes) -> None:
+    """Write all of it; a raw file may take only some at a time."""
+    rest = memoryview(content)
+    while len(rest) > 0:
+        written = file.write(rest)
+        rest = rest[len(rest) if written is None else written :]
 
 
 def in_bytes(estimator: AutoencoderTransformer) -> bytes:

@@ -173,6 +173,8 @@ class Decoder:
         unknown = set(parameters) - set(kind._get_param_names())
         if unknown:
             raise ModelFileError(f"it names settings that {name} does not have: {sorted(unknown)}")
+        if kind is Convolutional:
+            parameters.setdefault("hidden_sizes", ())  # as before there were any
         sizes = [len(value) if isinstance(value, (list, tuple)) else 0 for value in parameters.values()]
         depth = parameters.get("depth", 0)
         if max([*sizes, depth if isinstance(depth, int) else 0], default=0) > MOST_LAYERS:

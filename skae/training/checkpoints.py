@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
+import math
 import os
 import time
 from pathlib import Path
@@ -117,6 +118,8 @@ class Checkpoints(Callback):
             self.lock = open(self.folder / LOCK, "a+")  # noqa: SIM115
             return self._hold()
         self.held = True
+        for left in self.folder.glob(".skae-*.tmp"):  # of a process that was killed while it wrote
+            left.unlink(missing_ok=True)
         self.lock.truncate(0)
         self.lock.write(str(os.getpid()))
         self.lock.flush()
@@ -206,7 +209,10 @@ def state_of(net: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
             elif value is not None:
                 numbers.setdefault(str(index), {})[name] = value
     arrays |= {f"random.{name}": value for name, value in net.random_states().items()}
-    history = [{name: value for name, value in row.items() if name != "batches"} for row in net.history.to_list()]
+    history = [
+        {name: value for name, value in row.items() if name != "batches" and storable(value)}
+        for row in net.history.to_list()
+    ]
     return {
         "epochs": net.epochs_done_,
         "steps": net.step_count_,
@@ -215,6 +221,11 @@ def state_of(net: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "optimizer": numbers,
         "history": history,
     }, {name: copy.copy(value) for name, value in arrays.items()}
+
+
+def storable(value: Any) -> bool:
+    """Whether JSON holds a value; what callbacks record besides is not kept."""
+    return isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value))
 
 
 def put_back(net: Any, content: dict[str, Any], arrays: dict[str, Tensor]) -> None:

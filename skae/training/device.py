@@ -34,6 +34,10 @@ def _before_fork() -> None:
 
 
 def _in_child() -> None:
+    global _WEIGHTS_LOCK, _FITTING_LOCK
+    # A thread that held them is not there to let them go.
+    _WEIGHTS_LOCK, _FITTING_LOCK = threading.Lock(), threading.Lock()
+    _FITTING.clear()
     # Threads do not survive a fork: a child of a process that computed with several would wait for them for ever.
     torch.set_num_threads(1)
     _FORKED["after CUDA"] |= _FORKED["CUDA"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from skae.data import free_cache
@@ -34,11 +35,14 @@ def check_enough(n_samples: int, smallest: int) -> None:
     if n_samples < smallest:
         raise ValueError(
             f"BatchNorm needs at least 2 samples to train on beside those held out; n_samples={n_samples} is left. "
-            f"Pass more samples, or normalization='layer' in the architecture."
+            f"Pass more samples, or architecture='dense', Dense(normalization='layer') or the like."
         )
 
 
 def note_epoch(error: Exception, epoch: int) -> None:
     """Let an error that comes through, as of a callback, tell when it was raised."""
-    if hasattr(error, "add_note"):  # from Python 3.11 on
-        error.add_note(f"In epoch {epoch} of the training of an autoencoder.")
+    # Notes are from Python 3.11 on, and an error may be of a kind that takes none.
+    with contextlib.suppress(Exception):
+        error.add_note(  # type: ignore[attr-defined]
+            f"In epoch {epoch} of the training of an autoencoder."
+        )

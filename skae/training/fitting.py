@@ -148,7 +148,8 @@ def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int, n
         raise ValueError(
             f"n_components={n_components} with {type(architecture).__name__} on samples of shape {shape} makes "
             f"{weights:,} weights, and training needs an estimated {needed / 2**30:,.1f} GiB of memory; this machine "
-            f"has {physical_memory() / 2**30:,.1f} GiB. Pass a smaller n_components or a smaller architecture."
+            f"has {physical_memory() / 2**30:,.1f} GiB. Pass a smaller n_components or a smaller architecture"
+            f"{', or fewer learned samples (n_learned)' if n_learned_rows else ''}."
         )
 
 

@@ -23,7 +23,7 @@ class BestWeights(Callback):
     """Keep the weights of the epoch with the lowest held-out loss; stop without progress.
 
     A network that starts at PCA goes back to it unless the held-out rows show an improvement that chance would not
-    explain: a one-sided paired t-test at 97.5 %, on at least five rows.
+    explain: a one-sided paired t-test of the best epoch at 97.5 %, on at least five rows.
 
     Parameters
     ----------

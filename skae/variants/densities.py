@@ -68,7 +68,7 @@ class ImportanceWeighted(Variant):
     Parameters
     ----------
     n_draws : int
-        Draws of each code in training; 1 is :class:`Variational`. The decoder's work grows with it.
+        Draws of each code in training; 1 is :class:`Variational` on average. The decoder's work grows with it.
     """
 
     def __init__(self, n_draws=5):
@@ -159,7 +159,8 @@ class Wasserstein(Variant):
 
 class Adversarial(Variant):
     """Codes that a critic, trained beside, cannot tell from the prior (Makhzani et al., 2016). What the critic tells is
-    the ratio of densities, so that the encoder lowers the divergence of all codes together from the prior.
+    the ratio of densities, so that the encoder lowers the divergence of all codes together from the prior. Held-out
+    rows are judged by their reconstructions alone.
 
     Parameters
     ----------
@@ -225,7 +226,7 @@ class Info(Variant):
 
 
 def critic_term() -> Term:
-    """What the critic itself learns from; its weights are in no other term, so its own weight is of no account."""
+    """What the critic itself learns from; its weights are in no other term."""
     return Term("critic", 1.0, critics_mistake, of_likelihood=False)
 
 

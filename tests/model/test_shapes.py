@@ -77,3 +77,14 @@ def test_every_row_of_the_table_has_the_shape_its_module_gives():
     for step in (*halves.encoder_steps, *halves.decoder_steps):
         x = step.module(x)
         assert tuple(x.shape[1:]) == step.shape
+
+
+def test_dense_layers_between_map_and_code():
+    def weights(hidden_sizes, shape=(1, 28, 28)):
+        halves = Convolutional(hidden_sizes=hidden_sizes).build(shape, 3)
+        return sum(p.numel() for half in (halves.encoder, halves.decoder) for p in half.parameters())
+
+    assert weights(()) < weights((20,)) < weights((20, 30)) < weights("auto")
+    assert weights("auto", (1, 32, 32, 32)) < 10_000_000
+    names = [step.name for step in Convolutional(hidden_sizes=(20, 30)).build((1, 28, 28), 3).encoder_steps]
+    assert names[-3:] == ["encoder dense 1", "encoder dense 2", "encoder dense"]
