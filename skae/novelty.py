@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from skae.distances import DISTANCES, TINY, Distance, scaled_parts
 from skae.estimator import AutoencoderTransformer, like
 from skae.frames import FrameForm
 from skae.parameters import check_choice, check_integer, check_real, invalid
-from skae.preparation import check_parameters, learned_layout, needing_tokens
+from skae.preparation import DENSE_FEATURES, check_parameters, learned_layout, needing_tokens
 from skae.training import components_for_share, one_at_a_time
 from skae.validation import as_array, checked_samples
 
@@ -43,7 +44,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
     ----------
     autoencoder : AutoencoderTransformer, default=None
         Cloned, never changed; it gets ``random_state``. None is one with as many components as PCA needs for 0.75 of
-        the variance, and fewer than there are features.
+        the variance, and fewer than there are features; of dense layers for samples of up to 4,096 numbers.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of the rows of ``fit`` that are called unusual. "auto" takes Tukey's (1977) fence, one and a half
         interquartile ranges above the upper quartile of the logarithms of their distances, and at least 0.01 of them.
@@ -243,7 +244,9 @@ def prepared(autoencoder: AutoencoderTransformer | None, X: np.ndarray, seed: in
 
     Raises ValueError if it reads tokens.
     """
-    whole = AutoencoderTransformer() if autoencoder is None else clone(autoencoder)
+    # Members are several, so those by default stay with the cheaper layers.
+    cheap = "dense" if math.prod(X.shape[1:]) <= DENSE_FEATURES else "auto"
+    whole = AutoencoderTransformer(architecture=cheap) if autoencoder is None else clone(autoencoder)
     check_parameters(whole)
     if whole.axes == "n" or needing_tokens(whole):
         reason = needing_tokens(whole) or "axes='n'"

@@ -262,3 +262,8 @@ def test_a_failed_fit_changes_nothing():
     with pytest.raises(ValueError, match="at least 4"):
         novelty.fit(rows[:3, :3])
     np.testing.assert_array_equal(novelty.score_samples(rows), before)
+
+
+def test_default_members_of_pictures_are_of_dense_layers():
+    novelty = AutoencoderNovelty(n_members=2, random_state=0).fit(np.random.RandomState(0).rand(12, 16, 16))
+    assert [type(member.architecture_).__name__ for member in novelty.members_] == ["Dense", "Dense"]
