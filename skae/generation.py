@@ -122,7 +122,6 @@ class GenerationMixin:
         if prior == "learned":
             with full_precision(torch.device(self.net_.device)):
                 code = bottleneck(module.features(module.learned_rows))
-            kept = (value[:, : self.n_components_].cpu().numpy() for value in (code.mean, code.log_variance))
-            mean, log_variance = kept
+            mean, log_variance = (v[:, : self.n_components_].cpu().numpy() for v in (code.mean, code.log_variance))
             return Codes(mean, np.exp(0.5 * log_variance))
         return Prior(prior, self.n_components_)
