@@ -112,16 +112,29 @@ def test_values_whose_squares_overflow_say_so(n_features):
         AutoencoderTransformer(2, scaling=None, **QUICK).fit(huge)
 
 
-def test_what_a_callback_raises_comes_through_and_says_in_which_epoch():
+def test_what_a_callback_raises_comes_through_and_says_where():
     class Failing(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            if len(net.history) == 2:
+        def on_batch_end(self, net, training=False, **kwargs):
+            if training and len(net.history) == 2 and net.batch_ == 3:
                 raise KeyError("mine")
 
     autoencoder = AutoencoderTransformer(2, net_params={"callbacks": [Failing()]}, **QUICK)
     with pytest.raises(KeyError, match="mine") as caught:
         autoencoder.fit(X)
-    assert sys.version_info < (3, 11) or caught.value.__notes__ == ["In epoch 2 of the training of an autoencoder."]
+    note = "In epoch 2, batch 3, of the training of an autoencoder."
+    assert sys.version_info < (3, 11) or caught.value.__notes__ == [note]
+
+
+def test_divergence_names_its_batch():
+    class Poison(Callback):
+        def on_batch_begin(self, net, training=False, **kwargs):
+            if training and len(net.history) == 2 and net.batch_ == 3:
+                with torch.no_grad():
+                    net.parameters_[0].fill_(float("nan"))
+
+    autoencoder = AutoencoderTransformer(2, net_params={"callbacks": [Poison()]}, **QUICK)
+    with pytest.raises(DivergenceError, match="in batch 3 of epoch 2"):
+        autoencoder.fit(X)
 
 
 class TestOwnModules:

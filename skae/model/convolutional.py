@@ -65,7 +65,7 @@ class Convolutional(BaseEstimator):
         stride="auto",
         depth="auto",
         hidden_sizes="auto",
-        activation="silu",
+        activation="gelu",
         normalization="batch",
         linear_path=True,
     ):

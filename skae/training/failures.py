@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Any
 
 from skae.data import free_cache
@@ -20,13 +21,15 @@ def out_of_memory(net: Any, error: BaseException) -> OutOfMemoryError:
     )
 
 
-def diverged(net: Any, loss: float, part: Part) -> DivergenceError:
-    """The error for a loss that is not finite."""
+def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:
+    """The error for losses of batches, of which one or their sum is not finite."""
     lr = net.optimizer_.param_groups[0]["lr"]
+    wrong = [(number, float(loss)) for number, loss in enumerate(losses, start=1) if not math.isfinite(loss)]
+    number, loss = wrong[0] if wrong else (len(losses), math.inf)
     return DivergenceError(
-        f"The loss became non-finite ({loss}) in epoch {len(net.history)} at lr={lr:.3g} (peak lr={net.lr:.3g}); "
-        f"max |X| is {part.rows.layout.scaling.largest:.3g}. Pass a smaller lr, scaling='columns' if columns "
-        f"differ in scale, or look for wild values in X. What was fitted before is kept."
+        f"The loss became non-finite ({loss}) in batch {number} of epoch {len(net.history)} at lr={lr:.3g} (peak "
+        f"lr={net.lr:.3g}); max |X| is {part.rows.layout.scaling.largest:.3g}. Pass a smaller lr, scaling='columns' if "
+        f"columns differ in scale, or look for wild values in X. What was fitted before is kept."
     )
 
 
@@ -39,10 +42,10 @@ def check_enough(n_samples: int, smallest: int) -> None:
         )
 
 
-def note_epoch(error: Exception, epoch: int) -> None:
-    """Let an error that comes through, as of a callback, tell when it was raised."""
+def note_place(error: Exception, epoch: int, batch: int) -> None:
+    """Let an error that comes through, as of a callback, tell in or after which batch it was raised, counted from 1."""
     # Notes are from Python 3.11 on, and an error may be of a kind that takes none.
     with contextlib.suppress(Exception):
         error.add_note(  # type: ignore[attr-defined]
-            f"In epoch {epoch} of the training of an autoencoder."
+            f"In epoch {max(1, epoch)}, batch {batch}, of the training of an autoencoder."
         )

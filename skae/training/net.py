@@ -22,7 +22,7 @@ from skae.objectives import Objective
 from .automatic import learning_rate_share
 from .batches import Batches, Part
 from .device import BorrowedStream, training_precision
-from .failures import check_enough, diverged, note_epoch, out_of_memory
+from .failures import check_enough, diverged, note_place, out_of_memory
 from .moving import on_cpu, put_on, usable
 from .selection import StopTraining
 
@@ -79,6 +79,7 @@ class AutoencoderNet(NeuralNet):
     parameters_: Sequence[nn.Parameter] = ()
     generator_: Any = None
     noise_: Any = None
+    batch_ = 0
     stop_ = False
 
     def get_default_callbacks(self):
@@ -123,7 +124,7 @@ class AutoencoderNet(NeuralNet):
         except Exception as error:
             if is_out_of_memory(error):
                 raise out_of_memory(self, error) from error
-            note_epoch(error, max(1, len(self.history)))
+            note_place(error, len(self.history), self.batch_)
             raise
         finally:
             self.callbacks_ = users
@@ -145,7 +146,7 @@ class AutoencoderNet(NeuralNet):
             use_generator(part, self.noise_)
         self.stream_ = BorrowedStream(self.seed, device) if self.foreign else contextlib.nullcontext()
         self.autocast_dtype_ = training_precision(self.precision, device)
-        self.epochs_done_ = self.step_count_ = 0
+        self.epochs_done_ = self.step_count_ = self.batch_ = 0
         self.n_steps_ = n_steps
         self.stop_ = False
 
@@ -191,23 +192,27 @@ class AutoencoderNet(NeuralNet):
         return Batches(dataset, self.batch_size, self.generator_, smallest=self.smallest_batch_)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """One pass. The loss is summed where it was computed and fetched once."""
+        """One pass. Losses stay where they were computed and are fetched once."""
         if iterator is None:
             return
         began = time.perf_counter()
         self._set_training(training)
-        total = torch.zeros((), device=self.device)
-        named = dict.fromkeys(self.criterion_.names, total)
+        losses = torch.empty(len(iterator), device=self.device)
+        lengths: list[int] = []
+        named = dict.fromkeys(self.criterion_.names, torch.zeros((), device=self.device))
         for batch in iterator:
+            lengths.append(len(batch))
+            self.batch_ = len(lengths)
             if self.per_batch_:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
-            total = torch.add(total, step["loss"], alpha=len(batch))
+            losses[self.batch_ - 1] = step["loss"]
             for name in named:
                 named[name] = torch.add(named[name], self.criterion_.latest[name], alpha=len(batch))
             if self.per_batch_:
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-        loss = float(total) / len(iterator.dataset)
+        by_batch = losses.cpu().double()
+        loss = float(by_batch @ torch.tensor(lengths, dtype=torch.float64)) / len(iterator.dataset)
         self.history.record(f"{prefix}_loss", loss)
         for name, value in named.items():
             self.history.record(f"{prefix}_{name}", float(value) / len(iterator.dataset))
@@ -218,7 +223,7 @@ class AutoencoderNet(NeuralNet):
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
             self.history.record("duration", time.perf_counter() - began)
         if not math.isfinite(loss):
-            raise diverged(self, loss, iterator.dataset)
+            raise diverged(self, by_batch, iterator.dataset)
 
     def train_step(self, batch, **fit_params):
         if self.n_steps_:
@@ -289,6 +294,6 @@ class AutoencoderNet(NeuralNet):
 
     def _check_last_update(self, train: Part) -> None:
         """Raise DivergenceError if the last update, which no pass has seen, left weights of no use."""
-        loss = float(self.held_out_losses(Part(train.rows, train.indices[: self.batch_size])).mean())
-        if not math.isfinite(loss):
-            raise diverged(self, loss, train)
+        losses = self.held_out_losses(Part(train.rows, train.indices[: self.batch_size]))
+        if not np.isfinite(losses.mean()):
+            raise diverged(self, losses.mean(keepdims=True), train)
