@@ -4,10 +4,12 @@ import contextlib
 import multiprocessing
 import os
 import random
+import re
 import signal
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -67,6 +69,7 @@ def unchanged_globals():
     assert globals_now() == before
 
 
+@pytest.mark.bad_input(92)
 @pytest.mark.parametrize("with_fit", [False, True], ids=["unfitted", "fitted"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_bad_input_gets_its_error_and_changes_nothing(case: Case, with_fit, fitted):
@@ -101,6 +104,7 @@ def test_bad_input_gets_its_error_and_changes_nothing(case: Case, with_fit, fitt
                 estimator.transform(X)
 
 
+@pytest.mark.bad_input(94, 101)
 @pytest.mark.parametrize(
     ("frame", "text"),
     [
@@ -119,6 +123,7 @@ def test_columns_must_be_those_that_were_fitted(frame, text):
     assert learned_state(estimator) == before
 
 
+@pytest.mark.bad_input(102)
 def test_names_at_fit_and_none_now_is_a_warning():
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         AutoencoderTransformer(**SMALL).fit(FRAME).transform(X)
@@ -126,6 +131,7 @@ def test_names_at_fit_and_none_now_is_a_warning():
         AutoencoderTransformer(**SMALL).fit(X).transform(FRAME)
 
 
+@pytest.mark.bad_input(64, 77)
 def test_equal_bits_for_every_memory_order():
     plain = AutoencoderTransformer(**SMALL).fit(X)
     wide = np.zeros((120, 16))
@@ -168,3 +174,12 @@ def test_any_mix_of_good_and_bad_cells(cells):
         with pytest.raises(ValueError, match="|".join(told)):
             call(rows)
         assert not hasattr(estimator, "net_")
+
+
+def test_every_row_of_the_table_has_a_test():
+    """Rows that need a process, a thread, a file or a search have tests elsewhere, marked by their numbers."""
+    marks = [
+        re.findall(r"mark\.bad_input\(([\d, ]+)\)", path.read_text()) for path in Path(__file__).parent.rglob("*.py")
+    ]
+    elsewhere = {int(number) for found in marks for numbers in found for number in numbers.split(",")}
+    assert elsewhere | {case.number for case in CASES} == set(range(1, 135))

@@ -318,6 +318,7 @@ class TestTraining:
             autoencoder.set_params(lr=1e30, max_epochs=20, optimizer="sgd").fit(X)
         np.testing.assert_array_equal(autoencoder.transform(X), before)
 
+    @pytest.mark.bad_input(109, 110)
     def test_too_little_memory_names_the_batch_size_and_keeps_the_fit_before(self):
         class Greedy(nn.Linear):
             """Asks for more memory than there is on batches of more than 32 rows."""

@@ -210,6 +210,7 @@ def test_loads_whatever_the_default_dtype_is(saved, small):
         torch.set_default_dtype(torch.float32)
 
 
+@pytest.mark.bad_input(121)
 def test_a_file_of_version_0_1_gives_its_codes():
     # Saved by the first version: AutoencoderTransformer(3, architecture=Dense((8,)), variant="ordered",
     # max_epochs=3, random_state=0).fit(rows), with the codes of transform(rows) beside it.
@@ -220,6 +221,7 @@ def test_a_file_of_version_0_1_gives_its_codes():
 
 
 class TestOwnCode:
+    @pytest.mark.bad_input(127)
     def test_is_asked_for_by_name(self, path):
         save(fitted({"architecture": Custom(*OWN.values())}, X), path)
         for modules in (None, {}, {"decoder": OWN["decoder"]}):
@@ -286,6 +288,10 @@ class TestSaving:
         for other in (BottleneckSearchCV(small), AutoencoderTransformer, None):
             with pytest.raises(TypeError, match=r"AutoencoderTransformer, or a Pipeline.*best_estimator_"):
                 save(other, path)
+        assert not path.exists()
+
+    @pytest.mark.bad_input(133)
+    def test_of_what_is_not_fitted_is_refused(self, path):
         with pytest.raises(NotFittedError):
             save(AutoencoderTransformer(), path)
         assert not path.exists()
@@ -314,6 +320,7 @@ class TestSaving:
         with pytest.raises(ValueError, match="'lr'"):
             save(copy.deepcopy(small).set_params(lr=-1), path)
 
+    @pytest.mark.bad_input(128)
     @pytest.mark.parametrize("n_faults", [30, pytest.param(200, marks=pytest.mark.soak)])
     def test_that_fails_at_any_step_leaves_a_whole_file(self, n_faults, small, saved, monkeypatch):
         """The earlier one; or the new one, where only its folder could not be brought to the disk."""
@@ -332,6 +339,7 @@ class TestSaving:
             seen.add(fault.done[-1])
         assert len(seen) == 7
 
+    @pytest.mark.bad_input(128)
     @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts are those of Linux")
     def test_on_a_disk_that_is_full_leaves_the_earlier_file(self, tmp_path):
         command = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=200k tmpfs "$0" && exec "$@"', str(tmp_path)]
@@ -362,6 +370,7 @@ class TestSaving:
         assert link.is_symlink()
         assert saved.stat().st_mode & 0o777 == 0o600
 
+    @pytest.mark.bad_input(129)
     def test_does_not_replace_what_is_no_model(self, small, path):
         path.write_bytes(b"a letter")
         with pytest.raises(FileExistsError, match="overwrite=True"):
@@ -380,11 +389,13 @@ class TestSaving:
             save(small, tmp_path / "pipe", overwrite=True)
         assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
 
+    @pytest.mark.bad_input(134)
     @pytest.mark.parametrize("name", ["a model", "größe.skae", "模" * 85])
     def test_under_any_name(self, name, small, tmp_path):
         for path in (tmp_path / name, str(tmp_path / name), os.fsencode(tmp_path / name)):
             np.testing.assert_array_equal(again(small, path).transform(X), small.transform(X))
 
+    @pytest.mark.bad_input(134)
     def test_to_a_file_object(self, small, tmp_path):
         with open(tmp_path / "file", "w+b") as file:
             save(small, file)
@@ -393,11 +404,13 @@ class TestSaving:
             with pytest.raises(ModelFileError, match="not a skae model"):
                 load(file)
 
+    @pytest.mark.bad_input(132)
     def test_a_loaded_model_needs_its_file_no_more(self, small, saved):
         loaded = load(saved)
         os.truncate(saved, 10)
         np.testing.assert_array_equal(loaded.transform(X), small.transform(X))
 
+    @pytest.mark.bad_input(130, 131)
     def test_writers_and_readers_of_one_file_at_once(self, small, saved):
         """Whoever reads finds one of the models, whole."""
         writers = [copy.deepcopy(small).set_params(lr=lr) for lr in (0.1, 0.2)]
@@ -529,6 +542,7 @@ def assert_refused(file, match=None):
 
 
 class TestDamage:
+    @pytest.mark.bad_input(117)
     def test_a_file_cut_anywhere_is_refused(self, saved):
         name = str(saved)
         for length in reversed(range(saved.stat().st_size)):
@@ -539,6 +553,7 @@ class TestDamage:
                 continue
             pytest.fail(f"{length} bytes were read")
 
+    @pytest.mark.bad_input(118)
     @pytest.mark.parametrize("n_flips", [300, pytest.param(1000, marks=pytest.mark.soak)])
     def test_a_flipped_bit_is_noticed(self, n_flips, saved):
         raw, draw = saved.read_bytes(), random.Random(n_flips)
@@ -553,11 +568,13 @@ class TestDamage:
         saved.write_bytes(saved.read_bytes() + b"\0")
         assert_refused(saved, "bytes")
 
+    @pytest.mark.bad_input(119)
     def test_other_files_are_refused(self, path):
         for content in (b"", b"\x93", b"PK\x03\x04", pickle.dumps({}), bytes(1000)):
             path.write_bytes(content)
             assert_refused(path, "not a skae model|truncated")
 
+    @pytest.mark.bad_input(120)
     def test_a_newer_format_asks_for_an_upgrade(self, saved):
         content, table, numbers = taken_apart(saved)
         content["versions"]["skae"] = "7.5"
@@ -666,6 +683,7 @@ def with_value(value, path, new):
 
 
 class TestTampering:
+    @pytest.mark.bad_input(123)
     @pytest.mark.parametrize(
         ("content", "match"),
         [
@@ -689,6 +707,7 @@ class TestTampering:
         put_together(saved, content, table, numbers)
         assert_refused(saved, match)
 
+    @pytest.mark.bad_input(123, 124, 126)
     @pytest.mark.parametrize(
         ("place", "value", "match"),
         [
@@ -735,6 +754,7 @@ class TestTampering:
         put_together(saved, with_value(content, place, value), table, numbers)
         assert_refused(saved, match)
 
+    @pytest.mark.bad_input(125)
     def test_arrays(self, saved):
         content, table, numbers = taken_apart(saved)
         name = "module/encoder.0.weight"
@@ -890,12 +910,14 @@ class TestPickle:
         np.testing.assert_array_equal(loaded.transform(X), small.transform(X))
         assert "_skae_version" not in vars(loaded)
 
+    @pytest.mark.bad_input(122)
     def test_of_another_version_warns(self, small, monkeypatch):
         dumped = pickle.dumps(small)
         monkeypatch.setattr("skae.estimator.__version__", "99.0")
         with pytest.warns(InconsistentVersionWarning, match=r"skae 0\..* with skae 99\.0"):
             pickle.loads(dumped)
 
+    @pytest.mark.bad_input(107)
     @pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps"])
     @pytest.mark.parametrize("through", ["pickle", "joblib"])
     def test_works_on_the_cpu_where_its_device_is_missing(self, device, through, small, tmp_path, monkeypatch):
@@ -917,6 +939,7 @@ class TestPickle:
         assert len(pickle.dumps(made)) < weights + 20_000
         assert not [name for name, value in made.net_.__getstate__().items() if isinstance(value, bytes)]
 
+    @pytest.mark.bad_input(43)
     @pytest.mark.parametrize("encoder", [lambda: nn.Linear(6, 2), nn.Sequential(local_class())])
     def test_of_code_that_has_no_name_says_what_to_do(self, encoder):
         made = fitted({"architecture": Custom(encoder, nn.Linear(2, 6))}, X)

@@ -35,6 +35,7 @@ def run(code):
     return subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.bad_input(115)
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
 def test_forked_child_of_a_process_with_threads_finishes():
     done = run(FORK)
@@ -78,6 +79,7 @@ print(os.listdir(sys.argv[1]))
 """
 
 
+@pytest.mark.bad_input(113)
 @pytest.mark.soak
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals are those of Linux")
 def test_killed_workers_of_a_search_leave_what_goes_on_and_nothing_else(tmp_path):
@@ -86,6 +88,7 @@ def test_killed_workers_of_a_search_leave_what_goes_on_and_nothing_else(tmp_path
     assert done.stdout.splitlines() == ["terminated True", "True", "[]"], done.stderr
 
 
+@pytest.mark.bad_input(115)
 def test_cuda_in_a_fork_of_a_process_that_used_it_says_what_to_do(monkeypatch):
     monkeypatch.setitem(device._FORKED, "after CUDA", True)
     for name in ("auto", "cuda", "cuda:1"):

@@ -112,6 +112,7 @@ def test_values_whose_squares_overflow_say_so(n_features):
         AutoencoderTransformer(2, scaling=None, **QUICK).fit(huge)
 
 
+@pytest.mark.bad_input(112)
 def test_what_a_callback_raises_comes_through_and_says_where():
     class Failing(Callback):
         def on_batch_end(self, net, training=False, **kwargs):
@@ -125,6 +126,7 @@ def test_what_a_callback_raises_comes_through_and_says_where():
     assert sys.version_info < (3, 11) or caught.value.__notes__ == [note]
 
 
+@pytest.mark.bad_input(108)
 def test_divergence_names_its_batch():
     class Poison(Callback):
         def on_batch_begin(self, net, training=False, **kwargs):

@@ -51,6 +51,7 @@ class TestSample:
         assert isinstance(S, pd.DataFrame)
         assert S.columns.tolist() == wine.columns.tolist()
 
+    @pytest.mark.bad_input(105, 106)
     @pytest.mark.parametrize(
         ("call", "match"),
         [

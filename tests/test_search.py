@@ -267,6 +267,7 @@ class TestSearchesOfScikitLearn:
         search = GridSearchCV(AutoencoderTransformer(**QUICK), {"n_components": [1, 4]}, cv=2, n_jobs=2).fit(pictures)
         assert search.best_params_ == {"n_components": 4}
 
+    @pytest.mark.bad_input(114)
     def test_a_diverging_candidate_scores_nan(self):
         search = GridSearchCV(AutoencoderTransformer(4, **QUICK), {"lr": [1e-2, 1e30]}, cv=2)
         with pytest.warns((FitFailedWarning, UserWarning)):

@@ -170,6 +170,7 @@ class TestInterrupts:
         with pytest.raises(ValueError, match=r"'on_interrupt' parameter.*'raise', 'keep'"):
             AutoencoderTransformer(on_interrupt="stop").fit(X)
 
+    @pytest.mark.bad_input(111)
     @pytest.mark.parametrize("n_signals", [2, pytest.param(50, marks=pytest.mark.soak)])
     def test_a_signal_at_any_time(self, n_signals):
         """The old state, or that of a fit that stopped after some epochs; and the next fit works."""
@@ -230,6 +231,7 @@ class TestCheckpoints:
         assert stopping.n_iter_ == 6
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.bad_input(47)
     @pytest.mark.parametrize(
         ("changed", "rows", "match"),
         [
@@ -279,6 +281,7 @@ class TestCheckpoints:
         with pytest.raises(ValueError, match="Delete it to start anew"):
             kept.fit(X)
 
+    @pytest.mark.bad_input(46)
     def test_a_folder_that_cannot_be(self, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(OSError, match="file"):
@@ -286,6 +289,7 @@ class TestCheckpoints:
         with pytest.raises(ValueError, match="'checkpoint_dir' parameter"):
             AutoencoderTransformer(2, checkpoint_dir=3, **SMALL).fit(X)
 
+    @pytest.mark.bad_input(48)
     def test_in_use_by_a_live_fit(self, tmp_path):
         seen = []
 
@@ -301,6 +305,7 @@ class TestCheckpoints:
         assert f"in use by process {os.getpid()}" in seen[0]
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.bad_input(48)
     def test_every_fit_of_a_search_has_its_own(self, tmp_path):
         from sklearn.model_selection import GridSearchCV
 
@@ -365,6 +370,7 @@ def run_fit(folder, checkpoint_dir):
 
 
 class TestThreads:
+    @pytest.mark.bad_input(116)
     def test_a_second_fit_of_one_object_raises(self):
         begun, go_on = threading.Event(), threading.Event()
 
