@@ -5,12 +5,11 @@ GridSearchCV over the same sizes, and the held-out error of every size as a rati
 alone, and to PCA's. Then the size chosen, over seeds, and the accuracy of a classifier on the codes.
 """
 
-import argparse
 import time
 
 import numpy as np
 import torch
-from report import show, write
+from report import parser_of, show, write
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +21,8 @@ from skae.folds import chosen
 
 SIZES = {"digits": (1, 2, 4, 6, 8, 12, 16, 24), "breast cancer": (1, 2, 3, 4, 5, 6, 8, 12)}
 MNIST_SIZES = (1, 2, 4, 8, 12, 16, 24, 32)
+# Of the autoencoders here.
+SETTINGS = {"device": "cpu"}
 
 
 def scaled(autoencoder, X):
@@ -38,7 +39,7 @@ def pca_error(autoencoder, train, test, k):
 def curve(name, X, sizes):
     """Rows of errors, one a size, and the two ratios of time."""
     cv = KFold(3, shuffle=True, random_state=0)
-    estimator = AutoencoderTransformer(random_state=0)
+    estimator = AutoencoderTransformer(random_state=0, **SETTINGS)
     began = time.perf_counter()
     search = BottleneckSearchCV(estimator, sizes, cv=cv, refit=False).fit(X)
     ours = time.perf_counter() - began
@@ -48,7 +49,7 @@ def curve(name, X, sizes):
     single = 3 * float(grid.cv_results_["mean_fit_time"][-1])
     by_pca = np.zeros(len(sizes))
     for train, test in cv.split(X):
-        fitted = AutoencoderTransformer(1, max_epochs=1, random_state=0).fit(X[train])
+        fitted = AutoencoderTransformer(1, max_epochs=1, random_state=0, **SETTINGS).fit(X[train])
         by_pca += [pca_error(fitted, X[train], X[test], k) / 3 for k in sizes]
     ordered, alone = (1 - s.cv_results_["mean_test_score"] for s in (search, grid))
     rows = [
@@ -69,7 +70,7 @@ def agreement(seeds):
         steps: dict[str, list[int]] = {"one_standard_error": [], "best": []}
         for seed in range(seeds):
             cv = KFold(3, shuffle=True, random_state=seed)
-            estimator = AutoencoderTransformer(random_state=seed)
+            estimator = AutoencoderTransformer(random_state=seed, **SETTINGS)
             search = BottleneckSearchCV(estimator, sizes, cv=cv, refit=False).fit(X)
             grid = GridSearchCV(estimator, {"n_components": list(sizes)}, cv=cv, refit=False).fit(X)
             found = dict(grid.cv_results_)
@@ -87,7 +88,10 @@ def classification(seeds):
     found = []
     for seed in range(seeds):
         X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, random_state=seed)
-        autoencoder, classifier = AutoencoderTransformer(random_state=seed), LogisticRegression(max_iter=5000)
+        autoencoder, classifier = (
+            AutoencoderTransformer(random_state=seed, **SETTINGS),
+            LogisticRegression(max_iter=5000),
+        )
         sizes = (4, 8, 16, 24)
         search = BottleneckSearchCV(autoencoder, sizes, classifier=classifier, cv=3, rule="best").fit(X_train, y_train)
         pipeline = make_pipeline(autoencoder, classifier)
@@ -98,11 +102,12 @@ def classification(seeds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--data", help="npz with X_train (n, 28, 28)")
     parser.add_argument("--rows", type=int, default=4000, help="of MNIST")
     parser.add_argument("--seeds", type=int, default=10)
     args = parser.parse_args()
+    SETTINGS["device"] = args.device
     torch.set_num_threads(1)
     sets = {
         "digits": (load_digits().data, SIZES["digits"]),
@@ -125,7 +130,8 @@ def main():
     allowed = float(accuracies.std(0, ddof=1).max() / np.sqrt(len(accuracies)))
     print(f"digits, accuracy of the chosen pipeline: {ours:.4f}; of GridSearchCV's {theirs:.4f} +- {allowed:.4f}")
     columns = ["data", "size", "ordered", "alone", "PCA", "ordered / alone", "ordered / PCA"]
-    write("bottleneck", columns, errors, times=times, choices=steps, accuracy=[float(ours), float(theirs)])
+    figures = {"times": times, "choices": steps, "accuracy": [float(ours), float(theirs)]}
+    write("bottleneck", columns, errors, device=args.device, **figures)
     ratios = np.array([row[5] for row in errors])
     print(f"{np.mean(ratios <= 1.15):.2f} of sizes within 15 % of an autoencoder alone; mean ratio {ratios.mean():.3f}")
     assert max(row[2] for row in times) <= 2.0, "the curve costs more than twice three fits"

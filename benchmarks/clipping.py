@@ -6,14 +6,13 @@ step beside the same step without it. Clipped is the norm of all gradients toget
 the last fifty norms. The package's own clipping, which SGD has from what was found here, is off.
 """
 
-import argparse
 import time
 import warnings
 
 import numpy as np
 import torch
 from divergence import tables
-from report import write
+from report import parser_of, write
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import Callback
 
@@ -21,6 +20,8 @@ from skae import AutoencoderTransformer, DivergenceError
 
 KINDS = ("none", "to 1", "to 10 medians")
 WINDOW = 50
+# Of the autoencoders here.
+SETTINGS = {"device": "cpu"}
 
 
 class Clip(Callback):
@@ -54,6 +55,7 @@ def fitted(X, optimizer, kind, seed=0, **settings):
                 optimizer=optimizer,
                 random_state=seed,
                 net_params={"callbacks": [Clip(kind)], "clip_norm": None},
+                **SETTINGS,
                 **settings,
             ).fit(X)
         except DivergenceError:
@@ -83,9 +85,10 @@ def seconds(X, optimizer, kinds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--seeds", type=int, default=2)
     args = parser.parse_args()
+    SETTINGS["device"] = args.device
     torch.set_num_threads(1)
     given = list(tables())
     plain, wild = given[::2], given[1::2]
@@ -98,7 +101,8 @@ def main():
             share = float(np.mean([quality(X, optimizer, kind, args.seeds) for X in plain]))
             table.append([optimizer, kind, gone, share, times[kind] / times["none"]])
             print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in table[-1]), flush=True)
-    write("clipping", ["optimizer", "clipped", "diverged of 20", "held-out share", "time"], table, seeds=args.seeds)
+    columns = ["optimizer", "clipped", "diverged of 20", "held-out share", "time"]
+    write("clipping", columns, table, device=args.device, seeds=args.seeds)
     adamw, adamw_to_1, _, sgd, sgd_to_1, _ = table
     assert sgd_to_1[2] == 0 < sgd[2], "SGD clipped to 1 diverges, or does not without"
     assert sgd_to_1[3] > sgd[3], "clipping costs SGD quality"

@@ -5,11 +5,9 @@ The same network, started and trained alike, minimises the squared error of all 
 and the cross entropy of groups, at several weights. Held out: categories right, and squared error of the numbers.
 """
 
-import argparse
-
 import numpy as np
 import torch
-from report import write
+from report import parser_of, write
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.model_selection import train_test_split
@@ -29,14 +27,15 @@ def table(X):
     return columns.fit_transform(X).astype(np.float32), half
 
 
-def held_out(X, n_numbers, k, weight, seed):
+def held_out(X, n_numbers, k, weight, seed, device):
     """Share of categories right and squared error of numbers; ``weight`` None is squared error everywhere."""
-    train, test = (torch.from_numpy(part) for part in train_test_split(X, test_size=0.3, random_state=seed))
+    train, test = (torch.from_numpy(part).to(device) for part in train_test_split(X, test_size=0.3, random_state=seed))
     torch.manual_seed(seed)
     mean, d = train.mean(0), X.shape[1]
     network = nn.Sequential(
         nn.Linear(d, 128), nn.SiLU(), nn.Linear(128, k), nn.Linear(k, 128), nn.SiLU(), nn.Linear(128, d)
     )
+    network.to(device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(train)).split(32):
@@ -64,17 +63,18 @@ def held_out(X, n_numbers, k, weight, seed):
 
 
 def main():
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    device = parser_of(__doc__).parse_args().device
     torch.set_num_threads(1)
     rows = []
     for name, load in (("wine", load_wine), ("breast cancer", load_breast_cancer), ("diabetes", load_diabetes)):
         X, n_numbers = table(load().data)
         for k in (2, 4):
             for weight in (None, 0.1, 0.3, 1.0):
-                found = np.mean([held_out(X, n_numbers, k, weight, seed) for seed in range(3)], axis=0)
+                found = np.mean([held_out(X, n_numbers, k, weight, seed, device) for seed in range(3)], axis=0)
                 rows.append([name, k, "squared error" if weight is None else f"groups, {weight}", *map(float, found)])
                 print("  ".join(map(str, rows[-1])), flush=True)
-    write("column_groups", ["data", "components", "loss", "categories right", "squared error of numbers"], rows)
+    columns = ["data", "components", "loss", "categories right", "squared error of numbers"]
+    write("column_groups", columns, rows, device=device)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,11 @@ the second ends with a finite loss, and worth it where its codes then explain mo
 stopping, than the mean. Gradients are not clipped, which is what clipping.py asks about.
 """
 
-import argparse
 import warnings
 
 import torch
 from never_worse_than_pca import TABLES
-from report import write
+from report import parser_of, write
 
 from skae import AutoencoderTransformer, DivergenceError
 from skae.training import automatic_learning_rate
@@ -19,6 +18,8 @@ from skae.training import automatic_learning_rate
 OPTIMIZERS = ("adamw", "sgd", "rmsprop")
 MULTIPLES = (1, 10, 100, 1000, 1e6)
 LOSSES = ("mse", "huber", "mae")
+# Of the autoencoders here.
+SETTINGS = {"device": "cpu"}
 
 
 def tables():
@@ -35,7 +36,7 @@ def outcome(X, lr, **settings):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            settings = {"max_epochs": 8, "random_state": 0, "net_params": {"clip_norm": None}, **settings}
+            settings = {"max_epochs": 8, "random_state": 0, "net_params": {"clip_norm": None}, **SETTINGS, **settings}
             return AutoencoderTransformer(2, lr=lr, **settings).fit(X).score(X)
     except DivergenceError:
         return None
@@ -63,14 +64,15 @@ def counted(optimizer, multiple):
 
 
 def main():
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    SETTINGS["device"] = parser_of(__doc__).parse_args().device
     torch.set_num_threads(1)
     table = []
     for optimizer in OPTIMIZERS:
         for multiple in MULTIPLES:
             table.append([optimizer, f"{multiple:g}", *counted(optimizer, multiple)])
             print("  ".join(map(str, table[-1])), flush=True)
-    write("divergence", ["optimizer", "multiple of lr='auto'", "fits", "diverged", "saved", "worth it"], table)
+    columns = ["optimizer", "multiple of lr='auto'", "fits", "diverged", "saved", "worth it"]
+    write("divergence", columns, table, **SETTINGS)
     assert table[0][3] == 0, "a fit with default settings diverged"
 
 

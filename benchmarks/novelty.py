@@ -6,7 +6,6 @@ those of the class and 1,500 others. AutoencoderNovelty gets digits as pictures,
 AutoEncoder is left out where it is not installed.
 """
 
-import argparse
 import contextlib
 import importlib.util
 import os
@@ -15,7 +14,7 @@ from collections import defaultdict
 
 import numpy as np
 import torch
-from report import write
+from report import parser_of, write
 from scipy.stats import rankdata
 from sklearn import datasets
 from sklearn.decomposition import PCA
@@ -28,8 +27,11 @@ from sklearn.svm import OneClassSVM
 
 from skae import AutoencoderNovelty
 from skae.distances import DISTANCES
+from skae.novelty import prepared
 
 OURS, PEER, MARGIN = "AutoencoderNovelty", "PyOD AutoEncoder", 0.02
+# Of the autoencoders here.
+SETTINGS = {"device": "cpu"}
 
 
 def halves(X, normal):
@@ -64,7 +66,9 @@ def flat(X):
 
 def ours(train, test):
     """Scores by every distance of one fit: what fit learns of each besides is constant, and changes no order."""
-    novelty = AutoencoderNovelty(random_state=0).fit(train)
+    device = SETTINGS["device"]
+    autoencoder = None if device == "cpu" else prepared(None, train, 0).set_params(device=device)
+    novelty = AutoencoderNovelty(autoencoder, random_state=0).fit(train)
     return {distance: novelty.set_params(distance=distance).score_samples(test) for distance in DISTANCES}
 
 
@@ -144,9 +148,10 @@ def measured(methods, sets):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--data", help="npz with X_train, y_train, X_test, y_test of MNIST")
     args = parser.parse_args()
+    SETTINGS["device"] = args.device
     torch.set_num_threads(1)
     methods = METHODS | ({PEER: by_pyod} if importlib.util.find_spec("pyod") else {})
     found = measured(methods, [*bundled(), *(mnist(args.data) if args.data else ())])
@@ -161,7 +166,7 @@ def main():
             table.append([who, figure, *map(float, row), float(row.mean()), float(rank), float(seconds)])
             auroc.setdefault(who, row.mean())
     columns = ["method", "figure", *names, "mean", "mean rank", "seconds"]
-    write("novelty", columns, table, margin_over_pca=MARGIN)
+    write("novelty", columns, table, device=args.device, margin_over_pca=MARGIN)
     for who, margin in (("PCA", MARGIN), ("PCA, columns as they are", MARGIN), (PEER, 0.0)):
         gain = auroc[default] - auroc.get(who, 0.0)
         assert gain > margin, f"mean AUROC is {gain:.3f} above that of {who}, expected more than {margin}"

@@ -16,6 +16,7 @@ import skorch
 import torch
 
 import skae
+from skae.training.device import resolve_device
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -23,8 +24,16 @@ RESULTS = Path(__file__).parent / "results"
 def parser_of(description: str | None) -> argparse.ArgumentParser:
     """A parser of the options that every benchmark has; the first line of a script's description is its question."""
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
-    parser.add_argument("--device", default="cpu", help="where autoencoders train: cpu, cuda, mps or auto")
+    parser.add_argument("--device", type=found, default="cpu", help="where autoencoders train: cpu, cuda, mps or auto")
     return parser
+
+
+def found(device: str) -> str:
+    """The device as torch knows it, "auto" being a GPU where there is one."""
+    try:
+        return str(resolve_device(device))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def machine() -> dict[str, Any]:

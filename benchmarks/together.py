@@ -4,12 +4,11 @@ Candidates that differ in seed or learning rate only, stacked by torch.func, aga
 the same networks, batches and optimiser on one device. Above 1 the stack is faster.
 """
 
-import argparse
 import itertools
 import time
 
 import torch
-from report import write
+from report import parser_of, write
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -65,9 +64,7 @@ def seconds(train, widths, x, device):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
+    args = parser_of(__doc__).parse_args()
     torch.set_num_threads(1)
     table = []
     for name, (widths, batch) in NETWORKS.items():
