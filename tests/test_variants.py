@@ -212,7 +212,11 @@ class TestCritics:
 
     def test_the_critic_learns(self):
         fitted = quick(Adversarial(0.0), 4, max_epochs=8).fit(X[:500])
-        assert fitted.history_[-1]["train_critic"] < 0.8 * 2 * np.log(2)
+        last = fitted.history_[-1]
+        assert last["train_critic"] < 0.8 * 2 * np.log(2)
+        # Held-out rows are judged without it.
+        assert last["valid_loss"] == pytest.approx(last["valid_reconstruction"], rel=1e-5)
+        assert not {"valid_critic", "valid_divergence"} & set(last)
         assert fitted.history_[-1]["train_divergence"] > 0.1
 
     def test_a_critic_of_shuffled_codes_lowers_the_total_correlation(self):

@@ -40,8 +40,8 @@ class Code:
     # What the bottleneck made of the rows that are learned beside the data, if there are any.
     learned: Code = None  # type: ignore[assignment]
     # What a critic said of each code, and how wrong it was, (batch,).
-    verdict: Tensor | None = None
-    mistake: Tensor | None = None
+    verdict: Tensor = None  # type: ignore[assignment]
+    mistake: Tensor = None  # type: ignore[assignment]
 
 
 class Deterministic(Drawing):

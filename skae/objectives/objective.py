@@ -30,6 +30,8 @@ class Term:
     of_likelihood : bool
         Whether ``weight`` is beside the log-likelihood; else it is beside the reconstruction loss itself, an average
         over features.
+    in_training_only : bool
+        Whether held-out rows are judged without it.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Term:
     function: Callable[[Trace], Tensor]
     warm_up: float = 0.0
     of_likelihood: bool = True
+    in_training_only: bool = False
 
 
 class Objective(nn.Module):
@@ -60,9 +63,18 @@ class Objective(nn.Module):
         self.functions = nn.ModuleList(term.function for term in terms if isinstance(term.function, nn.Module))
         # Share of training that is done.
         self.progress = 1.0
-        # What is recorded beside the sum, and its values in the latest batch.
-        self.names = ("reconstruction", *(term.name for term in terms)) if terms else ()
+        # What is recorded beside the sum, in the latest batch.
         self.latest: dict[str, Tensor] = {}
+
+    @property
+    def active(self) -> tuple[Term, ...]:
+        """The terms that count now."""
+        return self.terms if self.training else tuple(term for term in self.terms if not term.in_training_only)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is recorded beside the sum."""
+        return ("reconstruction", *(term.name for term in self.active)) if self.terms else ()
 
     def forward(self, trace: Trace) -> Tensor:
         """The scalar to minimise."""
@@ -77,7 +89,7 @@ class Objective(nn.Module):
             return loss
         total, scale = loss, self._scale(trace, loss)
         self.latest = {"reconstruction": loss.detach()}
-        for term in self.terms:
+        for term in self.active:
             value = term.function(trace).mean()
             self.latest[term.name] = value.detach()
             total = total + value * self._weight(term, scale)
@@ -88,7 +100,7 @@ class Objective(nn.Module):
         rows = LOSSES[self.loss](trace.output, trace.target)
         scale = self._scale(trace, rows.mean())
         self.latest = {"reconstruction": rows.detach().mean()}
-        for term in self.terms:
+        for term in self.active:
             value = term.function(trace)
             self.latest[term.name] = value.detach().mean()
             rows = rows + value * self._weight(term, scale)
@@ -101,7 +113,7 @@ class Objective(nn.Module):
         if trace.code.weight is not None:
             loss = loss * trace.code.weight
         scale = self._scale(trace, loss.mean())
-        for term in self.terms:
+        for term in self.active:
             loss = loss + term.function(trace) * self._weight(term, scale)
         return loss
 

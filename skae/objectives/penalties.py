@@ -137,15 +137,13 @@ def rounding_error(trace: Trace) -> Tensor:
 
 
 def critics_verdict(trace: Trace) -> Tensor:
-    """How much likelier the critic finds each code than what is wanted, in nats; zero where it is not asked."""
-    verdict = trace.code.verdict
-    return trace.target.new_zeros(()) if verdict is None else verdict
+    """How much likelier the critic finds each code than what is wanted, in nats."""
+    return trace.code.verdict
 
 
 def critics_mistake(trace: Trace) -> Tensor:
-    """Cross entropy of the critic's verdicts on codes and wanted ones; zero where it is not asked."""
-    mistake = trace.code.mistake
-    return trace.target.new_zeros(()) if mistake is None else mistake
+    """Cross entropy of the critic's verdicts on codes and wanted ones."""
+    return trace.code.mistake
 
 
 class Discrepancy(Drawing):

@@ -130,7 +130,7 @@ class TotalCorrelation(Variant):
         divergence = Term("divergence", 1.0, gaussian_divergence)
         if self.estimate == "batch":
             return Parts(Gaussian, (divergence, Term("total_correlation", self.beta - 1.0, total_correlation)))
-        terms = (divergence, Term("total_correlation", self.beta - 1.0, critics_verdict), critic_term())
+        terms = (divergence, *critics_terms("total_correlation", self.beta - 1.0))
         return Parts(lambda n: Criticised(Gaussian(n), shuffled=True), terms)
 
 
@@ -175,7 +175,7 @@ class Adversarial(Variant):
         self._check_real("weight")
 
     def parts(self):
-        terms = (Term("divergence", self.weight, critics_verdict), critic_term())
+        terms = critics_terms("divergence", self.weight)
         return Parts(lambda n: Criticised(Deterministic(n), shuffled=False), terms)
 
 
@@ -225,9 +225,12 @@ class Info(Variant):
         return Parts(Gaussian, terms)
 
 
-def critic_term() -> Term:
-    """What the critic itself learns from; its weights are in no other term."""
-    return Term("critic", 1.0, critics_mistake, of_likelihood=False)
+def critics_terms(name: str, weight: float) -> tuple[Term, Term]:
+    """What the encoder learns from a critic, and what the critic itself does; its weights are in no other term."""
+    return (
+        Term(name, weight, critics_verdict, in_training_only=True),
+        Term("critic", 1.0, critics_mistake, of_likelihood=False, in_training_only=True),
+    )
 
 
 def prior_term(weight: float, distance: str) -> Term:
