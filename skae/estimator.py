@@ -39,6 +39,7 @@ from skae.training import (
     built_autoencoder,
     components_for_share,
     data_identity,
+    described,
     explained_shares,
     full_precision,
     new_net,
@@ -471,8 +472,8 @@ class AutoencoderTransformer(
         if self.checkpoint_dir is None:
             return NoCheckpoints()
         own = ("checkpoint_dir", "net_params", "on_interrupt", "verbose")
-        identity = {name: repr(value) for name, value in self.get_params(deep=False).items() if name not in own}
-        identity |= {name: repr(v) for name, v in (self.net_params or {}).items() if name != "callbacks"}
+        identity = {name: described(value) for name, value in self.get_params(deep=False).items() if name not in own}
+        identity |= {name: described(v) for name, v in (self.net_params or {}).items() if name != "callbacks"}
         for name, rows in (("X", X), ("X_val", X_val)):
             if rows is not None:
                 identity |= data_identity(name, Rows(rows, self._layout, torch.device("cpu")))

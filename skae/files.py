@@ -66,11 +66,11 @@ def packed(content: dict[str, Any], arrays: dict[str, Tensor]) -> bytes:
         If there is more JSON than a file may hold.
     """
     text = json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
-    n_values = text.count(b",") + text.count(b"[") + text.count(b"{")
+    n_values = values_in(unquoted(text))
     if len(text) > LONGEST_JSON or n_values > MOST_VALUES:
         raise ValueError(
-            f"The settings, names and history_ are {n_values:,} values in {len(text):,} bytes; a model file holds "
-            f"{MOST_VALUES:,} in {LONGEST_JSON:,}. Shorten history_."
+            f"The settings, names of columns and history_ are {n_values:,} values in {len(text):,} bytes; a file holds "
+            f"{MOST_VALUES:,} in {LONGEST_JSON:,}. Shorten history_, or fit on an array in place of a frame."
         )
     data = safetensors.torch.save(arrays)
     return sealed(FORMAT, text, data)
@@ -205,9 +205,10 @@ def newer(number: int, content: dict[str, Any]) -> ModelFileError:
 
 def parsed(text: bytes) -> dict[str, Any]:
     """An object from strict JSON: no NaN, no infinity, no key twice, bounded depth and numbers."""
-    if len(text) > LONGEST_JSON or text.count(b",") + text.count(b"[") + text.count(b"{") > MOST_VALUES:
+    plain = unquoted(text) if len(text) <= LONGEST_JSON else b""
+    if len(text) > LONGEST_JSON or values_in(plain) > MOST_VALUES:
         raise ModelFileError("its JSON holds too much")
-    if depth(text) > DEEPEST_JSON:
+    if depth(plain) > DEEPEST_JSON:
         raise ModelFileError("its JSON is nested too deeply")
     content = json.loads(
         text.decode("utf-8"),
@@ -221,10 +222,19 @@ def parsed(text: bytes) -> dict[str, Any]:
     return content
 
 
-def depth(text: bytes) -> int:
-    """How deeply brackets are nested, strings left out. In linear time, and without recursion."""
-    outside = re.sub(rb'"[^"]*"?', b"", re.sub(rb"\\.", b"", text, flags=re.DOTALL))
-    brackets = outside.translate(None, delete=NO_BRACKETS)
+def unquoted(text: bytes) -> bytes:
+    """JSON without its strings, in linear time."""
+    return re.sub(rb'"[^"]*"?', b"", re.sub(rb"\\.", b"", text, flags=re.DOTALL))
+
+
+def values_in(plain: bytes) -> int:
+    """About how many values there are in JSON without its strings."""
+    return plain.count(b",") + plain.count(b"[") + plain.count(b"{")
+
+
+def depth(plain: bytes) -> int:
+    """How deeply brackets are nested in JSON without its strings. In linear time, and without recursion."""
+    brackets = plain.translate(None, delete=NO_BRACKETS)
     return max(accumulate(1 if byte in b"[{" else -1 for byte in brackets), default=0)
 
 

@@ -3,14 +3,19 @@
 import copy
 import dataclasses
 import errno
+import functools
 import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import zipfile
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_iris
@@ -22,7 +27,9 @@ from torch import nn
 import skae
 from skae import AutoencoderTransformer, Custom, Dense, ModelFileError
 from skae import files as container
-from skae.training import device
+from skae.training import described, device
+from skae.training.records import columns_of, history_of
+from skae.variants import Denoising
 
 X = load_iris().data
 SMALL = {"architecture": Dense((4,)), "max_epochs": 2, "random_state": 0}
@@ -113,6 +120,82 @@ class Odd(Callback):
 def test_checkpoints_hold_what_json_does(tmp_path, monkeypatch):
     monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
     AutoencoderTransformer(2, checkpoint_dir=tmp_path, net_params={"callbacks": [Odd()]}, **SMALL).fit(X)
+
+
+def test_histories_of_any_length_go_into_checkpoints_and_back():
+    odd = [{"epoch": 1, "valid_loss": 0.5, "said": "a"}, {"epoch": 2, "valid_loss_best": True, "x": 2, "y": object()}]
+    history = [
+        *odd,
+        {"epoch": 3, "x": 0.25, "z": float("inf")},
+        *({"epoch": n, "lr": 1 / n} for n in range(4, 100_000)),
+    ]
+    content, columns = columns_of(history)
+    assert len(json.dumps(content)) < 1000
+    back = history_of(content, columns)
+    assert back[:3] == [
+        {"epoch": 1, "valid_loss": 0.5, "said": "a"},
+        {"epoch": 2, "valid_loss_best": True, "x": 2},
+        {"epoch": 3, "x": 0.25},
+    ]
+    assert back[3:] == history[3:]
+    assert isinstance(back[1]["valid_loss_best"], bool)
+    assert isinstance(back[1]["epoch"], int)
+
+
+GO_ON = """
+import sys
+from skorch.callbacks import Callback
+from test_mended import X, SMALL, halved, widened
+from skae import AutoencoderTransformer, Custom
+from skae.training import checkpoints
+
+class Stop(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 1 and sys.argv[2] == "stop":
+            sys.exit(3)
+
+checkpoints.PATIENCE = 0
+custom = Custom(halved, widened)
+autoencoder = AutoencoderTransformer(
+    2, checkpoint_dir=sys.argv[1], net_params={"callbacks": [Stop()]}, **{**SMALL, "architecture": custom}
+)
+autoencoder.fit(X)
+"""
+
+
+def halved():
+    return nn.Linear(4, 2)
+
+
+def widened():
+    return nn.Linear(2, 4)
+
+
+def test_another_process_goes_on_with_the_same_functions(tmp_path):
+    for argument, status in (("stop", 3), ("go on", 0)):
+        command = [sys.executable, "-c", GO_ON, str(tmp_path), argument]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stderr
+        assert (tmp_path / "checkpoint.skae").exists() == (status == 3)
+
+
+def test_settings_are_told_in_full_and_without_addresses():
+    variant = Denoising("gaussian", 0.3, variant=Custom(halved, functools.partial(nn.Linear, 2)))
+    told = described({"variant": variant, "betas": (0.9, [object()])})
+    assert " at 0x" not in told
+    assert "amount=0.3" in told
+    assert "test_mended.halved" in told
+    assert "partialtuple(torch.nn.modules.linear.Linear, tuple(2), {})" in told
+
+
+def test_names_of_columns_may_be_many_and_hold_commas(tmp_path):
+    text = json.dumps([",[{" * 100] * 2000).encode()
+    assert container.values_in(container.unquoted(text)) == 2000
+    frame = pd.DataFrame(X, columns=[f"a, [b], {i} " + "," * 200_000 for i in range(4)])
+    autoencoder = AutoencoderTransformer(2, **SMALL).fit(frame)
+    skae.save(autoencoder, tmp_path / "model.skae")
+    assert list(skae.load(tmp_path / "model.skae").feature_names_in_) == list(frame.columns)
 
 
 def test_what_a_killed_writer_left_is_cleared_away(tmp_path):

@@ -15,6 +15,7 @@ from .device import (
 from .fitting import built_autoencoder, built_halves, check_net_params, check_shapes, new_net
 from .net import OPTIMIZERS, AutoencoderNet
 from .order import explained_shares, shortened, training_codes
+from .records import described
 from .selection import BestWeights, StopTraining
 from .start import components_for_share
 
@@ -36,6 +37,7 @@ __all__ = [
     "check_shapes",
     "components_for_share",
     "data_identity",
+    "described",
     "explained_shares",
     "full_precision",
     "new_net",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
-import math
 import os
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from skae.data import Rows
 from skae.exceptions import ModelFileError
 from skae.files import packed, read, write
 
+from .records import columns_of, history_of
 from .selection import BestWeights
 
 try:
@@ -209,10 +209,8 @@ def state_of(net: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
             elif value is not None:
                 numbers.setdefault(str(index), {})[name] = value
     arrays |= {f"random.{name}": value for name, value in net.random_states().items()}
-    history = [
-        {name: value for name, value in row.items() if name != "batches" and storable(value)}
-        for row in net.history.to_list()
-    ]
+    history, columns = columns_of(net.history.to_list())
+    arrays |= {f"history.{name}": column for name, column in columns.items()}
     return {
         "epochs": net.epochs_done_,
         "steps": net.step_count_,
@@ -221,11 +219,6 @@ def state_of(net: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "optimizer": numbers,
         "history": history,
     }, {name: copy.copy(value) for name, value in arrays.items()}
-
-
-def storable(value: Any) -> bool:
-    """Whether JSON holds a value; what callbacks record besides is not kept."""
-    return isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value))
 
 
 def put_back(net: Any, content: dict[str, Any], arrays: dict[str, Tensor]) -> None:
@@ -240,7 +233,9 @@ def put_back(net: Any, content: dict[str, Any], arrays: dict[str, Tensor]) -> No
     for group, lr in zip(net.optimizer_.param_groups, content["lrs"], strict=True):
         group["lr"] = lr
     net.set_random_states(under("random", arrays))
-    net.history_ = History([{**row, "batches": [{}]} for row in content["history"]])
+    net.history_ = History(
+        [{**row, "batches": [{}]} for row in history_of(content["history"], under("history", arrays))]
+    )
     net.epochs_done_, net.step_count_ = content["epochs"], content["steps"]
     net.stop_ = content["stop"]
 

@@ -1,0 +1,62 @@
+"""What checkpoints hold of a history and of parameters: the same in every process, however long training takes."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from typing import Any
+
+import torch
+from torch import Tensor
+
+KINDS: dict[str, type] = {"bool": bool, "int": int, "float": float}  # a bool is an int too
+
+
+def columns_of(history: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A history as JSON and arrays: its numbers a column each, NaN where an epoch has none, its words epoch by epoch.
+
+    What is neither, as some callbacks record it, is left out, and so are numbers that are not finite.
+    """
+    kinds: dict[str, str] = {}
+    columns: dict[str, Tensor] = {}
+    words: dict[str, dict[str, str]] = {}
+    for epoch, row in enumerate(history):
+        for name, value in row.items():
+            if isinstance(value, str):
+                words.setdefault(str(epoch), {})[name] = value
+            elif isinstance(value, (int, float)) and math.isfinite(value):
+                kind = next(kind for kind, of in KINDS.items() if isinstance(value, of))
+                if name not in columns:
+                    columns[name] = torch.full((len(history),), math.nan, dtype=torch.float64)
+                kinds[name] = kind if kinds.get(name, kind) == kind else "float"
+                columns[name][epoch] = value
+    return {"epochs": len(history), "kinds": kinds, "words": words}, columns
+
+
+def history_of(content: dict[str, Any], columns: dict[str, Tensor]) -> list[dict[str, Any]]:
+    """The history that ``columns_of`` took apart."""
+    rows: list[dict[str, Any]] = [{} for _ in range(content["epochs"])]
+    for name, kind in content["kinds"].items():
+        for row, value in zip(rows, columns[name].tolist(), strict=True):
+            if not math.isnan(value):
+                row[name] = KINDS[kind](value)
+    for epoch, said in content["words"].items():
+        rows[int(epoch)] |= said
+    return rows
+
+
+def described(value: Any) -> str:
+    """A parameter in words that are the same in every process: no addresses, and every setting of an estimator."""
+    if isinstance(value, (list, tuple)):
+        return f"{type(value).__name__}({', '.join(map(described, value))})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{described(key)}: {described(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, functools.partial):
+        return f"partial{described((value.func, value.args, value.keywords))}"
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    if hasattr(value, "get_params"):
+        settings = sorted(value.get_params(deep=False).items())
+        return f"{type(value).__name__}({', '.join(f'{name}={described(inner)}' for name, inner in settings)})"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
