@@ -198,6 +198,21 @@ def test_names_of_columns_may_be_many_and_hold_commas(tmp_path):
     assert list(skae.load(tmp_path / "model.skae").feature_names_in_) == list(frame.columns)
 
 
+def test_what_would_not_load_is_not_saved(tmp_path):
+    variant = "plain"
+    for _ in range(20):
+        variant = Denoising(variant=variant)
+    deep = AutoencoderTransformer(2, variant=variant, **SMALL).fit(X)
+    with pytest.raises(ValueError, match="its file would not load: its JSON is nested too deeply"):
+        skae.save(deep, tmp_path / "model.skae")
+    broken = AutoencoderTransformer(2, **SMALL).fit(X)
+    with torch.no_grad():
+        broken.net_.module_.encoder[0].weight.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"would not load: .*finite"):
+        skae.save(broken, tmp_path / "model.skae")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_killed_writer_left_is_cleared_away(tmp_path):
     (tmp_path / ".skae-0123.tmp").write_bytes(b"half of a checkpoint")
     AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL).fit(X)

@@ -995,6 +995,16 @@ class TestPipelines:
             with pytest.raises(skae.ModelFileError):
                 skae.load(path)
 
+    def test_nothing_is_in_them_that_is_not_known(self, pipeline, tmp_path):
+        path = tmp_path / "pipeline.skae"
+        skae.save(pipeline, path)
+        file = container.read(path)
+        assert set(file.content["versions"]) == {"skae", "torch", "numpy", "scikit-learn"}
+        for more, arrays in (({"x": 1}, {}), ({}, {"x": torch.zeros(1)})):
+            path.write_bytes(container.packed({**file.content, **more}, {**file.arrays(), **arrays}))
+            with pytest.raises(skae.ModelFileError, match="it holds 'x', which is not known"):
+                skae.load(path)
+
 
 def scaled_down(X):
     """A step with code of its own."""

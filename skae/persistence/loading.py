@@ -76,8 +76,7 @@ def load(path, device="cpu", custom_modules=None):
     try:
         file = opened(path.read()) if is_file else read(path)
         if file.content.get("kind") == "pipeline":
-            data = file.arrays()["pipeline"].numpy().tobytes()
-            return unpacked_pipeline(data, lambda raw: assembled(opened(raw), decode, where))
+            return unpacked_pipeline(file, lambda raw: assembled(opened(raw), decode, where))
         return assembled(file, decode, where)
     except (FileNotFoundError, PermissionError):
         raise

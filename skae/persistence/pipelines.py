@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
-from skae.files import parsed
+from skae.files import Stored, parsed
 
 # Beside what skops trusts itself: types of scikit-learn, numpy and scipy that run no code of a file.
 TRUSTED = ("skae.persistence.pipelines.StoredAutoencoder", "skae.text.CharacterEncoder")
@@ -85,8 +85,12 @@ def packed_pipeline(pipeline: Pipeline, pack: Callable[[AutoencoderTransformer],
     return {"pipeline": torch.from_numpy(np.frombuffer(data, dtype=np.uint8).copy())}
 
 
-def unpacked_pipeline(data: bytes, unpack: Callable[[bytes], AutoencoderTransformer]) -> Pipeline:
-    """The pipeline that such an array stands for."""
+def unpacked_pipeline(file: Stored, unpack: Callable[[bytes], AutoencoderTransformer]) -> Pipeline:
+    """The pipeline in a file."""
+    others = sorted({*file.content, *file.table} - {"kind", "versions", "pipeline"})
+    if others:
+        raise ModelFileError(f"it holds {others[0]!r}, which is not known in a pipeline")
+    data = file.arrays()["pipeline"].numpy().tobytes()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         check_archive(archive, len(data))
     pipeline = skops_io().loads(data, trusted=list(TRUSTED))

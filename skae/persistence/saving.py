@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import fields
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from skae.data import SampleLayout, Scaling, TokenLayout
 from skae.estimator import AutoencoderTransformer
+from skae.exceptions import ModelFileError
 from skae.files import check_replaceable, packed, write
 from skae.model import Nested
 from skae.parameters import warn
@@ -22,6 +24,7 @@ from skae.training import OPTIMIZERS
 from skae.version import __version__
 
 from .frame_forms import encoded_frame
+from .loading import load
 from .network import arrays_of_module, arrays_of_optimizer, described_module, probe, stored
 from .pipelines import packed_pipeline
 from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded
@@ -58,6 +61,9 @@ def save(estimator, path, *, overwrite=False):
         If it is not fitted.
     InvalidParameterError
         A ValueError and TypeError: if a parameter was set to what ``fit`` refuses.
+    ValueError
+        If the file would not load, as of wrappers nested dozens deep: it is read back before it is written, unless it
+        needs code of your own.
     OSError
         If the file cannot be written; a FileExistsError, if another kind of file is there.
 
@@ -75,7 +81,7 @@ def save(estimator, path, *, overwrite=False):
     """
     if isinstance(estimator, Pipeline):
         check_is_fitted(estimator)
-        content = packed({"kind": "pipeline"}, packed_pipeline(estimator, in_bytes))
+        content = packed({"kind": "pipeline", "versions": versions()}, packed_pipeline(estimator, in_bytes))
     elif type(estimator) is AutoencoderTransformer:
         content = in_bytes(estimator)
     else:
@@ -103,7 +109,23 @@ def in_bytes(estimator: AutoencoderTransformer) -> bytes:
     """The file of one autoencoder."""
     check_is_fitted(estimator)
     check_usable(estimator)
-    return packed(described(estimator), arrays_of(estimator))
+    raw = packed(described(estimator), arrays_of(estimator))
+    check_loads(raw)
+    return raw
+
+
+def check_loads(raw: bytes) -> None:
+    """Raise ValueError if what is about to be written would not load; with code of the caller's own, that shows later.
+
+    For the bounds on what a file may hold are those of reading, and a file is of use only if it can be read.
+    """
+    # A quote within a string is escaped, so this is where ``encoded`` put something of the caller's own.
+    if b'{"own":' in raw:
+        return
+    try:
+        load(io.BytesIO(raw))
+    except ModelFileError as error:
+        raise ValueError(f"It cannot be saved, since its file would not load: {error.__cause__ or error}") from error
 
 
 def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
@@ -127,8 +149,7 @@ def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
         warn(f"A model file cannot hold {', '.join(dict.fromkeys(left_out))}: left out.")
     del parameters["random_state"]
     return {
-        "versions": {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
-        | {"scikit-learn": sklearn.__version__},
+        "versions": versions(),
         "parameters": {name: encoded(value, name) for name, value in parameters.items()}
         | {"random_state": random_state},
         "layout": described_layout(estimator._layout),
@@ -142,6 +163,12 @@ def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
         "feature_names": [str(name) for name in getattr(estimator, "feature_names_in_", ())] or None,
         "output": getattr(estimator, "_sklearn_output_config", {}).get("transform"),
     }
+
+
+def versions() -> dict[str, str]:
+    """Of what wrote a file."""
+    own = {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
+    return own | {"scikit-learn": sklearn.__version__}
 
 
 def storable_net_params(net_params: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
