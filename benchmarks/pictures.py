@@ -19,7 +19,7 @@ ARCHITECTURES = {
     "auto": "auto",
     "dense": "dense",
     "conv": "conv",
-    "conv, gelu": Convolutional(activation="gelu"),
+    "conv, SiLU": Convolutional(activation="silu"),
     "conv, no hidden layer": Convolutional(hidden_sizes=()),
 }
 
