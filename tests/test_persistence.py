@@ -322,7 +322,7 @@ class TestSaving:
 
     @pytest.mark.bad_input(128)
     @pytest.mark.parametrize("n_faults", [30, pytest.param(200, marks=pytest.mark.soak)])
-    def test_that_fails_at_any_step_leaves_a_whole_file(self, n_faults, small, saved, monkeypatch):
+    def test_that_fails_at_any_step_leaves_a_whole_file(self, n_faults, small, saved, monkeypatch, record_property):
         """The earlier one; or the new one, where only its folder could not be brought to the disk."""
         draw, seen = random.Random(n_faults), set()
         for number in range(n_faults):
@@ -338,6 +338,7 @@ class TestSaving:
             np.testing.assert_array_equal(load(saved).transform(X), small.transform(X))
             seen.add(fault.done[-1])
         assert len(seen) == 7
+        record_property("times", n_faults)
 
     @pytest.mark.bad_input(128)
     @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts are those of Linux")
@@ -543,8 +544,9 @@ def assert_refused(file, match=None):
 
 class TestDamage:
     @pytest.mark.bad_input(117)
-    def test_a_file_cut_anywhere_is_refused(self, saved):
+    def test_a_file_cut_anywhere_is_refused(self, saved, record_property):
         name = str(saved)
+        record_property("times", saved.stat().st_size)
         for length in reversed(range(saved.stat().st_size)):
             os.truncate(name, length)
             try:
@@ -555,7 +557,7 @@ class TestDamage:
 
     @pytest.mark.bad_input(118)
     @pytest.mark.parametrize("n_flips", [300, pytest.param(1000, marks=pytest.mark.soak)])
-    def test_a_flipped_bit_is_noticed(self, n_flips, saved):
+    def test_a_flipped_bit_is_noticed(self, n_flips, saved, record_property):
         raw, draw = saved.read_bytes(), random.Random(n_flips)
         places = [*range(container.HEAD.size * 8), *(draw.randrange(len(raw) * 8) for _ in range(n_flips))]
         for place in places:
@@ -563,6 +565,7 @@ class TestDamage:
             flipped[place // 8] ^= 1 << place % 8
             saved.write_bytes(flipped)
             assert_refused(saved)
+        record_property("times", len(places))
 
     def test_bytes_after_the_end_are_noticed(self, saved):
         saved.write_bytes(saved.read_bytes() + b"\0")
@@ -811,7 +814,7 @@ class TestTampering:
         assert_refused(path, "does not compute")
 
     @pytest.mark.parametrize("rounds", [300, pytest.param(10_000, marks=pytest.mark.soak)])
-    def test_anything_anywhere_is_refused_or_harmless(self, rounds, saved, watched):
+    def test_anything_anywhere_is_refused_or_harmless(self, rounds, saved, watched, record_property):
         """Each in less than a second and 50 MB."""
         parts, draw, refused = taken_apart(saved), random.Random(rounds), 0
         load(saved)
@@ -827,6 +830,7 @@ class TestTampering:
             assert time.process_time() - began < 1
             assert resident_most() - memory < 50 * 2**20
         assert refused > rounds / 3
+        record_property("times", rounds)
 
 
 def tampered(draw, content, table, numbers):

@@ -107,8 +107,8 @@ fitted = AutoencoderTransformer(2, architecture=Dense((16,)), max_epochs=1, rand
 fitted.fit(np.random.RandomState(0).randint(0, 255, (200, 1024)).astype(np.uint8))
 X = np.memmap(sys.argv[1], dtype=np.uint8, mode="r", shape=(700_000, 1024))
 fitted.transform(X[:20_000])
-used = next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmData")) * 1024
-resource.setrlimit(resource.RLIMIT_DATA, (used + 70 * 2**20, used + 70 * 2**20))
+used = next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmSize")) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (used + 70 * 2**20, used + 70 * 2**20))
 print(fitted.transform(X).shape)
 """
 

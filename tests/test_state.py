@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import cycle, product
 from pathlib import Path
 
 import numpy as np
@@ -114,8 +115,9 @@ def check_every_line(step, method="fit", **settings):
     assert len(lines) > 400
     old, after = (None, bits(refit())), (bits(call(fresh())), bits(call(refit())))
     estimators, raised, committed = [fresh(), refit()], 0, 0
-    for number, place in enumerate(lines[::step]):
-        kind = number % 2
+    # Fits and refits in turn at some lines; both at every one.
+    chosen = list(product(lines, (0, 1)) if step == 1 else zip(lines[::step], cycle((0, 1)), strict=False))
+    for place, kind in chosen:
         target = estimators[kind]
         if not raising_at(place, lambda target=target: call(target)):
             estimators = [fresh(), refit()]
@@ -129,24 +131,25 @@ def check_every_line(step, method="fit", **settings):
             assert not learned, place
         else:
             assert bits(target) == old[kind], place
-    assert raised > 0.8 * len(lines[::step])
-    assert committed <= 8
+    assert raised > 0.8 * len(chosen)
+    assert committed <= (16 if step == 1 else 8)
+    return raised
 
 
 class TestAllOrNothing:
-    def test_at_some_executed_lines(self):
-        check_every_line(step=23)
+    def test_at_some_executed_lines(self, record_property):
+        record_property("times", check_every_line(step=23))
 
     @pytest.mark.soak
     @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-    def test_at_every_executed_line(self, method):
-        check_every_line(1, method)
+    def test_at_every_executed_line(self, method, record_property):
+        record_property("times", check_every_line(1, method))
 
     @pytest.mark.soak
     # Cut short where it lets the folder go, it leaves that to the garbage collector.
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-    def test_at_every_executed_line_with_checkpoints(self, tmp_path):
-        check_every_line(1, checkpoint_dir=tmp_path)
+    def test_at_every_executed_line_with_checkpoints(self, tmp_path, record_property):
+        record_property("times", check_every_line(1, checkpoint_dir=tmp_path))
 
     def test_partial_fit_that_fails_keeps_the_weights(self):
         fitted = AutoencoderTransformer(2, **SMALL).fit(X)
@@ -172,7 +175,7 @@ class TestInterrupts:
 
     @pytest.mark.bad_input(111)
     @pytest.mark.parametrize("n_signals", [2, pytest.param(50, marks=pytest.mark.soak)])
-    def test_a_signal_at_any_time(self, n_signals):
+    def test_a_signal_at_any_time(self, n_signals, record_property):
         """The old state, or that of a fit that stopped after some epochs; and the next fit works."""
         first = AutoencoderTransformer(2, **SMALL).fit(X[:50])
         old, longer = bits(first), {**SMALL, "max_epochs": 60}
@@ -196,6 +199,7 @@ class TestInterrupts:
                 stopped += len(losses) < 60
             assert bits(fitted.set_params(max_epochs=2).fit(X[:50])) == old
         assert stopped >= n_signals // 4
+        record_property("times", n_signals)
 
 
 LONG = {
@@ -316,7 +320,7 @@ class TestCheckpoints:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("n_kills", [1, pytest.param(100, marks=pytest.mark.soak)])
-    def test_a_killed_process(self, tmp_path, n_kills):
+    def test_a_killed_process(self, tmp_path, n_kills, record_property):
         """Whatever comes of a fit that was killed any number of times is what one in peace gives."""
         np.save(tmp_path / "X.npy", np.tile(X, (20, 1)))
         process = run_fit(tmp_path, None)
@@ -335,6 +339,7 @@ class TestCheckpoints:
         process = run_fit(tmp_path, folder)
         assert process.communicate()[0] == b"begin\n" + whole
         assert gone_on >= n_kills // 4
+        record_property("times", n_kills)
 
 
 def crash(estimator, folder, epoch):
@@ -403,7 +408,7 @@ class TestThreads:
 
 class TestSoak:
     @pytest.mark.parametrize("n_calls", [60, pytest.param(10_000, marks=pytest.mark.soak)])
-    def test_partial_fit_does_not_grow(self, n_calls):
+    def test_partial_fit_does_not_grow(self, n_calls, record_property):
         estimator = AutoencoderTransformer(2, **SMALL)
         for _ in range(n_calls // 10 + 100):
             estimator.partial_fit(X)
@@ -418,6 +423,7 @@ class TestSoak:
         tenth = n_calls // 10
         slower = 1.2 if tenth >= 1000 else 2  # of few calls a median is rough
         assert np.median(times[-tenth:]) < slower * np.median(times[:tenth])
+        record_property("times", len(times))
 
 
 def resident():
