@@ -275,7 +275,7 @@ class AutoencoderTransformer(
         with draft._checkpoints(X, X_val, self.net_ if warm else None) as checkpoints:
             interrupt = draft._train(self, X, y, X_val, checkpoints, warm)
             checkpoints.finished = interrupt is None
-        self._adopt(draft._learned())
+            self._adopt(draft._learned())
         if interrupt is not None and self.on_interrupt == "raise":
             raise interrupt
         if interrupt is not None:
@@ -442,7 +442,8 @@ class AutoencoderTransformer(
 
     def _train(self, caller: Any, X: Any, y: Any, X_val: Any, checkpoints: Any, warm: bool) -> BaseException | None:
         """Train, and take what was learned; returns the interrupt that ended it, if one did."""
-        seed = private_seed(self.random_state) if checkpoints.seed is None else checkpoints.seed
+        seed = private_seed(self.random_state)
+        seed = seed if checkpoints.seed is None else checkpoints.seed
         train, held_out = self._parts(X, X_val, seed)
         net = self._net(train.rows, len(train), seed, module=copy.deepcopy(self.net_.module_) if warm else None)
         automatic = isinstance(self.n_iter_no_change, str)
@@ -460,12 +461,21 @@ class AutoencoderTransformer(
             if net.epochs_done_ == 0:
                 raise
             interrupt = error
+        try:
+            self._finish(net, train, best, before)
+        except KeyboardInterrupt as error:
+            # All is trained; a second interrupt gets through.
+            interrupt = error
+            self._finish(net, train, best, before)
+        return interrupt
+
+    def _finish(self, net: AutoencoderNet, train: Part, best: BestWeights | None, before: Any) -> None:
+        """Put the best weights back, and take what was learned."""
         if best is not None:
             best.restore(net)
         self._learn_codes(net, train)
         net.forget_training()
         self._learn(net, before=before)
-        return interrupt
 
     def _checkpoints(self, X: Any, X_val: Any, going_on_from: Any) -> Checkpoints | NoCheckpoints:
         """Where the state of training is kept."""
@@ -478,12 +488,14 @@ class AutoencoderTransformer(
             if rows is not None:
                 identity |= data_identity(name, Rows(rows, self._layout, torch.device("cpu")))
         identity["random_state"] = stream_identity(self.random_state)
+        identity |= {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
         if self.architecture_.foreign:
             halves = (getattr(self.architecture_, name, None) for name in ("encoder", "decoder"))
             identity["modules"] = " ".join(weights_identity(half) for half in halves if isinstance(half, nn.Module))
         if going_on_from is not None:
             identity["weights before"] = weights_identity(going_on_from.module_)
-        return Checkpoints(self.checkpoint_dir, identity)
+        stream = self.random_state if isinstance(self.random_state, np.random.RandomState) else None
+        return Checkpoints(self.checkpoint_dir, identity, stream)
 
     def _draft(self, keep: bool) -> AutoencoderTransformer:
         """A copy that training may change: with what was learned, or with nothing learned."""

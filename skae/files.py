@@ -13,15 +13,14 @@ import hashlib
 import json
 import math
 import os
-import re
 import secrets
 import shutil
 import stat
 import struct
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 from torch import Tensor
 
@@ -205,11 +204,7 @@ def newer(number: int, content: dict[str, Any]) -> ModelFileError:
 
 def parsed(text: bytes) -> dict[str, Any]:
     """An object from strict JSON: no NaN, no infinity, no key twice, bounded depth and numbers."""
-    plain = unquoted(text) if len(text) <= LONGEST_JSON else b""
-    if len(text) > LONGEST_JSON or values_in(plain) > MOST_VALUES:
-        raise ModelFileError("its JSON holds too much")
-    if depth(plain) > DEEPEST_JSON:
-        raise ModelFileError("its JSON is nested too deeply")
+    check_json(text)
     content = json.loads(
         text.decode("utf-8"),
         parse_constant=refused,
@@ -222,9 +217,22 @@ def parsed(text: bytes) -> dict[str, Any]:
     return content
 
 
+def check_json(text: bytes) -> None:
+    """Raise ModelFileError if JSON is long, holds much, or is nested deeply."""
+    plain = unquoted(text) if len(text) <= LONGEST_JSON else b""
+    if len(text) > LONGEST_JSON or values_in(plain) > MOST_VALUES:
+        raise ModelFileError("its JSON holds too much")
+    if depth(plain) > DEEPEST_JSON:
+        raise ModelFileError("its JSON is nested too deeply")
+
+
 def unquoted(text: bytes) -> bytes:
-    """JSON without its strings, in linear time."""
-    return re.sub(rb'"[^"]*"?', b"", re.sub(rb"\\.", b"", text, flags=re.DOTALL))
+    """JSON without its strings, in linear time and a few times its memory."""
+    # Backslashes come in pairs but for those that escape something.
+    plain = np.frombuffer(text.replace(b"\\\\", b"").replace(b'\\"', b""), dtype=np.uint8)
+    quotes = plain == ord('"')
+    inside = np.cumsum(quotes, dtype=np.uint8) % 2 == 1
+    return plain[~(quotes | inside)].tobytes()
 
 
 def values_in(plain: bytes) -> int:
@@ -234,8 +242,9 @@ def values_in(plain: bytes) -> int:
 
 def depth(plain: bytes) -> int:
     """How deeply brackets are nested in JSON without its strings. In linear time, and without recursion."""
-    brackets = plain.translate(None, delete=NO_BRACKETS)
-    return max(accumulate(1 if byte in b"[{" else -1 for byte in brackets), default=0)
+    brackets = np.frombuffer(plain.translate(None, delete=NO_BRACKETS), dtype=np.uint8)
+    steps = np.where((brackets == ord("[")) | (brackets == ord("{")), 1, -1)
+    return int(np.cumsum(steps, dtype=np.int32).max(initial=0))
 
 
 def bounded(kind: type) -> Any:

@@ -1,5 +1,6 @@
 """Defects that were found by use, each with the shortest way to it."""
 
+import contextlib
 import copy
 import dataclasses
 import errno
@@ -8,6 +9,7 @@ import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -18,7 +20,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_diabetes, load_iris, load_wine
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from skorch.callbacks import Callback
@@ -27,7 +32,8 @@ from torch import nn
 import skae
 from skae import AutoencoderTransformer, Custom, Dense, ModelFileError
 from skae import files as container
-from skae.training import described, device
+from skae.data import Rows
+from skae.training import BestWeights, described, device, split_rows, training_codes
 from skae.training.records import columns_of, history_of
 from skae.variants import Denoising
 
@@ -70,6 +76,36 @@ class TestPipelineFiles:
         with pytest.raises(ModelFileError, match="JSON"):
             loaded({**archive, "schema.json": json.dumps(schema)}, tmp_path)
 
+    def test_parts_are_not_referred_to_without_end(self, archive, tmp_path):
+        def listed(content, number):
+            kind = {"__class__": "list", "__module__": "builtins", "__loader__": "ListNode"}
+            return {**kind, "content": content, "__id__": number}
+
+        schema = json.loads(archive["schema.json"])
+        doubled = [listed([{"__id__": k}, {"__id__": k}], k + 1) for k in range(1, 20)]
+        schema["content"]["content"]["more"] = listed([listed([], 1), *doubled], 10**6)
+        with pytest.raises(ModelFileError, match="refers to parts of itself too often"):
+            loaded({**archive, "schema.json": json.dumps(schema)}, tmp_path)
+
+    def test_sparse_matrices_are_not_far_smaller_than_what_they_hold(self, archive, tmp_path):
+        data = io.BytesIO()
+        np.savez_compressed(data, zeros=np.zeros(10**7))
+        with pytest.raises(ModelFileError, match="sparse matrix would take far more"):
+            loaded({**archive, "0.npz": data.getvalue()}, tmp_path)
+
+    def test_json_in_strings_is_bounded(self, archive, tmp_path):
+        schema = json.loads(archive["schema.json"])
+        schema["content"]["content"]["more"] = {"__loader__": "JsonNode", "content": f"[{'[' * 99}{']' * 99}]"}
+        with pytest.raises(ModelFileError, match="nested too deeply"):
+            loaded({**archive, "schema.json": json.dumps(schema)}, tmp_path)
+
+    def test_what_would_not_load_is_not_saved(self, tmp_path):
+        words = [f"word{number}" for number in range(70_000)]
+        documents = [" ".join(words[start::20]) for start in range(20)]
+        pipeline = make_pipeline(TfidfVectorizer(), TruncatedSVD(4, random_state=0), AutoencoderTransformer(2, **SMALL))
+        with pytest.raises(ValueError, match="would not load: its JSON holds too much"):
+            skae.save(pipeline.fit(documents), tmp_path / "pipeline.skae")
+
     def test_arrays_are_as_large_as_they_say(self, archive, tmp_path):
         name = next(n for n, content in archive.items() if n.endswith(".npy") and b"'shape': (4,)" in content)
         content = archive[name].replace(b"'shape': (4,), }       ", b"'shape': (40000000,), }", 1)
@@ -109,6 +145,13 @@ def test_makers_without_a_hash_are_copied_and_pickled():
     autoencoder = AutoencoderTransformer(2, architecture=Custom(Maker(True), Maker(False)), max_epochs=1).fit(X)
     for other in (copy.deepcopy(autoencoder), pickle.loads(pickle.dumps(autoencoder))):
         np.testing.assert_array_equal(other.transform(X), autoencoder.transform(X))
+
+
+class Plain:
+    """Has a setting, and no words for it."""
+
+    def __init__(self, width):
+        self.width = width
 
 
 class Odd(Callback):
@@ -180,13 +223,50 @@ def test_another_process_goes_on_with_the_same_functions(tmp_path):
         assert (tmp_path / "checkpoint.skae").exists() == (status == 3)
 
 
+def made_by(kind):
+    """A function that differs from others by what it closes over."""
+    return lambda: kind()
+
+
 def test_settings_are_told_in_full_and_without_addresses():
     variant = Denoising("gaussian", 0.3, variant=Custom(halved, functools.partial(nn.Linear, 2)))
     told = described({"variant": variant, "betas": (0.9, [object()])})
     assert " at 0x" not in told
-    assert "amount=0.3" in told
+    assert "'amount': 0.3" in told
     assert "test_mended.halved" in told
-    assert "partialtuple(torch.nn.modules.linear.Linear, tuple(2), {})" in told
+    assert "partialtuple(torch.nn.modules.linear.Linear" in told
+    assert "tuple(2), {})" in told
+    made = [described(made_by(kind)) for kind in (nn.Tanh, nn.ReLU, nn.Tanh)]
+    assert made[0] == made[2] != made[1]
+    held = [described(Plain(width)) for width in (2, 3, 2)]
+    assert held[0] == held[2] != held[1]
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b'"a\\\\"[1]', b'["\\"[", 2]', b'{"a": "\\\\\\"{", "b": []}', b'"unended [', b'\\\\"x']
+)
+def test_json_without_its_strings(text):
+    plain = re.sub(rb'"[^"]*"?', b"", re.sub(rb"\\.", b"", text, flags=re.DOTALL))
+    assert container.unquoted(text) == plain
+
+
+def test_a_random_state_points_into_itself(tmp_path):
+    skae.save(AutoencoderTransformer(2, **{**SMALL, "random_state": np.random.RandomState(0)}).fit(X), tmp_path / "m")
+    file = container.read(tmp_path / "m")
+    file.content["parameters"]["random_state"]["random_state"][1] = 10**8
+    (tmp_path / "m").write_bytes(container.packed(file.content, file.arrays()))
+    with pytest.raises(ModelFileError, match="random state"):
+        skae.load(tmp_path / "m")
+
+
+def test_no_file_says_where_fit_writes(tmp_path):
+    fitted = AutoencoderTransformer(2, checkpoint_dir=tmp_path / "checkpoints", **SMALL).fit(X)
+    skae.save(fitted, tmp_path / "m")
+    file = container.read(tmp_path / "m")
+    assert file.content["parameters"]["checkpoint_dir"] is None
+    file.content["parameters"]["checkpoint_dir"] = str(tmp_path)
+    (tmp_path / "m").write_bytes(container.packed(file.content, file.arrays()))
+    assert skae.load(tmp_path / "m").checkpoint_dir is None
 
 
 def test_names_of_columns_may_be_many_and_hold_commas(tmp_path):
@@ -213,8 +293,77 @@ def test_what_would_not_load_is_not_saved(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("load", [load_wine, load_diabetes])
+def test_rows_that_repeat_do_not_count_as_held_out(load):
+    train, test = train_test_split(load(return_X_y=True)[0], random_state=0)
+    repeated = AutoencoderTransformer(2, random_state=0).fit(np.repeat(train, 10, axis=0))
+    scaling = repeated._layout.scaling
+    train, test = (scaling.scaled(torch.from_numpy(part)).numpy() for part in (train, test))
+    pca = PCA(2, random_state=0).fit(train)
+    lost = np.square(test - pca.inverse_transform(pca.transform(test))).sum() / np.square(test).sum()
+    assert repeated.score(scaling.restored(torch.from_numpy(test), np.float64)) >= 1 - lost - 0.002
+
+
+def test_equal_rows_share_a_part():
+    rows = np.repeat(np.arange(40.0)[:, None] * [1, -1], 3, axis=0)
+    layout = AutoencoderTransformer(1, max_epochs=1).fit(rows)._layout
+    train, held_out = split_rows(Rows(rows, layout, torch.device("cpu")), 12, torch.Generator().manual_seed(0))
+    assert len(train) == 108
+    assert not set(rows[train.indices, 0]) & set(rows[held_out.indices, 0])
+
+
+def test_an_interrupt_after_the_last_epoch_keeps_what_was_trained(monkeypatch):
+    whole = AutoencoderTransformer(2, **SMALL).fit(X)
+    calls = []
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return training_codes(*args)
+
+    monkeypatch.setattr("skae.estimator.training_codes", interrupted)
+    fitted = AutoencoderTransformer(2, **SMALL)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(X)
+    np.testing.assert_array_equal(fitted.transform(X), whole.transform(X))
+
+
+def test_the_best_weights_are_of_one_epoch(monkeypatch):
+    """Whenever an interrupt comes while they are copied."""
+    kept = BestWeights(5, 0.0)
+    net = AutoencoderTransformer(2, **SMALL).fit(X).net_
+    net.history.record("valid_loss", 0.5)
+    kept.best_, kept.mark_, kept.waited_, kept.best_weights_ = 1.0, 1.0, 0, {"earlier": torch.zeros(1)}
+    monkeypatch.setattr(torch.Tensor, "__deepcopy__", lambda self, memo: exec("raise KeyboardInterrupt"))
+    with pytest.raises(KeyboardInterrupt):
+        kept.on_epoch_end(net)
+    assert (kept.best_, list(kept.best_weights_)) == (1.0, ["earlier"])
+
+
+def test_an_interrupt_within_a_borrowed_stream_gives_it_back(monkeypatch):
+    stream, before = device.BorrowedStream(0, torch.device("cpu")), torch.get_rng_state()
+    with contextlib.suppress(KeyboardInterrupt), stream():
+        torch.rand(1)
+        raise KeyboardInterrupt
+    monkeypatch.setattr(stream, "_states", lambda: exec("raise KeyboardInterrupt"))
+    with pytest.raises(KeyboardInterrupt), stream():
+        pass
+    assert torch.equal(torch.get_rng_state(), before)
+    assert device._WEIGHTS_LOCK.acquire(timeout=1)
+    device._WEIGHTS_LOCK.release()
+
+
+def test_the_default_dtype_makes_no_loss_infinite():
+    torch.set_default_dtype(torch.float16)
+    try:
+        AutoencoderTransformer(2, scaling=None, early_stopping=False, **SMALL).fit(X * 1e3)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_what_a_killed_writer_left_is_cleared_away(tmp_path):
-    (tmp_path / ".skae-0123.tmp").write_bytes(b"half of a checkpoint")
+    (tmp_path / ".skae-0123456789abcdef.tmp").write_bytes(b"half of a checkpoint")
     AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL).fit(X)
     assert list(tmp_path.iterdir()) == []
 

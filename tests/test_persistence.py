@@ -503,6 +503,8 @@ class Written:
 FULL_DISK = """
 import sys, numpy as np, torch, skae
 from pathlib import Path
+from skae.training import checkpoints
+checkpoints.PATIENCE = 0
 folder = Path(sys.argv[1])
 X = np.random.RandomState(0).standard_normal((60, 6))
 small, large = (skae.AutoencoderTransformer(2, architecture=skae.Dense((n,)), max_epochs=1).fit(X) for n in (4, 4000))

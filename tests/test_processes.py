@@ -57,6 +57,9 @@ from skae import AutoencoderTransformer, Dense
 X = np.random.RandomState(0).standard_normal((90, 6))
 parent = os.getpid()
 class Killing(Callback):
+    def on_train_begin(self, net, **kwargs):
+        import skae.training.checkpoints
+        skae.training.checkpoints.PATIENCE = 0
     def on_epoch_end(self, net, **kwargs):
         if os.getpid() != parent and net.lr == 0.02 and len(net.history) == 3:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -214,7 +214,21 @@ LONG = {
 }
 
 
+class Counting(Callback):
+    """Counts the epochs that are trained."""
+
+    n = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n += 1
+
+
 class TestCheckpoints:
+    @pytest.fixture(autouse=True)
+    def after_every_epoch(self, monkeypatch):
+        """Fits this short would have none."""
+        monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
+
     @pytest.mark.parametrize("settings", LONG.values(), ids=LONG.keys())
     @pytest.mark.parametrize("epoch", [1, 3])
     def test_goes_on_to_the_same_bits(self, tmp_path, settings, epoch):
@@ -222,7 +236,9 @@ class TestCheckpoints:
         whole = AutoencoderTransformer(3, **settings).fit(X)
         kept = AutoencoderTransformer(3, checkpoint_dir=tmp_path, **settings)
         crash(kept, tmp_path, epoch)
-        kept.fit(X)
+        counting = Counting()
+        kept.set_params(net_params={"callbacks": [counting]}).fit(X)
+        assert counting.n == whole.n_iter_ - epoch - 1
         assert bits(kept) == bits(whole)
         assert list(tmp_path.iterdir()) == []
 
@@ -242,6 +258,7 @@ class TestCheckpoints:
             ({"lr": 0.5}, X, "lr was 'auto' and is 0.5"),
             ({}, X + 1e-9, "values of X was"),
             ({}, X[:80], r"shape of X was \(90, 6\) and is \(80, 6\)"),
+            ({}, np.r_[X[:50], X[51:52], X[50:51], X[52:]], "values of X was"),
         ],
     )
     def test_another_fit_is_refused(self, tmp_path, changed, rows, match):
@@ -251,6 +268,37 @@ class TestCheckpoints:
             kept.set_params(**changed).fit(rows)
         assert not hasattr(kept, "net_")
         assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.skae"]
+
+    def test_other_held_out_rows_are_another_fit(self, tmp_path):
+        kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, net_params={"callbacks": [Stopping(1, OSError())]})
+        kept.set_params(**SMALL)
+        for held_out, error in ((X[:40], OSError), (np.r_[X[:39], X[40:41]], ValueError)):
+            with pytest.raises(error):
+                kept.fit(X, X_val=held_out)
+
+    def test_a_stream_is_where_it_was_so_that_training_goes_on(self, tmp_path):
+        settings = {**SMALL, "max_epochs": 4}
+        whole = AutoencoderTransformer(2, **{**settings, "random_state": np.random.RandomState(3)}).fit(X)
+        stream = np.random.RandomState(3)
+        kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **{**settings, "random_state": stream})
+        crash(kept, tmp_path, 1)
+        kept.fit(X)
+        assert bits(kept) == bits(whole)
+        assert stream.randint(1000) == whole.random_state.randint(1000)
+
+    def test_lazy_and_half_precision_modules(self, tmp_path):
+        for encoder in (torch.nn.LazyLinear(2), torch.nn.Linear(6, 2).bfloat16()):
+            architecture = Custom(encoder, torch.nn.Linear(2, 6))
+            kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **{**SMALL, "architecture": architecture})
+            crash(kept, tmp_path, 1)
+            kept.fit(X)
+            assert list(tmp_path.iterdir()) == []
+
+    def test_files_of_the_user_stay(self, tmp_path):
+        for name in ("in-use", ".skae-mine.tmp"):
+            (tmp_path / name).write_text("mine")
+        AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL).fit(X)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".skae-mine.tmp", "in-use"]
 
     def test_failed_fits_leave_no_folder(self, tmp_path):
         failing = AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}" / "a", **SMALL).set_params(lr=1e30)
@@ -361,6 +409,8 @@ SCRIPT = """
 import sys, numpy as np, torch, hashlib
 torch.set_num_threads(1)
 from skae import AutoencoderTransformer, Dense
+from skae.training import checkpoints
+checkpoints.PATIENCE = 0
 X = np.load(sys.argv[1])
 folder = None if sys.argv[2] == "None" else sys.argv[2]
 print("begin", flush=True)

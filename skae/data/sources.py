@@ -52,7 +52,7 @@ class Rows(Dataset):
                 start += len(x)
             self.kept = kept
         elif keep and self.in_memory and device.type == "cuda" and fits_on(device, X):
-            self.X = torch.cat([rows.to(device) for rows in raw_slices(X, slice_length(layout.n_features))])
+            self.X = resident(X, slice_length(layout.n_features), device)
 
     def __len__(self) -> int:
         return len(self.X)
@@ -62,10 +62,19 @@ class Rows(Dataset):
         """Whether single rows are cheap to reach in any order."""
         return isinstance(self.X, (np.ndarray, Tensor, SparseRows)) and not is_mapped(self.X)
 
-    def take(self, indices: np.ndarray) -> Tensor:
-        """Scaled samples (n, \\*network_shape) at ``indices``; ascending where rows are not in memory."""
+    @property
+    def home(self) -> torch.device | None:
+        """Where rows can be gathered by a tensor of indices; None where they are not in a tensor."""
+        return self.kept.device if self.kept is not None else self.X.device if isinstance(self.X, Tensor) else None
+
+    def take(self, indices: np.ndarray | Tensor) -> Tensor:
+        """Scaled samples (n, \\*network_shape) at ``indices``; ascending where rows are not in memory.
+
+        Indices that are a tensor are at ``home`` already: a batch waits for no copy of them.
+        """
         if self.kept is not None:
-            return self.kept.index_select(0, torch.from_numpy(indices).to(self.device))
+            at = indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(self.device)
+            return self.kept.index_select(0, at)
         return self._ready(gathered(self.X, indices))
 
     def slices(self, length: int) -> Iterator[Tensor]:
@@ -91,7 +100,8 @@ class Rows(Dataset):
         if self.streams:
             rows = rows.pin_memory()
         if self.device.type != "mps":
-            rows = rows.to(self.device, non_blocking=True)
+            # To the CPU it would be read before it is there.
+            rows = rows.to(self.device, non_blocking=self.device.type == "cuda")
         return self.layout.to_network(rows).to(self.device)
 
 
@@ -122,8 +132,25 @@ def fits_on(device: torch.device, X: Any) -> bool:
     """Whether X in its own dtype takes no more than its share of a GPU's free memory."""
     if isinstance(X, SparseRows) or (isinstance(X, np.ndarray) and X.dtype.kind not in "biuf"):
         return False
-    there = isinstance(X, Tensor) and X.device == device
-    return there or X.nbytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
+    return is_on(device, X) or X.nbytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+def is_on(device: torch.device, X: Any) -> bool:
+    """Whether X is a tensor on that device; a device without a number is any of its kind."""
+    return isinstance(X, Tensor) and X.device.type == device.type and device.index in (None, X.device.index)
+
+
+def resident(X: Any, length: int, device: torch.device) -> Tensor:
+    """X on a device in the dtype its slices have, in the memory of its own size."""
+    if is_on(device, X):
+        return X
+    whole, start = torch.empty(0), 0
+    for rows in raw_slices(X, length):
+        if start == 0:
+            whole = torch.empty((len(X), *rows.shape[1:]), dtype=rows.dtype, device=device)
+        whole[start : start + len(rows)] = rows
+        start += len(rows)
+    return whole
 
 
 def slice_length(n_features: int) -> int:
@@ -142,10 +169,11 @@ def raw_slices(X: Any, length: int) -> Iterator[Tensor]:
         yield flat_rows(X[start : start + length])
 
 
-def gathered(X: Any, indices: np.ndarray) -> Tensor:
+def gathered(X: Any, indices: np.ndarray | Tensor) -> Tensor:
     """Rows of X at ``indices`` as a tensor (n, n_features)."""
     if isinstance(X, Tensor):
-        return flat_rows(X[torch.from_numpy(indices).to(X.device)])
+        return flat_rows(X[indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(X.device)])
+    indices = np.asarray(indices)
     if isinstance(X, (np.ndarray, SparseRows)):
         return flat_rows(X[indices])
     # Only slicing is promised: read ascending runs, each as the slice that covers it.

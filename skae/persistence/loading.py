@@ -71,10 +71,9 @@ def load(path, device="cpu", custom_modules=None):
         If there is none, or it may not be opened.
     """
     where, decode = resolve_device(device), Decoder(dict(custom_modules or {}))
-    is_file = hasattr(path, "read") and not isinstance(path, os.PathLike)
-    path = path if is_file else os.fsdecode(path)
+    path = path if hasattr(path, "read") and not isinstance(path, os.PathLike) else os.fsdecode(path)
     try:
-        file = opened(path.read()) if is_file else read(path)
+        file = read(path) if isinstance(path, str) else opened(path.read())
         if file.content.get("kind") == "pipeline":
             return unpacked_pipeline(file, lambda raw: assembled(opened(raw), decode, where))
         return assembled(file, decode, where)
@@ -155,7 +154,9 @@ def decoded_estimator(content: dict[str, Any], decode: Decoder) -> AutoencoderTr
     unknown = set(stored) - set(AutoencoderTransformer._get_param_names())
     if unknown:
         raise ModelFileError(f"it names parameters that {OWNER} does not have: {sorted(unknown)}")
-    estimator = AutoencoderTransformer(**{name: decode(value) for name, value in stored.items()})
+    # No file says where fit writes.
+    given = {name: decode(value) for name, value in stored.items() if name != "checkpoint_dir"}
+    estimator = AutoencoderTransformer(**given)
     check_usable(estimator)
     for name in estimator.net_params or {}:
         check_kept(name)

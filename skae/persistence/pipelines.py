@@ -15,12 +15,16 @@ from sklearn.pipeline import Pipeline
 
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
-from skae.files import Stored, parsed
+from skae.files import Stored, check_json, parsed
 
 # Beside what skops trusts itself: types of scikit-learn, numpy and scipy that run no code of a file.
 TRUSTED = ("skae.persistence.pipelines.StoredAutoencoder", "skae.text.CharacterEncoder")
 # What skops writes beside the arrays.
 SCHEMA = "schema.json"
+
+
+# How much smaller skops makes a sparse matrix, at most.
+SPARSE_RATIO = 32
 
 
 class StoredAutoencoder(BaseEstimator):
@@ -69,8 +73,9 @@ def packed_pipeline(pipeline: Pipeline, pack: Callable[[AutoencoderTransformer],
             return step
         return StoredAutoencoder(np.frombuffer(pack(step), dtype=np.uint8))
 
+    changed = with_steps(pipeline, stored)
     try:
-        data = skops_io().dumps(with_steps(pipeline, stored))
+        data = skops_io().dumps(changed)
     except Exception as error:
         raise TypeError(
             f"A model file holds pipelines whose steps are scikit-learn's own or AutoencoderTransformer itself, not "
@@ -97,8 +102,15 @@ def unpacked_pipeline(file: Stored, unpack: Callable[[bytes], AutoencoderTransfo
     if not isinstance(pipeline, Pipeline):
         raise ModelFileError("it holds no pipeline")
 
+    # A step may stand in a file more than once, and is unpacked once.
+    unpacked: dict[int, AutoencoderTransformer] = {}
+
     def restored(step: Any) -> Any:
-        return unpack(step.content.tobytes()) if isinstance(step, StoredAutoencoder) else step
+        if not isinstance(step, StoredAutoencoder):
+            return step
+        if id(step) not in unpacked:
+            unpacked[id(step)] = unpack(step.content.tobytes())
+        return unpacked[id(step)]
 
     return with_steps(pipeline, restored)
 
@@ -111,8 +123,12 @@ def check_archive(archive: zipfile.ZipFile, length: int) -> None:
     entries = archive.infolist()
     if any(e.compress_type != zipfile.ZIP_STORED for e in entries) or sum(e.file_size for e in entries) > length:
         raise ModelFileError("its pipeline would take more bytes than the file has")
-    parsed(archive.read(SCHEMA))
+    check_tree(parsed(archive.read(SCHEMA)))
     for entry in entries:
+        if entry.filename.endswith(".npz"):
+            with archive.open(entry) as file, zipfile.ZipFile(file) as inner:
+                if sum(each.file_size for each in inner.infolist()) > 2**20 + SPARSE_RATIO * entry.file_size:
+                    raise ModelFileError("its sparse matrix would take far more bytes than the file has")
         if not entry.filename.endswith(".npy"):
             continue
         with archive.open(entry) as file:
@@ -123,3 +139,34 @@ def check_archive(archive: zipfile.ZipFile, length: int) -> None:
             shape, _, dtype = read_header(file)
         if not dtype.hasobject and math.prod(shape) * dtype.itemsize > entry.file_size:
             raise ModelFileError(f"its array of shape {shape} is not in the file")
+
+
+def check_tree(schema: dict[str, Any]) -> None:
+    """Raise ModelFileError if what skops would go through is more than stands there: parts are referred to by number.
+
+    Each is counted as often as it is referred to; JSON within a string is as bounded as that around it.
+    """
+    sizes: dict[Any, int] = {}
+    stored = 0
+
+    def size(node: Any) -> int:
+        nonlocal stored
+        stored += 1
+        if isinstance(node, list):
+            return 1 + sum(map(size, node))
+        if not isinstance(node, dict):
+            return 1
+        if node.get("__loader__") == "JsonNode" and isinstance(node.get("content"), str):
+            check_json(node["content"].encode())
+        name = node.get("__id__")
+        if name in sizes:
+            return sizes[name]
+        if isinstance(name, int):
+            sizes[name] = 1  # while its own parts are counted
+        found = 1 + sum(map(size, node.values()))
+        if isinstance(name, int):
+            sizes[name] = found
+        return found
+
+    if size(schema) > 4 * stored + 10_000:
+        raise ModelFileError("its pipeline refers to parts of itself too often")

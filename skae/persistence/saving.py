@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from dataclasses import fields
 from typing import Any
@@ -38,9 +39,9 @@ def save(estimator, path, *, overwrite=False):
 
     The file holds JSON and plain arrays, no pickle, under a SHA-256; it is put in place in one step, so a failed write
     leaves the earlier file as it was. Kept are parameters, all that was learned, the optimiser's state after
-    ``partial_fit`` and ``set_output``. Not kept: ``net_.history`` (``history_`` is), metadata routing, callbacks and
-    what else ``net_params`` holds beside ``optimizer__...`` (with a warning), and the code of your own modules, which
-    ``load`` asks for.
+    ``partial_fit`` and ``set_output``. Not kept: ``net_.history`` (``history_`` is), ``checkpoint_dir``, metadata
+    routing, callbacks and what else ``net_params`` holds beside ``optimizer__...`` (with a warning), and the code of
+    your own modules, which ``load`` asks for.
 
     Parameters
     ----------
@@ -82,6 +83,8 @@ def save(estimator, path, *, overwrite=False):
     if isinstance(estimator, Pipeline):
         check_is_fitted(estimator)
         content = packed({"kind": "pipeline", "versions": versions()}, packed_pipeline(estimator, in_bytes))
+        if not needs_own_code(estimator):
+            check_loads(content)
     elif type(estimator) is AutoencoderTransformer:
         content = in_bytes(estimator)
     else:
@@ -110,18 +113,26 @@ def in_bytes(estimator: AutoencoderTransformer) -> bytes:
     check_is_fitted(estimator)
     check_usable(estimator)
     raw = packed(described(estimator), arrays_of(estimator))
-    check_loads(raw)
+    if not needs_own_code(estimator):
+        check_loads(raw)
     return raw
 
 
+def needs_own_code(estimator: Any) -> bool:
+    """Whether a file of it can be read only with ``custom_modules``."""
+    if isinstance(estimator, Pipeline):
+        return any(needs_own_code(step) for _, step in estimator.steps)
+    if type(estimator) is not AutoencoderTransformer:
+        return False
+    settings = [estimator.architecture, estimator.variant, estimator.architecture_, estimator.variant_]
+    return '{"own":' in json.dumps([encoded(value, "") for value in settings])
+
+
 def check_loads(raw: bytes) -> None:
-    """Raise ValueError if what is about to be written would not load; with code of the caller's own, that shows later.
+    """Raise ValueError if what is about to be written would not load.
 
     For the bounds on what a file may hold are those of reading, and a file is of use only if it can be read.
     """
-    # A quote within a string is escaped, so this is where ``encoded`` put something of the caller's own.
-    if b'{"own":' in raw:
-        return
     try:
         load(io.BytesIO(raw))
     except ModelFileError as error:
@@ -131,8 +142,7 @@ def check_loads(raw: bytes) -> None:
 def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
     """All but the arrays, as JSON."""
     parameters = estimator.get_params(deep=False)
-    if parameters["checkpoint_dir"] is not None:
-        parameters["checkpoint_dir"] = os.fspath(parameters["checkpoint_dir"])
+    parameters["checkpoint_dir"] = None
     kept, left_out = storable_net_params(parameters["net_params"] or {})
     if parameters["net_params"] is not None:
         parameters["net_params"] = kept

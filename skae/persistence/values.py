@@ -160,6 +160,9 @@ class Decoder:
 
     def _random_state(self, part: Any) -> np.random.RandomState:
         keys, position, has_gauss, gauss = of_type(part, list, "a random state")
+        # numpy does not look at them, and would read from anywhere.
+        if len(of_type(keys, list, "a random state")) != 624 or type(position) is not int or not 0 <= position <= 624:
+            raise ModelFileError("its random state is none")
         made = np.random.RandomState(0)
         made.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, gauss))
         return made

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from skae.data import Rows
+from skae.data import Rows, slice_length
 from skae.data.sources import BLOCK_ROWS, BUFFER_BYTES
 
 
@@ -34,8 +34,36 @@ class Part(Dataset):
 
 def split_rows(rows: Rows, n_held_out: int, generator: torch.Generator) -> tuple[Part, Part]:
     """Rows to train on, and ``n_held_out`` others drawn at random."""
-    order = torch.randperm(len(rows), generator=generator).numpy()
+    order = torch.randperm(len(rows), generator=generator, device="cpu").numpy()
+    groups = equal_rows(rows)
+    if len(groups) > 0:
+        # Rows that stand there more than once are all held out or none: else what was learned by heart would count.
+        first = np.full(groups.max() + 1, len(rows))
+        np.minimum.at(first, groups[order], np.arange(len(rows)))
+        order = order[np.argsort(first[groups[order]], kind="stable")]
+        cuts = np.flatnonzero(np.diff(groups[order])) + 1
+        n_held_out = int(cuts[np.abs(cuts - n_held_out).argmin()]) if len(cuts) > 0 else n_held_out
     return Part(rows, np.sort(order[n_held_out:])), Part(rows, np.sort(order[:n_held_out]))
+
+
+def distinct(part: Part) -> np.ndarray:
+    """Positions within a part of rows that are all different: of equal ones the first."""
+    groups = equal_rows(part.rows)
+    return np.unique(groups[part.indices], return_index=True)[1] if len(groups) > 0 else np.arange(len(part))
+
+
+def equal_rows(rows: Rows) -> np.ndarray:
+    """A number for every row, the same for equal ones, where some are; empty where none are, or rows are in a file."""
+    if not rows.in_memory:
+        return np.empty(0, dtype=np.intp)
+    digests = []
+    for x in rows.slices(slice_length(rows.layout.n_features)):
+        flat = x.flatten(1)
+        # Sums of each row alone, so that equal rows have equal ones; of two, since one may be equal by chance.
+        weights = torch.arange(1, flat.shape[1] + 1, dtype=torch.float32, device=flat.device)
+        digests.append(torch.stack([(flat * torch.sin(k * weights)).sum(1) for k in (1.0, 1.3)], 1).cpu().numpy())
+    found, groups = np.unique(np.concatenate(digests), axis=0, return_inverse=True)
+    return groups.ravel() if len(found) < len(rows) else np.empty(0, dtype=np.intp)
 
 
 class Batches:
@@ -69,16 +97,18 @@ class Batches:
 
     def _batches(self) -> Iterator[Tensor]:
         rows, indices = self.dataset.rows, self.dataset.indices
-        if self.generator is None:
-            yield from (rows.take(batch) for batch in np.array_split(indices, len(self)))
-        elif rows.in_memory:
+        if self.generator is not None and not rows.in_memory:
+            yield from self._mixed()
+            return
+        if self.generator is not None:
             indices = indices[self._permutation(len(indices))]
+        if rows.home is None:
             yield from (rows.take(batch) for batch in np.array_split(indices, len(self)))
         else:
-            yield from self._mixed()
+            yield from (rows.take(batch) for batch in torch.from_numpy(indices).to(rows.home).tensor_split(len(self)))
 
     def _permutation(self, n: int) -> np.ndarray:
-        return torch.randperm(n, generator=self.generator).numpy()
+        return torch.randperm(n, generator=self.generator, device="cpu").numpy()
 
     def _mixed(self) -> Iterator[Tensor]:
         """Batches from a buffer filled with blocks of neighbouring rows, blocks and buffer both shuffled."""

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import hashlib
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 from skorch.history import History
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from skae.data import Rows
+from skae.data import Rows, slice_length
 from skae.exceptions import ModelFileError
 from skae.files import packed, read, write
 
@@ -30,11 +32,12 @@ except ImportError:  # Windows has no such locks.
 
 # In a folder's name it stands for the fit, so that every candidate of a search has its own.
 PLACE_OF_FIT = "{fit}"
-FILE, LOCK = "checkpoint.skae", "in-use"
+FILE, LOCK = "checkpoint.skae", ".skae-in-use"
+LEFT = re.compile(r"\.skae-[0-9a-f]{16}\.tmp")
 # A checkpoint is written when the time since the last one is this many times what writing took: at most 4 % of it.
 PATIENCE = 25
-# Rows that are looked at to know the data again, beside the moments of all.
-KNOWN_ROWS = 256
+# What writing is taken to cost before it was done: a second for so many bytes, and so many seconds.
+WRITING_SPEED, WRITING_TIME = 2e8, 0.01
 
 
 class Checkpoints(Callback):
@@ -48,6 +51,8 @@ class Checkpoints(Callback):
         Made where missing; ``{fit}`` in it stands for a name made from parameters and data.
     identity : dict
         Parameters and properties of the data, by name, in words; all have to be the same for training to go on.
+    stream : RandomState, default=None
+        What ``fit`` draws its seed from; it is put back where training did not come to its end.
 
     Raises
     ------
@@ -57,7 +62,7 @@ class Checkpoints(Callback):
         If it holds the checkpoint of another fit, or one that is damaged, or another process uses it.
     """
 
-    def __init__(self, folder: str, identity: dict[str, str]):
+    def __init__(self, folder: str, identity: dict[str, str], stream: np.random.RandomState | None = None):
         name = hashlib.sha256(repr(sorted(identity.items())).encode()).hexdigest()[:16]
         self.given = folder
         self.folder = Path(str(folder).replace(PLACE_OF_FIT, name))
@@ -70,6 +75,8 @@ class Checkpoints(Callback):
         self.seed: int | None = None
         self.stored: Any = None
         self.took = self.written = 0.0
+        self.stream = stream
+        self.stream_state: Any = None if stream is None else stream.get_state()
         self.finished = self.held = False
         self.lock: Any = None
 
@@ -87,14 +94,16 @@ class Checkpoints(Callback):
             raise
 
     def __exit__(self, *error: Any) -> None:
-        try:
+        if self.stream is not None and not self.finished and self.path.exists():
+            self.stream.set_state(self.stream_state)
+        # What was trained is taken by now, and is not lost because a file of it stays.
+        with contextlib.suppress(OSError):
             if self.finished:
                 self.path.unlink(missing_ok=True)
             if self.held:
                 (self.folder / LOCK).unlink(missing_ok=True)
-        finally:
-            if self.lock is not None:
-                self.lock.close()
+        if self.lock is not None:
+            self.lock.close()
         if PLACE_OF_FIT in str(self.given):
             # Those that hold a checkpoint still, or another fit's folder, are not empty and stay.
             with contextlib.suppress(OSError):
@@ -118,8 +127,9 @@ class Checkpoints(Callback):
             self.lock = open(self.folder / LOCK, "a+")  # noqa: SIM115
             return self._hold()
         self.held = True
-        for left in self.folder.glob(".skae-*.tmp"):  # of a process that was killed while it wrote
-            left.unlink(missing_ok=True)
+        for left in self.folder.iterdir():  # of a process that was killed while it wrote
+            if LEFT.fullmatch(left.name):
+                left.unlink(missing_ok=True)
         self.lock.truncate(0)
         self.lock.write(str(os.getpid()))
         self.lock.flush()
@@ -150,11 +160,16 @@ class Checkpoints(Callback):
     def resume(self, net: Any) -> int:
         """Put back what was stored, if anything; returns the number of epochs done."""
         self.written = time.perf_counter()
+        # Weights, those of the best epoch and of the start, and two moments of the optimiser.
+        self.took = WRITING_TIME + 5 * sum(p.nbytes for p in net.module_.parameters()) / WRITING_SPEED
         if self.stored is None:
             return 0
         content, arrays = self.stored.content, self.stored.arrays()
         self.stored = None
-        put_back(net, content, arrays)
+        try:
+            put_back(net, content, arrays)
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.path} does not fit this network: {error}. Delete it to start anew.") from error
         if self.best is not None:
             for name in ("best_", "mark_"):
                 setattr(self.best, name, float(content[name]))
@@ -246,21 +261,22 @@ def under(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def data_identity(name: str, rows: Rows) -> dict[str, str]:
-    """What tells these rows from others: their shape, their moments, and some of themselves."""
-    digest = hashlib.sha256()
+    """What tells these rows from others: their shape, the scaling, and all of them as the network sees them."""
+    digest = hashlib.blake2b()
     scaling = rows.layout.scaling
     for value in (scaling.mean, scaling.scale, scaling.low, scaling.high):
         digest.update(value.cpu().numpy().tobytes())
-    chosen = np.linspace(0, len(rows) - 1, min(len(rows), KNOWN_ROWS)).astype(np.intp)
-    digest.update(rows.take(chosen).cpu().numpy().tobytes())
+    for x in rows.slices(slice_length(rows.layout.n_features)):
+        digest.update(x.contiguous().cpu().numpy().data)
     return {f"shape of {name}": str(tuple(rows.X.shape)), f"values of {name}": digest.hexdigest()[:16]}
 
 
-def weights_identity(module: torch.nn.Module) -> str:
+def weights_identity(module: nn.Module) -> str:
     """What tells these weights from others."""
     digest = hashlib.sha256()
     for value in module.state_dict().values():
-        digest.update(value.cpu().numpy().tobytes())
+        if not isinstance(value, (UninitializedParameter, UninitializedBuffer)):
+            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:16]
 
 

@@ -132,15 +132,17 @@ class BorrowedStream:
             torch.manual_seed(seed)
             self.own = self._states()
 
-    def __enter__(self) -> None:
-        _WEIGHTS_LOCK.acquire()
-        self.callers = self._states()
-        self._set(self.own)
-
-    def __exit__(self, *error: Any) -> None:
-        self.own = self._states()
-        self._set(self.callers)
-        _WEIGHTS_LOCK.release()
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Inside, the global generators are this stream; afterwards as before, whenever an interrupt comes."""
+        with _WEIGHTS_LOCK:
+            callers = self._states()
+            try:
+                self._set(self.own)
+                yield
+                self.own = self._states()
+            finally:
+                self._set(callers)
 
     def _states(self) -> tuple[torch.Tensor, ...]:
         on_device = (torch.cuda.get_rng_state(self.device),) if self.device.type == "cuda" else ()

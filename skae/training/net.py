@@ -144,7 +144,7 @@ class AutoencoderNet(NeuralNet):
         self.noise_ = torch.Generator(device).manual_seed(self.seed)
         for part in (self.module_, self.criterion_):
             use_generator(part, self.noise_)
-        self.stream_ = BorrowedStream(self.seed, device) if self.foreign else contextlib.nullcontext()
+        self.stream_ = BorrowedStream(self.seed, device) if self.foreign else contextlib.nullcontext
         self.autocast_dtype_ = training_precision(self.precision, device)
         self.epochs_done_ = self.step_count_ = self.batch_ = 0
         self.n_steps_ = n_steps
@@ -197,7 +197,7 @@ class AutoencoderNet(NeuralNet):
             return
         began = time.perf_counter()
         self._set_training(training)
-        losses = torch.empty(len(iterator), device=self.device)
+        losses = torch.empty(len(iterator), dtype=torch.float32, device=self.device)
         lengths: list[int] = []
         named = dict.fromkeys(self.criterion_.names, torch.zeros((), device=self.device))
         for batch in iterator:
@@ -234,7 +234,7 @@ class AutoencoderNet(NeuralNet):
         self.step_count_ += 1
         for parameter in self.parameters_:  # what zero_grad does, without its record of it
             parameter.grad = None
-        with self.stream_, self._autocast():
+        with self.stream_(), self._autocast():
             trace = self.forward_(batch)
             loss = self.criterion_(trace)
         loss.backward()

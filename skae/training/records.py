@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+DEEPEST = 8
 KINDS: dict[str, type] = {"bool": bool, "int": int, "float": float}  # a bool is an int too
 
 
@@ -46,17 +47,25 @@ def history_of(content: dict[str, Any], columns: dict[str, Tensor]) -> list[dict
     return rows
 
 
-def described(value: Any) -> str:
-    """A parameter in words that are the same in every process: no addresses, and every setting of an estimator."""
+def described(value: Any, depth: int = 0) -> str:
+    """A parameter in words that are the same in every process: no addresses, and every setting of an object."""
+
+    def inner(part: Any) -> str:
+        return described(part, depth + 1)
+
+    if depth > DEEPEST:  # what refers to itself
+        return "..."
     if isinstance(value, (list, tuple)):
-        return f"{type(value).__name__}({', '.join(map(described, value))})"
+        return f"{type(value).__name__}({', '.join(map(inner, value))})"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{described(key)}: {described(inner)}' for key, inner in value.items())}}}"
+        return f"{{{', '.join(f'{inner(key)}: {inner(part)}' for key, part in value.items())}}}"
     if isinstance(value, functools.partial):
-        return f"partial{described((value.func, value.args, value.keywords))}"
+        return f"partial{inner((value.func, value.args, value.keywords))}"
     if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
+        bound = [cell.cell_contents for cell in getattr(value, "__closure__", None) or ()]
+        given = [getattr(value, "__defaults__", None), getattr(value, "__kwdefaults__", None), *bound]
+        return f"{value.__module__}.{value.__qualname__}" + (inner(given) if any(p is not None for p in given) else "")
     if hasattr(value, "get_params"):
-        settings = sorted(value.get_params(deep=False).items())
-        return f"{type(value).__name__}({', '.join(f'{name}={described(inner)}' for name, inner in settings)})"
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+        return f"{type(value).__name__}{inner(dict(sorted(value.get_params(deep=False).items())))}"
+    told = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+    return told if told == repr(value) else f"{told}{inner(getattr(value, '__dict__', {}))}"

@@ -9,6 +9,8 @@ import numpy as np
 from scipy.special import stdtrit
 from skorch.callbacks import Callback
 
+from .batches import distinct
+
 # How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so
 # (benchmarks/README.md).
 CONFIDENCE = 0.975
@@ -23,7 +25,7 @@ class BestWeights(Callback):
     """Keep the weights of the epoch with the lowest held-out loss; stop without progress.
 
     A network that starts at PCA goes back to it unless the held-out rows show an improvement that chance would not
-    explain: a one-sided paired t-test of the best epoch at 97.5 %, on at least five rows.
+    explain: a one-sided paired t-test of the best epoch at 97.5 %, on at least five different rows.
 
     Parameters
     ----------
@@ -42,6 +44,7 @@ class BestWeights(Callback):
         # A start at PCA is no yardstick for what is trained towards more than reconstruction.
         starts_at_pca = net.module_.linear is not None and not net.criterion_.terms
         self.start_ = net.held_out_losses(X[1]) if starts_at_pca else None
+        self.distinct_ = distinct(X[1]) if starts_at_pca else None
         self.start_weights_ = copy.deepcopy(net.module_.state_dict())
         self.best_weights_ = copy.deepcopy(self.start_weights_)
         self.best_ = self.mark_ = math.inf
@@ -50,9 +53,9 @@ class BestWeights(Callback):
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1, "valid_loss"]
         if loss < self.best_:
+            # Whole, whenever an interrupt comes.
+            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
             self.best_ = loss
-            for name, value in net.module_.state_dict().items():
-                self.best_weights_[name].copy_(value)
         self.waited_ += 1
         if loss < self.mark_ * (1 - self.tol):
             self.mark_, self.waited_ = loss, 0
@@ -62,7 +65,10 @@ class BestWeights(Callback):
     def restore(self, net) -> None:
         """Put the best weights back, those of the start where no epoch is surely better."""
         net.module_.load_state_dict(self.best_weights_)
-        if self.start_ is not None and not surely_lower(net.held_out_losses(self.held_out_), self.start_):
+        if self.start_ is None:
+            return
+        losses = net.held_out_losses(self.held_out_)
+        if not surely_lower(losses[self.distinct_], self.start_[self.distinct_]):
             net.module_.load_state_dict(self.start_weights_)
 
 
