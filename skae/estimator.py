@@ -49,6 +49,7 @@ from skae.training import (
     shortened,
     split_rows,
     stream_identity,
+    telling_of_memory,
     training_codes,
     weights_identity,
     with_gradients,
@@ -236,6 +237,7 @@ class AutoencoderTransformer(
 
     @one_at_a_time
     @with_callbacks
+    @telling_of_memory
     @with_gradients
     def fit(self, X, y=None, X_val=None):
         """Train on X.
@@ -283,6 +285,7 @@ class AutoencoderTransformer(
         return self
 
     @one_at_a_time
+    @telling_of_memory
     @with_gradients
     def partial_fit(self, X, y=None):
         """Train on X in one pass at a constant learning rate; the first call also learns scaling and PCA from X.

@@ -12,6 +12,7 @@ from .device import (
     seeded_weights,
     with_gradients,
 )
+from .failures import telling_of_memory
 from .fitting import built_autoencoder, built_halves, check_net_params, check_shapes, new_net
 from .net import OPTIMIZERS, AutoencoderNet
 from .order import explained_shares, shortened, training_codes
@@ -48,6 +49,7 @@ __all__ = [
     "shortened",
     "split_rows",
     "stream_identity",
+    "telling_of_memory",
     "training_codes",
     "weights_identity",
     "with_gradients",

@@ -195,5 +195,23 @@ def full_precision(device: torch.device) -> Iterator[None]:
         if device.type != "cuda":
             yield
         else:
-            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), torch.autocast("cuda", enabled=False):
+            with without_tf32(), torch.autocast("cuda", enabled=False):
                 yield
+
+
+@contextlib.contextmanager
+def without_tf32() -> Iterator[None]:
+    """Inside, products and convolutions of float32 on CUDA are of float32; afterwards as before."""
+    # Since torch 2.9 settings of the old kind must not be read once those of the new kind were set.
+    new = hasattr(torch.backends.cuda.matmul, "fp32_precision")
+    name, exact = ("fp32_precision", "ieee") if new else ("allow_tf32", False)
+    cudnn = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn) if new else (torch.backends.cudnn,)
+    places = (torch.backends.cuda.matmul, *cudnn)
+    before = [getattr(place, name) for place in places]
+    try:
+        for place in places:
+            setattr(place, name, exact)
+        yield
+    finally:
+        for place, value in zip(places, before, strict=True):
+            setattr(place, name, value)

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+import traceback
 from typing import Any
 
-from skae.data import free_cache
+from skae.data import free_cache, is_out_of_memory
 from skae.exceptions import DivergenceError, OutOfMemoryError
 
 from .batches import Part
 
 
-def out_of_memory(net: Any, error: BaseException) -> OutOfMemoryError:
-    """The error for memory that does not suffice for a batch; what the device has cached is freed."""
+def out_of_memory(device: str, batch_size: Any, error: BaseException) -> OutOfMemoryError:
+    """The error for memory that does not suffice; what frames below still hold, and the device has cached, is freed."""
+    traceback.clear_frames(error.__traceback__)
     free_cache()
     return OutOfMemoryError(
-        f"Out of memory in training on device={net.device!r} with batch_size={net.batch_size}. Pass a smaller "
+        f"Out of memory in training on device={device!r} with batch_size={batch_size!r}. Pass a smaller "
         f"batch_size or a smaller architecture. What was fitted before is kept. ({error})"
     )
+
+
+def telling_of_memory(method):
+    """The method of an estimator, whose want of memory outside of batches is told in the same words."""
+
+    @functools.wraps(method)
+    def told(self, *args, **kwargs):
+        try:
+            return method(self, *args, **kwargs)
+        except Exception as error:
+            if isinstance(error, OutOfMemoryError) or not is_out_of_memory(error):
+                raise
+            raise out_of_memory(str(self.device), self.batch_size, error) from error
+
+    return told
 
 
 def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:

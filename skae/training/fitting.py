@@ -76,6 +76,12 @@ def built_autoencoder(
     with_linear = architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
     if not architecture.foreign:
         check_memory(architecture, shape, n_components, parts.n_learned_rows)
+    if architecture.linear_path and not with_linear:
+        warn(
+            f"The linear path from PCA is left out: with n_components={n_components} on {layout.n_features} features it "
+            f"would have more than {2 * LINEAR_PATH_WEIGHTS:,} weights. The result may be worse than PCA's; pass a "
+            f"smaller n_components, or linear_path=False for no such warning."
+        )
     if n_components > layout.n_features:
         warn(
             f"The latent code is over-complete: n_components={n_components} is more than the "

@@ -123,7 +123,7 @@ class AutoencoderNet(NeuralNet):
             self.notify("on_train_end", X=(train, valid), y=None)
         except Exception as error:
             if is_out_of_memory(error):
-                raise out_of_memory(self, error) from error
+                raise out_of_memory(self.device, self.batch_size, error) from error
             note_place(error, len(self.history), self.batch_)
             raise
         finally:

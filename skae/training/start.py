@@ -14,6 +14,8 @@ from skae.exceptions import DivergenceError
 # PCA is that of a sample of at most SAMPLE_BYTES as float32.
 COVARIANCE_FEATURES = 2048
 SAMPLE_BYTES = 128 * 2**20
+# Then so many passes over all rows take it to theirs.
+PASSES = 4
 # Components looked at for a share of the variance.
 MOST_COMPONENTS = 256
 
@@ -75,7 +77,32 @@ def of_sample(rows: Rows, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, np
         for start in range(0, len(chosen), length):
             sample[start : start + length] = rows.take(chosen[start : start + length]).flatten(1).cpu().numpy()
     pca = PCA(k, random_state=seed % 2**31, copy=rows.kept is not None).fit(sample)
+    if len(sample) < len(rows):
+        return of_passes(rows, pca.components_)
     return pca.components_, pca.mean_, pca.singular_values_ / np.sqrt(max(1, len(sample) - 1))
+
+
+def of_passes(rows: Rows, components: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Components, mean and deviations of all rows from those of a sample, by subspace iteration (Halko et al., 2011).
+
+    Each pass multiplies by the covariance, of which nothing is kept but its product with the components.
+    """
+    basis, mean = components.T.astype(np.float32), np.zeros(components.shape[1])
+    for number in range(PASSES):
+        product, inner, total = np.zeros(basis.shape), np.zeros((basis.shape[1],) * 2), np.zeros(len(basis))
+        for x in rows.slices(slice_length(len(basis))):
+            flat = x.flatten(1).cpu().numpy() - mean.astype(np.float32)
+            codes = flat @ basis
+            inner += codes.T @ codes
+            total += flat.sum(0, dtype=np.float64)
+            if number < PASSES - 1:
+                product += flat.T @ codes
+        if number == 0:
+            mean = total / len(rows)
+        if number < PASSES - 1:
+            basis = np.linalg.qr(product)[0].astype(np.float32)
+    variances, turn = np.linalg.eigh(inner / (len(rows) - 1))
+    return (basis @ turn[:, ::-1]).T, mean, np.sqrt(np.maximum(variances[::-1], 0))
 
 
 def of_sparse(X: SparseRows, scaling: Scaling, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
