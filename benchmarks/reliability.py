@@ -44,7 +44,18 @@ def run(file, chosen, marks):
     report = ROOT / "build" / "reliability.xml"
     report.parent.mkdir(exist_ok=True)
     report.unlink(missing_ok=True)  # a run that dies leaves none, not that of the run before
-    command = [sys.executable, "-m", "pytest", "-q", "-m", marks, "-o", "junit_family=xunit1", f"--junitxml={report}", file]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-m",
+        marks,
+        "-o",
+        "junit_family=xunit1",
+        f"--junitxml={report}",
+        file,
+    ]
     began = time.perf_counter()
     subprocess.run([*command, "-k", chosen] if chosen else command, cwd=ROOT, capture_output=True, check=False)
     suite = ElementTree.parse(report).getroot()[0]

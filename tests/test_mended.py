@@ -30,10 +30,11 @@ from skorch.callbacks import Callback
 from torch import nn
 
 import skae
-from skae import AutoencoderTransformer, Custom, Dense, ModelFileError
+from skae import AutoencoderTransformer, Custom, Dense, ModelFileError, OutOfMemoryError
 from skae import files as container
 from skae.data import Rows
-from skae.training import BestWeights, described, device, split_rows, training_codes
+from skae.preparation import learned_layout
+from skae.training import BestWeights, described, device, split_rows, start, training_codes
 from skae.training.records import columns_of, history_of
 from skae.variants import Denoising
 
@@ -360,6 +361,51 @@ def test_the_default_dtype_makes_no_loss_infinite():
         AutoencoderTransformer(2, scaling=None, early_stopping=False, **SMALL).fit(X * 1e3)
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+def test_rows_in_a_file_start_at_the_pca_of_all_of_them(monkeypatch):
+    random = np.random.RandomState(0)
+    rows = random.standard_normal((600, 20)) * np.linspace(9, 1, 20) @ random.standard_normal(
+        (20, 300)
+    ) + random.standard_normal((600, 300))
+    layout = learned_layout(AutoencoderTransformer(2), rows)
+    for name, value in (("SAMPLE_BYTES", 4 * 300 * 60), ("COVARIANCE_FEATURES", 0)):
+        monkeypatch.setattr(start, name, value)
+    components, _, deviations = start.principal_start(Rows(rows, layout, torch.device("cpu")), 15, 0)
+    scaled = layout.scaling.scaled(torch.from_numpy(rows)).numpy()
+    exact = PCA(15).fit(scaled)
+    np.testing.assert_allclose(components @ components.T, np.eye(15), atol=1e-5)
+    np.testing.assert_allclose(deviations, np.sqrt(exact.explained_variance_), rtol=2e-2)
+    kept = np.square(scaled @ components.numpy().T).sum() / np.square(scaled).sum()
+    assert kept > exact.explained_variance_ratio_.sum() - 1e-3
+
+
+def test_a_linear_path_too_large_is_told(monkeypatch):
+    monkeypatch.setattr("skae.training.fitting.LINEAR_PATH_WEIGHTS", 7)
+    with pytest.warns(UserWarning, match="The linear path from PCA is left out.*worse than PCA"):
+        AutoencoderTransformer(2, **SMALL).fit(X)
+    AutoencoderTransformer(2, **{**SMALL, "architecture": Dense((4,), linear_path=False)}).fit(X)
+
+
+def test_memory_that_is_wanting_before_training_is_told_in_the_same_words(monkeypatch):
+    def wanting(*args, **kwargs):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
+
+    fitted = AutoencoderTransformer(2, **SMALL).fit(X)
+    monkeypatch.setattr("skae.estimator.split_rows", wanting)
+    with pytest.raises(OutOfMemoryError, match="device='auto' with batch_size='auto'"):
+        fitted.fit(X)
+    assert len(fitted.transform(X)) == len(X)
+
+
+def test_exact_products_are_set_back_as_they_were():
+    before = torch.get_float32_matmul_precision()
+    for precision in ("highest", "high"):
+        torch.set_float32_matmul_precision(precision)
+        with device.without_tf32():
+            assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+        assert torch.get_float32_matmul_precision() == precision
+    torch.set_float32_matmul_precision(before)
 
 
 def test_what_a_killed_writer_left_is_cleared_away(tmp_path):

@@ -205,8 +205,8 @@ def without_tf32() -> Iterator[None]:
     # Since torch 2.9 settings of the old kind must not be read once those of the new kind were set.
     new = hasattr(torch.backends.cuda.matmul, "fp32_precision")
     name, exact = ("fp32_precision", "ieee") if new else ("allow_tf32", False)
-    cudnn = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn) if new else (torch.backends.cudnn,)
-    places = (torch.backends.cuda.matmul, *cudnn)
+    cudnn: Any = torch.backends.cudnn
+    places = (torch.backends.cuda.matmul, *((cudnn.conv, cudnn.rnn) if new else (cudnn,)))
     before = [getattr(place, name) for place in places]
     try:
         for place in places:

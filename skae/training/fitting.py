@@ -78,8 +78,8 @@ def built_autoencoder(
         check_memory(architecture, shape, n_components, parts.n_learned_rows)
     if architecture.linear_path and not with_linear:
         warn(
-            f"The linear path from PCA is left out: with n_components={n_components} on {layout.n_features} features it "
-            f"would have more than {2 * LINEAR_PATH_WEIGHTS:,} weights. The result may be worse than PCA's; pass a "
+            f"The linear path from PCA is left out: with n_components={n_components} on {layout.n_features} features "
+            f"it would have more than {2 * LINEAR_PATH_WEIGHTS:,} weights. The result may be worse than PCA's; pass a "
             f"smaller n_components, or linear_path=False for no such warning."
         )
     if n_components > layout.n_features:
