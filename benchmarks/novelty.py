@@ -69,7 +69,10 @@ def ours(train, test):
     device = SETTINGS["device"]
     autoencoder = None if device == "cpu" else prepared(None, train, 0).set_params(device=device)
     novelty = AutoencoderNovelty(autoencoder, random_state=0).fit(train)
-    return {distance: novelty.set_params(distance=distance).score_samples(test) for distance in DISTANCES}
+    scores = {}
+    for novelty.distance_ in DISTANCES:
+        scores[novelty.distance_] = novelty.score_samples(test)
+    return scores
 
 
 def by_pca(train, test):

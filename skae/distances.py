@@ -67,6 +67,13 @@ def scaled_parts(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndar
     return (restored - mean) / scale, (X.reshape(len(X), -1) - restored) / scale
 
 
+def typical(errors: np.ndarray) -> np.ndarray:
+    """The root mean square error of every column, none much smaller than that of all; 1 where there are none."""
+    columns = np.sqrt(np.square(errors).mean(0))
+    size = np.sqrt(np.square(columns).mean())
+    return np.maximum(columns, LEAST_DEVIATION * size) if size > 0 else np.ones_like(columns)
+
+
 def whitening(errors: np.ndarray, is_table: bool) -> np.ndarray:
     """What errors are multiplied by: a matrix for tables, of wide ones its diagonal, one number for pictures.
 
@@ -75,7 +82,7 @@ def whitening(errors: np.ndarray, is_table: bool) -> np.ndarray:
     size = np.sqrt(np.square(errors).mean())
     if size == 0 or not is_table:
         return np.array(1 / size if size > 0 else 1.0)
-    deviation = np.maximum(np.sqrt(np.square(errors).mean(0)), LEAST_DEVIATION * size)
+    deviation = typical(errors)
     if errors.shape[1] > WHITENED_FEATURES:
         return 1 / deviation
     covariance, _ = ledoit_wolf(errors / deviation, assume_centered=True)

@@ -157,6 +157,8 @@ class AutoencoderTransformer(
         Names of the columns, where X was a frame.
     n_iter_ : int
         Epochs run.
+    best_epoch_ : int
+        The epoch whose weights are kept: 0 where no epoch did surely better than PCA.
     history_ : list of dict
         One entry an epoch: "epoch", "train_loss", "valid_loss" (if rows are held out), "lr", "duration" (seconds).
     explained_variance_ratio_ : ndarray of shape (n_components_,), float64
@@ -474,11 +476,13 @@ class AutoencoderTransformer(
 
     def _finish(self, net: AutoencoderNet, train: Part, best: BestWeights | None, before: Any) -> None:
         """Put the best weights back, and take what was learned."""
-        if best is not None:
-            best.restore(net)
+        kept = net.epochs_done_ if best is None else best.restore(net)
         self._learn_codes(net, train)
         net.forget_training()
-        self._learn(net, before=before)
+        # Where the weights that training began with are kept, so is what is said of those.
+        begun = vars(self)["best_epoch_"] if before else 0
+        done = self._learn(net, before=before)["n_iter_"]
+        self.best_epoch_ = done - net.epochs_done_ + kept if kept else begun
 
     def _checkpoints(self, X: Any, X_val: Any, going_on_from: Any) -> Checkpoints | NoCheckpoints:
         """Where the state of training is kept."""
@@ -589,7 +593,7 @@ class AutoencoderTransformer(
         self.net_ = net
         done = before[-1]["epoch"] if before else 0
         self.history_ = [*before, *net.plain_history(start=done)]
-        self.n_iter_ = done + net.epochs_done_
+        self.n_iter_ = self.best_epoch_ = done + net.epochs_done_
         return self._learned()
 
     def _learned(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skae.data import Rows
-from skae.distances import DISTANCES, TINY, Distance, scaled_parts
+from skae.distances import DISTANCES, TINY, Distance, scaled_parts, typical
 from skae.estimator import AutoencoderTransformer, like
 from skae.frames import FrameForm
 from skae.parameters import check_choice, check_integer, check_real, invalid
@@ -64,6 +64,8 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
     offset_ : float
         Scores below it are unusual.
     members_ : list of AutoencoderTransformer
+    distance_ : str
+        The ``distance`` that ``fit`` was called with, and all scores are of.
     n_components_ : int
         Size of the first member's code.
     n_features_in_ : int
@@ -120,7 +122,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         parts = split(X, self.n_members, seed)
         seeds = random.randint(2**31 - 1, size=len(parts))
         members = [trained(whole, X, rows, rest, s) for (rows, rest), s in zip(parts, seeds, strict=True)]
-        self._shape, self.members_ = X.shape[1:], members
+        self._shape, self.members_, self.distance_ = X.shape[1:], members, self.distance
         self.n_components_ = members[0].n_components_
         self._part_of = {key: number for number, (_, held_out) in enumerate(parts) for key in keys(X[held_out])}
         self._learn_distances(X, parts, seed)
@@ -148,12 +150,15 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         """-1 for samples that are unusual, 1 for others: an int array of shape (n_samples,)."""
         return np.where(as_array(self.decision_function(X)) < 0, -1, 1)
 
-    def explain(self, X):
+    def explain(self, X, standardized=False):
         """Where a sample is unusual: X minus what the members bring back, in the units of X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+        standardized : bool, default=False
+            Whether every column is divided by its own typical difference on rows of ``fit``, so that columns of
+            different units compare: the largest absolute number of a row is where it is most unusual.
 
         Returns
         -------
@@ -164,6 +169,8 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         rows = self._samples(X)
         restored = np.stack([member.reconstruct(rows) for member in self.members_])
         difference = rows - np.einsum("mn,mn...->n...", self._weights(rows), restored)
+        if standardized:
+            difference = difference / self._typical
         return like(X, difference) if form is None else framed(form, difference, index)
 
     def _check_parameters(self) -> None:
@@ -193,6 +200,8 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         """
         members, random = self.members_, np.random.RandomState(seed)
         errors = [scaled_parts(member, X[part])[1] for member, (_, part) in zip(members, parts, strict=True)]
+        scales = np.broadcast_to(members[0]._layout.scaling.scale.cpu().numpy(), (math.prod(self._shape),))
+        self._typical = (typical(np.concatenate(errors)) * scales).reshape(self._shape)
         self._measures = []
         for number, (rows, _) in enumerate(parts):
             others = np.concatenate(errors[:number] + errors[number + 1 :])
@@ -217,7 +226,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         return logs
 
     def _distances(self, number: int, X: np.ndarray) -> np.ndarray:
-        return self._measures[number].measure(X, self.distance)
+        return self._measures[number].measure(X, self.distance_)
 
     def _weights(self, X: np.ndarray) -> np.ndarray:
         """What each member counts for (n_members, n): all the same, but for rows of ``fit`` the one that lacked it."""

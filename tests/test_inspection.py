@@ -157,12 +157,20 @@ def test_history_marks_the_epoch_of_the_lowest_held_out_loss():
     history = [{"epoch": i + 1, "train_loss": 3.0 - i, "valid_loss": loss} for i, loss in enumerate([2.0, 1.0, 1.5])]
     X = DATA["wide table"][0]
     autoencoder = AutoencoderTransformer(2, variant="variational", max_epochs=2, random_state=0).fit(X)
-    autoencoder.history_ = history
+    autoencoder.history_, autoencoder.best_epoch_ = history, 2
     display = drawn(TrainingHistoryDisplay.from_estimator(autoencoder))
     assert display.kept_epoch == 2
     assert "kept: epoch 2" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    autoencoder.early_stopping = False
-    assert TrainingHistoryDisplay.from_estimator(autoencoder).kept_epoch == 3
+
+
+def test_history_marks_what_is_kept():
+    few = AutoencoderTransformer(2, random_state=0).fit(np.random.RandomState(0).standard_normal((30, 5)))
+    display = drawn(TrainingHistoryDisplay.from_estimator(few))
+    assert display.kept_epoch == 0
+    assert "kept: the start, which is PCA" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    for settings in ({"early_stopping": False}, {"variant": "denoising"}):
+        fitted = AutoencoderTransformer(2, max_epochs=3, random_state=0, **settings).fit(load_digits().data)
+        assert TrainingHistoryDisplay.from_estimator(fitted).kept_epoch == fitted.best_epoch_ == 3
 
 
 def test_history_names_its_terms():

@@ -1,5 +1,6 @@
 """Unusual rows: scores, the threshold, explanations."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -88,9 +89,9 @@ def test_default_finds_other_wines_better_than_the_error_does():
 def test_pictures_with_little_error_are_found_by_what_they_show():
     novelty = AutoencoderNovelty(AutoencoderTransformer(6, max_epochs=3), random_state=0).fit(pictures(60, seed=0))
     test = np.concatenate([pictures(100, seed=1), pictures(100, seed=2, noise=0.6, brightness=4)])
-    area = {
-        d: roc_auc_score(np.arange(200) >= 100, -novelty.set_params(distance=d).score_samples(test)) for d in DISTANCES
-    }
+    area = {}
+    for novelty.distance_ in DISTANCES:
+        area[novelty.distance_] = roc_auc_score(np.arange(200) >= 100, -novelty.score_samples(test))
     assert area["neighbors"] > 0.85
     assert area["error"] < 0.55
 
@@ -161,6 +162,19 @@ class TestExplain:
         assert difference.shape == (401, 6)
         in_deviations = np.abs(difference[-1]) / difference[:-1].std(0)
         assert in_deviations.argmax() == 0
+        assert np.abs(fitted.explain(planted(), standardized=True))[-1].argmax() == 0
+
+    def test_columns_of_other_units_compare(self):
+        """The hue of a wine is about 1, its proline about 1,000."""
+        wine = load_wine(as_frame=True)
+        usual = wine.data[wine.target == 0]
+        novelty = AutoencoderNovelty(AutoencoderTransformer(4, max_epochs=10), n_members=3, random_state=0).fit(usual)
+        odd = usual[:10].assign(hue=usual["hue"][:10] + 6 * usual["hue"].std())
+        assert (novelty.explain(odd, standardized=True).abs().idxmax(axis=1) == "hue").mean() > 0.8
+
+    def test_the_distance_is_that_of_fit(self, fitted):
+        other = copy.copy(fitted).set_params(distance="error")
+        np.testing.assert_array_equal(other.score_samples(X[:9]), fitted.score_samples(X[:9]))
 
     def test_frames_come_back_as_frames(self, fitted):
         names = list("abcdef")

@@ -126,13 +126,28 @@ class TestVectorQuantised:
 
 
 class TestSparseAndOthers:
-    def test_a_sparse_code_is_smaller(self):
+    def test_a_sparse_code_has_few_large_coordinates(self):
+        """By the measure of Hoyer (2004): 0 where all are as large, 1 where all but one are zero."""
         dense, sparse = (quick(variant, 16, max_epochs=8).fit(X[:500]) for variant in (Sparse(0.0), Sparse(20.0)))
 
-        def size(fitted):
-            return np.abs(fitted.transform(X[:500]) / fitted.net_.module_.latent_scale.numpy()).mean()
+        def sparsity(fitted):
+            code = fitted.transform(X[:500])
+            code /= np.sqrt(np.square(code).mean(0))
+            return np.mean(4 - np.abs(code).sum(1) / np.linalg.norm(code, axis=1)) / 3
 
-        assert size(sparse) < 0.8 * size(dense)
+        assert sparsity(sparse) > 1.3 * sparsity(dense)
+
+    def test_two_corruptions_are_both_applied(self):
+        corruption = Denoising("gaussian", 1.0, variant=Denoising("masking", 1.0)).parts().corruption
+        assert not corruption(torch.ones(3, 4)).any()
+        corruption = Denoising("masking", 1.0, variant=Denoising("gaussian", 1.0)).parts().corruption
+        assert corruption(torch.ones(3, 4)).all()
+
+    def test_regularised_decoders_decay_whole(self):
+        net = quick(Regularised(decoder_weight=0.5)).fit(X[:100]).net_
+        decay = {id(p): group["weight_decay"] for group in net.optimizer_.param_groups for p in group["params"]}
+        linear = net.module_.linear
+        assert [decay[id(half.weight)] for half in (linear.encoder, linear.decoder)] == [0.0, 0.5]
 
     def test_a_contractive_code_is_flatter(self):
         steep, flat = (quick(Contractive(weight), 8, max_epochs=8).fit(X[:500]) for weight in (0.0, 30.0))

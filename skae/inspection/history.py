@@ -73,8 +73,7 @@ class TrainingHistoryDisplay:
         """
         pyplot(OWNER)
         autoencoder, _ = autoencoder_and_rows(OWNER, estimator)
-        history = autoencoder.history_
-        return cls(history=history, kept_epoch=kept_epoch(history, autoencoder.early_stopping)).plot(ax, terms=terms)
+        return cls(history=autoencoder.history_, kept_epoch=autoencoder.best_epoch_).plot(ax, terms=terms)
 
     def plot(self, ax=None, *, terms=None):
         """Draw; losses in full lines for rows trained on, dashed for rows held out, logarithmic where all are positive.
@@ -101,7 +100,7 @@ class TrainingHistoryDisplay:
             for part, style in (("train", "-"), ("valid", "--")):
                 self._draw(ax, f"{part}_{term}", f"{term}, {PARTS[part]}", f"C{colour}{style}")
         if self.kept_epoch is not None:
-            label = f"kept: epoch {self.kept_epoch}"
+            label = f"kept: epoch {self.kept_epoch}" if self.kept_epoch else "kept: the start, which is PCA"
             ax.axvline(self.kept_epoch, color="0.3", linestyle=":", linewidth=1.2, label=label)
         drawn = np.concatenate([line.get_ydata() for line in self.lines_.values()])
         if np.nanmin(drawn) > 0:
@@ -146,11 +145,3 @@ def terms_of(history: list[dict[str, Any]]) -> list[str]:
     if not names:
         raise ValueError("history must hold at least one epoch with 'train_loss'. Pass history_ of a fitted estimator.")
     return list(dict.fromkeys(sorted(names, key=lambda name: name != "loss")))
-
-
-def kept_epoch(history: list[dict[str, Any]], early_stopping: bool) -> int | None:
-    """The epoch whose weights are kept; None where no rows were held out."""
-    scored = [row for row in history if np.isfinite(row.get("valid_loss", np.nan))]
-    if not scored:
-        return None
-    return history[-1]["epoch"] if not early_stopping else min(scored, key=lambda row: row["valid_loss"])["epoch"]

@@ -13,6 +13,8 @@ from torch.nn import functional
 
 from skae.model import Drawing, Trace
 
+TINY = 1e-12
+
 
 def gaussian_divergence(trace: Trace) -> Tensor:
     """KL divergence of each sample's normal code from a standard normal (Kingma and Welling, 2014, appendix B)."""
@@ -84,8 +86,12 @@ def total_correlation(trace: Trace) -> Tensor:
 
 
 def absolute_code(trace: Trace) -> Tensor:
-    """Sum of absolute coordinates."""
-    return trace.code.mean.abs().sum(1)
+    """Sum of absolute coordinates, each in units of its root mean square in the batch.
+
+    Of coordinates as they are, codes get smaller and decoders undo it, and no code gets sparser.
+    """
+    code = trace.code.mean
+    return (code / code.square().mean(0).add(TINY).sqrt()).abs().sum(1)
 
 
 def squared_code(trace: Trace) -> Tensor:

@@ -123,6 +123,7 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
         "n_components_": n_components,
         "n_features_in_": math.prod(layout.sample_shape),
         "n_iter_": of_type(content["n_iter"], int, "n_iter"),
+        "best_epoch_": of_type(content.get("best_epoch", content["n_iter"]), int, "best_epoch"),
         "history_": decoded_history(content["history"], decode),
         "net_": net,
     }
@@ -154,9 +155,8 @@ def decoded_estimator(content: dict[str, Any], decode: Decoder) -> AutoencoderTr
     unknown = set(stored) - set(AutoencoderTransformer._get_param_names())
     if unknown:
         raise ModelFileError(f"it names parameters that {OWNER} does not have: {sorted(unknown)}")
-    # No file says where fit writes.
-    given = {name: decode(value) for name, value in stored.items() if name != "checkpoint_dir"}
-    estimator = AutoencoderTransformer(**given)
+    given = {name: decode(value) for name, value in stored.items()}
+    estimator = AutoencoderTransformer(**{**given, "checkpoint_dir": None})  # no file says where fit writes
     check_usable(estimator)
     for name in estimator.net_params or {}:
         check_kept(name)

@@ -169,6 +169,7 @@ def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
         "net": described_net(estimator.net_),
         "history": history,
         "n_iter": int(estimator.n_iter_),
+        "best_epoch": int(estimator.best_epoch_),
         "frame": encoded_frame(estimator._frame),
         "feature_names": [str(name) for name in getattr(estimator, "feature_names_in_", ())] or None,
         "output": getattr(estimator, "_sklearn_output_config", {}).get("transform"),

@@ -29,7 +29,7 @@ DEVICES = ("cpu", "mps", "cuda")
 # What there is to say of an estimator, and of its parts.
 KEYS = {
     "": {"versions", "parameters", "layout", "architecture", "variant", "module", "net", "history", "n_iter"}
-    | {"frame", "feature_names", "output"},
+    | {"best_epoch", "frame", "feature_names", "output"},
     "layout": {"sample_shape", "axes", "flattened", "dtype", "n_tokens", "by_column"},
     "module": {"n_components", "kept", "linear_path"},
     "net": {"loss", "optimizer", "settings", "lr", "batch_size", "max_epochs", "precision", "compiled", "seed"},

@@ -173,7 +173,7 @@ class Checkpoints(Callback):
         if self.best is not None:
             for name in ("best_", "mark_"):
                 setattr(self.best, name, float(content[name]))
-            self.best.waited_ = content["waited_"]
+            self.best.waited_, self.best.best_epoch_ = content["waited_"], content["best_epoch_"]
             self.best.best_weights_ = under("best", arrays)
             self.best.start_weights_ = under("start", arrays)
             self.best.start_ = arrays["start_losses"].numpy() if "start_losses" in arrays else None
@@ -188,7 +188,7 @@ class Checkpoints(Callback):
         if self.best is not None:
             # Through repr, since JSON has no infinity.
             content |= {name: repr(float(getattr(self.best, name))) for name in ("best_", "mark_")}
-            content["waited_"] = self.best.waited_
+            content |= {"waited_": self.best.waited_, "best_epoch_": self.best.best_epoch_}
             for prefix, weights in (("best", self.best.best_weights_), ("start", self.best.start_weights_)):
                 arrays |= {f"{prefix}.{name}": value for name, value in weights.items()}
             if self.best.start_ is not None:

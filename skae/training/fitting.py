@@ -75,7 +75,7 @@ def built_autoencoder(
     shape = layout.network_shape
     with_linear = architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
     if not architecture.foreign:
-        check_memory(architecture, shape, n_components, parts.n_learned_rows)
+        check_memory(architecture, shape, n_components, parts)
     if architecture.linear_path and not with_linear:
         warn(
             f"The linear path from PCA is left out: with n_components={n_components} on {layout.n_features} features "
@@ -143,19 +143,20 @@ def built_halves(architecture: Any, shape: tuple[int, ...], bottleneck: Determin
     return Halves(halves.encoder, other.decoder, halves.encoder_steps, other.decoder_steps)
 
 
-def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int, n_learned_rows: int) -> None:
+def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int, parts: Parts) -> None:
     """Raise ValueError if training would need more memory than the machine has; nothing is allocated."""
     with torch.device("meta"):
-        halves = architecture.build(shape, n_components)
+        halves, bottleneck = architecture.build(shape, n_components), parts.bottleneck(n_components)
     weights = sum(p.numel() for half in (halves.encoder, halves.decoder) for p in half.parameters())
-    weights += n_learned_rows * math.prod(shape)
+    weights += sum(p.numel() for p in (*bottleneck.parameters(), *bottleneck.buffers()))
+    weights += parts.n_learned_rows * math.prod(shape)
     needed = weights * 4 * COPIES_IN_TRAINING
     if needed > physical_memory():
         raise ValueError(
             f"n_components={n_components} with {type(architecture).__name__} on samples of shape {shape} makes "
             f"{weights:,} weights, and training needs an estimated {needed / 2**30:,.1f} GiB of memory; this machine "
             f"has {physical_memory() / 2**30:,.1f} GiB. Pass a smaller n_components or a smaller architecture"
-            f"{', or fewer learned samples (n_learned)' if n_learned_rows else ''}."
+            f"{', or fewer learned samples (n_learned)' if parts.n_learned_rows else ''}."
         )
 
 
@@ -263,6 +264,8 @@ def decays(module: Autoencoder, parts: Parts, defaults: dict[str, Any]) -> list[
     groups = []
     if module.linear is not None and "weight_decay" in defaults:
         # Decay would pull the linear path away from PCA.
+        if parts.decoder_decay > 0:
+            groups.append(("linear.decoder.*", {"weight_decay": parts.decoder_decay}))
         groups.append(("linear.*", {"weight_decay": 0.0}))
     if parts.decoder_decay > 0:
         groups.append(("decoder.*", {"weight_decay": defaults.get("weight_decay", 0.0) + parts.decoder_decay}))

@@ -48,28 +48,30 @@ class BestWeights(Callback):
         self.start_weights_ = copy.deepcopy(net.module_.state_dict())
         self.best_weights_ = copy.deepcopy(self.start_weights_)
         self.best_ = self.mark_ = math.inf
-        self.waited_ = 0
+        self.waited_ = self.best_epoch_ = 0
 
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1, "valid_loss"]
         if loss < self.best_:
             # Whole, whenever an interrupt comes.
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
-            self.best_ = loss
+            self.best_, self.best_epoch_ = loss, len(net.history)
         self.waited_ += 1
         if loss < self.mark_ * (1 - self.tol):
             self.mark_, self.waited_ = loss, 0
         if self.waited_ >= self.n_iter_no_change:
             net.stop_ = True
 
-    def restore(self, net) -> None:
-        """Put the best weights back, those of the start where no epoch is surely better."""
+    def restore(self, net) -> int:
+        """Put the best weights back, those of the start where no epoch is surely better; returns the epoch, or 0."""
         net.module_.load_state_dict(self.best_weights_)
         if self.start_ is None:
-            return
+            return self.best_epoch_
         losses = net.held_out_losses(self.held_out_)
         if not surely_lower(losses[self.distinct_], self.start_[self.distinct_]):
             net.module_.load_state_dict(self.start_weights_)
+            return 0
+        return self.best_epoch_
 
 
 def surely_lower(losses: np.ndarray, others: np.ndarray) -> bool:

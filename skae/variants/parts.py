@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae.model import Corruption, Deterministic
+from skae.model import Deterministic
 from skae.objectives import Term
 from skae.parameters import check_real
 
@@ -22,7 +22,7 @@ class Parts:
     bottleneck : callable
         Makes the bottleneck for ``n_components``.
     terms : tuple of Term
-    corruption : Corruption or None
+    corruption : Module or None
     follows_samples : bool
         Whether a term follows codes back to the samples they came from.
     decoder : callable or None
@@ -35,7 +35,7 @@ class Parts:
 
     bottleneck: Callable[[int], Deterministic] = Deterministic
     terms: tuple[Term, ...] = ()
-    corruption: Corruption | None = None
+    corruption: nn.Module | None = None
     follows_samples: bool = False
     decoder: Callable[[nn.Module], nn.Module] | None = None
     decoder_decay: float = 0.0

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from sklearn.base import clone
+from torch import nn
 
 from skae.model import CORRUPTIONS, Nested
 from skae.parameters import InvalidParameterError, check_choice, invalid
@@ -36,7 +37,7 @@ class Denoising(Variant):
     amount : float
         Share of numbers changed; for "gaussian" the noise's deviation, in deviations of the scaled data.
     variant : str or variant object
-        The variant that is trained so.
+        The variant that is trained so; another Denoising adds its corruption.
 
     Examples
     --------
@@ -56,7 +57,8 @@ class Denoising(Variant):
         check_variant("Denoising", self.variant)
 
     def parts(self):
-        return replace(variant_for(self.variant).parts(), corruption=CORRUPTIONS[self.corruption](self.amount))
+        inner, own = variant_for(self.variant).parts(), CORRUPTIONS[self.corruption](self.amount)
+        return replace(inner, corruption=own if inner.corruption is None else nn.Sequential(own, inner.corruption))
 
 
 class Ordered(Variant):

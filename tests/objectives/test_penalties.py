@@ -97,7 +97,9 @@ def test_the_objective_of_draws_is_the_bound_of_burda():
 
 
 def test_sizes_of_codes():
-    torch.testing.assert_close(absolute_code(trace_of(MEAN)), MEAN.abs().sum(1))
+    unit = MEAN / MEAN.square().mean(0).sqrt()
+    torch.testing.assert_close(absolute_code(trace_of(MEAN)), unit.abs().sum(1))
+    torch.testing.assert_close(absolute_code(trace_of(5 * MEAN)), unit.abs().sum(1))
     torch.testing.assert_close(squared_code(trace_of(MEAN)), 0.5 * MEAN.norm(dim=1) ** 2)
 
 
