@@ -132,7 +132,8 @@ def check_every_line(step, method="fit", **settings):
         else:
             assert bits(target) == old[kind], place
     assert raised > 0.8 * len(chosen)
-    assert committed <= (16 if step == 1 else 8)
+    # Lines after the commit; those that let a folder go are some of them.
+    assert committed <= (32 if step == 1 else 8)
     return raised
 
 

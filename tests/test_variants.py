@@ -248,6 +248,10 @@ class TestCritics:
         ("variatonal", "Did you mean 'variational'"),
         (3, "a name in VARIANTS or a variant such as Variational"),
         (Variational, "a name in VARIANTS or a variant such as Variational"),
+        (
+            Variational(free_bits=0.1, capacity=3.0),
+            "'free_bits' parameter of Variational must be 0.0 beside a capacity",
+        ),
         (Variational(beta=-1), "'beta' parameter of Variational.*Got -1"),
         (Variational(warm_up=2), "'warm_up' parameter of Variational"),
         (Denoising("maskin"), "Did you mean 'masking'"),

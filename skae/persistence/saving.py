@@ -90,7 +90,7 @@ def save(estimator, path, *, overwrite=False):
     else:
         raise TypeError(
             f"save takes a fitted AutoencoderTransformer, or a Pipeline of scikit-learn's steps and it, got "
-            f"{type(estimator).__name__}. Of a search save its best_estimator_."
+            f"{type(estimator).__name__}. Of a search save its best_estimator_; pickle what else there is."
         )
     if hasattr(path, "write") and not isinstance(path, os.PathLike):
         write_all(path, content)

@@ -19,7 +19,7 @@ from skae.objectives.penalties import (
     mixture_divergence,
     total_correlation,
 )
-from skae.parameters import check_choice, check_integer, check_real
+from skae.parameters import check_choice, check_integer, check_real, invalid
 
 from .parts import Parts, Variant
 
@@ -37,7 +37,10 @@ class Variational(Variant):
     warm_up : float
         Share of training in which beta rises from 0 (Bowman et al., 2016).
     capacity : float, default=None
-        Nats the divergence is held at instead of being made small (Burgess et al., 2018).
+        Nats the divergence is held at instead of being made small (Burgess et al., 2018); without ``free_bits``.
+
+    The standard normal is that inside the network; ``transform`` gives every coordinate in the units of the scaled
+    samples.
     """
 
     def __init__(self, beta=1.0, free_bits=0.0, warm_up=0.0, capacity=None):
@@ -51,6 +54,8 @@ class Variational(Variant):
         self._check_real("warm_up", interval="[0.0, 1.0]")
         if self.capacity is not None:
             check_real("Variational", "capacity", self.capacity, "[0.0, inf)", otherwise=" or None")
+            if self.free_bits > 0:
+                raise invalid("Variational", "free_bits", "0.0 beside a capacity", self.free_bits)
 
     def parts(self):
         function: Any = gaussian_divergence
@@ -181,6 +186,9 @@ class Adversarial(Variant):
 
 class Hyperspherical(Variant):
     """Codes spread evenly over a sphere (Davidson et al., 2018, made deterministic as in Xu and Durrett, 2018).
+
+    It is a sphere inside the network. ``transform`` gives every coordinate in the units of the scaled samples, which
+    makes an ellipsoid of it.
 
     Parameters
     ----------
