@@ -74,7 +74,7 @@ class SpectrallyNormalised(nn.Module):
 
     direction: Tensor
 
-    def __init__(self, layer: nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+    def __init__(self, layer: Any):
         super().__init__()
         self.layer = layer
         with torch.no_grad():

@@ -81,16 +81,40 @@ class Batches:
         blocks of neighbours that are mixed in a buffer.
     smallest : int
         Rows a batch has at least: batch normalisation needs two.
+    even : bool
+        Whether the rows are shared out evenly; else all batches but the last are of ``batch_size``, so that what is
+        compiled sees one shape.
     """
 
-    def __init__(self, dataset: Part, batch_size: int, generator: torch.Generator | None = None, smallest: int = 1):
+    def __init__(
+        self,
+        dataset: Part,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        smallest: int = 1,
+        even: bool = True,
+    ):
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
         self.smallest = smallest
+        self.even = even
 
     def __len__(self) -> int:
-        return max(1, min(-(-len(self.dataset) // self.batch_size), len(self.dataset) // self.smallest))
+        n = len(self.dataset)
+        if self.even or n < self.batch_size:
+            return max(1, min(-(-n // self.batch_size), n // self.smallest))
+        # What is too short for a batch of its own goes with the one before.
+        return n // self.batch_size + (n % self.batch_size >= self.smallest)
+
+    @property
+    def cuts(self) -> list[int]:
+        """Where one batch ends and the next begins."""
+        n = len(self)
+        if self.even:
+            short, longer = divmod(len(self.dataset), n)
+            return [short * i + min(i, longer) for i in range(1, n)]
+        return [self.batch_size * i for i in range(1, n)]
 
     def __iter__(self) -> Iterator[Tensor]:
         return prefetched(self._batches()) if self.dataset.rows.streams else self._batches()
@@ -103,9 +127,9 @@ class Batches:
         if self.generator is not None:
             indices = indices[self._permutation(len(indices))]
         if rows.home is None:
-            yield from (rows.take(batch) for batch in np.array_split(indices, len(self)))
+            yield from (rows.take(batch) for batch in np.split(indices, self.cuts))
         else:
-            yield from (rows.take(batch) for batch in torch.from_numpy(indices).to(rows.home).tensor_split(len(self)))
+            yield from (rows.take(batch) for batch in torch.from_numpy(indices).to(rows.home).tensor_split(self.cuts))
 
     def _permutation(self, n: int) -> np.ndarray:
         return torch.randperm(n, generator=self.generator, device="cpu").numpy()
@@ -115,7 +139,7 @@ class Batches:
         rows, indices = self.dataset.rows, self.dataset.indices
         blocks = np.array_split(indices, -(-len(indices) // BLOCK_ROWS))
         blocks = [blocks[i] for i in self._permutation(len(blocks))]
-        lengths = [len(batch) for batch in np.array_split(indices, len(self))]
+        lengths = [len(batch) for batch in np.split(indices, self.cuts)]
         room = max(self.batch_size, BUFFER_BYTES // (4 * rows.layout.n_features))
         pending: list[Tensor] = []
         n_pending = 0

@@ -189,7 +189,7 @@ class AutoencoderNet(NeuralNet):
     def get_iterator(self, dataset, training=False):
         if not training:
             return Batches(dataset, max(self.batch_size, inference_length(dataset.rows.layout.n_features)))
-        return Batches(dataset, self.batch_size, self.generator_, smallest=self.smallest_batch_)
+        return Batches(dataset, self.batch_size, self.generator_, self.smallest_batch_, even=not self.compiled)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass. Losses stay where they were computed and are fetched once."""
@@ -235,7 +235,8 @@ class AutoencoderNet(NeuralNet):
         for parameter in self.parameters_:  # what zero_grad does, without its record of it
             parameter.grad = None
         with self.stream_(), self._autocast():
-            trace = self.forward_(batch)
+            # A batch of another length than the others would be compiled anew.
+            trace = (self.forward_ if len(batch) == self.batch_size else self.module_)(batch)
             loss = self.criterion_(trace)
         loss.backward()
         if self.per_batch_:

@@ -18,6 +18,9 @@ from skae.parameters import check_choice, check_integer
 
 from .parts import Parts, Variant
 
+# A transposed convolution is the adjoint of one, and has its norm.
+NORMALISED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
 
 class Plain(Variant):
     """A deterministic code and nothing beside the reconstruction loss (Hinton and Salakhutdinov, 2006)."""
@@ -78,7 +81,8 @@ class Regularised(Variant):
     Parameters
     ----------
     smoothness : {"l2", "gradient", "spectral"}
-        Weight decay of the decoder, a penalty on its slope, or spectral normalisation (Miyato et al., 2018).
+        Weight decay of the decoder, a penalty on its slope, or spectral normalisation (Miyato et al., 2018) of all its
+        layers but the linear path from PCA and the one that begins at zero.
     weight : float
         Of the penalty on codes, beside the log-likelihood.
     decoder_weight : float
@@ -139,6 +143,6 @@ def spectrally_normalised(decoder: nn.Module) -> nn.Module:
     """The decoder with every weight divided by its largest singular value, but the last ones that start at zero."""
     for part in list(decoder.modules()):
         for name, child in list(part.named_children()):
-            if isinstance(child, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)) and bool(child.weight.any()):
+            if isinstance(child, NORMALISED) and bool(child.weight.any()):
                 setattr(part, name, SpectrallyNormalised(child))
     return decoder

@@ -32,6 +32,15 @@ def test_every_row_comes_once_in_batches_of_even_length(n, batch_size, in_memory
     assert max(lengths) - min(lengths) <= 1
 
 
+def test_batches_of_one_shape_for_what_is_compiled():
+    for n, smallest, lengths in ((101, 2, [50, 51]), (101, 1, [50, 50, 1]), (100, 2, [50, 50]), (7, 2, [7])):
+        batches = Batches(numbered(n), 50, torch.Generator().manual_seed(0), smallest, even=False)
+        drawn = list(batches)
+        assert [len(batch) for batch in drawn] == lengths
+        assert len(batches) == len(lengths)
+        assert sorted(torch.cat(drawn)[:, 0].tolist()) == list(range(n))
+
+
 def test_no_batch_is_shorter_than_batch_normalisation_needs():
     for n in range(2, 40):
         lengths = [len(b) for b in Batches(numbered(n), 1, torch.Generator().manual_seed(0), smallest=2)]
