@@ -67,9 +67,15 @@ def fitting(number: int, name: str, given: Any, error: Any, match: str, **params
             error,
             match,
             params,
-            lambda estimator: fresh(estimator).partial_fit(given),
+            lambda estimator: going_on(estimator, given).partial_fit(given),
         ),
     ]
+
+
+def going_on(estimator: AutoencoderTransformer, given: Any) -> AutoencoderTransformer:
+    """The estimator itself, but one with nothing learned where it was fitted on samples of another form."""
+    same = not hasattr(given, "columns") and np.shape(given)[1:] == X.shape[1:]
+    return estimator if same or not hasattr(estimator, "net_") else fresh(estimator)
 
 
 def fresh(estimator: AutoencoderTransformer) -> AutoencoderTransformer:

@@ -55,8 +55,8 @@ class TestSample:
     @pytest.mark.parametrize(
         ("call", "match"),
         [
-            ({"n_samples": 0}, "'n_samples' parameter"),
-            ({"n_samples": 2.5}, "'n_samples' parameter"),
+            *(({"n_samples": n}, rf"'n_samples' parameter.*\[1, inf\).*Got {n!r}") for n in (0, -1, 2.5, "a")),
+            ({"random_state": "a"}, "'random_state' parameter"),
             ({"sampler": "priors"}, "Did you mean 'prior'"),
             ({"sampler": "prior"}, "trains codes towards no density. Write sampler='mixture'"),
         ],
