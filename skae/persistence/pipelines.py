@@ -15,7 +15,8 @@ from sklearn.pipeline import Pipeline
 
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
-from skae.files import Stored, check_json, parsed
+from skae.files import Stored
+from skae.strict_json import check_json, parsed
 
 # Beside what skops trusts itself: types of scikit-learn, numpy and scipy that run no code of a file.
 TRUSTED = ("skae.persistence.pipelines.StoredAutoencoder", "skae.text.CharacterEncoder")

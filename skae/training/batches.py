@@ -35,7 +35,7 @@ class Part(Dataset):
 def split_rows(rows: Rows, n_held_out: int, generator: torch.Generator) -> tuple[Part, Part]:
     """Rows to train on, and ``n_held_out`` others drawn at random."""
     order = torch.randperm(len(rows), generator=generator, device="cpu").numpy()
-    groups = equal_rows(rows)
+    groups = equal_rows(Part.whole(rows))
     if len(groups) > 0:
         # Rows that stand there more than once are all held out or none: else what was learned by heart would count.
         first = np.full(groups.max() + 1, len(rows))
@@ -48,22 +48,23 @@ def split_rows(rows: Rows, n_held_out: int, generator: torch.Generator) -> tuple
 
 def distinct(part: Part) -> np.ndarray:
     """Positions within a part of rows that are all different: of equal ones the first."""
-    groups = equal_rows(part.rows)
-    return np.unique(groups[part.indices], return_index=True)[1] if len(groups) > 0 else np.arange(len(part))
+    groups = equal_rows(part)
+    return np.unique(groups, return_index=True)[1] if len(groups) > 0 else np.arange(len(part))
 
 
-def equal_rows(rows: Rows) -> np.ndarray:
+def equal_rows(part: Part) -> np.ndarray:
     """A number for every row, the same for equal ones, where some are; empty where none are, or rows are in a file."""
-    if not rows.in_memory:
+    if not part.rows.in_memory:
         return np.empty(0, dtype=np.intp)
     digests = []
-    for x in rows.slices(slice_length(rows.layout.n_features)):
-        flat = x.flatten(1)
+    length = slice_length(part.rows.layout.n_features)
+    for start in range(0, len(part), length):
+        flat = part.rows.take(part.indices[start : start + length]).flatten(1)
         # Sums of each row alone, so that equal rows have equal ones; of two, since one may be equal by chance.
         weights = torch.arange(1, flat.shape[1] + 1, dtype=torch.float32, device=flat.device)
         digests.append(torch.stack([(flat * torch.sin(k * weights)).sum(1) for k in (1.0, 1.3)], 1).cpu().numpy())
     found, groups = np.unique(np.concatenate(digests), axis=0, return_inverse=True)
-    return groups.ravel() if len(found) < len(rows) else np.empty(0, dtype=np.intp)
+    return groups.ravel() if len(found) < len(part) else np.empty(0, dtype=np.intp)
 
 
 class Batches:

@@ -76,17 +76,7 @@ def built_autoencoder(
     with_linear = architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
     if not architecture.foreign:
         check_memory(architecture, shape, n_components, parts)
-    if architecture.linear_path and not with_linear:
-        warn(
-            f"The linear path from PCA is left out: with n_components={n_components} on {layout.n_features} features "
-            f"it would have more than {2 * LINEAR_PATH_WEIGHTS:,} weights. The result may be worse than PCA's; pass a "
-            f"smaller n_components, or linear_path=False for no such warning."
-        )
-    if n_components > layout.n_features:
-        warn(
-            f"The latent code is over-complete: n_components={n_components} is more than the "
-            f"{layout.n_features} features."
-        )
+    warn_of_size(n_components, layout.n_features, left_out=architecture.linear_path and not with_linear)
     with seeded_weights(seed):
         bottleneck = parts.bottleneck(n_components)
         halves = built_halves(architecture, shape, bottleneck)
@@ -113,6 +103,18 @@ def built_autoencoder(
     autoencoder = Autoencoder(halves, linear, latent_scale, link, bottleneck, parts.corruption, learned_rows)
     autoencoder.follows_samples = parts.follows_samples
     return autoencoder, layer_rows(halves, linear, shape)
+
+
+def warn_of_size(n_components: int, n_features: int, left_out: bool) -> None:
+    """Warn of a linear path that is left out, and of more components than features."""
+    if left_out:
+        warn(
+            f"The linear path from PCA is left out: with n_components={n_components} on {n_features} features it would "
+            f"have more than {2 * LINEAR_PATH_WEIGHTS:,} weights. The result may be worse than PCA's; pass a smaller "
+            f"n_components, or linear_path=False for no such warning."
+        )
+    if n_components > n_features:
+        warn(f"The latent code is over-complete: n_components={n_components} is more than the {n_features} features.")
 
 
 def link_for(loss: str, layout: SampleLayout) -> Identity | UnitInterval | Softmax:
