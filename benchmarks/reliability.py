@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 KINDS = {
     "bad input: right error, state kept": ("tests/test_bad_input.py", ""),
     "failures at every executed line": ("tests/test_state.py", "executed_line"),
+    "calls in any order": ("tests/test_machine.py", ""),
     "Ctrl-C at some time": ("tests/test_state.py", "signal_at_any_time"),
     "kills in training with checkpoints": ("tests/test_state.py", "killed_process"),
     "checkpoints gone on from, to the same bits": ("tests/test_state.py", "same_bits"),

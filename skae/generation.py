@@ -29,9 +29,9 @@ class GenerationMixin:
         random_state : int, RandomState instance or None, default=None
         sampler : {"auto", "prior", "gaussian", "mixture", "kernel"}, default="auto"
             Where codes come from: the density that the variant trains them towards ("prior"), or one fitted to at most
-            5,000 training codes when it is first needed: a Gaussian, a mixture of ten (Ghosh et al., 2020), or a
-            kernel density. "auto" is the prior where the variant has one, else the mixture; quantised codes have a
-            prior learned from how often vectors follow each other.
+            5,000 training codes (after ``partial_fit`` those of its last X) when it is first needed: a Gaussian, a
+            mixture of ten (Ghosh et al., 2020), or a kernel density. "auto" is the prior where the variant has one,
+            else the mixture; quantised codes have a prior learned from how often vectors follow each other.
 
         Returns
         -------

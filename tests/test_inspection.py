@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 import torch
 from scipy import sparse
-from sklearn.datasets import load_digits, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -120,6 +120,22 @@ def test_generated_samples_are_those_of_sample(fitted, kind):
     assert display.ax_.shape == ((1, 1) if "table" in kind else (2, 3))
 
 
+def test_generated_samples_come_from_the_sampler_asked_for(fitted):
+    autoencoder = fitted["table"]
+    for sampler in ("gaussian", "kernel"):
+        display = GeneratedSamplesDisplay.from_estimator(autoencoder, n_samples=3, sampler=sampler)
+        expected = np.asarray(autoencoder.sample(3, random_state=0, sampler=sampler))
+        np.testing.assert_array_equal(np.asarray(display.samples), expected)
+    with pytest.raises(ValueError, match="sampler"):
+        GeneratedSamplesDisplay.from_estimator(autoencoder, sampler="priors")
+
+
+def test_reconstructions_of_wide_tables_fit_a_page():
+    X = load_breast_cancer(as_frame=True).data
+    autoencoder = AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X)
+    assert drawn(ReconstructionDisplay.from_estimator(autoencoder, X)).figure_.get_size_inches()[0] < 30
+
+
 @pytest.mark.parametrize("kind", ["pictures", "signals", "table"])
 def test_codes_are_coloured_by_labels_numbers_or_scores(fitted, kind):
     X = DATA[kind][0]
@@ -182,6 +198,16 @@ def test_history_names_its_terms():
     assert set(display.lines_) == {"train_divergence", "valid_divergence"}
     with pytest.raises(ValueError, match=r"terms must be among \['loss'.*Got \['lss'\]"):
         display.plot(terms=["lss"])
+
+
+def test_the_legend_of_many_terms_stands_beside_them():
+    names = ("loss", "reconstruction", "divergence")
+    history = [{"epoch": i + 1} | {f"train_{name}": 2.0 - i for name in names} for i in range(2)]
+    history = [row | {key.replace("train", "valid"): 1.0 for key in row if key != "epoch"} for row in history]
+    for terms, beside in ((names[:2], False), (names, True)):
+        display = drawn(TrainingHistoryDisplay(history=history).plot(terms=terms))
+        legend = display.ax_.get_legend().get_window_extent()
+        assert bool(legend.x0 >= display.ax_.get_window_extent().x1) is beside
 
 
 def test_history_without_held_out_rows_marks_nothing():

@@ -47,6 +47,29 @@ def test_import_brings_no_heavy_library_along():
     assert done.returncode == 0, done.stderr
 
 
+BITS = """
+import hashlib, joblib, numpy as np, torch
+from skae import AutoencoderTransformer
+X = np.random.RandomState(0).standard_normal((300, 20)).cumsum(1)
+def bits():
+    fitted = AutoencoderTransformer(3, variant="denoising", max_epochs=3, random_state=0).fit(X)
+    return hashlib.sha256(fitted.transform(X).tobytes()).hexdigest()
+found = []
+for threads in (1, 2):
+    torch.set_num_threads(threads)
+    found.append(bits())
+    for backend in ("loky", "multiprocessing", "threading"):
+        found += joblib.Parallel(2, backend=backend)(joblib.delayed(bits)() for _ in range(2))
+print(len(found), len(set(found)))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its processes are forked")
+def test_bits_are_the_same_over_processes_backends_and_threads():
+    done = subprocess.run([sys.executable, "-c", BITS], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["14", "1"], done.stderr
+
+
 KILLED = """
 import os, sys, signal, numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError

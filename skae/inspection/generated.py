@@ -47,8 +47,8 @@ class GeneratedSamplesDisplay:
         self.form = form
 
     @classmethod
-    def from_estimator(cls, estimator, *, n_samples=16, random_state=0, ax=None):
-        """Draw what ``estimator.sample(n_samples, random_state=random_state)`` gives.
+    def from_estimator(cls, estimator, *, n_samples=16, random_state=0, sampler="auto", ax=None):
+        """Draw what ``estimator.sample(n_samples, random_state=random_state, sampler=sampler)`` gives.
 
         Parameters
         ----------
@@ -56,6 +56,8 @@ class GeneratedSamplesDisplay:
             Fitted, and able to sample; of a pipeline the autoencoder itself is asked.
         n_samples : int, default=16
         random_state : int, RandomState instance or None, default=0
+        sampler : {"auto", "prior", "gaussian", "mixture", "kernel"}, default="auto"
+            As in :meth:`~skae.AutoencoderTransformer.sample`.
         ax : see :meth:`plot`
 
         Returns
@@ -66,13 +68,13 @@ class GeneratedSamplesDisplay:
         ------
         TypeError
             If the estimator cannot sample.
-        InvalidParameterError
-            If ``n_samples`` is no int of at least 1.
+        ValueError
+            If ``n_samples`` is no int of at least 1, or the variant has no such ``sampler``.
         """
         pyplot(OWNER)
         check_integer(OWNER, "n_samples", n_samples)
         autoencoder, _ = autoencoder_and_rows(OWNER, estimator)
-        samples = as_numbers(autoencoder.sample(n_samples, random_state=random_state))
+        samples = as_numbers(autoencoder.sample(n_samples, random_state=random_state, sampler=sampler))
         return cls(samples=samples, form=SampleForm.of(autoencoder)).plot(ax)
 
     def plot(self, ax=None):

@@ -10,6 +10,8 @@ from .figures import one_axes, pyplot, whole_numbers
 from .reading import autoencoder_and_rows
 
 OWNER = "TrainingHistoryDisplay"
+# With more names than this the legend would cover lines.
+MOST_INSIDE = 5
 PARTS = {"train": "training rows", "valid": "held-out rows"}
 
 
@@ -108,7 +110,7 @@ class TrainingHistoryDisplay:
         ax.set_xlabel("epoch")
         whole_numbers(ax.xaxis)
         ax.set_ylabel("loss and its terms" if len(terms) > 1 else terms[0])
-        ax.legend()
+        place_legend(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -120,6 +122,14 @@ class TrainingHistoryDisplay:
         marker = "o" if len(values) < 10 else None
         epochs = [row["epoch"] for row in self.history]
         self.lines_[key] = ax.plot(epochs, values, style, label=label, marker=marker, markersize=4)[0]
+
+
+def place_legend(ax: Any) -> None:
+    """Among the lines where they are few, else beside them."""
+    if len(ax.get_legend_handles_labels()[0]) <= MOST_INSIDE:
+        ax.legend()
+    else:
+        ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 
 def logarithmic(ax: Any) -> None:

@@ -14,6 +14,8 @@ from .forms import SampleForm
 from .reading import as_numbers, autoencoder_and_rows, rows_at
 
 OWNER = "ReconstructionDisplay"
+# Inches that tables side by side may take.
+PAGE = 28.0
 
 
 class ReconstructionDisplay:
@@ -140,8 +142,10 @@ class ReconstructionDisplay:
 
     def _draw_lines(self, ax: Any) -> None:
         before, after = self.form.lines(self.samples), self.form.lines(self.reconstructions)
-        # Names of a table's columns stand side by side.
-        width = max(2.0, 0.2 * min(before.shape[1], MOST_COLUMNS)) if self.form.kind == "table" else 2.0
+        width = 2.0
+        if self.form.kind == "table":
+            # Names of a table's columns stand side by side, as far as the page goes.
+            width = max(width, min(0.2 * min(before.shape[1], MOST_COLUMNS), PAGE / len(before)))
         self.ax_ = grid_of_axes(OWNER, ax, (2, len(before)), (width, 1.9))
         for column in range(len(before)):
             draw_pair(self.ax_[0, column], self.form, before[column], after[column])
