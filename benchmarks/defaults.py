@@ -27,6 +27,8 @@ CANDIDATES = {
     "normalization=None": ({}, {"normalization": None}),
     "normalization='batch'": ({}, {"normalization": "batch"}),
     "normalization='layer'": ({}, {"normalization": "layer"}),
+    "weight_decay=0.01": ({"net_params": {"optimizer__weight_decay": 0.01}}, {}),
+    "weight_decay=0.3": ({"net_params": {"optimizer__weight_decay": 0.3}}, {}),
     "hidden_sizes=(512, 256)": ({}, {"hidden_sizes": (512, 256)}),
 }
 

@@ -100,7 +100,7 @@ class AutoencoderTransformer(
         What training minimises in s(X): squared, absolute or Huber (1964) error; or the cross entropy of values taken
         as shares between the smallest and the largest seen; or, for tokens, the cross entropy of their shares.
     optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
-        AdamW is that of Loshchilov and Hutter (2019).
+        AdamW is that of Loshchilov and Hutter (2019), with a weight decay of 0.1 but for the linear path.
     lr : "auto" or float, default="auto"
         Peak learning rate; it rises over the first fifth of training and falls to 0 (Smith and Topin, 2019).
     batch_size : "auto" or int, default="auto"

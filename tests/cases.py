@@ -247,6 +247,9 @@ PARAMETERS = [
     *parameter(45, "net_params", [3, {"module": 1}, {"iterator_train__shuffle": True}], "net_params"),
     *parameter(45, "net_params", [{"optimizer__no_such": 1}], "net_params.*no_such"),
     *parameter(45, "net_params", [{"no_such": 1}], "net_params.*no_such"),
+    *parameter(
+        45, "net_params", [{"optimizer__weight_decay": -1.0}, {"optimizer__weight_decay": "1"}], "weight_decay.*\\[0.0"
+    ),
     *parameter(45, "net_params", [{"clip_norm": 0}, {"clip_norm": "1"}], "clip_norm.*net_params.*\\(0.0, inf\\).*Got"),
 ]
 if NO_CUDA:

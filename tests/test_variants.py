@@ -143,11 +143,19 @@ class TestSparseAndOthers:
         corruption = Denoising("masking", 1.0, variant=Denoising("gaussian", 1.0)).parts().corruption
         assert corruption(torch.ones(3, 4)).all()
 
-    def test_regularised_decoders_decay_whole(self):
-        net = quick(Regularised(decoder_weight=0.5)).fit(X[:100]).net_
+    @pytest.mark.parametrize(
+        ("optimizer", "own", "everywhere"),
+        [("adamw", None, 0.1), ("adamw", 0.25, 0.25), ("adam", None, 0.0), ("adam", 0.25, 0.25)],
+    )
+    def test_regularised_decoders_decay_whole(self, optimizer, own, everywhere):
+        net_params = None if own is None else {"optimizer__weight_decay": own}
+        settings = {"optimizer": optimizer, "net_params": net_params}
+        net = quick(Regularised(decoder_weight=0.5), **settings).fit(X[:100]).net_
         decay = {id(p): group["weight_decay"] for group in net.optimizer_.param_groups for p in group["params"]}
-        linear = net.module_.linear
-        assert [decay[id(half.weight)] for half in (linear.encoder, linear.decoder)] == [0.0, 0.5]
+        module = net.module_
+        assert [decay[id(half.weight)] for half in (module.linear.encoder, module.linear.decoder)] == [0.0, 0.5]
+        assert decay[id(module.encoder[0].weight)] == everywhere
+        assert decay[id(module.decoder[0].weight)] == everywhere + 0.5
 
     def test_a_contractive_code_is_flatter(self):
         steep, flat = (quick(Contractive(weight), 8, max_epochs=8).fit(X[:500]) for weight in (0.0, 30.0))

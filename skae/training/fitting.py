@@ -213,6 +213,11 @@ def check_net_params(net_params: Any) -> None:
                 f"net_params may not hold {name!r}: AutoencoderTransformer sets it from its own parameters. Pass what "
                 f"skorch takes besides, such as 'callbacks' or 'optimizer__weight_decay'."
             )
+    decay = net_params.get("optimizer__weight_decay", 0.0)
+    if not (is_real(decay) and decay >= 0):
+        raise InvalidParameterError(
+            f"'optimizer__weight_decay' of net_params must be a float in the range [0.0, inf). Got {decay!r} instead."
+        )
     clip_norm = net_params.get("clip_norm")
     if clip_norm is not None and not (is_real(clip_norm) and clip_norm > 0):
         raise InvalidParameterError(
@@ -235,7 +240,8 @@ def new_net(
     optimizer_class, defaults = OPTIMIZERS[optimizer]
     chosen = {f"optimizer__{name}": value for name, value in defaults.items()}
     chosen["clip_norm"] = CLIP_NORMS.get(optimizer)
-    groups = decays(module, parts, defaults)
+    decay = (net_params or {}).get("optimizer__weight_decay", defaults.get("weight_decay", 0.0))
+    groups = decays(module, parts.decoder_decay, decay)
     if groups:
         chosen["optimizer__param_groups"] = groups
     chosen.update(net_params or {})
@@ -261,14 +267,14 @@ def new_net(
         ) from error
 
 
-def decays(module: Autoencoder, parts: Parts, defaults: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
-    """Weights, by pattern, whose decay is not the optimiser's default."""
+def decays(module: Autoencoder, of_decoder: float, decay: float) -> list[tuple[str, dict[str, float]]]:
+    """Weights, by pattern, whose decay is another than ``decay``; ``of_decoder`` comes on top for the decoder."""
     groups = []
-    if module.linear is not None and "weight_decay" in defaults:
+    if module.linear is not None and of_decoder > 0:
+        groups.append(("linear.decoder.*", {"weight_decay": of_decoder}))
+    if module.linear is not None and decay > 0:
         # Decay would pull the linear path away from PCA.
-        if parts.decoder_decay > 0:
-            groups.append(("linear.decoder.*", {"weight_decay": parts.decoder_decay}))
         groups.append(("linear.*", {"weight_decay": 0.0}))
-    if parts.decoder_decay > 0:
-        groups.append(("decoder.*", {"weight_decay": defaults.get("weight_decay", 0.0) + parts.decoder_decay}))
+    if of_decoder > 0:
+        groups.append(("decoder.*", {"weight_decay": decay + of_decoder}))
     return groups

@@ -27,7 +27,7 @@ from .moving import on_cpu, put_on, usable
 from .selection import StopTraining
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
-    "adamw": (torch.optim.AdamW, {"fused": True, "weight_decay": 0.01}),
+    "adamw": (torch.optim.AdamW, {"fused": True, "weight_decay": 0.1}),
     "adam": (torch.optim.Adam, {"fused": True}),
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
     "rmsprop": (torch.optim.RMSprop, {}),
