@@ -2,9 +2,9 @@
 
 For each variant: accuracy on real test digits of a classifier trained only on generated ones, their labels from a
 mixture fitted to each class's codes, against the same classifier trained on real digits; for each sampler, for
-unlabelled samples, the accuracy of telling them from real ones by the nearest neighbour (Lopez-Paz and Oquab, 2017; 0.5 is best),
-the maximum mean discrepancy times 1,000, precision and recall (Kynkäänniemi et al., 2019), all four in the last hidden
-layer of a classifier trained on real digits; and the share of exact training copies.
+unlabelled samples, the accuracy of telling them from real ones by the nearest neighbour (Lopez-Paz and Oquab, 2017; 0.5
+is best), the maximum mean discrepancy times 1,000, precision and recall (Kynkäänniemi et al., 2019), all four in the
+last hidden layer of a classifier trained on real digits; and the share of exact training copies.
 """
 
 import warnings
@@ -137,7 +137,7 @@ def main():
         row = [telling(real, made), discrepancy(real, made, gamma), covered(made, real), covered(real, made)]
         table.append([variant, sampler, accuracy, *row, copies])
         print("  ".join(f"{v:.3f}" if isinstance(v, float) else v for v in table[-1]), flush=True)
-    columns = ["variant", "sampler", "accuracy by class mixtures", "told from real", "discrepancy", "precision", "recall"]
+    columns = ["variant", "sampler", "accuracy of mixtures", "told from real", "discrepancy", "precision", "recall"]
     name = f"generation_{data_name.lower()}"
     write(name, [*columns, "exact copies"], table, device=args.device, rows_seen=len(X), units=used, share=share)
     found = {(row[0], row[1]): row for row in table}
