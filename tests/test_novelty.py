@@ -53,10 +53,17 @@ def fitted():
     return AutoencoderNovelty(AutoencoderTransformer(2, max_epochs=5), n_members=3, random_state=0).fit(X)
 
 
-@pytest.mark.parametrize(("contamination", "distance"), [("auto", "neighbors"), (0.1, "mahalanobis")])
+@pytest.mark.parametrize(
+    "novelty",
+    [
+        AutoencoderNovelty(ONE, n_members=2),
+        AutoencoderNovelty(ONE, contamination=0.1, distance="mahalanobis", n_members=2),
+        pytest.param(AutoencoderNovelty(), marks=pytest.mark.slow),
+    ],
+    ids=["neighbors", "mahalanobis", "defaults"],
+)
 @pytest.mark.filterwarnings("ignore:The latent code is over-complete:UserWarning")
-def test_estimator_checks_pass_without_exception(contamination, distance):
-    novelty = AutoencoderNovelty(ONE, contamination=contamination, distance=distance, n_members=2)
+def test_estimator_checks_pass_without_exception(novelty):
     results = check_estimator(novelty, on_fail=None, on_skip=None)
     assert not {r["check_name"]: r["exception"] for r in results if r["status"] != "passed"}
     assert len(results) > 40
