@@ -28,6 +28,7 @@ from skae.preparation import (
     learned_layout,
 )
 from skae.training import (
+    OPTIMIZERS,
     AutoencoderNet,
     BestWeights,
     Checkpoints,
@@ -42,6 +43,7 @@ from skae.training import (
     described,
     explained_shares,
     full_precision,
+    go_on,
     new_net,
     one_at_a_time,
     private_seed,
@@ -100,7 +102,7 @@ class AutoencoderTransformer(
         What training minimises in s(X): squared, absolute or Huber (1964) error; or the cross entropy of values taken
         as shares between the smallest and the largest seen; or, for tokens, the cross entropy of their shares.
     optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
-        AdamW is that of Loshchilov and Hutter (2019), with a weight decay of 0.1 but for the linear path.
+        AdamW is that of Loshchilov and Hutter (2019), with a weight decay of 0.1 but for the linear path from PCA.
     lr : "auto" or float, default="auto"
         Peak learning rate; it rises over the first fifth of training and falls to 0 (Smith and Topin, 2019).
     batch_size : "auto" or int, default="auto"
@@ -250,8 +252,8 @@ class AutoencoderTransformer(
             A table, pictures (n, h, w), (n, h, w, c) or (n, c, h, w), signals (n, t, c), videos (n, t, h, w, c); as an
             array, a frame, a torch tensor, a sparse matrix (made dense batch by batch), a memmap, or anything with
             shape, dtype, len and slicing. Numbers are read as float64 before the mean is subtracted, so integers
-            beyond 2**53 are rounded. Rows that are not in memory are shuffled in blocks, so the same rows in memory
-            give another network.
+            beyond 2**53 are rounded. Rows that are not in memory, and take more than 256 MiB as float32, are
+            shuffled in blocks, so the same rows in memory give another network.
         y : ignored
         X_val : array-like like X, default=None
             Samples of your own to hold out, instead of ``validation_fraction`` of X.
@@ -313,7 +315,7 @@ class AutoencoderTransformer(
             train.rows, len(train), seed, module=None if first else copy.deepcopy(self.net_.module_), max_epochs=1
         )
         if not first:
-            net.go_on_from(self.net_)
+            go_on(net, self.net_)
         net.run(train, None, [], planned=False)
         draft._learn_codes(net, train)
         self._adopt(draft._learn(net, before=() if first else self.history_[1 - KEPT_PASSES :]))
@@ -495,6 +497,7 @@ class AutoencoderTransformer(
             if rows is not None:
                 identity |= data_identity(name, Rows(rows, self._layout, torch.device("cpu")))
         identity["random_state"] = stream_identity(self.random_state)
+        identity["defaults of optimizer"] = described(OPTIMIZERS[self.optimizer][1])
         identity |= {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
         if self.architecture_.foreign:
             halves = (getattr(self.architecture_, name, None) for name in ("encoder", "decoder"))

@@ -38,7 +38,10 @@ def is_integer(value: Any) -> bool:
 
 def is_real(value: Any) -> bool:
     """Whether value is a finite number, booleans excluded."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an int beyond the range of floats
+        return False
 
 
 def is_share(value: Any) -> bool:

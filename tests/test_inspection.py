@@ -208,6 +208,9 @@ def test_the_legend_of_many_terms_stands_beside_them():
         display = drawn(TrainingHistoryDisplay(history=history).plot(terms=terms))
         legend = display.ax_.get_legend().get_window_extent()
         assert bool(legend.x0 >= display.ax_.get_window_extent().x1) is beside
+    figure, ax = plt.subplots()  # makes no room
+    display = drawn(TrainingHistoryDisplay(history=history).plot(ax))
+    assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_history_without_held_out_rows_marks_nothing():

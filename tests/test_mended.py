@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -464,3 +465,34 @@ def test_a_fork_while_another_thread_makes_weights_does_not_hang():
     done.set()
     other.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize(("before", "after"), [(None, 0.0), (0.0, None), (None, 0.5), (0.5, 0.25), (0.25, None)])
+def test_partial_fit_goes_on_with_moments_and_under_a_decay_of_its_own(optimizer, before, after, tmp_path):
+    def passed(decay):
+        net_params = None if decay is None else {"optimizer__weight_decay": decay}
+        autoencoder.set_params(net_params=net_params).partial_fit(X)
+        return autoencoder.net_.optimizer_
+
+    autoencoder = AutoencoderTransformer(2, optimizer=optimizer, variant="regularised", **SMALL)
+    first, optimiser = passed(before), passed(after)
+    assert optimiser is not first
+    name, weight = next(iter(autoencoder.net_.module_.named_parameters()))
+    assert name == "encoder.0.weight"
+    if optimizer != "sgd":
+        assert float(optimiser.state[weight]["step"]) == 2 * float(next(iter(first.state.values()))["step"])
+    expected = {"adamw": 0.1}.get(optimizer, 0.0) if after is None else after
+    decay = {id(p): group["weight_decay"] for group in optimiser.param_groups for p in group["params"]}
+    assert decay[id(weight)] == expected
+    skae.save(autoencoder, tmp_path / "model")
+    loaded = skae.load(tmp_path / "model").partial_fit(X)
+    np.testing.assert_array_equal(autoencoder.partial_fit(X).transform(X), loaded.transform(X))
+
+
+def test_numbers_of_other_kinds_are_a_decay():
+    autoencoder = AutoencoderTransformer(2, net_params={"optimizer__weight_decay": Fraction(1, 4)}, **SMALL).fit(X)
+    assert autoencoder.net_.optimizer_.param_groups[-1]["weight_decay"] == 0.25
+    for name in ("lr", "tol"):
+        with pytest.raises(ValueError, match=name):
+            AutoencoderTransformer(2, **{name: 10**400}).fit(X)

@@ -1,5 +1,6 @@
 """Forks, processes and imports: nothing hangs, nothing heavy comes along."""
 
+import os
 import subprocess
 import sys
 
@@ -50,9 +51,9 @@ def test_import_brings_no_heavy_library_along():
 BITS = """
 import hashlib, joblib, numpy as np, torch
 from skae import AutoencoderTransformer
-X = np.random.RandomState(0).standard_normal((300, 20)).cumsum(1)
+X = np.random.RandomState(0).standard_normal((1500, 300)).cumsum(1)
 def bits():
-    fitted = AutoencoderTransformer(3, variant="denoising", max_epochs=3, random_state=0).fit(X)
+    fitted = AutoencoderTransformer(3, variant="denoising", max_epochs=1, random_state=0).fit(X)
     return hashlib.sha256(fitted.transform(X).tobytes()).hexdigest()
 found = []
 for threads in (1, 2):
@@ -66,7 +67,9 @@ print(len(found), len(set(found)))
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its processes are forked")
 def test_bits_are_the_same_over_processes_backends_and_threads():
-    done = subprocess.run([sys.executable, "-c", BITS], capture_output=True, text=True, timeout=120)
+    environment = os.environ | {"JOBLIB_START_METHOD": "fork"}
+    command = [sys.executable, "-c", BITS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert done.stdout.split() == ["14", "1"], done.stderr
 
 

@@ -14,7 +14,8 @@ from torch.utils.data import Dataset
 from .layout import SampleLayout
 from .reading import in_batches
 
-# Scaled rows are kept as float32 up to this size; beyond, every batch is scaled when it is drawn.
+# Scaled rows are kept as float32 up to this size, wherever they come from: joblib hands its workers memory maps, and
+# they are to find what the caller would. Beyond, every batch is scaled when it is drawn.
 CACHE_BYTES = 256 * 2**20
 # Larger rows in memory are put on a GPU as they are, up to this share of its free memory, and scaled batch by batch.
 RESIDENT_SHARE = 0.5
@@ -44,7 +45,7 @@ class Rows(Dataset):
         self.layout = layout.to(device)
         self.device = device
         self.kept: Tensor | None = None
-        if keep and self.in_memory and len(X) * layout.n_features * 4 <= CACHE_BYTES:
+        if keep and len(X) * layout.n_features * 4 <= CACHE_BYTES:
             kept = torch.empty((len(X), *layout.network_shape), dtype=torch.float32, device=device)
             start = 0
             for x in self.slices(slice_length(layout.n_features)):
@@ -60,7 +61,7 @@ class Rows(Dataset):
     @property
     def in_memory(self) -> bool:
         """Whether single rows are cheap to reach in any order."""
-        return isinstance(self.X, (np.ndarray, Tensor, SparseRows)) and not is_mapped(self.X)
+        return self.kept is not None or (isinstance(self.X, (np.ndarray, Tensor, SparseRows)) and not is_mapped(self.X))
 
     @property
     def home(self) -> torch.device | None:

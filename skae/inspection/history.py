@@ -125,9 +125,10 @@ class TrainingHistoryDisplay:
 
 
 def place_legend(ax: Any) -> None:
-    """Among the lines where they are few, else beside them."""
-    if len(ax.get_legend_handles_labels()[0]) <= MOST_INSIDE:
-        ax.legend()
+    """Among the lines where they are few, or the figure would make no room beside them."""
+    few = len(ax.get_legend_handles_labels()[0]) <= MOST_INSIDE
+    if few or ax.figure.get_layout_engine() is None:
+        ax.legend(fontsize=None if few else "small")
     else:
         ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 

@@ -14,7 +14,7 @@ from .forms import SampleForm
 from .reading import as_numbers, autoencoder_and_rows, rows_at
 
 OWNER = "ReconstructionDisplay"
-# Inches that tables side by side may take.
+# Inches that tables side by side share; none gets less than two.
 PAGE = 28.0
 
 

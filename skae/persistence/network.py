@@ -25,7 +25,15 @@ from skae.model import (
     UnitInterval,
     layer_rows,
 )
-from skae.training import AutoencoderNet, built_halves, check_shapes, full_precision, seeded_weights
+from skae.training import (
+    AutoencoderNet,
+    built_halves,
+    check_shapes,
+    full_precision,
+    moments_of,
+    seeded_weights,
+    set_moments,
+)
 from skae.variants import Parts, spectrally_normalised
 
 from .values import of_type
@@ -168,13 +176,12 @@ def check_finite(arrays: dict[str, Tensor], foreign: bool) -> None:
 
 def arrays_of_optimizer(net: AutoencoderNet) -> dict[str, Tensor]:
     """What the optimiser keeps after ``partial_fit``, by parameter; nothing after ``fit``."""
-    found = {}
-    state = net.optimizer_.state
-    for name, parameter in net.module_.named_parameters():
-        for key, value in state.get(parameter, {}).items():
-            if isinstance(value, Tensor) and key in (*MOMENTS, COUNT):
-                found[f"optimizer/{name}/{key}"] = stored(value)
-    return found
+    return {
+        f"optimizer/{name}/{key}": stored(value)
+        for name, moments in moments_of(net).items()
+        for key, value in moments.items()
+        if isinstance(value, Tensor) and key in (*MOMENTS, COUNT)
+    }
 
 
 def optimizer_table(module: nn.Module, names: Table) -> Table:
@@ -190,16 +197,12 @@ def optimizer_table(module: nn.Module, names: Table) -> Table:
 
 def fill_optimizer(net: AutoencoderNet, arrays: dict[str, Tensor]) -> None:
     """Let the optimiser go on where the one saved was."""
-    known = net.optimizer_.state_dict()
-    numbers = {id(p): number for number, p in enumerate(p for g in net.optimizer_.param_groups for p in g["params"])}
-    states: dict[int, dict[str, Tensor]] = {}
-    for name, parameter in net.module_.named_parameters():
-        prefix = f"optimizer/{name}/"
-        kept = {path[len(prefix) :]: array for path, array in arrays.items() if path.startswith(prefix)}
-        if kept and id(parameter) in numbers:
-            states[numbers[id(parameter)]] = kept
-    if states:
-        net.optimizer_.load_state_dict({**known, "state": states})
+    moments: dict[str, dict[str, Tensor]] = {}
+    for path, array in arrays.items():
+        if path.startswith("optimizer/"):
+            name, _, key = path.partition("/")[2].rpartition("/")
+            moments.setdefault(name, {})[key] = array
+    set_moments(net, moments)
 
 
 def probe(module: Autoencoder, shape: tuple[int, ...], codes: Tensor | None = None) -> dict[str, Tensor]:

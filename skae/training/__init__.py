@@ -14,6 +14,7 @@ from .device import (
 )
 from .failures import telling_of_memory
 from .fitting import built_autoencoder, built_halves, check_net_params, check_shapes, new_net
+from .moments import go_on, moments_of, set_moments
 from .net import OPTIMIZERS, AutoencoderNet
 from .order import explained_shares, shortened, training_codes
 from .records import described
@@ -41,11 +42,14 @@ __all__ = [
     "described",
     "explained_shares",
     "full_precision",
+    "go_on",
+    "moments_of",
     "new_net",
     "one_at_a_time",
     "private_seed",
     "resolve_device",
     "seeded_weights",
+    "set_moments",
     "shortened",
     "split_rows",
     "stream_identity",

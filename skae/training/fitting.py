@@ -245,6 +245,8 @@ def new_net(
     if groups:
         chosen["optimizer__param_groups"] = groups
     chosen.update(net_params or {})
+    if "optimizer__weight_decay" in chosen:
+        chosen["optimizer__weight_decay"] = float(decay)
     callbacks = chosen.pop("callbacks", None) or []
     callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(callbacks)
     if verbose:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -272,14 +271,6 @@ class AutoencoderNet(NeuralNet):
         """Drop the optimiser's state, which the restored weights no longer fit."""
         self.optimizer_.state.clear()
         self.optimizer_.zero_grad(set_to_none=True)
-
-    def go_on_from(self, other: AutoencoderNet) -> None:
-        """Take over the optimiser's state of another net of the same module and optimiser."""
-        if type(self.optimizer_) is type(other.optimizer_) and other.optimizer_.state:
-            lrs = [group["lr"] for group in self.optimizer_.param_groups]
-            self.optimizer_.load_state_dict(copy.deepcopy(other.optimizer_.state_dict()))
-            for group, lr in zip(self.optimizer_.param_groups, lrs, strict=True):
-                group["lr"] = lr
 
     def __getstate__(self):
         return on_cpu({**vars(self), "stream_": None})

@@ -86,7 +86,7 @@ class Regularised(Variant):
     weight : float
         Of the penalty on codes, beside the log-likelihood.
     decoder_weight : float
-        Of the decoder's decay or slope.
+        Of the decoder's slope, or of its decay, which comes on top of that of all weights; the linear path's too.
     """
 
     def __init__(self, smoothness="l2", weight=0.1, decoder_weight=0.01):

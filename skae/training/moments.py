@@ -1,0 +1,27 @@
+"""What an optimiser keeps of every parameter, by name: it goes on in another net, whatever groups that one has."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+
+def moments_of(net: Any) -> dict[str, dict[str, Any]]:
+    """What is kept of each parameter; nothing after ``fit``."""
+    state = net.optimizer_.state
+    return {name: state[p] for name, p in net.module_.named_parameters() if state.get(p)}
+
+
+def set_moments(net: Any, moments: dict[str, dict[str, Any]]) -> None:
+    """Let the optimiser go on with these; its settings, such as a decay, stay its own."""
+    numbers = {id(p): n for n, p in enumerate(p for group in net.optimizer_.param_groups for p in group["params"])}
+    named = net.module_.named_parameters()
+    states = {numbers[id(p)]: dict(moments[name]) for name, p in named if moments.get(name) and id(p) in numbers}
+    if states:
+        net.optimizer_.load_state_dict({**net.optimizer_.state_dict(), "state": states})
+
+
+def go_on(net: Any, before: Any) -> None:
+    """Let the optimiser of a net go on where that of another was, if both are of one kind; nothing is shared."""
+    if type(net.optimizer_) is type(before.optimizer_):
+        set_moments(net, copy.deepcopy(moments_of(before)))
