@@ -141,7 +141,8 @@ class AutoencoderTransformer(
         norm of all gradients together is clipped to: 1 for SGD, which diverges without it, else None.
     random_state : int, RandomState instance or None, default=None
         Decides weights, shuffling, dropout and held-out rows; None draws anew in every fit. Global random streams are
-        neither used nor changed.
+        neither used nor changed. An int gives the same bits over processes and joblib's backends, where numpy's BLAS,
+        which computes the PCA, has as many threads.
     verbose : int, default=0
         Above 0, a line is printed every epoch.
 
