@@ -8,6 +8,8 @@ import math
 import traceback
 from typing import Any
 
+import numpy as np
+
 from skae.data import free_cache, is_out_of_memory
 from skae.exceptions import DivergenceError, OutOfMemoryError
 
@@ -49,6 +51,13 @@ def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:
         f"lr={net.lr:.3g}); max |X| is {part.rows.layout.scaling.largest:.3g}. Pass a smaller lr, scaling='columns' if "
         f"columns differ in scale, or look for wild values in X. What was fitted before is kept."
     )
+
+
+def check_last_update(net: Any, train: Part) -> None:
+    """Raise DivergenceError if the last update, which no pass has seen, left weights of no use."""
+    losses = net.held_out_losses(Part(train.rows, train.indices[: net.batch_size]))
+    if not np.isfinite(losses.mean()):
+        raise diverged(net, losses.mean(keepdims=True), train)
 
 
 def check_enough(n_samples: int, smallest: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PrintLog
 from torch import Tensor, nn
 
 from skae.data import inference_length, is_out_of_memory
@@ -21,9 +21,11 @@ from skae.objectives import Objective
 from .automatic import learning_rate_share
 from .batches import Batches, Part
 from .device import BorrowedStream, training_precision
-from .failures import check_enough, diverged, note_place, out_of_memory
+from .failures import check_enough, check_last_update, diverged, note_place, out_of_memory
 from .moving import on_cpu, put_on, usable
+from .recording import repeated_steps
 from .selection import StopTraining
+from .updates import update_of
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "adamw": (torch.optim.AdamW, {"fused": True, "weight_decay": 0.1}),
@@ -75,6 +77,8 @@ class AutoencoderNet(NeuralNet):
 
     # Of one training.
     forward_: Any = None
+    repeated_: Any = None
+    update_: Any = None
     parameters_: Sequence[nn.Parameter] = ()
     generator_: Any = None
     noise_: Any = None
@@ -109,6 +113,8 @@ class AutoencoderNet(NeuralNet):
             getattr(type(cb), hook) is not getattr(Callback, hook) for _, cb in users for hook in HOOKS
         )
         planned = planned and not any(isinstance(cb, LRScheduler) for _, cb in users)
+        # What is not watched may take shorter ways.
+        self.watched_ = any(type(cb) is not PrintLog for _, cb in users)
         self._begin(self.max_epochs * len(self.get_iterator(train, training=True)) if planned else 0)
         try:
             self.notify("on_train_begin", X=(train, valid), y=None)
@@ -118,7 +124,7 @@ class AutoencoderNet(NeuralNet):
                     raise StopTraining
                 self._fit_until_stopped(train, valid, self.max_epochs - done)
             if valid is None:
-                self._check_last_update(train)
+                check_last_update(self, train)
             self.notify("on_train_end", X=(train, valid), y=None)
         except Exception as error:
             if is_out_of_memory(error):
@@ -127,7 +133,7 @@ class AutoencoderNet(NeuralNet):
             raise
         finally:
             self.callbacks_ = users
-            self.generator_ = self.noise_ = self.forward_ = None
+            self.generator_ = self.noise_ = self.forward_ = self.repeated_ = self.update_ = None
             self.parameters_ = ()
             for part in (self.module_, self.criterion_):
                 use_generator(part, None)
@@ -145,6 +151,7 @@ class AutoencoderNet(NeuralNet):
             use_generator(part, self.noise_)
         self.stream_ = BorrowedStream(self.seed, device) if self.foreign else contextlib.nullcontext
         self.autocast_dtype_ = training_precision(self.precision, device)
+        self.repeated_ = None if self.watched_ else repeated_steps(self)
         self.epochs_done_ = self.step_count_ = self.batch_ = 0
         self.n_steps_ = n_steps
         self.stop_ = False
@@ -196,7 +203,7 @@ class AutoencoderNet(NeuralNet):
             return
         began = time.perf_counter()
         self._set_training(training)
-        losses = torch.empty(len(iterator), dtype=torch.float32, device=self.device)
+        losses: list[Tensor] = []
         lengths: list[int] = []
         named = dict.fromkeys(self.criterion_.names, torch.zeros((), device=self.device))
         for batch in iterator:
@@ -205,12 +212,12 @@ class AutoencoderNet(NeuralNet):
             if self.per_batch_:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
-            losses[self.batch_ - 1] = step["loss"]
+            losses.append(step["loss"])
             for name in named:
                 named[name] = torch.add(named[name], self.criterion_.latest[name], alpha=len(batch))
             if self.per_batch_:
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-        by_batch = losses.cpu().double()
+        by_batch = torch.stack(losses).cpu().double()
         loss = float(by_batch @ torch.tensor(lengths, dtype=torch.float64)) / len(iterator.dataset)
         self.history.record(f"{prefix}_loss", loss)
         for name, value in named.items():
@@ -231,6 +238,20 @@ class AutoencoderNet(NeuralNet):
                 group["lr"] = lr
             self.criterion_.progress = self.step_count_ / self.n_steps_
         self.step_count_ += 1
+        # A pass that is repeated leaves no trace.
+        loss, trace = self._differentiated(batch) if self.repeated_ is None else (self.repeated_(batch), None)
+        if self.per_batch_:
+            named = list(self.get_all_learnable_params())
+            self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters_, self.clip_norm)
+        (self.update_ or self.optimizer_.step)()
+        if self.update_ is None and not self.watched_:
+            self.update_ = update_of(self.optimizer_)
+        return {"loss": loss, "y_pred": trace}
+
+    def _differentiated(self, batch):
+        """The loss of a batch and the pass it comes from; gradients are where the optimiser looks for them."""
         for parameter in self.parameters_:  # what zero_grad does, without its record of it
             parameter.grad = None
         with self.stream_(), self._autocast():
@@ -238,13 +259,7 @@ class AutoencoderNet(NeuralNet):
             trace = (self.forward_ if len(batch) == self.batch_size else self.module_)(batch)
             loss = self.criterion_(trace)
         loss.backward()
-        if self.per_batch_:
-            named = list(self.get_all_learnable_params())
-            self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
-        if self.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.parameters_, self.clip_norm)
-        self.optimizer_.step()
-        return {"loss": loss.detach(), "y_pred": trace}
+        return loss.detach(), trace
 
     def validation_step(self, batch, **fit_params):
         with torch.no_grad():
@@ -283,9 +298,3 @@ class AutoencoderNet(NeuralNet):
         if self.autocast_dtype_ is torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=self.autocast_dtype_)
-
-    def _check_last_update(self, train: Part) -> None:
-        """Raise DivergenceError if the last update, which no pass has seen, left weights of no use."""
-        losses = self.held_out_losses(Part(train.rows, train.indices[: self.batch_size]))
-        if not np.isfinite(losses.mean()):
-            raise diverged(self, losses.mean(keepdims=True), train)

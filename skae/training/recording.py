@@ -1,0 +1,207 @@
+"""Training steps of small networks, recorded once and then repeated operation by operation.
+
+A step of a small network is mostly the calls of its modules and autograd's book-keeping, not arithmetic. What comes
+out of it is always the same list of operations of torch, so that list is taken down and run again: the same bits for
+half to two thirds of the time (benchmarks/README.md).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+from skae.model import Autoencoder, Deterministic, Identity, LinearPath
+from skae.model.layers import ACTIVATIONS
+from skae.objectives import Objective
+
+# Parts that draw nothing, keep nothing from step to step, and take the same way whatever the numbers are.
+REPEATABLE = {
+    Autoencoder,
+    Deterministic,
+    Identity,
+    LinearPath,
+    Objective,
+    nn.Flatten,
+    nn.LayerNorm,
+    nn.Linear,
+    nn.ModuleList,
+    nn.Sequential,
+    nn.Unflatten,
+    *ACTIVATIONS.values(),
+}
+# Recording takes as long as some ten steps: it is not begun for a few.
+STEPS_BEFORE = 10
+
+aten = torch.ops.aten
+SAME = (aten.detach.default, aten.alias.default)
+VIEWS = (aten.t.default, aten.view.default)
+
+
+def repeated_steps(net: Any) -> RepeatedSteps | None:
+    """What makes the training steps of a net, on the CPU and in float32; None where they are not always the same."""
+    if net.foreign or net.compiled or torch.device(net.device).type != "cpu" or torch.is_anomaly_enabled():
+        return None
+    if net.autocast_dtype_ is not torch.float32 or not repeatable(net.module_, net.criterion_):
+        return None
+    return RepeatedSteps(lambda batch: net.criterion_(net.module_(batch)), net.parameters_)
+
+
+def repeatable(module: nn.Module, objective: Objective) -> bool:
+    """Whether every training step on batches of one shape is the same list of operations."""
+    parts = [*module.modules(), *objective.modules()]
+    return (
+        not objective.terms
+        and all(type(part) in REPEATABLE for part in parts)
+        and not any(part._forward_hooks or part._forward_pre_hooks for part in parts)
+        and all(parameter.requires_grad for parameter in module.parameters())
+    )
+
+
+class RepeatedSteps:
+    """Losses of batches and their gradients, by recordings where they are known to give the same bits.
+
+    Parameters
+    ----------
+    loss_of : callable
+        Takes a batch to the scalar to minimise.
+    parameters : sequence of Parameter
+        Their ``grad`` is set.
+    """
+
+    def __init__(self, loss_of: Callable[[Tensor], Tensor], parameters: Sequence[nn.Parameter]):
+        self.loss_of = loss_of
+        self.parameters = parameters
+        self.seen: dict[torch.Size, int] = {}
+        # By the shape of batches; None where there is no repeating.
+        self.recordings: dict[torch.Size, Callable[[Tensor], tuple[Tensor, ...]] | None] = {}
+        self.checked: set[torch.Size] = set()
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """The loss of a batch, detached."""
+        shape = batch.shape
+        if shape in self.checked:
+            with torch.no_grad():
+                loss, *gradients = self.recordings[shape](batch)  # type: ignore[misc]
+        else:
+            loss, *gradients = self._learning(batch)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return loss
+
+    def _learning(self, batch: Tensor) -> tuple[Any, ...]:
+        """A step by autograd; recorded once a shape has come often, and compared with the recording at the next."""
+        shape = batch.shape
+        self.seen[shape] = self.seen.get(shape, 0) + 1
+        if self.seen[shape] == STEPS_BEFORE:
+            with Recorder(batch, self.parameters) as recorder:
+                results = self._differentiated(batch)
+            self.recordings[shape] = recorder.recording(results)
+            return results
+        results = self._differentiated(batch)
+        recording = self.recordings.pop(shape, None)
+        if recording is not None:
+            with torch.no_grad():
+                again = recording(batch)
+            if all(torch.equal(a, b) for a, b in zip(results, again, strict=True)):
+                self.recordings[shape] = recording
+                self.checked.add(shape)
+        return results
+
+    def _differentiated(self, batch: Tensor) -> tuple[Any, ...]:
+        loss = self.loss_of(batch)
+        return loss.detach(), *torch.autograd.grad(loss, self.parameters, allow_unused=True)
+
+
+class Recorder(TorchDispatchMode):
+    """Takes down the operations of torch that are run inside.
+
+    Parameters
+    ----------
+    batch : Tensor
+        What the recording is a function of.
+    parameters : sequence of Parameter
+        Changed in place between repetitions; views of them are made once.
+    """
+
+    def __init__(self, batch: Tensor, parameters: Sequence[Tensor]):
+        super().__init__()
+        self.graph = fx.Graph()
+        self.fixed: dict[fx.Node, Tensor] = {}
+        self.transposed: dict[fx.Node, fx.Node] = {}
+        # By the identity of a tensor, which holds as long as the tensor is kept.
+        self.nodes: dict[int, fx.Node] = {}
+        self.kept: list[Tensor] = []
+        self.complete = True
+        self._is(batch, self.graph.placeholder("batch"))
+        for parameter in parameters:
+            self._is_fixed(parameter)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        self.complete &= not func._schema.is_mutable
+        given, named = tree_map(self._node, args), tree_map(self._node, kwargs)
+        if func in SAME:
+            self._is(result, given[0])
+        elif func is aten.ones_like.default or (func in VIEWS and given[0] in self.fixed):
+            self._is_fixed(result)
+        elif func is aten.t.default and given[0] in self.transposed:
+            self._is(result, self.transposed[given[0]])
+        else:
+            node = self.graph.call_function(func, given, named)
+            if func is aten.t.default:
+                self.transposed[node] = given[0]
+            self._are(result, node)
+        return result
+
+    def recording(self, results: Sequence[Tensor | None]) -> Callable[[Tensor], tuple[Tensor, ...]] | None:
+        """A function of a batch that repeats what was run, up to ``results``; None if that cannot be."""
+        nodes = [self.nodes.get(id(result)) for result in results]
+        if not self.complete or any(node is None for node in nodes):
+            return None
+        self.graph.output(tuple(nodes))
+        self.graph.eliminate_dead_code()
+        code = self.graph.python_code("self")
+        namespace = dict(code.globals)
+        # Not a GraphModule, whose source torch keeps for ever.
+        exec(code.src, namespace)
+        function, fixed = namespace["forward"], list(self.fixed.values())
+        return partial(repeated, function, fixed)
+
+    def _node(self, value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        self.complete &= id(value) in self.nodes
+        return self.nodes.get(id(value))
+
+    def _is(self, tensor: Tensor, node: fx.Node) -> None:
+        self.nodes[id(tensor)] = node
+        self.kept.append(tensor)
+
+    def _is_fixed(self, tensor: Tensor) -> None:
+        node = self.graph.placeholder(f"fixed_{len(self.fixed)}")
+        self.fixed[node] = tensor
+        self._is(tensor, node)
+
+    def _are(self, result: Any, node: fx.Node) -> None:
+        if isinstance(result, Tensor):
+            self._is(result, node)
+        elif isinstance(result, (tuple, list)):
+            for place, part in enumerate(result):
+                if isinstance(part, Tensor):
+                    self._is(part, self.graph.call_function(operator.getitem, (node, place)))
+        else:
+            # A number has left torch, and may decide what comes next.
+            self.complete = False
+
+
+def repeated(function: Callable[..., Any], fixed: Sequence[Tensor], batch: Tensor) -> tuple[Tensor, ...]:
+    """What a recorded function gives for a batch."""
+    return function(None, batch, *fixed)

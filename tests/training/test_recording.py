@@ -1,0 +1,174 @@
+"""Recorded steps: the same bits as autograd's, and only where nothing else could happen in a step."""
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from skae import AutoencoderTransformer, Convolutional, Dense
+from skae.training import recording, updates
+from skae.training.net import AutoencoderNet
+from skae.training.recording import RepeatedSteps, repeated_steps
+from skae.training.updates import update_of
+
+OPTIMIZERS = {
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, fused=True),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.1, betas=(0.8, 0.9), maximize=True, fused=True),
+    "amsgrad": lambda p: torch.optim.AdamW(p, lr=0.1, amsgrad=True, fused=True),
+    "not fused": lambda p: torch.optim.AdamW(p, lr=0.1),
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+}
+
+
+@pytest.fixture
+def repeats(monkeypatch):
+    """How often a recording was run, as a list that grows."""
+    run = []
+    original = recording.repeated
+    monkeypatch.setattr(recording, "repeated", lambda *args: run.append(1) or original(*args))
+    return run
+
+
+def weights(autoencoder):
+    return np.concatenate([value.flatten().numpy() for value in autoencoder.net_.module_.state_dict().values()])
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("architecture", [Dense(), Dense((16,), activation="gelu", normalization=None)], ids=str)
+def test_repeated_steps_train_to_the_same_bits(architecture, optimizer, loss, repeats, monkeypatch, digits):
+    def fitted():
+        # 101 rows in batches of at most 50 are of two lengths.
+        return AutoencoderTransformer(
+            4, architecture=architecture, loss=loss, optimizer=optimizer, batch_size=50, max_epochs=15,
+            early_stopping=False, device="cpu", random_state=0,
+        ).fit(digits[:101])  # fmt: skip
+
+    with_recordings = fitted()
+    assert len(repeats) > 10
+    monkeypatch.setattr("skae.training.net.repeated_steps", lambda net: None)
+    monkeypatch.setattr("skae.training.net.update_of", lambda optimizer: optimizer.step)
+    without = fitted()
+    np.testing.assert_array_equal(weights(with_recordings), weights(without))
+    losses = [[row["train_loss"] for row in a.history_] for a in (with_recordings, without)]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"architecture": Dense(dropout=0.1)},
+        {"architecture": Dense(normalization="batch")},
+        {"architecture": Convolutional((4,)), "sample_shape": (8, 8)},
+        {"variant": "variational"},
+        {"variant": "denoising"},
+        {"loss": "bce"},
+        {"net_params": {"callbacks": [Callback()]}},
+        {"precision": "bfloat16"},
+    ],
+    ids=str,
+)
+def test_steps_that_draw_or_keep_something_or_are_watched_are_not_repeated(settings, repeats, digits):
+    AutoencoderTransformer(
+        2, batch_size=16, max_epochs=2, early_stopping=False, device="cpu", random_state=0, **settings
+    ).fit(digits[:200])
+    assert not repeats
+
+
+def test_printing_does_not_count_as_watching(repeats, digits, capsys):
+    AutoencoderTransformer(2, batch_size=16, max_epochs=2, device="cpu", random_state=0, verbose=1).fit(digits[:200])
+    assert repeats
+    assert "train_loss" in capsys.readouterr().out
+
+
+def test_hooks_and_frozen_weights_are_not_passed_over(digits):
+    autoencoder = AutoencoderTransformer(2, max_epochs=1, device="cpu", random_state=0).fit(digits[:100])
+    module, objective = autoencoder.net_.module_, autoencoder.net_.criterion_
+    assert recording.repeatable(module, objective)
+    handle = module.encoder.register_forward_hook(lambda *args: None)
+    assert not recording.repeatable(module, objective)
+    handle.remove()
+    assert recording.repeatable(module, objective)
+    next(module.parameters()).requires_grad_(False)
+    assert not recording.repeatable(module, objective)
+
+
+def test_anomaly_detection_sees_every_step(digits):
+    net = AutoencoderTransformer(2, max_epochs=1, device="cpu", random_state=0).fit(digits[:100]).net_
+    assert repeated_steps(net) is not None
+    with torch.autograd.set_detect_anomaly(True):
+        assert repeated_steps(net) is None
+
+
+def drawn_steps(loss_of, parameters, n=15):
+    """The losses and gradients of ``n`` steps, and the same without recordings."""
+    steps = RepeatedSteps(loss_of, parameters)
+    batches = [torch.randn(8, 5, generator=torch.Generator().manual_seed(seed)) for seed in range(n)]
+    got = [(steps(batch), *[p.grad for p in parameters]) for batch in batches]
+    wanted = [(loss_of(b).detach(), *torch.autograd.grad(loss_of(b), parameters, allow_unused=True)) for b in batches]
+    return steps, got, wanted
+
+
+def test_what_differs_from_its_recording_is_never_repeated():
+    weight, calls = nn.Parameter(torch.ones(5)), []
+
+    def changing(batch):
+        calls.append(1)
+        return (batch * weight).square().mean() * len(calls)
+
+    steps = RepeatedSteps(changing, [weight])
+    for _ in range(40):
+        steps(torch.ones(8, 5))
+    assert not steps.checked
+    assert len(calls) == 40
+
+
+@pytest.mark.parametrize("way", ["buffer", "in place", "number", "unused"])
+def test_what_cannot_be_recorded_goes_on_by_autograd(way):
+    weight, unused, count = nn.Parameter(torch.ones(5)), nn.Parameter(torch.ones(1)), torch.zeros(())
+    parameters = [weight, unused] if way == "unused" else [weight]
+
+    def loss_of(batch):
+        if way == "in place":
+            batch = batch.clone().mul_(2)
+        if way == "number" and batch.sum().item() > 0:
+            return (batch * weight).sum()
+        return (batch * weight + (count if way == "buffer" else 0)).square().mean()
+
+    steps, got, wanted = drawn_steps(loss_of, parameters)
+    assert not steps.checked
+    for one, other in zip(got, wanted, strict=True):
+        assert all(a is b is None or torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_updates_are_those_of_the_optimiser(name):
+    results = []
+    for short in (True, False):
+        parameters = [nn.Parameter(torch.arange(1.0, n)) for n in (3, 9)]
+        optimizer = OPTIMIZERS[name]([{"params": parameters[:1], "weight_decay": 0.0}, {"params": parameters[1:]}])
+        update = None
+        for step in range(1, 6):
+            for group in optimizer.param_groups:
+                group["lr"] = 0.1 / step
+            for parameter in parameters:
+                parameter.grad = parameter.detach().cos() * step
+            (update or optimizer.step)()
+            update = update_of(optimizer) if short else None
+        results.append([parameter.detach() for parameter in parameters])
+        assert int(optimizer.state[parameters[0]].get("step", 5)) == 5
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_the_short_way_is_taken_by_the_default_optimiser(digits, monkeypatch):
+    calls = []
+    function = updates.FUNCTIONS[torch.optim.AdamW]
+    monkeypatch.setitem(
+        updates.FUNCTIONS, torch.optim.AdamW, lambda *args, **kwargs: calls.append(1) or function(*args, **kwargs)
+    )
+    autoencoder = AutoencoderTransformer(2, max_epochs=2, device="cpu", random_state=0).fit(digits[:100])
+    assert calls
+    for name in ("repeated_", "update_"):
+        assert getattr(autoencoder.net_, name) is None
+    assert isinstance(autoencoder.net_, AutoencoderNet)
