@@ -1,7 +1,8 @@
 """How long do others take to train the same network for as many epochs, and how good is it then?
 
 A 64-32-8-32-64 network with ReLU, ten epochs of 20,000 grey 8 x 8 patches of scikit-learn's photographs, batches of 128
-and of 1,024; each library at its own learning rate. Peers are the extra ``bench``; those not installed are left out.
+and of 1,024; each library at its own learning rate; medians of several turns. Peers are the extra ``bench``; those not
+installed are left out.
 """
 
 import contextlib
@@ -27,6 +28,7 @@ from torch import nn
 from skae import AutoencoderTransformer, Dense
 
 EPOCHS = 10
+TURNS = 5
 RATE = 1e-3
 # Of skae; the others choose their device themselves, or are told the CPU.
 SETTINGS = {"device": "cpu"}
@@ -180,10 +182,12 @@ PEERS = {
 }
 
 
-@contextlib.contextmanager
-def silence():
+def trained(train_by, X, batch_size):
+    """Seconds of training, in silence, and what brings rows back."""
     with open(os.devnull, "w") as out, contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        yield
+        began = time.perf_counter()
+        restored = train_by(X, batch_size)
+        return time.perf_counter() - began, restored
 
 
 def share(X, restored):
@@ -195,24 +199,25 @@ def main():
     train, test = train_test_split(patches(), test_size=0.2, random_state=0)
     pca = PCA(8).fit(train)
     table = [["PCA", "-", "-", "-", share(test, pca.inverse_transform(pca.transform(test)))]]
+    peers = {name: by for name, (by, package) in PEERS.items() if importlib.util.find_spec(package)}
+    for name in PEERS.keys() - peers.keys():
+        print(f"{name} is not installed")
     for batch_size in (128, 1024):
-        first = None
-        for name, (train_by, package) in PEERS.items():
-            if importlib.util.find_spec(package) is None:
-                print(f"{name} is not installed")
-                continue
-            with (
-                open(os.devnull, "w") as nowhere,
-                contextlib.redirect_stdout(nowhere),
-                contextlib.redirect_stderr(nowhere),
-            ):
-                train_by(train[:2000], batch_size)
-                began = time.perf_counter()
-                restored = train_by(train, batch_size)
-                seconds = time.perf_counter() - began
-            first = first or seconds
-            table.append([name, batch_size, seconds, seconds / first, share(test, np.asarray(restored(test)))])
-            print(*table[-1], flush=True)
+        for train_by in peers.values():
+            trained(train_by, train[:2000], batch_size)
+        seconds, shares = [], {}
+        for _ in range(TURNS):
+            row = []
+            for name, train_by in peers.items():
+                taken, restored = trained(train_by, train, batch_size)
+                row.append(taken)
+                shares[name] = share(test, np.asarray(restored(test)))
+            seconds.append(row)
+        times = np.median([np.divide(row, row[0]) for row in seconds], axis=0)
+        table += [
+            [name, batch_size, float(taken), float(ratio), shares[name]]
+            for name, taken, ratio in zip(peers, np.median(seconds, axis=0), times, strict=True)
+        ]
     columns = ["library", "batch", "seconds", "times skae's", "held-out share"]
     write("against_peers", columns, table, epochs=EPOCHS, **SETTINGS)
     for name, batch_size, _, times, _ in table[1:]:
