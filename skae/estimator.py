@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae.data import Rows, in_batches, inference_length
+from skae.data import Rows, in_batches, in_company, inference_length
 from skae.exceptions import OtherVersionWarning
 from skae.frames import FrameForm, wants_frames
 from skae.generation import GenerationMixin
@@ -614,7 +616,7 @@ class AutoencoderTransformer(
         rows = self._rows(X)
         Z = np.empty((len(rows), self.n_components_), dtype=np.float32)
         with self._reading():
-            for start, stop, codes in rows.read(self.net_.module_.encode):
+            for start, stop, codes in rows.read(self._encoded):
                 Z[start:stop] = codes.cpu().numpy()
         check_result(Z, "codes", "X holds values far from those fitted")
         return Z
@@ -625,7 +627,7 @@ class AutoencoderTransformer(
 
         def decoded(start: int, stop: int) -> np.ndarray:
             codes = torch.from_numpy(Z[start:stop].astype(np.float32)).to(self.net_.device)
-            return self._layout.to_caller(self.net_.module_.decode(codes))
+            return self._layout.to_caller(self._in_company(self.net_.module_.decode, codes))
 
         with self._reading():
             for start, stop, part in in_batches(decoded, len(Z), inference_length(self._layout.n_features)):
@@ -642,7 +644,13 @@ class AutoencoderTransformer(
         return full_precision(torch.device(self.net_.device))
 
     def _reconstruction(self, x: torch.Tensor) -> torch.Tensor:
-        return self.net_.module_.decode(self.net_.module_.encode(x))
+        return self._in_company(lambda rows: self.net_.module_.decode(self.net_.module_.encode(rows)), x)
+
+    def _encoded(self, x: torch.Tensor) -> torch.Tensor:
+        return self._in_company(self.net_.module_.encode, x)
+
+    def _in_company(self, function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        return in_company(function, x, math.prod(self._layout.network_shape))
 
     def _as_fitted(self, X: Any, samples: np.ndarray) -> Any:
         """Samples as a frame like the one fitted, if frames are asked for; else as what X is."""

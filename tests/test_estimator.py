@@ -108,9 +108,20 @@ def test_same_seed_same_bits_and_another_seed_others():
     assert first.history_[0]["train_loss"] != other.history_[0]["train_loss"]
 
 
-def test_transform_does_not_depend_on_the_batch(fitted):
-    one_by_one = np.concatenate([fitted.transform(X[i : i + 1]) for i in range(len(X))])
-    np.testing.assert_allclose(one_by_one, fitted.transform(X), rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize("kind", KINDS)
+def test_codes_agree_over_batch_sizes(kind):
+    shape, axes, architecture = KINDS[kind]
+    given = samples(shape)
+    autoencoder = AutoencoderTransformer(3, axes=axes, architecture=architecture, **QUICK).fit(given)
+    whole = autoencoder.transform(given)
+    for length in (1, 3, 17):
+        parts = [given[i : i + length] for i in range(0, len(given), length)]
+        codes = np.concatenate([autoencoder.transform(part) for part in parts])
+        np.testing.assert_allclose(codes, whole, rtol=0, atol=1e-6 * whole.std())
+        restored = np.concatenate(
+            [autoencoder.inverse_transform(Z) for Z in np.split(whole, range(length, 40, length))]
+        )
+        np.testing.assert_allclose(restored, autoencoder.inverse_transform(whole), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber", "bce"])

@@ -25,6 +25,8 @@ from skae.variants import Denoising, Ordered, Variational
 
 X = np.random.RandomState(0).standard_normal((90, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
+# Enough batches of one length that steps are recorded, compared, and repeated.
+RECORDED = {"variant": "plain", "batch_size": 4}
 PACKAGE = str(Path(skae.__file__).parent)
 
 
@@ -104,11 +106,13 @@ def check_every_line(step, method="fit", **settings):
     def call(estimator):
         return getattr(estimator, method)(X)
 
+    settings = {"variant": "denoising", **settings}
+
     def fresh():
-        return AutoencoderTransformer(2, variant="denoising", **SMALL, **settings)
+        return AutoencoderTransformer(2, **SMALL, **settings)
 
     def refit():
-        fitted = AutoencoderTransformer(2, variant="denoising", **{**SMALL, "random_state": 1})
+        fitted = AutoencoderTransformer(2, variant=settings["variant"], **{**SMALL, "random_state": 1})
         return fitted.fit(X[:60]).set_params(random_state=0, **settings)
 
     lines = executed_lines(lambda: call(fresh()))
@@ -138,13 +142,18 @@ def check_every_line(step, method="fit", **settings):
 
 
 class TestAllOrNothing:
-    def test_at_some_executed_lines(self, record_property):
-        record_property("times", check_every_line(step=23))
+    @pytest.mark.parametrize("settings", [{}, RECORDED], ids=["denoising", "recorded steps"])
+    def test_at_some_executed_lines(self, settings, record_property):
+        record_property("times", check_every_line(step=31, **settings))
 
     @pytest.mark.soak
-    @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-    def test_at_every_executed_line(self, method, record_property):
-        record_property("times", check_every_line(1, method))
+    @pytest.mark.parametrize(
+        ("method", "settings"),
+        [("fit", {}), ("partial_fit", {}), ("fit", RECORDED)],
+        ids=["fit", "partial_fit", "recorded steps"],
+    )
+    def test_at_every_executed_line(self, method, settings, record_property):
+        record_property("times", check_every_line(1, method, **settings))
 
     @pytest.mark.soak
     # Cut short where it lets the folder go, it leaves that to the garbage collector.
@@ -205,6 +214,7 @@ class TestInterrupts:
 
 LONG = {
     "plain": {"variant": "plain"},
+    "recorded steps": RECORDED,
     "drawing": {"variant": Denoising(variant=Ordered(Variational()))},
     "no early stopping": {"early_stopping": False, "optimizer": "sgd"},
     "stops early": {"tol": 0.5, "n_iter_no_change": 4},

@@ -1,7 +1,7 @@
 """Samples: how one looks to the caller and to the network, and where the rows live."""
 
 from .layout import SampleLayout, read_axes
-from .reading import free_cache, in_batches, is_out_of_memory
+from .reading import free_cache, in_batches, in_company, is_out_of_memory
 from .scaling import SCALINGS, Moments, Scaling
 from .sources import Rows, SparseRows, inference_length, raw_slices, slice_length
 from .tokens import TokenLayout, check_tokens
@@ -17,6 +17,7 @@ __all__ = [
     "check_tokens",
     "free_cache",
     "in_batches",
+    "in_company",
     "inference_length",
     "is_out_of_memory",
     "raw_slices",

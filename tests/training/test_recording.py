@@ -67,7 +67,7 @@ def test_repeated_steps_train_to_the_same_bits(architecture, optimizer, loss, re
         {"net_params": {"callbacks": [Callback()]}},
         {"precision": "bfloat16"},
     ],
-    ids=str,
+    ids=["dropout", "batch normalisation", "convolutions", "variational", "denoising", "bce", "callbacks", "bfloat16"],
 )
 def test_steps_that_draw_or_keep_something_or_are_watched_are_not_repeated(settings, repeats, digits):
     AutoencoderTransformer(
