@@ -13,14 +13,16 @@ from skae.exceptions import ModelFileError
 # Bounds on what is parsed; real models stay far below.
 LONGEST_JSON = 2**23
 MOST_VALUES = 2**19
+# Longer JSON may hold more, but not much in few bytes.
+BYTES_A_VALUE = 16
 DEEPEST_JSON = 40
 LONGEST_NUMBER = 40
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def parsed(text: bytes) -> dict[str, Any]:
-    """An object from strict JSON: no NaN, no infinity, no key twice, bounded depth and numbers."""
-    check_json(text)
+def parsed(text: bytes, longest: int = LONGEST_JSON) -> dict[str, Any]:
+    """An object from strict JSON: no NaN, no infinity, no key twice, bounded length, depth and numbers."""
+    check_json(text, longest)
     content = json.loads(
         text.decode("utf-8"),
         parse_constant=refused,
@@ -33,13 +35,18 @@ def parsed(text: bytes) -> dict[str, Any]:
     return content
 
 
-def check_json(text: bytes) -> None:
+def check_json(text: bytes, longest: int = LONGEST_JSON) -> None:
     """Raise ModelFileError if JSON is long, holds much, or is nested deeply."""
-    plain = unquoted(text) if len(text) <= LONGEST_JSON else b""
-    if len(text) > LONGEST_JSON or values_in(plain) > MOST_VALUES:
+    plain = unquoted(text) if len(text) <= longest else b""
+    if len(text) > longest or values_in(plain) > max(MOST_VALUES, len(text) // BYTES_A_VALUE):
         raise ModelFileError("its JSON holds too much")
     if depth(plain) > DEEPEST_JSON:
         raise ModelFileError("its JSON is nested too deeply")
+
+
+def values_of(text: bytes) -> int:
+    """About how many values there are in JSON."""
+    return values_in(unquoted(text))
 
 
 def unquoted(text: bytes) -> bytes:

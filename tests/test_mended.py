@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_matrix, save_npz, spmatrix
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -34,6 +35,7 @@ import skae
 from skae import AutoencoderTransformer, Custom, Dense, ModelFileError, OutOfMemoryError
 from skae import files as container
 from skae.data import Rows
+from skae.persistence import archives
 from skae.preparation import learned_layout
 from skae.training import BestWeights, described, device, split_rows, start, training_codes
 from skae.training.records import columns_of, history_of
@@ -46,11 +48,30 @@ SMALL = {"architecture": Dense((4,)), "max_epochs": 2, "random_state": 0}
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     """The skops archive within the file of a pipeline, by name of entry."""
-    path = tmp_path_factory.mktemp("pipeline") / "pipeline.skae"
-    skae.save(make_pipeline(MinMaxScaler(), AutoencoderTransformer(2, **SMALL)).fit(X), path)
+    pipeline = make_pipeline(MinMaxScaler(), AutoencoderTransformer(2, **SMALL)).fit(X)
+    return entries_of(pipeline, tmp_path_factory.mktemp("pipeline"))
+
+
+def entries_of(pipeline, folder):
+    """The skops archive within the file of this pipeline, by name of entry."""
+    path = folder / "saved.skae"
+    skae.save(pipeline, path)
     data = container.read(str(path)).arrays()["pipeline"].numpy().tobytes()
     with zipfile.ZipFile(io.BytesIO(data)) as entries:
         return {name: entries.read(name) for name in entries.namelist()}
+
+
+def with_more(entries, node):
+    """These entries with another part in the schema, beside what the pipeline holds."""
+    schema = json.loads(entries["schema.json"])
+    schema["content"]["content"]["more"] = node
+    return {**entries, "schema.json": json.dumps(schema)}
+
+
+def listed(content, number):
+    """A list as skops writes it, under a number."""
+    kind = {"__class__": "list", "__module__": "builtins", "__loader__": "ListNode"}
+    return {**kind, "content": content, "__id__": number}
 
 
 def loaded(entries, folder, compression=zipfile.ZIP_STORED):
@@ -78,16 +99,99 @@ class TestPipelineFiles:
         with pytest.raises(ModelFileError, match="JSON"):
             loaded({**archive, "schema.json": json.dumps(schema)}, tmp_path)
 
-    def test_parts_are_not_referred_to_without_end(self, archive, tmp_path):
-        def listed(content, number):
-            kind = {"__class__": "list", "__module__": "builtins", "__loader__": "ListNode"}
-            return {**kind, "content": content, "__id__": number}
+    @pytest.mark.parametrize(
+        ("number", "match"),
+        [
+            (lambda k: k, "refers to parts of itself too often"),
+            (lambda k: f"k{k}", "numbers a part 'k"),
+            (lambda k: float(k), "numbers a part"),
+            (lambda k: k == 1, "numbers a part"),
+            (lambda k: k - 1, "numbers a part 0"),
+        ],
+        ids=["numbers", "words", "floats", "truths", "zero"],
+    )
+    def test_parts_are_not_referred_to_without_end(self, number, match, archive, tmp_path):
+        doubled = [listed([{"__id__": number(k)}, {"__id__": number(k)}], number(k + 1)) for k in range(1, 20)]
+        with pytest.raises(ModelFileError, match=match):
+            loaded(with_more(archive, listed([listed([], number(1)), *doubled], 10**6)), tmp_path)
 
-        schema = json.loads(archive["schema.json"])
+    def test_a_part_counts_as_large_as_it_is_anywhere(self, archive, tmp_path):
+        # The first with a number is the one skops takes, in an order of its own.
         doubled = [listed([{"__id__": k}, {"__id__": k}], k + 1) for k in range(1, 20)]
-        schema["content"]["content"]["more"] = listed([listed([], 1), *doubled], 10**6)
+        small = [listed([], k) for k in range(1, 21)]
         with pytest.raises(ModelFileError, match="refers to parts of itself too often"):
-            loaded({**archive, "schema.json": json.dumps(schema)}, tmp_path)
+            loaded(with_more(archive, listed([*small, *doubled], 10**6)), tmp_path)
+
+    def test_a_part_that_holds_itself(self, archive, tmp_path):
+        with pytest.raises(ModelFileError, match="holds itself"):
+            loaded(with_more(archive, listed([{"__id__": 7}], 7)), tmp_path)
+
+    def test_random_streams_stand_within_what_they_have(self, tmp_path):
+        state, scaler = np.random.RandomState(0), MinMaxScaler()
+        # It is found wherever it stands.
+        scaler.kept = np.array([None, [{"it": state}]], dtype=object)
+        entries = entries_of(make_pipeline(scaler, AutoencoderTransformer(2, **SMALL)).fit(X), tmp_path)
+        assert loaded(entries, tmp_path)[0].kept[1][0]["it"].uniform() == state.uniform()
+        schema = entries["schema.json"].decode()
+        moved = re.sub(r'("pos": \{[^{}]*?"content": ")624"', r'\g<1>1000000"', schema)
+        assert moved != schema
+        with pytest.raises(ModelFileError, match="a random stream stands at 1000000 of 624"):
+            loaded({**entries, "schema.json": moved}, tmp_path)
+
+    def test_random_generators_are_refused(self, tmp_path):
+        scaler = MinMaxScaler()
+        scaler.kept = np.random.default_rng(0)
+        with pytest.raises(ValueError, match="would not load: its pipeline holds a numpy.random.Generator"):
+            skae.save(make_pipeline(scaler, AutoencoderTransformer(2, **SMALL)).fit(X), tmp_path / "pipeline.skae")
+
+    @pytest.mark.parametrize("name", ["0.dat", "a.npy", "../0.npy", "0.npz.npy", "schema.json/0.npy"])
+    def test_names_are_those_that_skops_writes(self, name, archive, tmp_path):
+        with pytest.raises(ModelFileError, match="which skops does not write"):
+            loaded({**archive, name: b""}, tmp_path)
+
+    def test_arrays_are_read_as_what_their_names_say(self, archive, tmp_path):
+        data = io.BytesIO()
+        np.savez_compressed(data, zeros=np.zeros(10**4))
+        node = {"__class__": "ndarray", "__module__": "numpy", "__loader__": "NdArrayNode", "type": "numpy"}
+        with pytest.raises(ModelFileError, match=r"reads '0.npz' as something else"):
+            loaded({**with_more(archive, {**node, "file": "0.npz"}), "0.npz": data.getvalue()}, tmp_path)
+
+    def test_arrays_of_sparse_matrices_are_as_large_as_they_say(self, archive, tmp_path):
+        data, header = io.BytesIO(), io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**13,)})
+        with zipfile.ZipFile(data, "w") as inner:
+            inner.writestr("data.npy", header.getvalue())
+        with pytest.raises(ModelFileError, match=r"array of shape \(10000000000000,\) is not in the file"):
+            loaded({**archive, "0.npz": data.getvalue()}, tmp_path)
+
+    @pytest.mark.parametrize("shift", [0, 10**6])
+    def test_indices_of_sparse_matrices_are_within_them(self, shift, archive, tmp_path):
+        matrix, data = csr_matrix(np.eye(4)), io.BytesIO()
+        matrix.indices += shift
+        save_npz(data, matrix)
+        schema = json.loads(archive["schema.json"])
+        scaler = schema["content"]["content"]["steps"]["content"][0]["content"][1]
+        kind = {"__class__": "spmatrix", "__module__": spmatrix.__module__, "__loader__": "SparseMatrixNode"}
+        scaler["content"]["content"]["copy"] = {**kind, "type": "scipy", "file": "0.npz"}
+        entries = {**archive, "schema.json": json.dumps(schema), "0.npz": data.getvalue()}
+        if shift == 0:
+            assert loaded(entries, tmp_path)[0].copy.sum() == 4
+        else:
+            with pytest.raises(ModelFileError, match="indices must be < 4"):
+                loaded(entries, tmp_path)
+
+    def test_json_in_many_strings_is_bounded_together(self, archive, tmp_path):
+        nodes = [
+            {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": f"[{'[],' * 99_999}[]]"}
+            for _ in range(6)
+        ]
+        with pytest.raises(ModelFileError, match="too often"):
+            loaded(with_more(archive, listed(nodes, 10**6)), tmp_path)
+
+    def test_an_older_skops_is_refused(self, archive, tmp_path, monkeypatch):
+        monkeypatch.setattr("skops.__version__", "0.15.2")
+        with pytest.raises(ModelFileError, match=r"need skops 0.16 or newer; this is 0.15.2"):
+            loaded(archive, tmp_path)
 
     def test_sparse_matrices_are_not_far_smaller_than_what_they_hold(self, archive, tmp_path):
         data = io.BytesIO()
@@ -96,17 +200,20 @@ class TestPipelineFiles:
             loaded({**archive, "0.npz": data.getvalue()}, tmp_path)
 
     def test_json_in_strings_is_bounded(self, archive, tmp_path):
-        schema = json.loads(archive["schema.json"])
-        schema["content"]["content"]["more"] = {"__loader__": "JsonNode", "content": f"[{'[' * 99}{']' * 99}]"}
         with pytest.raises(ModelFileError, match="nested too deeply"):
-            loaded({**archive, "schema.json": json.dumps(schema)}, tmp_path)
+            loaded(with_more(archive, {"__loader__": "JsonNode", "content": f"[{'[' * 99}{']' * 99}]"}), tmp_path)
 
-    def test_what_would_not_load_is_not_saved(self, tmp_path):
-        words = [f"word{number}" for number in range(70_000)]
+    def test_large_vocabularies_are_saved_and_what_would_not_load_is_not(self, tmp_path, monkeypatch):
+        words = [f"word{number}" for number in range(20_000)]
         documents = [" ".join(words[start::20]) for start in range(20)]
         pipeline = make_pipeline(TfidfVectorizer(), TruncatedSVD(4, random_state=0), AutoencoderTransformer(2, **SMALL))
+        skae.save(pipeline.fit(documents), tmp_path / "pipeline.skae")
+        np.testing.assert_array_equal(
+            skae.load(tmp_path / "pipeline.skae").transform(documents), pipeline.transform(documents)
+        )
+        monkeypatch.setattr(archives, "LONGEST_SCHEMA", 2**20)
         with pytest.raises(ValueError, match="would not load: its JSON holds too much"):
-            skae.save(pipeline.fit(documents), tmp_path / "pipeline.skae")
+            skae.save(pipeline, tmp_path / "another.skae")
 
     def test_arrays_are_as_large_as_they_say(self, archive, tmp_path):
         name = next(n for n, content in archive.items() if n.endswith(".npy") and b"'shape': (4,)" in content)

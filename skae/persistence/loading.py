@@ -12,7 +12,7 @@ import torch
 from sklearn.base import clone
 from torch import Tensor
 
-from skae.data import SampleLayout, Scaling, TokenLayout, is_out_of_memory, read_axes
+from skae.data import SampleLayout, Scaling, TokenLayout, read_axes
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
 from skae.files import Stored, Table, opened, read
@@ -79,9 +79,7 @@ def load(path, device="cpu", custom_modules=None):
         return assembled(file, decode, where)
     except (FileNotFoundError, PermissionError):
         raise
-    except Exception as error:  # Whatever a file makes go wrong is the file's fault, save for want of memory.
-        if is_out_of_memory(error):
-            raise
+    except Exception as error:  # Whatever a file makes go wrong is the file's fault, want of memory too.
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ModelFileError(f"{path!r} cannot be loaded: {reason.rstrip('.')}.") from error
 
@@ -105,7 +103,7 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
     arrays = file.arrays()
     check_finite(arrays, foreign=architecture.foreign)
     fill(module, arrays)
-    check_probe(module, shape, arrays, written_by(content["versions"]))
+    check_probe(module, layers, shape, arrays, written_by(content["versions"]))
     net = decoded_net(content["net"], module, parts, architecture.foreign, device, decode)
     fill_optimizer(net, arrays)
     n_components = n_codes(module)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -16,16 +15,13 @@ from sklearn.pipeline import Pipeline
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
 from skae.files import Stored
-from skae.strict_json import check_json, parsed
+
+from .archives import check_archive, check_made
 
 # Beside what skops trusts itself: types of scikit-learn, numpy and scipy that run no code of a file.
 TRUSTED = ("skae.persistence.pipelines.StoredAutoencoder", "skae.text.CharacterEncoder")
-# What skops writes beside the arrays.
-SCHEMA = "schema.json"
-
-
-# How much smaller skops makes a sparse matrix, at most.
-SPARSE_RATIO = 32
+# Older ones make objects that this one refuses.
+OLDEST_SKOPS = (0, 16)
 
 
 class StoredAutoencoder(BaseEstimator):
@@ -47,6 +43,11 @@ def skops_io() -> Any:
         import skops.io
     except ImportError as error:
         raise ImportError('Model files of pipelines need skops. Write: pip install "skae[skops]"') from error
+    if tuple(int(part) for part in skops.__version__.split(".")[:2]) < OLDEST_SKOPS:
+        raise ImportError(
+            f"Model files of pipelines need skops {'.'.join(map(str, OLDEST_SKOPS))} or newer; this is "
+            f'{skops.__version__}. Write: pip install --upgrade "skae[skops]"'
+        )
     return skops.io
 
 
@@ -85,8 +86,9 @@ def packed_pipeline(pipeline: Pipeline, pack: Callable[[AutoencoderTransformer],
     others = sorted(set(skops_io().get_untrusted_types(data=data)) - set(TRUSTED))
     if others:
         raise TypeError(
-            f"A model file holds pipelines of scikit-learn's own steps and AutoencoderTransformer; this one holds "
-            f"{', '.join(others)}. Save the AutoencoderTransformer alone, and build the pipeline around it anew."
+            f"A model file holds pipelines of AutoencoderTransformer and of what skops can read back without running "
+            f"code or crashing; this one holds {', '.join(others)}. Save the AutoencoderTransformer alone, and build "
+            f"the pipeline around it anew."
         )
     return {"pipeline": torch.from_numpy(np.frombuffer(data, dtype=np.uint8).copy())}
 
@@ -102,6 +104,7 @@ def unpacked_pipeline(file: Stored, unpack: Callable[[bytes], AutoencoderTransfo
     pipeline = skops_io().loads(data, trusted=list(TRUSTED))
     if not isinstance(pipeline, Pipeline):
         raise ModelFileError("it holds no pipeline")
+    check_made(pipeline)
 
     # A step may stand in a file more than once, and is unpacked once.
     unpacked: dict[int, AutoencoderTransformer] = {}
@@ -114,60 +117,3 @@ def unpacked_pipeline(file: Stored, unpack: Callable[[bytes], AutoencoderTransfo
         return unpacked[id(step)]
 
     return with_steps(pipeline, restored)
-
-
-def check_archive(archive: zipfile.ZipFile, length: int) -> None:
-    """Raise ModelFileError if a file would take more memory than its bytes: skops packs without compressing.
-
-    Its JSON has to be as strict as that of any model file, and its arrays as large as they say.
-    """
-    entries = archive.infolist()
-    if any(e.compress_type != zipfile.ZIP_STORED for e in entries) or sum(e.file_size for e in entries) > length:
-        raise ModelFileError("its pipeline would take more bytes than the file has")
-    check_tree(parsed(archive.read(SCHEMA)))
-    for entry in entries:
-        if entry.filename.endswith(".npz"):
-            with archive.open(entry) as file, zipfile.ZipFile(file) as inner:
-                if sum(each.file_size for each in inner.infolist()) > 2**20 + SPARSE_RATIO * entry.file_size:
-                    raise ModelFileError("its sparse matrix would take far more bytes than the file has")
-        if not entry.filename.endswith(".npy"):
-            continue
-        with archive.open(entry) as file:
-            version = np.lib.format.read_magic(file)
-            read_header = (
-                np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read_header(file)
-        if not dtype.hasobject and math.prod(shape) * dtype.itemsize > entry.file_size:
-            raise ModelFileError(f"its array of shape {shape} is not in the file")
-
-
-def check_tree(schema: dict[str, Any]) -> None:
-    """Raise ModelFileError if what skops would go through is more than stands there: parts are referred to by number.
-
-    Each is counted as often as it is referred to; JSON within a string is as bounded as that around it.
-    """
-    sizes: dict[Any, int] = {}
-    stored = 0
-
-    def size(node: Any) -> int:
-        nonlocal stored
-        stored += 1
-        if isinstance(node, list):
-            return 1 + sum(map(size, node))
-        if not isinstance(node, dict):
-            return 1
-        if node.get("__loader__") == "JsonNode" and isinstance(node.get("content"), str):
-            check_json(node["content"].encode())
-        name = node.get("__id__")
-        if name in sizes:
-            return sizes[name]
-        if isinstance(name, int):
-            sizes[name] = 1  # while its own parts are counted
-        found = 1 + sum(map(size, node.values()))
-        if isinstance(name, int):
-            sizes[name] = found
-        return found
-
-    if size(schema) > 4 * stored + 10_000:
-        raise ModelFileError("its pipeline refers to parts of itself too often")
