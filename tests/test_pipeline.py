@@ -1,5 +1,7 @@
 """Where scikit-learn's users put an estimator: pipelines, searches, callbacks."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,3 +122,26 @@ class TestCallbacks:
                 return context.task_name == "epoch" and context.task_id == 1
 
         assert clone(QUICK).set_callbacks(Stopper()).fit(X).n_iter_ == 2
+
+    def test_copies_made_in_the_middle_of_training_are_apart(self):
+        class Keeper:
+            kept = codes = None
+
+            def setup(self, estimator, context):
+                pass
+
+            def teardown(self, estimator, context):
+                pass
+
+            def on_fit_task_begin(self, estimator, context, **kwargs):
+                pass
+
+            def on_fit_task_end(self, estimator, context, *, fitted_estimator, **kwargs):
+                if context.task_name == "epoch" and context.task_id == 1:
+                    self.kept = copy.deepcopy(fitted_estimator)
+                    self.codes = self.kept.transform(X)
+
+        keeper = Keeper()
+        autoencoder = clone(QUICK).set_params(batch_size=16).set_callbacks(keeper).fit(X)
+        np.testing.assert_array_equal(keeper.kept.transform(X), keeper.codes)
+        assert autoencoder.n_iter_ == 3

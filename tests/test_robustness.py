@@ -3,6 +3,7 @@
 import copy
 import sys
 import tempfile
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -225,12 +226,28 @@ def test_results_that_overflow_are_errors():
         autoencoder.inverse_transform(np.full((1, 2), 1e38))
 
 
-def test_gradient_mode_and_default_dtype_of_the_caller_do_not_matter():
-    expected = AutoencoderTransformer(2, **QUICK).fit(X).transform(X)
-    with torch.no_grad():
-        np.testing.assert_array_equal(AutoencoderTransformer(2, **QUICK).fit(X).transform(X), expected)
-    with torch.inference_mode():
-        np.testing.assert_array_equal(AutoencoderTransformer(2, **QUICK).fit(X).transform(X), expected)
+@pytest.mark.parametrize(
+    "context",
+    [
+        torch.no_grad,
+        torch.inference_mode,
+        partial(torch.autocast, "cpu", torch.bfloat16),
+        partial(torch.device, "meta"),
+    ],
+    ids=["no_grad", "inference_mode", "autocast", "default device"],
+)
+def test_modes_and_defaults_of_the_caller_do_not_matter(context):
+    expected = AutoencoderTransformer(2, **QUICK).fit(X)
+    with context():
+        fitted = AutoencoderTransformer(2, **QUICK).fit(X)
+        np.testing.assert_array_equal(fitted.transform(X), expected.transform(X))
+        np.testing.assert_array_equal(fitted.reconstruct(X), expected.reconstruct(X))
+        assert fitted.score(X) == expected.score(X)
+        fitted.partial_fit(X)
+    np.testing.assert_array_equal(fitted.transform(X), expected.partial_fit(X).transform(X))
+
+
+def test_default_dtype_of_the_caller_does_not_matter():
     torch.set_default_dtype(torch.float64)
     try:
         assert AutoencoderTransformer(2, **QUICK).fit(X).transform(X).dtype == np.float32
@@ -292,6 +309,20 @@ def test_entries_given_twice_are_summed():
 def test_sparse_rows_without_variance():
     for rows in (sparse.csr_matrix((20, 5)), sparse.csr_matrix(np.ones((20, 5)))):
         assert AutoencoderTransformer(2, **QUICK).fit(rows).score(rows) == 1.0
+
+
+def test_settings_that_are_not_fused():
+    AutoencoderTransformer(2, net_params={"optimizer__foreach": True}, **QUICK).fit(X)
+    for more in ({"optimizer__foreach": True, "optimizer__fused": True}, {"optimizer__differentiable": True}):
+        with pytest.raises(ValueError, match="net_params=.*does not fit the net.*fused"):
+            AutoencoderTransformer(2, net_params=more, **QUICK).fit(X)
+
+
+def test_partial_fit_takes_settings_that_keep_other_moments():
+    autoencoder = AutoencoderTransformer(2, **QUICK).partial_fit(X)
+    autoencoder.set_params(net_params={"optimizer__amsgrad": True}).partial_fit(X)
+    state = next(iter(autoencoder.net_.optimizer_.state.values()))
+    assert "max_exp_avg_sq" in state
 
 
 def test_sgd_goes_on_by_parts():

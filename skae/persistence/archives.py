@@ -1,4 +1,4 @@
-"""What skops is given to read, checked before it reads: sizes, names, references; and what it made, before it is used."""
+"""What skops is given to read, checked before it reads: sizes, names, references; and what it made, before its use."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_archive(archive: zipfile.ZipFile, length: int) -> None:
     names = [entry.filename for entry in entries]
     strange = [name for name in names if name != SCHEMA and not ARRAYS.fullmatch(name)]
     if strange or len(set(names)) < len(names):
-        raise ModelFileError(f"its pipeline holds {(strange or names)[0]!r}, which skops does not write, or writes once")
+        raise ModelFileError(f"its pipeline holds {(strange or names)[0]!r}, which skops does not write, or not twice")
     check_tree(parsed(archive.read(SCHEMA), LONGEST_SCHEMA))
     for entry in entries:
         if entry.filename.endswith(".npy"):
@@ -149,7 +149,7 @@ def check_made(made: Any) -> None:
             # What an array holds, the garbage collector does not tell.
             pending.extend(part.ravel().tolist() if part.dtype.hasobject else [])
         elif isinstance(part, np.random.RandomState):
-            place = part.get_state()[2]
+            place = part.get_state(legacy=False)["state"]["pos"]
             if not 0 <= place <= STREAM:
                 raise ModelFileError(f"a random stream stands at {place} of {STREAM}")
         else:

@@ -176,12 +176,24 @@ def one_at_a_time(method):
     return alone
 
 
+@contextlib.contextmanager
+def on_own_terms() -> Iterator[None]:
+    """Inside, the caller's autocast and default device, which would reach into every computation, do not count."""
+    with contextlib.ExitStack() as stack:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
 def with_gradients(method):
-    """The method, training whatever gradient mode its caller is in."""
+    """The method, training whatever gradient mode, autocast and default device its caller is in."""
 
     @functools.wraps(method)
     def training(*args, **kwargs):
-        with torch.inference_mode(False), torch.enable_grad():
+        with on_own_terms(), torch.inference_mode(False), torch.enable_grad():
             return method(*args, **kwargs)
 
     return training
@@ -191,11 +203,11 @@ def with_gradients(method):
 def full_precision(device: torch.device) -> Iterator[None]:
     """Codes are computed in float32 proper, whatever the precision of training."""
     check_not_forked(device)
-    with torch.inference_mode():
+    with on_own_terms(), torch.inference_mode():
         if device.type != "cuda":
             yield
         else:
-            with without_tf32(), torch.autocast("cuda", enabled=False):
+            with without_tf32():
                 yield
 
 

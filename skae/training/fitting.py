@@ -245,6 +245,9 @@ def new_net(
     if groups:
         chosen["optimizer__param_groups"] = groups
     chosen.update(net_params or {})
+    if chosen.get("optimizer__foreach") and "fused" in defaults and "optimizer__fused" not in net_params:
+        # A step is one or the other.
+        chosen["optimizer__fused"] = False
     if "optimizer__weight_decay" in chosen:
         chosen["optimizer__weight_decay"] = float(decay)
     callbacks = chosen.pop("callbacks", None) or []
@@ -263,7 +266,7 @@ def new_net(
             **known,
             **chosen,
         ).initialize()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidParameterError(
             f"net_params={net_params!r} does not fit the net with optimizer={optimizer!r}: {error}"
         ) from error

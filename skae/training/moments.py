@@ -22,6 +22,11 @@ def set_moments(net: Any, moments: dict[str, dict[str, Any]]) -> None:
 
 
 def go_on(net: Any, before: Any) -> None:
-    """Let the optimiser of a net go on where that of another was, if both are of one kind; nothing is shared."""
-    if type(net.optimizer_) is type(before.optimizer_):
+    """Let the optimiser of a net go on where that of another was, if both keep the same; nothing is shared."""
+    if kept_by(net.optimizer_) == kept_by(before.optimizer_):
         set_moments(net, copy.deepcopy(moments_of(before)))
+
+
+def kept_by(optimizer: Any) -> tuple[Any, ...]:
+    """What decides which moments an optimiser keeps: its kind, and settings that ask for more of them."""
+    return (type(optimizer), *(bool(optimizer.defaults.get(name)) for name in ("amsgrad", "centered", "momentum")))

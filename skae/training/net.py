@@ -238,7 +238,6 @@ class AutoencoderNet(NeuralNet):
                 group["lr"] = lr
             self.criterion_.progress = self.step_count_ / self.n_steps_
         self.step_count_ += 1
-        # A pass that is repeated leaves no trace.
         loss, trace = self._differentiated(batch) if self.repeated_ is None else (self.repeated_(batch), None)
         if self.per_batch_:
             named = list(self.get_all_learnable_params())
@@ -288,7 +287,8 @@ class AutoencoderNet(NeuralNet):
         self.optimizer_.zero_grad(set_to_none=True)
 
     def __getstate__(self):
-        return on_cpu({**vars(self), "stream_": None})
+        # What is of one training holds on to the weights of this net, not to those of a copy.
+        return on_cpu({**vars(self), **dict.fromkeys(("stream_", "forward_", "repeated_", "update_"))})
 
     def __setstate__(self, state):
         self.__dict__.update(state)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.modules import module as everywhere
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
@@ -36,8 +37,15 @@ REPEATABLE = {
     nn.Unflatten,
     *ACTIVATIONS.values(),
 }
+# Where torch keeps what modules and weights call, and what all modules do.
+HOOKS = tuple(
+    f"{of}_{when}_hooks" for of in ("", "_global") for when in ("forward", "forward_pre", "backward", "backward_pre")
+)
+HOOKS_OF_WEIGHTS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 # Recording takes as long as some ten steps: it is not begun for a few.
 STEPS_BEFORE = 10
+# Beyond these numbers of weights and rows it is arithmetic that takes the time, and a recording the memory.
+MOST_WEIGHTS, MOST_ROWS = 2**20, 2**12
 
 aten = torch.ops.aten
 SAME = (aten.detach.default, aten.alias.default)
@@ -54,13 +62,15 @@ def repeated_steps(net: Any) -> RepeatedSteps | None:
 
 
 def repeatable(module: nn.Module, objective: Objective) -> bool:
-    """Whether every training step on batches of one shape is the same list of operations."""
+    """Whether every training step on batches of one shape is the same list of operations, which nobody listens to."""
     parts = [*module.modules(), *objective.modules()]
     return (
         not objective.terms
-        and all(type(part) in REPEATABLE for part in parts)
-        and not any(part._forward_hooks or part._forward_pre_hooks for part in parts)
+        and sum(parameter.numel() for parameter in module.parameters()) <= MOST_WEIGHTS
+        and all(type(part) in REPEATABLE and "forward" not in vars(part) for part in parts)
         and all(parameter.requires_grad for parameter in module.parameters())
+        and not any(getattr(owner, name) for owner in (everywhere, *parts) for name in HOOKS if hasattr(owner, name))
+        and not any(getattr(p, name, None) for p in module.parameters() for name in HOOKS_OF_WEIGHTS)
     )
 
 
@@ -99,7 +109,7 @@ class RepeatedSteps:
         """A step by autograd; recorded once a shape has come often, and compared with the recording at the next."""
         shape = batch.shape
         self.seen[shape] = self.seen.get(shape, 0) + 1
-        if self.seen[shape] == STEPS_BEFORE:
+        if self.seen[shape] == STEPS_BEFORE and len(batch) <= MOST_ROWS:
             with Recorder(batch, self.parameters) as recorder:
                 results = self._differentiated(batch)
             self.recordings[shape] = recorder.recording(results)

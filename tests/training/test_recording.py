@@ -5,8 +5,9 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from skae import AutoencoderTransformer, Convolutional, Dense
+from skae import AutoencoderTransformer, Convolutional, Custom, Dense
 from skae.training import recording, updates
 from skae.training.net import AutoencoderNet
 from skae.training.recording import RepeatedSteps, repeated_steps
@@ -15,6 +16,9 @@ from skae.training.updates import update_of
 OPTIMIZERS = {
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, fused=True),
     "adam": lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.1, betas=(0.8, 0.9), maximize=True, fused=True),
+    "adam that decays apart": lambda p: torch.optim.Adam(
+        p, lr=0.1, weight_decay=0.3, decoupled_weight_decay=True, fused=True
+    ),
     "amsgrad": lambda p: torch.optim.AdamW(p, lr=0.1, amsgrad=True, fused=True),
     "not fused": lambda p: torch.optim.AdamW(p, lr=0.1),
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
@@ -82,15 +86,44 @@ def test_printing_does_not_count_as_watching(repeats, digits, capsys):
     assert "train_loss" in capsys.readouterr().out
 
 
-def test_hooks_and_frozen_weights_are_not_passed_over(digits):
-    autoencoder = AutoencoderTransformer(2, max_epochs=1, device="cpu", random_state=0).fit(digits[:100])
-    module, objective = autoencoder.net_.module_, autoencoder.net_.criterion_
-    assert recording.repeatable(module, objective)
-    handle = module.encoder.register_forward_hook(lambda *args: None)
-    assert not recording.repeatable(module, objective)
-    handle.remove()
-    assert recording.repeatable(module, objective)
+HOOKS = {
+    "forward": lambda module: module.encoder.register_forward_hook(print),
+    "forward pre": lambda module: module.encoder.register_forward_pre_hook(print),
+    "backward": lambda module: module.encoder.register_full_backward_hook(print),
+    "backward pre": lambda module: module.encoder.register_full_backward_pre_hook(print),
+    "all forward": lambda module: nn.modules.module.register_module_forward_hook(print),
+    "all forward pre": lambda module: nn.modules.module.register_module_forward_pre_hook(print),
+    "all backward": lambda module: nn.modules.module.register_module_full_backward_hook(print),
+    "all backward pre": lambda module: nn.modules.module.register_module_full_backward_pre_hook(print),
+    "gradient": lambda module: next(module.parameters()).register_hook(print),
+    "accumulated": lambda module: next(module.parameters()).register_post_accumulate_grad_hook(print),
+}
+
+
+@pytest.mark.parametrize("kind", HOOKS)
+def test_hooks_are_not_passed_over(kind, digits):
+    net = AutoencoderTransformer(2, max_epochs=1, device="cpu", random_state=0).fit(digits[:100]).net_
+    assert recording.repeatable(net.module_, net.criterion_)
+    handle = HOOKS[kind](net.module_)
+    try:
+        assert not recording.repeatable(net.module_, net.criterion_)
+    finally:
+        handle.remove()
+    assert recording.repeatable(net.module_, net.criterion_)
+
+
+def test_frozen_weights_replaced_passes_and_large_networks_are_not_recorded(digits, monkeypatch):
+    net = AutoencoderTransformer(2, max_epochs=1, device="cpu", random_state=0).fit(digits[:100]).net_
+    module, objective = net.module_, net.criterion_
     next(module.parameters()).requires_grad_(False)
+    assert not recording.repeatable(module, objective)
+    next(module.parameters()).requires_grad_(True)
+    assert recording.repeatable(module, objective)
+    module.encoder[0].forward = lambda x: x
+    assert not recording.repeatable(module, objective)
+    del module.encoder[0].forward
+    assert recording.repeatable(module, objective)
+    monkeypatch.setattr(recording, "MOST_WEIGHTS", 1000)
     assert not recording.repeatable(module, objective)
 
 
@@ -159,6 +192,54 @@ def test_updates_are_those_of_the_optimiser(name):
         results.append([parameter.detach() for parameter in parameters])
         assert int(optimizer.state[parameters[0]].get("step", 5)) == 5
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("where", ["own", "all"])
+def test_hooks_of_optimisers_hear_of_every_step(where):
+    parameter = nn.Parameter(torch.ones(3))
+    optimizer = OPTIMIZERS["adamw"]([parameter])
+    parameter.grad = torch.ones(3)
+    optimizer.step()
+    heard = []
+    register = optimizer.register_step_post_hook if where == "own" else register_optimizer_step_post_hook
+    handle = register(lambda *args: heard.append(1))
+    try:
+        update_of(optimizer)()
+    finally:
+        handle.remove()
+    assert heard
+
+
+class Branching(nn.Module):
+    """Uses one of its layers in the first calls only, and another never; the third is frozen."""
+
+    def __init__(self):
+        super().__init__()
+        self.always, self.at_first, self.never, self.frozen = (nn.Linear(64, 3) for _ in range(4))
+        self.frozen.requires_grad_(False)
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.always(x) + self.frozen(x) + (self.at_first(x) if self.calls < 20 else 0)
+
+
+def test_weights_without_gradients_are_left_out(digits):
+    autoencoder = AutoencoderTransformer(
+        3, architecture=Custom(Branching, nn.Linear(3, 64)), max_epochs=4, batch_size=16, device="cpu", random_state=0
+    )
+    autoencoder.fit(digits[:200])
+    assert autoencoder.n_iter_ == 4
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_frozen_weights_stay_as_they_are(method, digits):
+    autoencoder = AutoencoderTransformer(3, max_epochs=3, warm_start=True, device="cpu", random_state=0)
+    autoencoder.fit(digits[:200])
+    autoencoder.net_.module_.encoder.requires_grad_(False)
+    before = [p.detach().clone() for p in autoencoder.net_.module_.encoder.parameters()]
+    getattr(autoencoder, method)(digits[:200])
+    assert all(torch.equal(a, b) for a, b in zip(before, autoencoder.net_.module_.encoder.parameters(), strict=True))
 
 
 def test_the_short_way_is_taken_by_the_default_optimiser(digits, monkeypatch):
