@@ -31,17 +31,18 @@ from skae.preparation import (
 )
 from skae.training import (
     OPTIMIZERS,
+    WEIGHTS,
     AutoencoderNet,
     BestWeights,
     Checkpoints,
     NoCheckpoints,
     Part,
+    RowsIdentity,
     automatic_batch_size,
     automatic_learning_rate,
     automatic_patience,
     built_autoencoder,
     components_for_share,
-    data_identity,
     described,
     explained_shares,
     full_precision,
@@ -284,6 +285,8 @@ class AutoencoderTransformer(
         with draft._checkpoints(X, X_val, self.net_ if warm else None) as checkpoints:
             interrupt = draft._train(self, X, y, X_val, checkpoints, warm)
             checkpoints.finished = interrupt is None
+            if interrupt is not None and self.warm_start:
+                checkpoints.interrupted(draft._weights_told(draft.net_), draft.net_.epochs_done_)
             self._adopt(draft._learned())
         if interrupt is not None and self.on_interrupt == "raise":
             raise interrupt
@@ -459,7 +462,7 @@ class AutoencoderTransformer(
         automatic = isinstance(self.n_iter_no_change, str)
         patience = automatic_patience(self.max_epochs) if automatic else self.n_iter_no_change
         best = BestWeights(patience, self.tol) if self.early_stopping else None
-        before = self.history_ if warm else ()
+        before = self.history_[: len(self.history_) - checkpoints.counted] if warm else ()
         tasks = EpochTasks(caller, X, y, lambda: self._learn(net))
         callbacks: list[Any] = [tasks] if best is None else [best, tasks]
         interrupt = None
@@ -485,7 +488,7 @@ class AutoencoderTransformer(
         self._learn_codes(net, train)
         net.forget_training()
         # Where the weights that training began with are kept, so is what is said of those.
-        begun = vars(self)["best_epoch_"] if before else 0
+        begun = min(vars(self)["best_epoch_"], before[-1]["epoch"]) if before else 0
         done = self._learn(net, before=before)["n_iter_"]
         self.best_epoch_ = done - net.epochs_done_ + kept if kept else begun
 
@@ -496,9 +499,7 @@ class AutoencoderTransformer(
         own = ("checkpoint_dir", "net_params", "on_interrupt", "verbose")
         identity = {name: described(value) for name, value in self.get_params(deep=False).items() if name not in own}
         identity |= {name: described(v) for name, v in (self.net_params or {}).items() if name != "callbacks"}
-        for name, rows in (("X", X), ("X_val", X_val)):
-            if rows is not None:
-                identity |= data_identity(name, Rows(rows, self._layout, torch.device("cpu")))
+        rows = RowsIdentity({n: given for n, given in (("X", X), ("X_val", X_val)) if given is not None}, self._layout)
         identity["random_state"] = stream_identity(self.random_state)
         identity["defaults of optimizer"] = described(OPTIMIZERS[self.optimizer][1])
         identity |= {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
@@ -506,9 +507,13 @@ class AutoencoderTransformer(
             halves = (getattr(self.architecture_, name, None) for name in ("encoder", "decoder"))
             identity["modules"] = " ".join(weights_identity(half) for half in halves if isinstance(half, nn.Module))
         if going_on_from is not None:
-            identity["weights before"] = weights_identity(going_on_from.module_)
+            identity[WEIGHTS] = self._weights_told(going_on_from)
         stream = self.random_state if isinstance(self.random_state, np.random.RandomState) else None
-        return Checkpoints(self.checkpoint_dir, identity, stream)
+        return Checkpoints(self.checkpoint_dir, identity, rows, stream)
+
+    def _weights_told(self, net: AutoencoderNet) -> str:
+        """What tells the weights that a warm start would go on from."""
+        return f"{weights_identity(net.module_)} after {self.n_iter_} epochs"
 
     def _draft(self, keep: bool) -> AutoencoderTransformer:
         """A copy that training may change: with what was learned, or with nothing learned."""

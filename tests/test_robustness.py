@@ -314,7 +314,7 @@ def test_sparse_rows_without_variance():
 def test_settings_that_are_not_fused():
     AutoencoderTransformer(2, net_params={"optimizer__foreach": True}, **QUICK).fit(X)
     for more in ({"optimizer__foreach": True, "optimizer__fused": True}, {"optimizer__differentiable": True}):
-        with pytest.raises(ValueError, match="net_params=.*does not fit the net.*fused"):
+        with pytest.raises(ValueError, match=r"net_params=.*does not fit the net.*fused"):
             AutoencoderTransformer(2, net_params=more, **QUICK).fit(X)
 
 

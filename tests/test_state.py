@@ -21,6 +21,7 @@ from skorch.callbacks import Callback
 import skae
 from skae import AutoencoderTransformer, Custom, Dense
 from skae.preparation import is_learned
+from skae.training import RowsIdentity
 from skae.variants import Denoising, Ordered, Variational
 
 X = np.random.RandomState(0).standard_normal((90, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
@@ -261,6 +262,39 @@ class TestCheckpoints:
         stopping.fit(X)
         assert stopping.n_iter_ == 6
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("on_interrupt", ["raise", "keep"])
+    @pytest.mark.parametrize("fits_before", [0, 1])
+    @pytest.mark.parametrize("times", [1, 2])
+    @pytest.mark.filterwarnings("ignore:Training was interrupted")
+    def test_warm_starts_go_on_after_ctrl_c(self, tmp_path, on_interrupt, fits_before, times):
+        settings = {**SMALL, "max_epochs": 6, "warm_start": True}
+        whole, kept = (AutoencoderTransformer(2, on_interrupt=on_interrupt, **settings) for _ in range(2))
+        for _ in range(fits_before):
+            whole.fit(X)
+            kept.fit(X)
+        whole.fit(X)
+        kept.set_params(checkpoint_dir=tmp_path)
+        for epoch in range(2, 2 + times):
+            kept.set_params(net_params={"callbacks": [Stopping(epoch, KeyboardInterrupt)]})
+            with contextlib.suppress(KeyboardInterrupt):
+                kept.fit(X)
+            assert kept.n_iter_ == 6 * fits_before + epoch
+        kept.set_params(net_params=None).fit(X)
+        assert bits(kept) == bits(whole)
+        assert (kept.n_iter_, kept.best_epoch_) == (whole.n_iter_, whole.best_epoch_)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_rows_are_read_in_full_only_where_there_is_a_checkpoint(self, tmp_path, monkeypatch):
+        read = []
+        whole = RowsIdentity.in_full.func
+        monkeypatch.setattr(RowsIdentity, "in_full", property(lambda self: read.append(1) or whole(self)))
+        monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 10**6)
+        AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}", **SMALL).fit(X)
+        assert not read
+        monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
+        AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}", **SMALL).fit(X)
+        assert read
 
     @pytest.mark.bad_input(47)
     @pytest.mark.parametrize(

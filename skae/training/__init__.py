@@ -2,7 +2,7 @@
 
 from .automatic import automatic_batch_size, automatic_learning_rate, automatic_patience
 from .batches import Part, split_rows
-from .checkpoints import Checkpoints, NoCheckpoints, data_identity, stream_identity, weights_identity
+from .checkpoints import WEIGHTS, Checkpoints, NoCheckpoints
 from .device import (
     PRECISIONS,
     full_precision,
@@ -14,6 +14,7 @@ from .device import (
 )
 from .failures import telling_of_memory
 from .fitting import built_autoencoder, built_halves, check_net_params, check_shapes, new_net
+from .identity import RowsIdentity, stream_identity, weights_identity
 from .moments import go_on, moments_of, set_moments
 from .net import OPTIMIZERS, AutoencoderNet
 from .order import explained_shares, shortened, training_codes
@@ -24,11 +25,13 @@ from .start import components_for_share
 __all__ = [
     "OPTIMIZERS",
     "PRECISIONS",
+    "WEIGHTS",
     "AutoencoderNet",
     "BestWeights",
     "Checkpoints",
     "NoCheckpoints",
     "Part",
+    "RowsIdentity",
     "StopTraining",
     "automatic_batch_size",
     "automatic_learning_rate",
@@ -38,7 +41,6 @@ __all__ = [
     "check_net_params",
     "check_shapes",
     "components_for_share",
-    "data_identity",
     "described",
     "explained_shares",
     "full_precision",

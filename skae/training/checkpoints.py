@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 from skorch.history import History
-from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch import Tensor
 
-from skae.data import Rows, slice_length
 from skae.exceptions import ModelFileError
 from skae.files import packed, read, write
 
+from .identity import RowsIdentity
 from .records import columns_of, history_of
 from .selection import BestWeights
 
@@ -38,6 +37,8 @@ LEFT = re.compile(r"\.skae-[0-9a-f]{16}\.tmp")
 PATIENCE = 25
 # What writing is taken to cost before it was done: a second for so many bytes, and so many seconds.
 WRITING_SPEED, WRITING_TIME = 2e8, 0.01
+# Under this name stands what a warm start goes on from.
+WEIGHTS = "weights before"
 
 
 class Checkpoints(Callback):
@@ -50,7 +51,9 @@ class Checkpoints(Callback):
     folder : str
         Made where missing; ``{fit}`` in it stands for a name made from parameters and data.
     identity : dict
-        Parameters and properties of the data, by name, in words; all have to be the same for training to go on.
+        Parameters, by name, in words; all have to be the same for training to go on.
+    rows : RowsIdentity
+        What training sees; read in full only where a checkpoint is written, or is there.
     stream : RandomState, default=None
         What ``fit`` draws its seed from; it is put back where training did not come to its end.
 
@@ -62,15 +65,21 @@ class Checkpoints(Callback):
         If it holds the checkpoint of another fit, or one that is damaged, or another process uses it.
     """
 
-    def __init__(self, folder: str, identity: dict[str, str], stream: np.random.RandomState | None = None):
-        name = hashlib.sha256(repr(sorted(identity.items())).encode()).hexdigest()[:16]
+    def __init__(
+        self, folder: str, identity: dict[str, str], rows: RowsIdentity, stream: np.random.RandomState | None = None
+    ):
+        told = identity | rows.at_once if PLACE_OF_FIT in str(folder) else identity
+        name = hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:16]
         self.given = folder
         self.folder = Path(str(folder).replace(PLACE_OF_FIT, name))
         self.path = self.folder / FILE
         # How many parts of the folder's name come before the fit's own.
         parts = Path(str(folder)).parts
         self.place = next((i for i, part in enumerate(parts) if PLACE_OF_FIT in part), len(parts))
-        self.identity = identity
+        self.of_parameters = identity
+        self.rows = rows
+        # Epochs of an interrupted fit that the estimator that goes on with it has counted already.
+        self.counted = 0
         self.best: BestWeights | None = None
         self.seed: int | None = None
         self.stored: Any = None
@@ -110,6 +119,20 @@ class Checkpoints(Callback):
                 for folder in [self.folder, *self.folder.parents][: len(self.folder.parts) - self.place]:
                     folder.rmdir()
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What has to be the same for training to go on."""
+        return self.of_parameters | self.rows.in_full
+
+    def interrupted(self, weights: str, epochs: int) -> None:
+        """Know ``weights``, which an interrupt left to the estimator after ``epochs``, for those of this fit."""
+        if self.path.exists():
+            # Where it cannot be written, going on is refused, as of any other estimator.
+            with contextlib.suppress(OSError, ModelFileError):
+                stored = read(str(self.path))
+                content = {**stored.content, "left": {"weights": weights, "epochs": epochs}}
+                write(str(self.path), packed(content, stored.arrays()))
+
     def _hold(self) -> None:
         self.lock.seek(0)
         owner = self.lock.read().strip()
@@ -142,10 +165,15 @@ class Checkpoints(Callback):
             raise ValueError(f"{self.path} cannot be gone on from: {error}. Delete it to start anew.") from error
         if self.stored.content.get("kind") != "checkpoint":
             raise ValueError(f"{self.path} is no checkpoint. Pass another folder, or move the file away.")
-        before = self.stored.content["identity"]
-        names = [name for name in {**before, **self.identity} if before.get(name) != self.identity.get(name)]
+        before, left = self.stored.content["identity"], self.stored.content.get("left")
+        if left and self.of_parameters.get(WEIGHTS) == left["weights"]:
+            self.counted = int(left["epochs"])
+            others = {name: told for name, told in self.of_parameters.items() if name != WEIGHTS}
+            self.of_parameters = others | {name: before[name] for name in (WEIGHTS,) if name in before}
+        now = self.identity
+        names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         if names:
-            told = "; ".join(f"{n} was {before.get(n)} and is {self.identity.get(n)}" for n in sorted(names))
+            told = "; ".join(f"{n} was {before.get(n)} and is {now.get(n)}" for n in sorted(names))
             raise ValueError(
                 f"checkpoint_dir={self.given!r} holds a checkpoint of another fit: {told}. Pass another folder, or "
                 f"delete {self.path.name} there; in a search, write '{PLACE_OF_FIT}' in its name."
@@ -162,6 +190,7 @@ class Checkpoints(Callback):
         self.written = time.perf_counter()
         # Weights, those of the best epoch and of the start, and two moments of the optimiser.
         self.took = WRITING_TIME + 5 * sum(p.nbytes for p in net.module_.parameters()) / WRITING_SPEED
+        self.took += self.rows.seconds
         if self.stored is None:
             return 0
         content, arrays = self.stored.content, self.stored.arrays()
@@ -204,12 +233,16 @@ class NoCheckpoints(contextlib.nullcontext):
     seed = None
     resume = None
     finished = False
+    counted = 0
 
     def __enter__(self) -> NoCheckpoints:
         return self
 
     def callbacks(self, best: BestWeights | None) -> list[Callback]:
         return []
+
+    def interrupted(self, weights: str, epochs: int) -> None:
+        """Nothing is kept, so nothing is known again."""
 
 
 def state_of(net: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -258,30 +291,3 @@ def put_back(net: Any, content: dict[str, Any], arrays: dict[str, Tensor]) -> No
 def under(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
     """The arrays whose names begin with ``prefix`` and a dot, without it."""
     return {name[len(prefix) + 1 :]: value for name, value in arrays.items() if name.startswith(f"{prefix}.")}
-
-
-def data_identity(name: str, rows: Rows) -> dict[str, str]:
-    """What tells these rows from others: their shape, the scaling, and all of them as the network sees them."""
-    digest = hashlib.blake2b()
-    scaling = rows.layout.scaling
-    for value in (scaling.mean, scaling.scale, scaling.low, scaling.high):
-        digest.update(value.cpu().numpy().tobytes())
-    for x in rows.slices(slice_length(rows.layout.n_features)):
-        digest.update(x.contiguous().cpu().numpy().data)
-    return {f"shape of {name}": str(tuple(rows.X.shape)), f"values of {name}": digest.hexdigest()[:16]}
-
-
-def weights_identity(module: nn.Module) -> str:
-    """What tells these weights from others."""
-    digest = hashlib.sha256()
-    for value in module.state_dict().values():
-        if not isinstance(value, (UninitializedParameter, UninitializedBuffer)):
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()[:16]
-
-
-def stream_identity(random_state: Any) -> str:
-    """What tells this ``random_state`` from others."""
-    if isinstance(random_state, np.random.RandomState):
-        return hashlib.sha256(repr(random_state.get_state()).encode()).hexdigest()[:16]
-    return repr(random_state)

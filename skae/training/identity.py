@@ -1,0 +1,89 @@
+"""What tells rows, weights and random states of one fit from those of another."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+
+from skae.data import SampleLayout, raw_slices, slice_length
+
+# Rows from either end that stand for all where all would take too long.
+SOME_ROWS = 500
+# Bytes a second.
+HASHING_SPEED = 5e8
+
+
+class RowsIdentity:
+    """What tells the rows of a fit: some of them at once, all of them when they are asked for.
+
+    Parameters
+    ----------
+    parts : dict
+        Checked X by name.
+    layout : SampleLayout
+    """
+
+    def __init__(self, parts: dict[str, Any], layout: SampleLayout):
+        self.parts = parts
+        self.layout = layout
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes to read all."""
+        return sum(8 * len(X) * self.layout.n_features for X in self.parts.values()) / HASHING_SPEED
+
+    @property
+    def at_once(self) -> dict[str, str]:
+        """Shapes, the scaling, and some rows."""
+        return {
+            f"{what} of {name}": told
+            for name, X in self.parts.items()
+            for what, told in (("shape", str(tuple(X.shape))), ("rows", self._digest(X[:SOME_ROWS], X[-SOME_ROWS:])))
+        }
+
+    @cached_property
+    def in_full(self) -> dict[str, str]:
+        """Shapes, the scaling, and all rows, by their bytes."""
+        return {
+            f"{what} of {name}": told
+            for name, X in self.parts.items()
+            for what, told in (("shape", str(tuple(X.shape))), ("values", self._digest(X)))
+        }
+
+    def _digest(self, *arrays: Any) -> str:
+        digest = hashlib.sha256()
+        scaling = self.layout.scaling
+        for value in (scaling.mean, scaling.scale, scaling.low, scaling.high):
+            digest.update(bytes_of(value))
+        for array in arrays:
+            for rows in raw_slices(array, slice_length(self.layout.n_features)):
+                digest.update(str(rows.dtype).encode())
+                digest.update(bytes_of(rows))
+        return digest.hexdigest()[:16]
+
+
+def bytes_of(array: Tensor) -> Any:
+    """The memory of an array, on the CPU."""
+    return array.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+
+
+def weights_identity(module: nn.Module) -> str:
+    """What tells these weights from others."""
+    digest = hashlib.sha256()
+    for value in module.state_dict().values():
+        if not isinstance(value, (UninitializedParameter, UninitializedBuffer)):
+            digest.update(bytes_of(value))
+    return digest.hexdigest()[:16]
+
+
+def stream_identity(random_state: Any) -> str:
+    """What tells this ``random_state`` from others."""
+    if isinstance(random_state, np.random.RandomState):
+        return hashlib.sha256(repr(random_state.get_state()).encode()).hexdigest()[:16]
+    return repr(random_state)
