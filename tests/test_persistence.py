@@ -42,6 +42,9 @@ from skae.text import CharacterEncoder
 from skae.variants import VARIANTS, Denoising, Ordered, Regularised, Variant, Variational
 
 FILES = Path(__file__).parent / "files"
+sys.path.insert(0, str(FILES))
+import release_files  # noqa: E402
+
 RANDOM = np.random.RandomState(0)
 X = RANDOM.standard_normal((60, 6)) @ RANDOM.standard_normal((6, 6))
 PICTURES = RANDOM.uniform(size=(40, 8, 8))
@@ -219,6 +222,23 @@ def test_a_file_of_version_0_1_gives_its_codes():
     loaded = load(FILES / "model-0.1.skae")
     np.testing.assert_allclose(loaded.transform(rows), np.load(FILES / "model-0.1-codes.npy"), rtol=0, atol=1e-6)
     assert (FILES / "model-0.1.skae").stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("path", sorted(FILES.glob("* *.skae")), ids=lambda path: path.stem)
+def test_every_kind_of_every_release_is_loaded(path):
+    rows = {"convolutions": release_files.PICTURES, "tokens": release_files.TOKENS, "frame": release_files.FRAME}
+    X = rows.get(path.stem.partition(" ")[2], release_files.ROWS)
+    loaded, codes = load(path), np.load(path.with_suffix(".npy"))
+    np.testing.assert_allclose(loaded.transform(X), codes, rtol=0, atol=1e-6 * max(1, np.abs(codes).max()))
+    if "going on" in path.name:
+        assert loaded.partial_fit(X).n_iter_ == 3
+    assert path.stat().st_size < 100_000
+
+
+def test_every_kind_has_a_file_of_this_release():
+    assert {path.stem.partition(" ")[2] for path in FILES.glob(f"{skae.__version__} *.skae")} == set(
+        release_files.models()
+    )
 
 
 class TestOwnCode:

@@ -1,0 +1,38 @@
+"""Does ``import skae`` cost more than ``import skorch``, which it builds on?
+
+Seconds of a fresh process that imports one or the other, by turns; the median of their ratios counts.
+"""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+from report import write
+
+TURNS = 15
+CLAIM = 1.1
+
+
+def seconds(module):
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+    return time.perf_counter() - began
+
+
+def main():
+    for module in ("skae", "skorch"):
+        seconds(module)
+    taken = []
+    for turn in range(TURNS):
+        order = ("skae", "skorch") if turn % 2 else ("skorch", "skae")
+        measured = {module: seconds(module) for module in order}
+        taken.append((measured["skae"], measured["skorch"]))
+    skae, skorch = np.median(taken, axis=0)
+    ratio = float(np.median([one / other for one, other in taken]))
+    write("import_time", ["skae", "skorch", "ratio"], [[float(skae), float(skorch), ratio]], claim=CLAIM)
+    assert ratio <= CLAIM, f"import skae takes {ratio:.2f} times as long as import skorch, claimed {CLAIM}"
+
+
+if __name__ == "__main__":
+    main()
