@@ -1,5 +1,6 @@
 """One torch thread: on small data two are slower, much so on a busy machine."""
 
+import contextlib
 import os
 import time
 
@@ -28,7 +29,9 @@ def pytest_pyfunc_call(pyfuncitem):
     besides = {"torch's stream"} if 43 in rows else ()
     # The workers that joblib keeps have threads and pipes; the time of other processes is not that of the package.
     with_running = not rows & WITH_WORKERS
-    with unchanged_globals(besides=besides, with_running=with_running), soon(time.process_time):
+    long = any(pyfuncitem.get_closest_marker(name) for name in ("slow", "soak"))
+    in_time = contextlib.nullcontext() if long else soon(time.process_time)
+    with unchanged_globals(besides=besides, with_running=with_running), in_time:
         return (yield)
 
 

@@ -22,6 +22,12 @@ from skae.preparation import is_learned
 from unchanged import bits, soon, state, unchanged_globals
 
 
+@pytest.fixture(scope="module", autouse=True)
+def imported():
+    """What torch imports when it first trains takes no time of a case."""
+    fitted_on("rows")
+
+
 def tells(message: str, value) -> bool:
     """Whether a message tells the value as what was given, not as an end of a range or the like."""
     return re.search(rf"(Got |of |=){re.escape(repr(value))}(?!\w|\.\d)", message) is not None
