@@ -60,8 +60,8 @@ class GenerationMixin:
         prior = module.bottleneck.prior
         if sampler == "prior" and not prior:
             raise ValueError(
-                f"variant={self.variant!r} trains codes towards no density. Write sampler='mixture', or pass a variant "
-                f"such as 'variational'."
+                f"sampler={sampler!r}: variant={self.variant!r} trains codes towards no density. Write "
+                f"sampler='mixture', or pass a variant such as 'variational'."
             )
         kind = ("prior" if prior else "mixture") if sampler == "auto" else sampler
         source = _DENSITIES.setdefault(self.net_, {}).get((kind, len(module.latent_scale)))

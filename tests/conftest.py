@@ -1,6 +1,8 @@
 """One torch thread: on small data two are slower, much so on a busy machine."""
 
+import contextlib
 import os
+import time
 
 # One of scikit-learn's checks is silently left out without it; it is read when scipy is first imported.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -9,7 +11,28 @@ import pytest
 import torch
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 
+from unchanged import soon, unchanged_globals
+
 torch.set_num_threads(1)
+# Rows of the table of bad inputs whose tests have workers.
+WITH_WORKERS = {43, 48, 113}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Tests of bad input leave global settings as they are, wherever they stand, and take no long time."""
+    # Around the call alone: warning filters are put back before fixtures are.
+    rows = {row for mark in pyfuncitem.iter_markers("bad_input") for row in mark.args}
+    if not rows:
+        return (yield)
+    # Tests of row 43 make modules of their own, from torch's stream.
+    besides = {"torch's stream"} if 43 in rows else ()
+    # The workers that joblib keeps have threads and pipes; the time of other processes is not that of the package.
+    with_running = not rows & WITH_WORKERS
+    long = any(pyfuncitem.get_closest_marker(name) for name in ("slow", "soak"))
+    in_time = contextlib.nullcontext() if long else soon(time.process_time)
+    with unchanged_globals(besides=besides, with_running=with_running), in_time:
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skae.data import free_cache, is_out_of_memory
+from skae.data import Rows, free_cache, is_out_of_memory, raw_slices, slice_length
 from skae.exceptions import DivergenceError, OutOfMemoryError
 
 from .batches import Part
@@ -48,9 +48,15 @@ def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:
     number, loss = wrong[0] if wrong else (len(losses), math.inf)
     return DivergenceError(
         f"The loss became non-finite ({loss}) in batch {number} of epoch {len(net.history)} at lr={lr:.3g} (peak "
-        f"lr={net.lr:.3g}); max |X| is {part.rows.layout.scaling.largest:.3g}. Pass a smaller lr, scaling='columns' if "
+        f"lr={net.lr:.3g}); max |X| is {largest(part.rows):.3g}. Pass a smaller lr, scaling='columns' if "
         f"columns differ in scale, or look for wild values in X. What was fitted before is kept."
     )
+
+
+def largest(rows: Rows) -> float:
+    """The largest absolute value of these rows, which need not be those that the scaling was learned from."""
+    slices = raw_slices(rows.X, slice_length(rows.layout.n_features))
+    return max(float(part.double().abs().max()) for part in slices)
 
 
 def check_last_update(net: Any, train: Part) -> None:

@@ -210,8 +210,8 @@ def check_net_params(net_params: Any) -> None:
     for name in net_params:
         if not isinstance(name, str) or name in RESERVED or name.startswith(RESERVED_PREFIXES):
             raise InvalidParameterError(
-                f"net_params may not hold {name!r}: AutoencoderTransformer sets it from its own parameters. Pass what "
-                f"skorch takes besides, such as 'callbacks' or 'optimizer__weight_decay'."
+                f"net_params={net_params!r} may not hold {name!r}: AutoencoderTransformer sets it from its own "
+                f"parameters. Pass what skorch takes besides, such as 'callbacks' or 'optimizer__weight_decay'."
             )
     decay = net_params.get("optimizer__weight_decay", 0.0)
     if not (is_real(decay) and decay >= 0):

@@ -133,5 +133,5 @@ def overflow(rows: Rows) -> DivergenceError:
     """The error for rows whose squares float32 does not hold."""
     return DivergenceError(
         f"The loss is non-finite before epoch 1: squares of the scaled samples overflow (max |X| is "
-        f"{rows.layout.scaling.largest:.3g}). Leave scaling='auto', or divide X by a power of ten."
+        f"{rows.layout.scaling.largest:.3g}). Leave scaling='auto', or scale X down by a power of ten."
     )
