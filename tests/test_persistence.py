@@ -3,10 +3,12 @@
 import contextlib
 import copy
 import errno
+import functools
 import io
 import json
 import math
 import multiprocessing
+import operator
 import os
 import pickle
 import random
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import time
 import warnings
+import zipfile
 from pathlib import Path
 
 import joblib
@@ -27,6 +30,7 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -860,6 +864,62 @@ class TestTampering:
                     refused += 1
         assert refused > rounds / 3
         record_property("times", rounds)
+
+    @pytest.mark.parametrize("rounds", [150, pytest.param(5_000, marks=pytest.mark.soak)])
+    def test_anything_anywhere_in_a_pipeline_is_refused_or_harmless(self, rounds, path, record_property):
+        steps = PCA(4, random_state=np.random.RandomState(0)), MinMaxScaler(), AutoencoderTransformer(2, **QUICK)
+        save(make_pipeline(*steps).fit(X), path)
+        with zipfile.ZipFile(io.BytesIO(container.read(str(path)).arrays()["pipeline"].numpy().tobytes())) as archive:
+            entries = {name: archive.read(name) for name in archive.namelist()}
+        draw, refused, made = random.Random(rounds), 0, None
+        load(path)
+        for _ in range(rounds):
+            data = io.BytesIO()
+            with zipfile.ZipFile(data, "w") as archive:
+                for name, content in tampered_archive(draw, entries).items():
+                    archive.writestr(name, content)
+            array = torch.from_numpy(np.frombuffer(data.getvalue(), dtype=np.uint8).copy())
+            path.write_bytes(container.packed({"kind": "pipeline"}, {"pipeline": array}))
+            with bounded(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    made = load(path)
+                except ModelFileError:
+                    refused += 1
+            if made is not None:
+                # It may be of no use, but does not take the process down.
+                with contextlib.suppress(Exception):
+                    pickle.dumps(made)
+                made = None
+        assert refused > rounds / 3
+        record_property("times", rounds)
+
+
+LOADERS = ("ObjectNode", "TypeNode", "FunctionNode", "MethodNode", "PartialNode", "DTypeNode", "TreeNode", "no such")
+NAMES = ("os", "system", "builtins", "eval", "Tree", "sklearn.tree._tree", "numpy.random", "seed", "skae", "load")
+
+
+def tampered_archive(draw, entries):
+    """The entries of a pipeline's archive with something in them changed."""
+    schema = json.loads(entries["schema.json"])
+    kind = draw.random()
+    if kind < 0.7:
+        for _ in range(draw.choice((1, 1, 2, 4))):
+            with contextlib.suppress(KeyError, IndexError, TypeError):
+                where = draw.choice(list(places(schema))[1:])
+                # A part from elsewhere fits more often than a word.
+                other = draw.choice(list(places(schema))[1:])
+                new = draw.choice((*HOSTILE, *LOADERS, *NAMES, functools.reduce(operator.getitem, other, schema)))
+                schema = with_value(schema, where, new)
+        return {**entries, "schema.json": json.dumps(schema)}
+    name = draw.choice(list(entries))
+    content = entries[name]
+    if kind < 0.8:
+        other = draw.choice(("0.npy", "0.npz", "0.dat", "../0.npy", draw.choice(list(entries))))
+        return {(other if key == name else key): value for key, value in entries.items()}
+    place, gap = draw.randrange(len(content)), draw.choice((0, 0, 1, 50))
+    piece = draw.choice((*PIECES, b"(10000000000,)", bytes(8)))
+    return {**entries, name: content[:place] + piece + content[place + gap :]}
 
 
 def tampered(draw, content, table, numbers):
