@@ -75,6 +75,22 @@ def test_candidates_that_diverge_score_nan_and_the_search_goes_on():
     assert "DivergenceError" in str(caught[0].message)
 
 
+class Silent:
+    """A callback of scikit-learn's that does nothing."""
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context, **kwargs):
+        pass
+
+    def on_fit_task_end(self, estimator, context, **kwargs):
+        pass
+
+
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="sklearn.callback came with scikit-learn 1.9")
 class TestCallbacks:
     def test_progress_bar_shows_epochs_alone(self, capsys):
@@ -108,33 +124,15 @@ class TestCallbacks:
         assert shares[-1] == pytest.approx(autoencoder.score(X), abs=1e-6)
 
     def test_a_callback_can_stop_training(self):
-        class Stopper:
-            def setup(self, estimator, context):
-                pass
-
-            def teardown(self, estimator, context):
-                pass
-
-            def on_fit_task_begin(self, estimator, context, **kwargs):
-                pass
-
+        class Stopper(Silent):
             def on_fit_task_end(self, estimator, context, **kwargs):
                 return context.task_name == "epoch" and context.task_id == 1
 
         assert clone(QUICK).set_callbacks(Stopper()).fit(X).n_iter_ == 2
 
     def test_copies_made_in_the_middle_of_training_are_apart(self):
-        class Keeper:
+        class Keeper(Silent):
             kept = codes = None
-
-            def setup(self, estimator, context):
-                pass
-
-            def teardown(self, estimator, context):
-                pass
-
-            def on_fit_task_begin(self, estimator, context, **kwargs):
-                pass
 
             def on_fit_task_end(self, estimator, context, *, fitted_estimator, **kwargs):
                 if context.task_name == "epoch" and context.task_id == 1:
