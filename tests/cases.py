@@ -372,14 +372,13 @@ PARAMETERS = [
     *[net_params({"optimizer__weight_decay": value}, "of net_params.*\\[0.0, inf\\)") for value in (-1.0, "1")],
     *[net_params({"clip_norm": value}, "of net_params.*\\(0.0, inf\\)") for value in (0, "1")],
     *parameter(46, "checkpoint_dir", [3], "a path or None"),
-    # The path is what the system's own error names.
     Case(
         46,
         "a folder in what is none",
         OSError,
         "null.checkpoints",
         {"checkpoint_dir": os.path.join(os.devnull, "checkpoints")},
-        parameter="checkpoints",
+        parameter="checkpoint_dir",
     ),
 ]
 if NO_CUDA:

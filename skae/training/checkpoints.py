@@ -90,16 +90,19 @@ class Checkpoints(Callback):
         self.lock: Any = None
 
     def __enter__(self) -> Checkpoints:
-        self.folder.mkdir(parents=True, exist_ok=True)
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             # Not os.access, which root always passes.
             self.lock = open(self.folder / LOCK, "a+")
             self._hold()
             if self.path.exists():
                 self._open()
             return self
-        except BaseException:
+        except BaseException as error:
             self.__exit__()
+            if isinstance(error, OSError):
+                told = f"checkpoint_dir={self.given!r} has to be a folder that can be written"
+                error.strerror = f"{error.strerror}. {told}"
             raise
 
     def __exit__(self, *error: Any) -> None:
