@@ -28,6 +28,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
+from sklearn.svm import SVC, SVR, OneClassSVM
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -61,10 +62,13 @@ def entries_of(pipeline, folder):
         return {name: entries.read(name) for name in entries.namelist()}
 
 
+ARRAY = {"__class__": "ndarray", "__module__": "numpy", "__loader__": "NdArrayNode"}
+
+
 def with_more(entries, node):
-    """These entries with another part in the schema, beside what the pipeline holds."""
+    """These entries with another part in the schema, where the first step keeps ``copy``."""
     schema = json.loads(entries["schema.json"])
-    schema["content"]["content"]["more"] = node
+    schema["content"]["content"]["steps"]["content"][0]["content"][1]["content"]["content"]["copy"] = node
     return {**entries, "schema.json": json.dumps(schema)}
 
 
@@ -126,12 +130,13 @@ class TestPipelineFiles:
         with pytest.raises(ModelFileError, match="holds itself"):
             loaded(with_more(archive, listed([{"__id__": 7}], 7)), tmp_path)
 
-    def test_random_streams_stand_within_what_they_have(self, tmp_path):
+    @pytest.mark.parametrize("masked", [False, True])
+    def test_random_streams_stand_within_what_they_have(self, masked, tmp_path):
         state, scaler = np.random.RandomState(0), MinMaxScaler()
         # It is found wherever it stands.
-        scaler.kept = np.array([None, [{"it": state}]], dtype=object)
+        scaler.kept = np.ma.array([None, [{"it": state}]], mask=[False, masked], dtype=object)
         entries = entries_of(make_pipeline(scaler, AutoencoderTransformer(2, **SMALL)).fit(X), tmp_path)
-        assert loaded(entries, tmp_path)[0].kept[1][0]["it"].uniform() == state.uniform()
+        assert loaded(entries, tmp_path)[0].kept.data[1][0]["it"].uniform() == state.uniform()
         schema = entries["schema.json"].decode()
         moved = re.sub(r'("pos": \{[^{}]*?"content": ")624"', r'\g<1>1000000"', schema)
         assert moved != schema
@@ -146,15 +151,61 @@ class TestPipelineFiles:
 
     @pytest.mark.parametrize("name", ["0.dat", "a.npy", "../0.npy", "0.npz.npy", "schema.json/0.npy"])
     def test_names_are_those_that_skops_writes(self, name, archive, tmp_path):
-        with pytest.raises(ModelFileError, match="which skops does not write"):
+        with pytest.raises(ModelFileError, match="which is no array"):
             loaded({**archive, name: b""}, tmp_path)
 
     def test_arrays_are_read_as_what_their_names_say(self, archive, tmp_path):
         data = io.BytesIO()
         np.savez_compressed(data, zeros=np.zeros(10**4))
-        node = {"__class__": "ndarray", "__module__": "numpy", "__loader__": "NdArrayNode", "type": "numpy"}
-        with pytest.raises(ModelFileError, match=r"reads '0.npz' as something else"):
-            loaded({**with_more(archive, {**node, "file": "0.npz"}), "0.npz": data.getvalue()}, tmp_path)
+        for more in ({"file": "7.npz", "__id__": 7}, {"file": "7.npy"}, {"file": "7.npy", "__id__": 8}):
+            with pytest.raises(ModelFileError, match=r"reads '7.np.' as something else"):
+                loaded({**with_more(archive, {**ARRAY, "type": "numpy", **more}), "7.npz": data.getvalue()}, tmp_path)
+
+    def test_arrays_in_arrays_are_not_taken_apart_again_and_again(self, archive, tmp_path):
+        data = io.BytesIO()
+        np.save(data, np.zeros(10**5))
+        items = [{**ARRAY, "type": "numpy", "file": "7.npy", "__id__": 7}, *[{"__id__": 7}] * 99]
+        sizes = [
+            {"__class__": "int", "__module__": "builtins", "__loader__": "JsonNode", "content": n} for n in ("100", "1")
+        ]
+        shape = {"__class__": "tuple", "__module__": "builtins", "__loader__": "TupleNode", "content": sizes}
+        node = {**ARRAY, "type": "json", "content": items, "shape": shape, "__id__": 8}
+        with pytest.raises(ModelFileError, match="refers to arrays too often"):
+            loaded({**with_more(archive, node), "7.npy": data.getvalue()}, tmp_path)
+
+    @pytest.mark.parametrize("dtype", ["|V0", "|S0", "<U0"])
+    def test_numbers_of_no_bytes_are_counted(self, dtype, archive, tmp_path):
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": (3 * 10**9,)})
+        with pytest.raises(ModelFileError, match=r"array of shape \(3000000000,\) is not in the file"):
+            loaded({**archive, "7.npy": header.getvalue()}, tmp_path)
+
+    def test_many_small_sparse_matrices_are_counted_together(self, archive, tmp_path):
+        data = io.BytesIO()
+        np.savez_compressed(data, zeros=np.zeros(10**5))
+        with pytest.raises(ModelFileError, match="sparse matrices would take far more"):
+            loaded({**archive, **{f"{n}.npz": data.getvalue() for n in range(1, 40)}}, tmp_path)
+
+    def test_words_of_skops_are_words_too(self, tmp_path):
+        documents = ["__id__ file content", "__loader__ __class__ shape", "type __id__ key_types"] * 10
+        pipeline = make_pipeline(TfidfVectorizer(), TruncatedSVD(3, random_state=0), AutoencoderTransformer(2, **SMALL))
+        skae.save(pipeline.fit(documents), tmp_path / "words.skae")
+        loaded_again = skae.load(tmp_path / "words.skae")
+        np.testing.assert_array_equal(loaded_again.transform(documents), pipeline.transform(documents))
+
+    @pytest.mark.parametrize("machine", [SVC(), SVR(), OneClassSVM(), SVC(kernel="linear")], ids=str)
+    def test_numbers_of_support_vector_machines_fit_each_other(self, machine, tmp_path):
+        pipeline = make_pipeline(AutoencoderTransformer(2, **SMALL), machine).fit(X, load_iris().target)
+        skae.save(pipeline, tmp_path / "machine.skae")
+        expected = pipeline.predict(X)
+        np.testing.assert_array_equal(skae.load(tmp_path / "machine.skae").predict(X), expected)
+        machine = pipeline.steps[-1][1]
+        for name in ("_dual_coef_", "_intercept_", "support_"):
+            whole = getattr(machine, name)
+            setattr(machine, name, whole[..., :-1].copy())
+            with pytest.raises(ValueError, match="support vector machine do not fit each other"):
+                skae.save(pipeline, tmp_path / "cut.skae")
+            setattr(machine, name, whole)
 
     def test_arrays_of_sparse_matrices_are_as_large_as_they_say(self, archive, tmp_path):
         data, header = io.BytesIO(), io.BytesIO()
@@ -169,11 +220,10 @@ class TestPipelineFiles:
         matrix, data = csr_matrix(np.eye(4)), io.BytesIO()
         matrix.indices += shift
         save_npz(data, matrix)
-        schema = json.loads(archive["schema.json"])
-        scaler = schema["content"]["content"]["steps"]["content"][0]["content"][1]
         kind = {"__class__": "spmatrix", "__module__": spmatrix.__module__, "__loader__": "SparseMatrixNode"}
-        scaler["content"]["content"]["copy"] = {**kind, "type": "scipy", "file": "0.npz"}
-        entries = {**archive, "schema.json": json.dumps(schema), "0.npz": data.getvalue()}
+        entries = with_more(archive, {**kind, "type": "scipy", "file": "7.npz", "__id__": 7}) | {
+            "7.npz": data.getvalue()
+        }
         if shift == 0:
             assert loaded(entries, tmp_path)[0].copy.sum() == 4
         else:
@@ -196,7 +246,7 @@ class TestPipelineFiles:
     def test_sparse_matrices_are_not_far_smaller_than_what_they_hold(self, archive, tmp_path):
         data = io.BytesIO()
         np.savez_compressed(data, zeros=np.zeros(10**7))
-        with pytest.raises(ModelFileError, match="sparse matrix would take far more"):
+        with pytest.raises(ModelFileError, match="sparse matrices would take far more"):
             loaded({**archive, "0.npz": data.getvalue()}, tmp_path)
 
     def test_json_in_strings_is_bounded(self, archive, tmp_path):

@@ -267,14 +267,15 @@ class TestCheckpoints:
     @pytest.mark.parametrize("fits_before", [0, 1])
     @pytest.mark.parametrize("times", [1, 2])
     @pytest.mark.filterwarnings("ignore:Training was interrupted")
-    def test_warm_starts_go_on_after_ctrl_c(self, tmp_path, on_interrupt, fits_before, times):
+    @pytest.mark.parametrize("folder", ["kept", "{fit}"])
+    def test_warm_starts_go_on_after_ctrl_c(self, tmp_path, folder, on_interrupt, fits_before, times):
         settings = {**SMALL, "max_epochs": 6, "warm_start": True}
         whole, kept = (AutoencoderTransformer(2, on_interrupt=on_interrupt, **settings) for _ in range(2))
         for _ in range(fits_before):
             whole.fit(X)
             kept.fit(X)
         whole.fit(X)
-        kept.set_params(checkpoint_dir=tmp_path)
+        kept.set_params(checkpoint_dir=tmp_path / folder)
         for epoch in range(2, 2 + times):
             kept.set_params(net_params={"callbacks": [Stopping(epoch, KeyboardInterrupt)]})
             with contextlib.suppress(KeyboardInterrupt):
@@ -283,6 +284,23 @@ class TestCheckpoints:
         kept.set_params(net_params=None).fit(X)
         assert bits(kept) == bits(whole)
         assert (kept.n_iter_, kept.best_epoch_) == (whole.n_iter_, whole.best_epoch_)
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+    def test_rows_that_can_only_be_sliced_have_a_folder_of_their_own(self, tmp_path):
+        class Slices:
+            shape, dtype = X.shape, X.dtype
+
+            def __len__(self):
+                return len(X)
+
+            def __getitem__(self, key):
+                assert key.start >= 0
+                assert key.stop > 0
+                return X[key]
+
+        kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}", **SMALL)
+        crash(kept, tmp_path, 1, Slices())
+        kept.fit(Slices())
         assert list(tmp_path.iterdir()) == []
 
     def test_rows_are_read_in_full_only_where_there_is_a_checkpoint(self, tmp_path, monkeypatch):
@@ -440,7 +458,7 @@ class TestCheckpoints:
         record_property("times", n_kills)
 
 
-def crash(estimator, folder, epoch):
+def crash(estimator, folder, epoch, rows=X):
     """Fit, and fail after an epoch as a machine does: what was written stays."""
 
     class Crashing(Callback):
@@ -450,9 +468,9 @@ def crash(estimator, folder, epoch):
 
     estimator.set_params(net_params={"callbacks": [Crashing()]})
     with pytest.raises(MemoryError):
-        estimator.fit(X)
+        estimator.fit(rows)
     estimator.set_params(net_params=None)
-    assert (folder / "checkpoint.skae").exists()
+    assert len(list(folder.rglob("checkpoint.skae"))) == 1
 
 
 SCRIPT = """

@@ -12,8 +12,8 @@ from skae.exceptions import OutOfMemoryError
 from skae.parameters import warn
 
 Result = TypeVar("Result")
-# Beyond this many numbers a sample, company would cost several times the time of a row alone.
-COMPANY, SMALL_SAMPLE = 16, 4096
+# Beyond this many numbers a sample, company would cost more than twice the time of a row alone.
+COMPANY, SMALL_SAMPLE = 16, 1024
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -86,9 +86,8 @@ def packed_pipeline(pipeline: Pipeline, pack: Callable[[AutoencoderTransformer],
     others = sorted(set(skops_io().get_untrusted_types(data=data)) - set(TRUSTED))
     if others:
         raise TypeError(
-            f"A model file holds pipelines of AutoencoderTransformer and of what skops can read back without running "
-            f"code or crashing; this one holds {', '.join(others)}. Save the AutoencoderTransformer alone, and build "
-            f"the pipeline around it anew."
+            f"A model file holds pipelines of AutoencoderTransformer and of what skops trusts unasked; this one holds "
+            f"{', '.join(others)}. Save the AutoencoderTransformer alone, and build the pipeline around it anew."
         )
     return {"pipeline": torch.from_numpy(np.frombuffer(data, dtype=np.uint8).copy())}
 

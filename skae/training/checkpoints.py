@@ -68,7 +68,9 @@ class Checkpoints(Callback):
     def __init__(
         self, folder: str, identity: dict[str, str], rows: RowsIdentity, stream: np.random.RandomState | None = None
     ):
-        told = identity | rows.at_once if PLACE_OF_FIT in str(folder) else identity
+        # Not by weights: an interrupt leaves others, and the fit that goes on has to find its folder.
+        told = {what: words for what, words in identity.items() if what != WEIGHTS}
+        told |= rows.at_once if PLACE_OF_FIT in str(folder) else {}
         name = hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:16]
         self.given = folder
         self.folder = Path(str(folder).replace(PLACE_OF_FIT, name))

@@ -44,7 +44,10 @@ class RowsIdentity:
         return {
             f"{what} of {name}": told
             for name, X in self.parts.items()
-            for what, told in (("shape", str(tuple(X.shape))), ("rows", self._digest(X[:SOME_ROWS], X[-SOME_ROWS:])))
+            for what, told in (
+                ("shape", str(tuple(X.shape))),
+                ("rows", self._digest(X[0:SOME_ROWS], X[max(0, len(X) - SOME_ROWS) : len(X)])),
+            )
         }
 
     @cached_property
