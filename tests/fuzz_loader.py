@@ -135,7 +135,7 @@ def main():
         (folder / "seeds").mkdir()
         seeds(skae, folder)
         loading = Loading(skae, str(folder / "model"))
-        limits = [f"-max_len={LONGEST}", "-timeout=30", "-rss_limit_mb=3000", f"-artifact_prefix={os.getcwd()}/"]
+        limits = [f"-max_len={LONGEST}", "-timeout=30", "-rss_limit_mb=12000", f"-artifact_prefix={os.getcwd()}/"]
         arguments = [sys.argv[0], *limits, *sys.argv[1:], str(folder / "seeds")]
         atheris.Setup(arguments, loading.once, custom_mutator=loading.change)
         atheris.Fuzz()
