@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -41,23 +42,16 @@ class RowsIdentity:
     @property
     def at_once(self) -> dict[str, str]:
         """Shapes, the scaling, and some rows."""
-        return {
-            f"{what} of {name}": told
-            for name, X in self.parts.items()
-            for what, told in (
-                ("shape", str(tuple(X.shape))),
-                ("rows", self._digest(X[0:SOME_ROWS], X[max(0, len(X) - SOME_ROWS) : len(X)])),
-            )
-        }
+        return self._told("rows", lambda X: (X[0:SOME_ROWS], X[max(0, len(X) - SOME_ROWS) : len(X)]))
 
     @cached_property
     def in_full(self) -> dict[str, str]:
         """Shapes, the scaling, and all rows, by their bytes."""
-        return {
-            f"{what} of {name}": told
-            for name, X in self.parts.items()
-            for what, told in (("shape", str(tuple(X.shape))), ("values", self._digest(X)))
-        }
+        return self._told("values", lambda X: (X,))
+
+    def _told(self, what: str, chosen: Callable[[Any], tuple[Any, ...]]) -> dict[str, str]:
+        shapes = {f"shape of {name}": str(tuple(X.shape)) for name, X in self.parts.items()}
+        return shapes | {f"{what} of {name}": self._digest(*chosen(X)) for name, X in self.parts.items()}
 
     def _digest(self, *arrays: Any) -> str:
         digest = hashlib.sha256()
