@@ -25,7 +25,7 @@ from .failures import check_enough, check_last_update, diverged, note_place, out
 from .moving import on_cpu, put_on, usable
 from .recording import repeated_steps
 from .selection import StopTraining
-from .updates import update_of
+from .updates import Update, update_of
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "adamw": (torch.optim.AdamW, {"fused": True, "weight_decay": 0.1}),
@@ -133,6 +133,8 @@ class AutoencoderNet(NeuralNet):
             raise
         finally:
             self.callbacks_ = users
+            if isinstance(self.update_, Update):
+                self.update_.separate()
             self.generator_ = self.noise_ = self.forward_ = self.repeated_ = self.update_ = None
             self.parameters_ = ()
             for part in (self.module_, self.criterion_):
@@ -246,7 +248,7 @@ class AutoencoderNet(NeuralNet):
             nn.utils.clip_grad_norm_(self.parameters_, self.clip_norm)
         (self.update_ or self.optimizer_.step)()
         if self.update_ is None and not self.watched_:
-            self.update_ = update_of(self.optimizer_)
+            self.update_ = update_of(self.optimizer_, small=self.repeated_ is not None)
         return {"loss": loss, "y_pred": trace}
 
     def _differentiated(self, batch):

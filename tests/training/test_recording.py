@@ -11,7 +11,7 @@ from skae import AutoencoderTransformer, Convolutional, Custom, Dense
 from skae.training import recording, updates
 from skae.training.net import AutoencoderNet
 from skae.training.recording import RepeatedSteps, repeated_steps
-from skae.training.updates import update_of
+from skae.training.updates import Update, update_of
 
 OPTIMIZERS = {
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, fused=True),
@@ -52,7 +52,7 @@ def test_repeated_steps_train_to_the_same_bits(architecture, optimizer, loss, re
     with_recordings = fitted()
     assert len(repeats) > 10
     monkeypatch.setattr("skae.training.net.repeated_steps", lambda net: None)
-    monkeypatch.setattr("skae.training.net.update_of", lambda optimizer: optimizer.step)
+    monkeypatch.setattr("skae.training.net.update_of", lambda optimizer, small: optimizer.step)
     without = fitted()
     np.testing.assert_array_equal(weights(with_recordings), weights(without))
     losses = [[row["train_loss"] for row in a.history_] for a in (with_recordings, without)]
@@ -175,11 +175,13 @@ def test_what_cannot_be_recorded_goes_on_by_autograd(way):
         assert all(a is b is None or torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.parametrize("small", [False, True])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_updates_are_those_of_the_optimiser(name):
+def test_updates_are_those_of_the_optimiser(name, small):
     results = []
     for short in (True, False):
-        parameters = [nn.Parameter(torch.arange(1.0, n)) for n in (3, 9)]
+        # Those of 16 and 3 times 16 numbers may be joined.
+        parameters = [nn.Parameter(torch.arange(1.0, n)) for n in (3, 9, 17, 49, 31)]
         optimizer = OPTIMIZERS[name]([{"params": parameters[:1], "weight_decay": 0.0}, {"params": parameters[1:]}])
         update = None
         for step in range(1, 6):
@@ -188,10 +190,48 @@ def test_updates_are_those_of_the_optimiser(name):
             for parameter in parameters:
                 parameter.grad = parameter.detach().cos() * step
             (update or optimizer.step)()
-            update = update_of(optimizer) if short else None
+            update = update_of(optimizer, small) if short else None
+        if isinstance(update, Update):
+            update.separate()
         results.append([parameter.detach() for parameter in parameters])
-        assert int(optimizer.state[parameters[0]].get("step", 5)) == 5
+        assert all(int(optimizer.state[parameter].get("step", 5)) == 5 for parameter in parameters)
+        kept = [value for parameter in parameters for value in optimizer.state[parameter].values()]
+        assert all(owns_its_memory(array) for array in (*parameters, *filter(torch.is_tensor, kept)))
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def owns_its_memory(array):
+    return array.untyped_storage().nbytes() == array.nbytes
+
+
+def test_joined_weights_take_gradients_from_anywhere():
+    parameters = [nn.Parameter(torch.ones(16)) for _ in range(3)]
+    optimizer = OPTIMIZERS["adamw"](parameters)
+    for parameter in parameters:
+        parameter.grad = torch.ones(16)
+    optimizer.step()
+    update = update_of(optimizer, small=True)
+    assert not any(owns_its_memory(parameter) for parameter in parameters)
+    before = torch.stack([parameter.detach() for parameter in parameters])
+    places = [parameter.grad for parameter in parameters]
+    for parameter, sign in zip(parameters, (1, -1, 1), strict=True):
+        parameter.grad = torch.full((16,), 100.0 * sign)
+    update()
+    assert [bool((p < q).all()) for p, q in zip(parameters, before, strict=True)] == [True, False, True]
+    assert all(p.grad is place for p, place in zip(parameters, places, strict=True))
+    parameters[0].grad = None
+    before = parameters[0].detach().clone()
+    update()
+    assert torch.equal(parameters[0], before)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_weights_own_their_memory_after_training(method, digits):
+    autoencoder = getattr(AutoencoderTransformer(2, max_epochs=2, device="cpu", random_state=0), method)(digits[:200])
+    net = autoencoder.net_
+    kept = [value for state in net.optimizer_.state.values() for value in state.values()]
+    assert bool(kept) == (method == "partial_fit")
+    assert all(owns_its_memory(array) for array in (*net.module_.state_dict().values(), *kept))
 
 
 @pytest.mark.parametrize("where", ["own", "all"])
