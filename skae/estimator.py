@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ from skae.training import (
     explained_shares,
     full_precision,
     go_on,
+    losses_in_turns,
     new_net,
     one_at_a_time,
     private_seed,
@@ -117,8 +119,9 @@ class AutoencoderTransformer(
         Whether to hold rows out, stop when they show no progress, and keep the weights that do best on them, PCA's
         included. Without it the last weights are kept, and nothing says whether they do better than PCA.
     validation_fraction : float in [0, 1), default=0.1
-        Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``. Fewer than five rows can show no
-        improvement on PCA.
+        Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``. At least 20 rows have to be sure
+        of an improvement on PCA. Where fewer than 200 are hopeful but not sure, up to four more networks are trained
+        to hold out others in turn, so that fits of small data can take five times as long.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs in a row without progress after which training stops; "auto" is 60 % of ``max_epochs``, at least 25:
         while the learning rate is high, held-out rows show little.
@@ -462,6 +465,8 @@ class AutoencoderTransformer(
         automatic = isinstance(self.n_iter_no_change, str)
         patience = automatic_patience(self.max_epochs) if automatic else self.n_iter_no_change
         best = BestWeights(patience, self.tol) if self.early_stopping else None
+        if best is not None and held_out is not None and X_val is None and not warm:
+            best.in_turns = self._in_turns(train.rows, len(held_out), seed, partial(BestWeights, patience, self.tol))
         before = self.history_[: len(self.history_) - checkpoints.counted] if warm else ()
         tasks = EpochTasks(caller, X, y, lambda: self._learn(net))
         callbacks: list[Any] = [tasks] if best is None else [best, tasks]
@@ -475,15 +480,30 @@ class AutoencoderTransformer(
                 raise
             interrupt = error
         try:
-            self._finish(net, train, best, before)
+            self._finish(net, train, best, before, interrupt)
         except KeyboardInterrupt as error:
             # All is trained; a second interrupt gets through.
             interrupt = error
-            self._finish(net, train, best, before)
+            self._finish(net, train, best, before, interrupt)
         return interrupt
 
-    def _finish(self, net: AutoencoderNet, train: Part, best: BestWeights | None, before: Any) -> None:
+    def _in_turns(self, rows: Rows, n_held_out: int, seed: int, best_for: Callable[[], BestWeights]) -> Any:
+        """What more networks like that of this fit say of PCA; None where they cannot be like it, or cost too much."""
+        exact = self.n_components_ >= self._layout.n_features
+        if exact or rows.kept is None or (self.net_params or {}).get("callbacks"):
+            return None
+        judge = copy.copy(self)
+        judge.compile, judge.verbose = False, 0
+
+        def net_for(part: Rows, own_seed: int) -> AutoencoderNet:
+            return judge._net(part, len(part), own_seed, module=None)
+
+        return lambda: losses_in_turns(rows, n_held_out, seed, net_for, best_for)
+
+    def _finish(self, net: Any, train: Part, best: BestWeights | None, before: Any, interrupt: Any) -> None:
         """Put the best weights back, and take what was learned."""
+        if best is not None and interrupt is not None:
+            best.in_turns = None
         kept = net.epochs_done_ if best is None else best.restore(net)
         self._learn_codes(net, train)
         net.forget_training()

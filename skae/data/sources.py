@@ -78,6 +78,10 @@ class Rows(Dataset):
             return self.kept.index_select(0, at)
         return self._ready(gathered(self.X, indices))
 
+    def only(self, indices: np.ndarray) -> Rows:
+        """Some of the rows as an X of its own, scaled alike."""
+        return Rows(gathered(self.X, indices), self.layout, self.device, keep=True)
+
     def slices(self, length: int) -> Iterator[Tensor]:
         """Scaled samples in order, ``length`` at a time."""
         for rows in raw_slices(self.X, length):

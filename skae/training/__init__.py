@@ -21,6 +21,7 @@ from .order import explained_shares, shortened, training_codes
 from .records import described
 from .selection import BestWeights, StopTraining
 from .start import components_for_share
+from .turns import losses_in_turns
 
 __all__ = [
     "OPTIMIZERS",
@@ -45,6 +46,7 @@ __all__ = [
     "explained_shares",
     "full_precision",
     "go_on",
+    "losses_in_turns",
     "moments_of",
     "new_net",
     "one_at_a_time",

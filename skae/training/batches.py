@@ -28,22 +28,29 @@ class Part(Dataset):
     def whole(cls, rows: Rows) -> Part:
         return cls(rows, np.arange(len(rows)))
 
+    def alone(self) -> Part:
+        """The same rows as a whole of their own."""
+        return Part.whole(self.rows.only(self.indices))
+
     def __len__(self) -> int:
         return len(self.indices)
 
 
-def split_rows(rows: Rows, n_held_out: int, generator: torch.Generator) -> tuple[Part, Part]:
-    """Rows to train on, and ``n_held_out`` others drawn at random."""
+def split_rows(rows: Rows, n_held_out: int, generator: torch.Generator, turn: int = 0) -> tuple[Part, Part]:
+    """Rows to train on, and ``n_held_out`` others drawn at random; in every turn others, from the same generator."""
     order = torch.randperm(len(rows), generator=generator, device="cpu").numpy()
+    first, last = turn * n_held_out, (turn + 1) * n_held_out
     groups = equal_rows(Part.whole(rows))
     if len(groups) > 0:
         # Rows that stand there more than once are all held out or none: else what was learned by heart would count.
-        first = np.full(groups.max() + 1, len(rows))
-        np.minimum.at(first, groups[order], np.arange(len(rows)))
-        order = order[np.argsort(first[groups[order]], kind="stable")]
+        place = np.full(groups.max() + 1, len(rows))
+        np.minimum.at(place, groups[order], np.arange(len(rows)))
+        order = order[np.argsort(place[groups[order]], kind="stable")]
         cuts = np.flatnonzero(np.diff(groups[order])) + 1
-        n_held_out = int(cuts[np.abs(cuts - n_held_out).argmin()]) if len(cuts) > 0 else n_held_out
-    return Part(rows, np.sort(order[n_held_out:])), Part(rows, np.sort(order[:n_held_out]))
+        if len(cuts) > 0:
+            first, last = (0 if at == 0 else int(cuts[np.abs(cuts - at).argmin()]) for at in (first, last))
+    others = np.concatenate([order[:first], order[last:]])
+    return Part(rows, np.sort(others)), Part(rows, np.sort(order[first:last]))
 
 
 def distinct(part: Part) -> np.ndarray:
