@@ -1,7 +1,8 @@
 """What does it cost as rows, features and pictures grow? Is transform's memory bounded, whatever the number of rows?
 
-Rows a second of one epoch and of ``transform``, from a memory-mapped file; and the peak of anonymous memory during
-``transform`` (Linux), which may be the output, ten batches and 64 MB.
+Rows a second of one epoch and of ``transform``, from a memory-mapped file: a number is to cost the same however many
+there are. And the peak of anonymous memory during ``transform`` (Linux), which may be the output, ten batches and
+64 MB.
 """
 
 import pickle
@@ -24,6 +25,8 @@ SIZES = [
     *(("features", (4_000, p), SMALL) for p in (16, 64, 256, 1024, 4096)),
     *(("pictures", (256, size, size, 3), "conv") for size in (16, 32, 64, 128)),
 ]
+# What a number may cost at the largest size, as a multiple of its cost at the one before.
+SLOWER = 1.5
 MIB = 2**20
 
 
@@ -95,10 +98,15 @@ def main():
     write("scaling", columns, table, device=device)
     for row in table:
         assert row[4] <= row[5], f"transform of {row[1]} took {row[4]} MB, allowed {row[5]}"
-    by_rows = [row for row in table if row[0] == "rows"]
-    for column, name in ((2, "fit"), (3, "transform")):
-        slower = by_rows[-2][column] / by_rows[-1][column]
-        assert slower < 1.5, f"{name}: a row of a million costs {slower:.2f} times one of a hundred thousand"
+    sizes = dict.fromkeys(what for what, _, _ in SIZES)
+    for what in sizes:
+        (_, before, _), (_, after, _) = [size for size in SIZES if size[0] == what][-2:]
+        rows = [row for row in table if row[0] == what][-2:]
+        for column, name in ((2, "fit"), (3, "transform")):
+            # Seconds a number: of the same cost where the whole is linear.
+            costs = [1 / (row[column] * np.prod(shape[1:])) for row, shape in zip(rows, (before, after), strict=True)]
+            slower = costs[1] / costs[0]
+            assert slower < SLOWER, f"{name}: a number of {after} costs {slower:.2f} times one of {before}"
 
 
 if __name__ == "__main__":
