@@ -16,7 +16,7 @@ from skae import AutoencoderTransformer, Convolutional, Dense
 # Name, shape of X, architecture, n_components, batch size, smallest share claimed.
 NETWORKS = [
     ("784-1000-500-250-30", (12_000, 784), Dense((1000, 500, 250)), 30, 256, 0.45),
-    ("784-1000-500-250-30, plain", (12_000, 784), Dense((1000, 500, 250), normalization=None), 30, 256, 0.6),
+    ("784-1000-500-250-30, plain", (12_000, 784), Dense((1000, 500, 250), normalization=None), 30, 256, 0.45),
     ("784-1000-500-250-30, plain", (12_000, 784), Dense((1000, 500, 250), normalization=None), 30, 1024, 0.6),
     ("64-256-128-8", (50_000, 64), Dense(), 8, 256, 0.0),
     ("convolution 28 x 28", (3_000, 28, 28), Convolutional(), 30, 256, 0.0),

@@ -51,6 +51,7 @@ from skae.training import (
     losses_in_turns,
     new_net,
     one_at_a_time,
+    plain_history,
     private_seed,
     resolve_device,
     shortened,
@@ -623,7 +624,7 @@ class AutoencoderTransformer(
         """Take what the net learned; returns all learned attributes."""
         self.net_ = net
         done = before[-1]["epoch"] if before else 0
-        self.history_ = [*before, *net.plain_history(start=done)]
+        self.history_ = [*before, *plain_history(net, start=done)]
         self.n_iter_ = self.best_epoch_ = done + net.epochs_done_
         return self._learned()
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense, DivergenceError, OutOfMemoryError
 from skae.data import sources
-from skae.training import automatic_patience
+from skae.training import Part, automatic_patience
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
@@ -34,6 +34,15 @@ KINDS = {
     "videos": ((4, 8, 8, 3), None, "conv"),
     "pictures, dense": ((9, 12), None, "dense"),
 }
+
+
+class Greedy(nn.Linear):
+    """Asks for more memory than there is on batches of more than 32 rows."""
+
+    def forward(self, x):
+        if len(x) > 32:
+            torch.empty(2**60, dtype=torch.uint8)
+        return super().forward(x)
 
 
 def samples(shape, n=40, dtype=np.float32):
@@ -336,19 +345,12 @@ class TestTraining:
             autoencoder.set_params(lr=1e30, max_epochs=20, optimizer="sgd").fit(X)
         np.testing.assert_array_equal(autoencoder.transform(X), before)
 
+    GREEDY = Custom(lambda: Greedy(6, 2), lambda: nn.Linear(2, 6))
+
     @pytest.mark.bad_input(109, 110)
     def test_too_little_memory_names_the_batch_size_and_keeps_the_fit_before(self):
-        class Greedy(nn.Linear):
-            """Asks for more memory than there is on batches of more than 32 rows."""
-
-            def forward(self, x):
-                if len(x) > 32:
-                    torch.empty(2**60, dtype=torch.uint8)
-                return super().forward(x)
-
-        architecture = Custom(lambda: Greedy(6, 2), lambda: nn.Linear(2, 6))
         autoencoder = AutoencoderTransformer(
-            2, architecture=architecture, early_stopping=False, batch_size=20, **QUICK
+            2, architecture=self.GREEDY, early_stopping=False, batch_size=20, **QUICK
         ).fit(X)
         with pytest.warns(UserWarning, match="Out of memory on a batch of 80 rows"):
             before = autoencoder.transform(X)
@@ -357,6 +359,21 @@ class TestTraining:
         assert isinstance(caught.value, MemoryError)
         np.testing.assert_array_equal(autoencoder.transform(X[:20]), before[:20])
         autoencoder.set_params(batch_size=20).fit(X)
+
+    @pytest.mark.bad_input(110)
+    def test_too_little_memory_for_held_out_rows_halves_their_batches(self):
+        whole = AutoencoderTransformer(
+            2, architecture=self.GREEDY, validation_fraction=0.4, batch_size=16, **QUICK
+        ).fit(X)  # fmt: skip
+        with pytest.warns(UserWarning, match="Out of memory on 40 held-out rows: going on in batches of 20") as caught:
+            halved = clone(whole).set_params(validation_fraction=0.5).fit(X)
+        assert len([w for w in caught if "held-out" in str(w.message)]) == 1
+        assert halved.net_.longest_ == 20
+        by_rows = -halved.score_samples(X[:20])
+        assert by_rows.shape == (20,)
+        losses = halved.net_.held_out_losses(Part.whole(halved._rows(X)))
+        np.testing.assert_allclose(losses[:20], by_rows, rtol=1e-5)
+        assert len(losses) == 80
 
     def test_batches_of_one_row_with_batch_normalisation(self):
         architecture = Dense((8,), normalization="batch")

@@ -18,7 +18,7 @@ from .identity import RowsIdentity, stream_identity, weights_identity
 from .moments import go_on, moments_of, set_moments
 from .net import OPTIMIZERS, AutoencoderNet
 from .order import explained_shares, shortened, training_codes
-from .records import described
+from .records import described, plain_history
 from .selection import BestWeights, StopTraining
 from .start import components_for_share
 from .turns import losses_in_turns
@@ -50,6 +50,7 @@ __all__ = [
     "moments_of",
     "new_net",
     "one_at_a_time",
+    "plain_history",
     "private_seed",
     "resolve_device",
     "seeded_weights",

@@ -21,7 +21,7 @@ from skae.exceptions import ModelFileError
 from skae.files import packed, read, write
 
 from .identity import RowsIdentity
-from .records import columns_of, history_of
+from .records import columns_of, history_of, random_states, set_random_states
 from .selection import BestWeights
 
 try:
@@ -261,7 +261,7 @@ def state_of(net: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
                 arrays[f"optimizer.{index}.{name}"] = value
             elif value is not None:
                 numbers.setdefault(str(index), {})[name] = value
-    arrays |= {f"random.{name}": value for name, value in net.random_states().items()}
+    arrays |= {f"random.{name}": value for name, value in random_states(net).items()}
     history, columns = columns_of(net.history.to_list())
     arrays |= {f"history.{name}": column for name, column in columns.items()}
     return {
@@ -285,7 +285,7 @@ def put_back(net: Any, content: dict[str, Any], arrays: dict[str, Tensor]) -> No
     net.optimizer_.load_state_dict(state)
     for group, lr in zip(net.optimizer_.param_groups, content["lrs"], strict=True):
         group["lr"] = lr
-    net.set_random_states(under("random", arrays))
+    set_random_states(net, under("random", arrays))
     net.history_ = History(
         [{**row, "batches": [{}]} for row in history_of(content["history"], under("history", arrays))]
     )

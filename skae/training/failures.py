@@ -6,14 +6,18 @@ import contextlib
 import functools
 import math
 import traceback
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from skae.data import Rows, free_cache, is_out_of_memory, raw_slices, slice_length
 from skae.exceptions import DivergenceError, OutOfMemoryError
+from skae.parameters import warn
 
-from .batches import Part
+from .batches import Batches, Part
+
+Result = TypeVar("Result")
 
 
 def out_of_memory(device: str, batch_size: Any, error: BaseException) -> OutOfMemoryError:
@@ -39,6 +43,22 @@ def telling_of_memory(method):
             raise out_of_memory(str(self.device), self.batch_size, error) from error
 
     return told
+
+
+def in_halves(net: Any, batches: Batches, read: Callable[[], Result]) -> Result:
+    """What ``read`` makes of batches that a net only reads; where memory runs out they are halved, with one warning."""
+    while True:
+        try:
+            return read()
+        except Exception as error:
+            length = min(batches.batch_size, len(batches.dataset))
+            if length == 1 or not is_out_of_memory(error):
+                raise
+            traceback.clear_frames(error.__traceback__)
+        free_cache()
+        if net.longest_ == math.inf:
+            warn(f"Out of memory on {length} held-out rows: going on in batches of {length // 2} or fewer.")
+        net.longest_ = batches.batch_size = length // 2
 
 
 def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:

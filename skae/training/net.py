@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from skae.objectives import Objective
 from .automatic import learning_rate_share
 from .batches import Batches, Part
 from .device import BorrowedStream, training_precision
-from .failures import check_enough, check_last_update, diverged, note_place, out_of_memory
+from .failures import check_enough, check_last_update, diverged, in_halves, note_place, out_of_memory
 from .moving import on_cpu, put_on, usable
 from .recording import repeated_steps
 from .selection import StopTraining
@@ -83,6 +84,8 @@ class AutoencoderNet(NeuralNet):
     generator_: Any = None
     noise_: Any = None
     batch_ = 0
+    # Rows of a batch that only reads, at most; fewer once memory wanted.
+    longest_: float = math.inf
     stop_ = False
 
     def get_default_callbacks(self):
@@ -168,20 +171,6 @@ class AutoencoderNet(NeuralNet):
         if method_name == "on_epoch_end" and self.stop_:
             raise StopTraining
 
-    def random_states(self) -> dict[str, Tensor]:
-        """The states of all streams that training draws from."""
-        states = {"shuffling": self.generator_.get_state(), "noise": self.noise_.get_state()}
-        if isinstance(self.stream_, BorrowedStream):
-            states |= {f"borrowed {index}": state for index, state in enumerate(self.stream_.own)}
-        return states
-
-    def set_random_states(self, states: dict[str, Tensor]) -> None:
-        """Let training draw on from these states."""
-        self.generator_.set_state(states["shuffling"])
-        self.noise_.set_state(states["noise"])
-        if isinstance(self.stream_, BorrowedStream):
-            self.stream_.own = tuple(states[f"borrowed {index}"] for index in range(len(self.stream_.own)))
-
     def _fit_until_stopped(self, train: Part, valid: Part | None, epochs: int) -> None:
         try:
             self.fit_loop((train, valid), epochs=epochs)
@@ -196,13 +185,21 @@ class AutoencoderNet(NeuralNet):
 
     def get_iterator(self, dataset, training=False):
         if not training:
-            return Batches(dataset, max(self.batch_size, inference_length(dataset.rows.layout.n_features)))
+            length = max(self.batch_size, inference_length(dataset.rows.layout.n_features))
+            return Batches(dataset, min(length, self.longest_))
         return Batches(dataset, self.batch_size, self.generator_, self.smallest_batch_, even=not self.compiled)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass. Losses stay where they were computed and are fetched once."""
         if iterator is None:
             return
+        single_pass = partial(self._single_pass, iterator, training, prefix, step_fn)
+        if training:
+            single_pass()
+        else:
+            in_halves(self, iterator, single_pass)
+
+    def _single_pass(self, iterator, training, prefix, step_fn):
         began = time.perf_counter()
         self._set_training(training)
         losses: list[Tensor] = []
@@ -270,18 +267,13 @@ class AutoencoderNet(NeuralNet):
     def held_out_losses(self, part: Part) -> np.ndarray:
         """The objective of every row of ``part`` as the weights are now, (n,) float64."""
         self._set_training(False)
-        with torch.no_grad():
-            losses = [self.criterion_.per_sample(self.module_(batch)) for batch in self.get_iterator(part)]
-        return torch.cat(losses).to("cpu", torch.float64).numpy()
+        batches = self.get_iterator(part)
 
-    def plain_history(self, start: int = 0) -> list[dict[str, Any]]:
-        """One plain dict an epoch, numbered from ``start + 1``."""
-        finished = self.history[: self.epochs_done_]
-        return [
-            {"epoch": start + number}
-            | {name: row[name] for name in row if name not in ("batches", "epoch") and not name.endswith("_best")}
-            for number, row in enumerate(finished, start=1)
-        ]
+        @torch.no_grad()
+        def losses() -> Tensor:
+            return torch.cat([self.criterion_.per_sample(self.module_(batch)) for batch in batches])
+
+        return in_halves(self, batches, losses).to("cpu", torch.float64).numpy()
 
     def forget_training(self) -> None:
         """Drop the optimiser's state, which the restored weights no longer fit."""

@@ -44,8 +44,8 @@ HOOKS = tuple(
 HOOKS_OF_WEIGHTS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 # Recording takes as long as some ten steps: it is not begun for a few.
 STEPS_BEFORE = 10
-# Beyond these numbers of weights and rows it is arithmetic that takes the time, and a recording the memory.
-MOST_WEIGHTS, MOST_ROWS = 2**20, 2**12
+# Beyond these numbers of weights and rows it is arithmetic that takes all of the time, and a recording the memory.
+MOST_WEIGHTS, MOST_ROWS = 2**22, 2**12
 
 aten = torch.ops.aten
 SAME = (aten.detach.default, aten.alias.default)

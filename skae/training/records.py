@@ -1,4 +1,4 @@
-"""What checkpoints hold of a history and of parameters: the same in every process, however long training takes."""
+"""What is told of a training: its history in plain values, and what checkpoints hold, the same in every process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .device import BorrowedStream
+
 DEEPEST = 8
 KINDS: dict[str, type] = {"bool": bool, "int": int, "float": float}  # a bool is an int too
+
+
+def plain_history(net: Any, start: int = 0) -> list[dict[str, Any]]:
+    """One plain dict an epoch of a net, numbered from ``start + 1``."""
+    return [
+        {"epoch": start + number}
+        | {name: row[name] for name in row if name not in ("batches", "epoch") and not name.endswith("_best")}
+        for number, row in enumerate(net.history[: net.epochs_done_], start=1)
+    ]
+
+
+def random_states(net: Any) -> dict[str, Tensor]:
+    """The states of all streams that the training of a net draws from."""
+    states = {"shuffling": net.generator_.get_state(), "noise": net.noise_.get_state()}
+    if isinstance(net.stream_, BorrowedStream):
+        states |= {f"borrowed {index}": state for index, state in enumerate(net.stream_.own)}
+    return states
+
+
+def set_random_states(net: Any, states: dict[str, Tensor]) -> None:
+    """Let the training of a net draw on from these states."""
+    net.generator_.set_state(states["shuffling"])
+    net.noise_.set_state(states["noise"])
+    if isinstance(net.stream_, BorrowedStream):
+        net.stream_.own = tuple(states[f"borrowed {index}"] for index in range(len(net.stream_.own)))
 
 
 def columns_of(history: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Tensor]]:
