@@ -491,7 +491,8 @@ class AutoencoderTransformer(
     def _in_turns(self, rows: Rows, n_held_out: int, seed: int, best_for: Callable[[], BestWeights]) -> Any:
         """What more networks like that of this fit say of PCA; None where they cannot be like it, or cost too much."""
         exact = self.n_components_ >= self._layout.n_features
-        if exact or rows.kept is None or (self.net_params or {}).get("callbacks"):
+        watched = (self.net_params or {}).get("callbacks") not in (None, [], (), "disable")
+        if exact or rows.kept is None or watched:
             return None
         judge = copy.copy(self)
         judge.compile, judge.verbose = False, 0
