@@ -1,6 +1,7 @@
 """Where scikit-learn's users put an estimator: pipelines, searches, callbacks."""
 
 import copy
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,21 @@ class Silent:
         pass
 
 
+class Keeper(Silent):
+    """Keeps a copy of the estimator after the second epoch, and its codes."""
+
+    def __init__(self, by):
+        self.by = by
+        self.kept = self.codes = None
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator, **kwargs):
+        if context.task_name == "epoch" and context.task_id == 1:
+            self.kept = copy.deepcopy(fitted_estimator)
+            if self.by == "pickle":
+                self.kept = pickle.loads(pickle.dumps(fitted_estimator))
+            self.codes = self.kept.transform(X)
+
+
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="sklearn.callback came with scikit-learn 1.9")
 class TestCallbacks:
     def test_progress_bar_shows_epochs_alone(self, capsys):
@@ -130,16 +146,9 @@ class TestCallbacks:
 
         assert clone(QUICK).set_callbacks(Stopper()).fit(X).n_iter_ == 2
 
-    def test_copies_made_in_the_middle_of_training_are_apart(self):
-        class Keeper(Silent):
-            kept = codes = None
-
-            def on_fit_task_end(self, estimator, context, *, fitted_estimator, **kwargs):
-                if context.task_name == "epoch" and context.task_id == 1:
-                    self.kept = copy.deepcopy(fitted_estimator)
-                    self.codes = self.kept.transform(X)
-
-        keeper = Keeper()
+    @pytest.mark.parametrize("by", ["deepcopy", "pickle"])
+    def test_copies_made_in_the_middle_of_training_are_apart(self, by):
+        keeper = Keeper(by)
         autoencoder = clone(QUICK).set_params(batch_size=16).set_callbacks(keeper).fit(X)
         np.testing.assert_array_equal(keeper.kept.transform(X), keeper.codes)
         assert autoencoder.n_iter_ == 3

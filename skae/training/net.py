@@ -83,6 +83,7 @@ class AutoencoderNet(NeuralNet):
     parameters_: Sequence[nn.Parameter] = ()
     generator_: Any = None
     noise_: Any = None
+    own_: Sequence[Callback] = ()
     batch_ = 0
     # Rows of a batch that only reads, at most; fewer once memory wanted.
     longest_: float = math.inf
@@ -111,6 +112,7 @@ class AutoencoderNet(NeuralNet):
         check_enough(len(train), self.smallest_batch_)
         users: list[tuple[str, Callback]] = self.callbacks_  # type: ignore[has-type]
         # The package's own come first: what a user's callback raises finds the epoch's weights in safety.
+        self.own_ = own_callbacks
         self.callbacks_ = [*((type(callback).__name__, callback) for callback in own_callbacks), *users]
         self.per_batch_ = any(
             getattr(type(cb), hook) is not getattr(Callback, hook) for _, cb in users for hook in HOOKS
@@ -135,7 +137,7 @@ class AutoencoderNet(NeuralNet):
             note_place(error, len(self.history), self.batch_)
             raise
         finally:
-            self.callbacks_ = users
+            self.callbacks_, self.own_ = users, ()
             if isinstance(self.update_, Update):
                 self.update_.separate()
             self.generator_ = self.noise_ = self.forward_ = self.repeated_ = self.update_ = None
@@ -281,8 +283,10 @@ class AutoencoderNet(NeuralNet):
         self.optimizer_.zero_grad(set_to_none=True)
 
     def __getstate__(self):
-        # What is of one training holds on to the weights of this net, not to those of a copy.
-        return on_cpu({**vars(self), **dict.fromkeys(("stream_", "forward_", "repeated_", "update_"))})
+        # What is of one training holds on to the weights of this net, not to those of a copy, and to its rows.
+        of_training = dict.fromkeys(("stream_", "forward_", "repeated_", "update_"))
+        users = [pair for pair in vars(self).get("callbacks_", ()) if all(pair[1] is not own for own in self.own_)]
+        return on_cpu({**vars(self), **of_training, "callbacks_": users, "own_": ()})
 
     def __setstate__(self, state):
         self.__dict__.update(state)
