@@ -45,6 +45,7 @@ from skae.training import (
     built_autoencoder,
     components_for_share,
     described,
+    enough_in_turns,
     explained_shares,
     full_precision,
     go_on,
@@ -122,7 +123,8 @@ class AutoencoderTransformer(
     validation_fraction : float in [0, 1), default=0.1
         Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``. At least 20 rows have to be sure
         of an improvement on PCA. Where fewer than 200 are hopeful but not sure, up to four more networks are trained
-        to hold out others in turn, so that fits of small data can take five times as long.
+        to hold out others in turn, so that fits of small data can take six times as long. Of ``X_val``, and in warm
+        starts, five rows are enough.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs in a row without progress after which training stops; "auto" is 60 % of ``max_epochs``, at least 25:
         while the learning rate is high, held-out rows show little.
@@ -295,7 +297,8 @@ class AutoencoderTransformer(
         if interrupt is not None and self.on_interrupt == "raise":
             raise interrupt
         if interrupt is not None:
-            warn(f"Training was interrupted after {self.n_iter_} epochs; the best weights so far are kept.")
+            kept = "the best weights so far" if self.best_epoch_ else "those of PCA, than which none are surely better,"
+            warn(f"Training was interrupted after {self.n_iter_} epochs; {kept} are kept.")
         return self
 
     @one_at_a_time
@@ -489,13 +492,14 @@ class AutoencoderTransformer(
         return interrupt
 
     def _in_turns(self, rows: Rows, n_held_out: int, seed: int, best_for: Callable[[], BestWeights]) -> Any:
-        """What more networks like that of this fit say of PCA; None where they cannot be like it, or cost too much."""
+        """What more networks like that of this fit say of PCA; None where they can say nothing, or cost too much."""
         exact = self.n_components_ >= self._layout.n_features
-        watched = (self.net_params or {}).get("callbacks") not in (None, [], (), "disable")
-        if exact or rows.kept is None or watched:
+        if exact or rows.kept is None or not enough_in_turns(len(rows), n_held_out):
             return None
         judge = copy.copy(self)
         judge.compile, judge.verbose = False, 0
+        # What listens to training hears of one network.
+        judge.net_params = {**(self.net_params or {}), "callbacks": None}
 
         def net_for(part: Rows, own_seed: int) -> AutoencoderNet:
             return judge._net(part, len(part), own_seed, module=None)

@@ -21,7 +21,7 @@ from .order import explained_shares, shortened, training_codes
 from .records import described, plain_history
 from .selection import BestWeights, StopTraining
 from .start import components_for_share
-from .turns import losses_in_turns
+from .turns import enough_in_turns, losses_in_turns
 
 __all__ = [
     "OPTIMIZERS",
@@ -43,6 +43,7 @@ __all__ = [
     "check_shapes",
     "components_for_share",
     "described",
+    "enough_in_turns",
     "explained_shares",
     "full_precision",
     "go_on",

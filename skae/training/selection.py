@@ -13,11 +13,11 @@ from skorch.callbacks import Callback
 
 from .batches import distinct
 
-# How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so.
-# Fewer than MANY_ROWS that are HOPEFUL standard errors better off, which is 90 %, are joined by others
-# (benchmarks/README.md).
-CONFIDENCE = 0.995
-FEWEST_ROWS = 20
+# How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so:
+# where others can be held out in turn, and where they cannot. Fewer than MANY_ROWS that are HOPEFUL standard errors
+# better off, which is 90 %, are joined by those others (benchmarks/README.md).
+CONFIDENCE, FEWEST_ROWS = 0.995, 20
+CONFIDENCE_ALONE, FEWEST_ALONE = 0.975, 5
 MANY_ROWS = 200
 HOPEFUL = 1.28
 
@@ -30,7 +30,8 @@ class BestWeights(Callback):
     """Keep the weights of the epoch with the lowest held-out loss; stop without progress.
 
     A network that starts at PCA goes back to it unless held-out rows show an improvement that chance would not explain:
-    a one-sided paired t-test of the best epoch at 99.5 %, on at least twenty different rows.
+    a one-sided paired t-test of the best epoch at 99.5 %, on at least twenty different rows. For each of few rows the
+    best epoch is that of the others, since the best of many is better off by chance.
 
     Parameters
     ----------
@@ -62,8 +63,12 @@ class BestWeights(Callback):
         self.best_weights_ = copy.deepcopy(self.start_weights_)
         self.best_ = self.mark_ = math.inf
         self.waited_ = self.best_epoch_ = 0
+        # Of every row, after every epoch: (n_epochs, n).
+        self.by_epoch_: Any = None if self.start_ is None else np.empty((0, len(self.start_)))
 
     def on_epoch_end(self, net, **kwargs):
+        if self.start_ is not None and len(self.start_) < MANY_ROWS:
+            self.by_epoch_ = np.vstack([self.by_epoch_, net.held_out_losses(self.held_out_)])
         loss = net.history[-1, "valid_loss"]
         if loss < self.best_:
             # Whole, whenever an interrupt comes.
@@ -78,8 +83,8 @@ class BestWeights(Callback):
     def compared(self, net) -> tuple[np.ndarray, np.ndarray]:
         """Losses (n,) of the different held-out rows at the best weights, which are put back, and at the start."""
         net.module_.load_state_dict(self.best_weights_)
-        losses, start = net.held_out_losses(self.held_out_), self.start_
-        return losses[self.distinct_], start[self.distinct_]
+        of_epochs = self.by_epoch_ if len(self.by_epoch_) else net.held_out_losses(self.held_out_)[None]
+        return at_best_of_others(of_epochs[:, self.distinct_]), self.start_[self.distinct_]
 
     def restore(self, net) -> int:
         """Put the best weights back, those of the start where no epoch is surely better; returns the epoch, or 0."""
@@ -91,18 +96,27 @@ class BestWeights(Callback):
         return self.best_epoch_
 
     def _is_better(self, losses: np.ndarray, start: np.ndarray) -> bool:
+        if self.in_turns is None:
+            return surely_lower(losses, start, CONFIDENCE_ALONE, FEWEST_ALONE)
         if surely_lower(losses, start):
             return True
-        if self.in_turns is None or len(losses) >= MANY_ROWS or standard_errors_lower(losses, start) < HOPEFUL:
+        if len(losses) >= MANY_ROWS or standard_errors_lower(losses, start) < HOPEFUL:
             return False
         others = self.in_turns()
         return others is not None and surely_lower(*map(np.concatenate, zip((losses, start), others, strict=True)))
 
 
-def surely_lower(losses: np.ndarray, others: np.ndarray) -> bool:
+def at_best_of_others(losses: np.ndarray) -> np.ndarray:
+    """Of losses (n_epochs, n) the one of every row in the epoch that is best for the other rows, (n,)."""
+    others = losses.sum(1, keepdims=True) - losses
+    return np.take_along_axis(losses, others.argmin(0)[None], 0)[0]
+
+
+def surely_lower(losses: np.ndarray, others: np.ndarray, confidence=None, fewest=None) -> bool:
     """Whether ``losses`` (n,) are lower than ``others`` (n,) of the same rows, beyond chance."""
     n = len(losses)
-    return n >= FEWEST_ROWS and standard_errors_lower(losses, others) > stdtrit(n - 1, CONFIDENCE)
+    enough = n >= (FEWEST_ROWS if fewest is None else fewest)
+    return enough and standard_errors_lower(losses, others) > stdtrit(n - 1, confidence or CONFIDENCE)
 
 
 def standard_errors_lower(losses: np.ndarray, others: np.ndarray) -> float:

@@ -7,15 +7,20 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from skae.data import Rows
+from skae.data import Rows, is_out_of_memory
 from skae.exceptions import DivergenceError
 
 from .batches import split_rows
 from .net import AutoencoderNet
-from .selection import BestWeights
+from .selection import FEWEST_ROWS, BestWeights
 
 # Parts of the rows that are held out, the first of them by the network that may be kept.
 TURNS = 5
+
+
+def enough_in_turns(n_samples: int, n_held_out: int) -> bool:
+    """Whether rows held out in turn, those of the first included, can be sure of anything."""
+    return min(TURNS, n_samples // n_held_out) * n_held_out >= FEWEST_ROWS
 
 
 def losses_in_turns(
@@ -42,19 +47,21 @@ def losses_in_turns(
     Returns
     -------
     losses, by_pca : ndarray of shape (n,), float64
-        Of the same rows, in (TURNS - 1) parts at most; None where training diverged.
+        Of the same rows, in (TURNS - 1) parts at most; None where training diverged, or memory did not suffice.
     """
     found = []
     for turn in range(1, min(TURNS, len(rows) // n_held_out)):
         train, held_out = split_rows(rows, n_held_out, torch.Generator().manual_seed(seed), turn)
         if len(held_out) == 0:
             continue
-        train = train.alone()
-        net, best = net_for(train.rows, seed + turn), best_for()
         try:
+            train = train.alone()
+            net, best = net_for(train.rows, seed + turn), best_for()
             net.run(train, held_out, [best], planned=True)
-        except DivergenceError:
+            found.append(best.compared(net))
+        except Exception as error:
+            if not (isinstance(error, DivergenceError) or is_out_of_memory(error)):
+                raise
             return None
-        found.append(best.compared(net))
     losses, by_pca = zip(*found, strict=True) if found else ((np.empty(0),), (np.empty(0),))
     return np.concatenate(losses), np.concatenate(by_pca)

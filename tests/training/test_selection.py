@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, DivergenceError
 from skae.training import Part, losses_in_turns, selection, split_rows, turns
-from skae.training.selection import surely_lower
+from skae.training.selection import at_best_of_others, surely_lower
 
 
 def curve(n):
@@ -50,40 +51,72 @@ def test_chance_is_seldom_taken_for_a_gain():
     assert 0.002 < np.mean(taken) < 0.009
 
 
-@pytest.mark.parametrize("n", [30, 60])
-def test_rows_held_out_in_turn_are_asked_where_few_are(n, asked, monkeypatch):
-    X = curve(n)
+def test_the_best_epoch_of_a_row_is_that_of_the_others():
+    losses = np.array([[1.0, 5.0, 5.0], [4.0, 2.0, 5.0], [5.0, 5.0, 5.0]])
+    # Without the first row the second epoch is best, without the second the first, without the third the first.
+    np.testing.assert_array_equal(at_best_of_others(losses), [4.0, 5.0, 5.0])
+
+
+def test_the_best_of_many_epochs_of_noise_is_no_better_by_it():
+    random = np.random.RandomState(0)
+    found = [at_best_of_others(random.standard_normal((25, 12))).mean() for _ in range(500)]
+    assert abs(np.mean(found)) < 0.06
+    assert np.mean([random.standard_normal((25, 12)).mean(1).min() for _ in range(500)]) < -0.5
+
+
+def test_rows_held_out_in_turn_are_asked_where_few_are(asked, monkeypatch):
+    X = curve(60)
     autoencoder = AutoencoderTransformer(1, max_epochs=60, random_state=0).fit(X)
-    (losses, by_pca), = asked  # fmt: skip
-    # Four parts beside the first of a tenth each.
-    assert losses.shape == by_pca.shape == (4 * n // 10,)
+    ((losses, by_pca),) = asked
+    # Four parts of six rows, beside the first.
+    assert losses.shape == by_pca.shape == (24,)
     assert losses.mean() < by_pca.mean() / 2
-    # Of thirty rows fifteen are held out in all, which is too few.
-    better = autoencoder.score(X) > share_of_pca(autoencoder, X) + 0.05
-    assert better == (n == 60)
-    assert (autoencoder.best_epoch_ > 0) == better
-    monkeypatch.setattr(selection, "FEWEST_ROWS", 5 * n // 10)
-    assert autoencoder.fit(X).best_epoch_ > 0
-    monkeypatch.setattr(selection, "FEWEST_ROWS", 5 * n // 10 + 1)
+    assert autoencoder.score(X) > share_of_pca(autoencoder, X) + 0.05
+    assert autoencoder.best_epoch_ > 0
+    monkeypatch.setattr(selection, "FEWEST_ROWS", 31)
     assert autoencoder.fit(X).best_epoch_ == 0
+    assert autoencoder.score(X) == pytest.approx(share_of_pca(autoencoder, X), abs=1e-5)
 
 
 @pytest.mark.parametrize(
     ("n", "settings", "X_val"),
     [
         (400, {}, None),
+        (30, {}, None),
         (60, {}, curve(90)[60:]),
         (60, {"early_stopping": False}, None),
         (60, {"n_components": 3}, None),
         (60, {"variant": "variational"}, None),
-        (60, {"net_params": {"callbacks": [selection.Callback()]}}, None),
     ],
-    ids=["sure alone", "X_val", "no rows held out", "as many components as features", "penalties", "callbacks"],
+    ids=["sure alone", "too few all together", "X_val", "no rows held out", "exact", "penalties"],
 )
 def test_no_turns_where_they_say_nothing_more(n, settings, X_val, asked):
     settings = {"n_components": 1, "max_epochs": 40, "random_state": 0, **settings}
     AutoencoderTransformer(**settings).fit(curve(n), X_val=X_val)
     assert not asked
+
+
+def test_callbacks_hear_of_one_network_and_change_nothing(asked):
+    heard = []
+
+    class Listening(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            heard.append(1)
+
+    X = curve(60)
+    alone = AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X)
+    listened_to = AutoencoderTransformer(1, max_epochs=40, random_state=0, net_params={"callbacks": [Listening()]}).fit(
+        X
+    )
+    assert len(asked) == 2
+    assert len(heard) == 40
+    np.testing.assert_array_equal(alone.transform(X), listened_to.transform(X))
+
+
+@pytest.mark.parametrize(("n", "kept"), [(4, False), (8, True)])
+def test_five_rows_of_the_callers_own_are_enough(n, kept):
+    autoencoder = AutoencoderTransformer(1, max_epochs=60, random_state=0).fit(curve(60), X_val=curve(99)[60 : 60 + n])
+    assert (autoencoder.best_epoch_ > 0) == kept
 
 
 def test_turns_are_not_asked_where_the_network_itself_is_no_better(asked):
@@ -93,25 +126,29 @@ def test_turns_are_not_asked_where_the_network_itself_is_no_better(asked):
     assert not asked
 
 
-def test_a_warm_start_is_not_asked_again(asked):
-    autoencoder = AutoencoderTransformer(1, max_epochs=5, warm_start=True, random_state=0).fit(curve(60))
-    before = len(asked)
-    autoencoder.set_params(max_epochs=60).fit(curve(60))
+def test_a_warm_start_goes_on_with_few_rows(asked):
+    X = curve(150)
+    autoencoder = AutoencoderTransformer(1, max_epochs=2, warm_start=True, random_state=0).fit(X)
+    before, share = len(asked), autoencoder.score(X)
+    autoencoder.set_params(max_epochs=40).fit(X)
     assert len(asked) == before
+    assert autoencoder.score(X) > share + 0.05
+    assert autoencoder.best_epoch_ > 2
 
 
 def test_turns_change_neither_history_nor_result(monkeypatch):
+    def seen(autoencoder):
+        names = [{k: v for k, v in row.items() if k != "duration"} for row in autoencoder.history_]
+        return autoencoder.transform(X), names, autoencoder.best_epoch_
+
     X = curve(60)
-    with_turns = AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X)
-    monkeypatch.setattr(selection, "FEWEST_ROWS", 2)
-    monkeypatch.setattr(selection, "CONFIDENCE", 0.8)
-    alone = AutoencoderTransformer(1, max_epochs=40, random_state=0)
+    codes, history, best = seen(AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X))
     # The first part is enough now.
-    monkeypatch.setattr("skae.estimator.losses_in_turns", None)
-    np.testing.assert_array_equal(with_turns.transform(X), alone.fit(X).transform(X))
-    assert with_turns.best_epoch_ == alone.best_epoch_ > 0
-    names = [{k: v for k, v in row.items() if k != "duration"} for row in with_turns.history_]
-    assert names == [{k: v for k, v in row.items() if k != "duration"} for row in alone.history_]
+    monkeypatch.setattr("skae.estimator.enough_in_turns", lambda *args: False)
+    alone = seen(AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X))
+    np.testing.assert_array_equal(codes, alone[0])
+    assert (history, best) == alone[1:]
+    assert best > 0
 
 
 def test_parts_of_all_turns_are_disjoint_and_rows_that_repeat_stay_together():
@@ -133,16 +170,17 @@ def test_a_part_alone_is_scaled_as_before(digits):
     assert torch.equal(part.alone().rows.take(np.arange(3)), part.rows.take(part.indices))
 
 
-def test_where_training_diverges_in_a_turn_pca_stays(monkeypatch):
+@pytest.mark.parametrize("error", [DivergenceError("as asked"), torch.OutOfMemoryError("as asked"), MemoryError()])
+def test_where_training_fails_in_a_turn_pca_stays(error, monkeypatch):
     run, runs = turns.AutoencoderNet.run, []
 
-    def diverging(self, *args, **kwargs):
+    def failing(self, *args, **kwargs):
         runs.append(1)
         if len(runs) == 3:
-            raise DivergenceError("as asked")
+            raise error
         run(self, *args, **kwargs)
 
-    monkeypatch.setattr(turns.AutoencoderNet, "run", diverging)
+    monkeypatch.setattr(turns.AutoencoderNet, "run", failing)
     assert AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(curve(60)).best_epoch_ == 0
     assert len(runs) == 3
 
@@ -153,7 +191,10 @@ def test_an_interrupt_in_a_turn_keeps_what_was_trained_as_its_own_rows_say(monke
 
     monkeypatch.setattr("skae.estimator.losses_in_turns", interrupted)
     autoencoder = AutoencoderTransformer(1, max_epochs=40, on_interrupt="keep", random_state=0)
-    with pytest.warns(UserWarning, match="interrupted after 40 epochs"):
+    with pytest.warns(UserWarning, match="interrupted after 40 epochs; the best weights so far are kept"):
         autoencoder.fit(curve(60))
     assert autoencoder.n_iter_ == 40
+    assert autoencoder.best_epoch_ > 0
+    with pytest.warns(UserWarning, match="40 epochs; those of PCA, than which none are surely better"):
+        autoencoder.fit(curve(40))
     assert autoencoder.best_epoch_ == 0
