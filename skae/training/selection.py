@@ -13,11 +13,11 @@ from skorch.callbacks import Callback
 
 from .batches import distinct
 
-# How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so:
-# where others can be held out in turn, and where they cannot. Fewer than MANY_ROWS that are HOPEFUL standard errors
-# better off, which is 90 %, are joined by those others (benchmarks/README.md).
-CONFIDENCE, FEWEST_ROWS = 0.995, 20
-CONFIDENCE_ALONE, FEWEST_ALONE = 0.975, 5
+# How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so,
+# where others can be held out in turn and where they cannot. Fewer than MANY_ROWS that are better off by HOPEFUL
+# standard errors, which is 90 %, are joined by those others (benchmarks/README.md).
+CONFIDENCE = 0.975
+FEWEST_ROWS, FEWEST_ALONE = 20, 5
 MANY_ROWS = 200
 HOPEFUL = 1.28
 
@@ -30,7 +30,7 @@ class BestWeights(Callback):
     """Keep the weights of the epoch with the lowest held-out loss; stop without progress.
 
     A network that starts at PCA goes back to it unless held-out rows show an improvement that chance would not explain:
-    a one-sided paired t-test of the best epoch at 99.5 %, on at least twenty different rows. For each of few rows the
+    a one-sided paired t-test of the best epoch at 97.5 %, on at least twenty different rows. For each of few rows the
     best epoch is that of the others, since the best of many is better off by chance.
 
     Parameters
@@ -48,6 +48,7 @@ class BestWeights(Callback):
     """
 
     in_turns: Callable[[], tuple[np.ndarray, np.ndarray] | None] | None = None
+    start_: Any = None
 
     def __init__(self, n_iter_no_change: int, tol: float):
         self.n_iter_no_change = n_iter_no_change
@@ -57,7 +58,7 @@ class BestWeights(Callback):
         self.held_out_ = X[1]
         # A start at PCA is no yardstick for what is trained towards more than reconstruction.
         starts_at_pca = net.module_.linear is not None and not net.criterion_.terms
-        self.start_: Any = net.held_out_losses(X[1]) if starts_at_pca else None
+        self.start_ = net.held_out_losses(X[1]) if starts_at_pca else None
         self.distinct_: Any = distinct(X[1]) if starts_at_pca else None
         self.start_weights_ = copy.deepcopy(net.module_.state_dict())
         self.best_weights_ = copy.deepcopy(self.start_weights_)
@@ -97,7 +98,7 @@ class BestWeights(Callback):
 
     def _is_better(self, losses: np.ndarray, start: np.ndarray) -> bool:
         if self.in_turns is None:
-            return surely_lower(losses, start, CONFIDENCE_ALONE, FEWEST_ALONE)
+            return surely_lower(losses, start, FEWEST_ALONE)
         if surely_lower(losses, start):
             return True
         if len(losses) >= MANY_ROWS or standard_errors_lower(losses, start) < HOPEFUL:
@@ -112,11 +113,11 @@ def at_best_of_others(losses: np.ndarray) -> np.ndarray:
     return np.take_along_axis(losses, others.argmin(0)[None], 0)[0]
 
 
-def surely_lower(losses: np.ndarray, others: np.ndarray, confidence=None, fewest=None) -> bool:
-    """Whether ``losses`` (n,) are lower than ``others`` (n,) of the same rows, beyond chance."""
+def surely_lower(losses: np.ndarray, others: np.ndarray, fewest: int | None = None) -> bool:
+    """Whether ``losses`` (n,) are lower than ``others`` (n,) of the same rows, beyond chance; n is ``fewest`` at least."""
     n = len(losses)
     enough = n >= (FEWEST_ROWS if fewest is None else fewest)
-    return enough and standard_errors_lower(losses, others) > stdtrit(n - 1, confidence or CONFIDENCE)
+    return enough and standard_errors_lower(losses, others) > stdtrit(n - 1, CONFIDENCE)
 
 
 def standard_errors_lower(losses: np.ndarray, others: np.ndarray) -> float:

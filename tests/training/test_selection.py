@@ -48,7 +48,7 @@ def test_a_clear_gain_of_few_rows_is_sure_from_twenty_on():
 def test_chance_is_seldom_taken_for_a_gain():
     random = np.random.RandomState(0)
     taken = [surely_lower(*random.standard_normal((2, 20)) + 5) for _ in range(4000)]
-    assert 0.002 < np.mean(taken) < 0.009
+    assert 0.015 < np.mean(taken) < 0.035
 
 
 def test_the_best_epoch_of_a_row_is_that_of_the_others():
