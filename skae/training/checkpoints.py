@@ -210,8 +210,7 @@ class Checkpoints(Callback):
             self.best.waited_, self.best.best_epoch_ = content["waited_"], content["best_epoch_"]
             self.best.best_weights_ = under("best", arrays)
             self.best.start_weights_ = under("start", arrays)
-            for name in ("start_", "by_epoch_"):
-                setattr(self.best, name, arrays[f"losses.{name}"].numpy() if f"losses.{name}" in arrays else None)
+            self.best.start_ = arrays["start_losses"].numpy() if "start_losses" in arrays else None
         return net.epochs_done_
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
@@ -227,7 +226,7 @@ class Checkpoints(Callback):
             for prefix, weights in (("best", self.best.best_weights_), ("start", self.best.start_weights_)):
                 arrays |= {f"{prefix}.{name}": value for name, value in weights.items()}
             if self.best.start_ is not None:
-                arrays |= {f"losses.{n}": torch.from_numpy(getattr(self.best, n)) for n in ("start_", "by_epoch_")}
+                arrays["start_losses"] = torch.from_numpy(self.best.start_)
         write(str(self.path), packed(content, {name: a.detach().cpu().contiguous() for name, a in arrays.items()}))
         self.written = time.perf_counter()
         self.took = self.written - began

@@ -30,8 +30,7 @@ class BestWeights(Callback):
     """Keep the weights of the epoch with the lowest held-out loss; stop without progress.
 
     A network that starts at PCA goes back to it unless held-out rows show an improvement that chance would not explain:
-    a one-sided paired t-test of the best epoch at 97.5 %, on at least twenty different rows. For each of few rows the
-    best epoch is that of the others, since the best of many is better off by chance.
+    a one-sided paired t-test of the best epoch at 97.5 %, on at least twenty different rows.
 
     Parameters
     ----------
@@ -64,12 +63,8 @@ class BestWeights(Callback):
         self.best_weights_ = copy.deepcopy(self.start_weights_)
         self.best_ = self.mark_ = math.inf
         self.waited_ = self.best_epoch_ = 0
-        # Of every row, after every epoch: (n_epochs, n).
-        self.by_epoch_: Any = None if self.start_ is None else np.empty((0, len(self.start_)))
 
     def on_epoch_end(self, net, **kwargs):
-        if self.start_ is not None and len(self.start_) < MANY_ROWS:
-            self.by_epoch_ = np.vstack([self.by_epoch_, net.held_out_losses(self.held_out_)])
         loss = net.history[-1, "valid_loss"]
         if loss < self.best_:
             # Whole, whenever an interrupt comes.
@@ -81,17 +76,13 @@ class BestWeights(Callback):
         if self.waited_ >= self.n_iter_no_change:
             net.stop_ = True
 
-    def compared(self, net) -> tuple[np.ndarray, np.ndarray]:
-        """Losses (n,) of the different held-out rows at the best weights, which are put back, and at the start."""
-        net.module_.load_state_dict(self.best_weights_)
-        of_epochs = self.by_epoch_ if len(self.by_epoch_) else net.held_out_losses(self.held_out_)[None]
-        return at_best_of_others(of_epochs[:, self.distinct_]), self.start_[self.distinct_]
-
     def restore(self, net) -> int:
         """Put the best weights back, those of the start where no epoch is surely better; returns the epoch, or 0."""
+        net.module_.load_state_dict(self.best_weights_)
         if self.start_ is None:
-            net.module_.load_state_dict(self.best_weights_)
-        elif not self._is_better(*self.compared(net)):
+            return self.best_epoch_
+        losses = net.held_out_losses(self.held_out_)
+        if not self._is_better(losses[self.distinct_], self.start_[self.distinct_]):
             net.module_.load_state_dict(self.start_weights_)
             return 0
         return self.best_epoch_
@@ -104,20 +95,17 @@ class BestWeights(Callback):
         if len(losses) >= MANY_ROWS or standard_errors_lower(losses, start) < HOPEFUL:
             return False
         others = self.in_turns()
-        return others is not None and surely_lower(*map(np.concatenate, zip((losses, start), others, strict=True)))
-
-
-def at_best_of_others(losses: np.ndarray) -> np.ndarray:
-    """Of losses (n_epochs, n) the one of every row in the epoch that is best for the other rows, (n,)."""
-    others = losses.sum(1, keepdims=True) - losses
-    return np.take_along_axis(losses, others.argmin(0)[None], 0)[0]
+        if others is None:
+            return False
+        return surely_lower(np.concatenate([losses, others[0]]), np.concatenate([start, others[1]]))
 
 
 def surely_lower(losses: np.ndarray, others: np.ndarray, fewest: int | None = None) -> bool:
-    """Whether ``losses`` (n,) are lower than ``others`` (n,) of the same rows, beyond chance; n is ``fewest`` at least."""
+    """Whether ``losses`` (n,) are lower than ``others`` (n,) of the same rows beyond chance, and n is large enough."""
     n = len(losses)
-    enough = n >= (FEWEST_ROWS if fewest is None else fewest)
-    return enough and standard_errors_lower(losses, others) > stdtrit(n - 1, CONFIDENCE)
+    if n < (FEWEST_ROWS if fewest is None else fewest):
+        return False
+    return standard_errors_lower(losses, others) > float(stdtrit(n - 1, CONFIDENCE))
 
 
 def standard_errors_lower(losses: np.ndarray, others: np.ndarray) -> float:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from skorch.callbacks import Callback
 
 from skae.data import Rows, is_out_of_memory
 from skae.exceptions import DivergenceError
 
-from .batches import split_rows
+from .batches import Part, split_rows
 from .net import AutoencoderNet
 from .selection import FEWEST_ROWS, BestWeights
 
@@ -47,7 +48,8 @@ def losses_in_turns(
     Returns
     -------
     losses, by_pca : ndarray of shape (n,), float64
-        Of the same rows, in (TURNS - 1) parts at most; None where training diverged, or memory did not suffice.
+        Of the same rows, in (TURNS - 1) parts at most, each row in the epoch that is best for the others of its part;
+        None where training diverged, or memory did not suffice.
     """
     found = []
     for turn in range(1, min(TURNS, len(rows) // n_held_out)):
@@ -56,12 +58,33 @@ def losses_in_turns(
             continue
         try:
             train = train.alone()
-            net, best = net_for(train.rows, seed + turn), best_for()
-            net.run(train, held_out, [best], planned=True)
-            found.append(best.compared(net))
+            net, best, every = net_for(train.rows, seed + turn), best_for(), EveryEpoch(held_out)
+            net.run(train, held_out, [best, every], planned=True)
         except Exception as error:
             if not (isinstance(error, DivergenceError) or is_out_of_memory(error)):
                 raise
             return None
+        distinct = best.distinct_
+        found.append((at_best_of_others(np.stack(every.losses)[:, distinct]), best.start_[distinct]))
     losses, by_pca = zip(*found, strict=True) if found else ((np.empty(0),), (np.empty(0),))
     return np.concatenate(losses), np.concatenate(by_pca)
+
+
+class EveryEpoch(Callback):
+    """Keeps the losses of all held-out rows after every epoch."""
+
+    def __init__(self, held_out: Part):
+        self.held_out = held_out
+        self.losses: list[np.ndarray] = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.losses.append(net.held_out_losses(self.held_out))
+
+
+def at_best_of_others(losses: np.ndarray) -> np.ndarray:
+    """Of losses (n_epochs, n) the one of every row in the epoch that is best for the other rows, (n,).
+
+    The lowest mean of many epochs is low by chance too; what a row says itself does not choose its epoch here.
+    """
+    others = losses.sum(1, keepdims=True) - losses
+    return np.take_along_axis(losses, others.argmin(0)[None], 0)[0]

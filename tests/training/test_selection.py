@@ -8,7 +8,8 @@ from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, DivergenceError
 from skae.training import Part, losses_in_turns, selection, split_rows, turns
-from skae.training.selection import at_best_of_others, surely_lower
+from skae.training.selection import surely_lower
+from skae.training.turns import at_best_of_others
 
 
 def curve(n):
