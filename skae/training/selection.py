@@ -111,5 +111,7 @@ def surely_lower(losses: np.ndarray, others: np.ndarray, fewest: int | None = No
 def standard_errors_lower(losses: np.ndarray, others: np.ndarray) -> float:
     """By how many standard errors ``losses`` (n,) are lower than ``others`` (n,) of the same rows; 0 for one row."""
     gain = others - losses
-    error = gain.std(ddof=1) / math.sqrt(len(gain)) if len(gain) > 1 else math.inf
-    return float(gain.mean() / error) if error > 0 else math.copysign(math.inf, gain.mean()) if gain.mean() else 0.0
+    if len(gain) == 1 or not gain.any():
+        return 0.0
+    error = gain.std(ddof=1) / math.sqrt(len(gain))
+    return float(gain.mean() / error) if error > 0 else math.copysign(math.inf, gain.mean())
