@@ -30,7 +30,7 @@ SLOWER = 1.5
 MIB = 2**20
 
 
-# In a process of its own, where no freed memory is left to hide in: seconds of the fastest transform, peak of the first.
+# In a process of its own, where no freed memory is left to hide in: the fastest transform, and the peak of the first.
 READER = """
 import pickle, sys, threading, time
 import numpy as np
