@@ -62,6 +62,7 @@ from skae.training import (
     training_codes,
     weights_identity,
     with_gradients,
+    with_snapshots,
 )
 from skae.validation import check_result, checked_codes, checked_samples
 from skae.variants import ordered, variant_for
@@ -73,6 +74,17 @@ KEPT_PASSES = 100
 MEASURED_BATCH = 256
 
 
+@with_snapshots(
+    "transform",
+    "inverse_transform",
+    "reconstruct",
+    "score",
+    "score_samples",
+    "sample",
+    "interpolate",
+    "shortened",
+    "summary",
+)
 class AutoencoderTransformer(
     GenerationMixin, CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
@@ -489,6 +501,11 @@ class AutoencoderTransformer(
             # All is trained; a second interrupt gets through.
             interrupt = error
             self._finish(net, train, best, before, interrupt)
+        except Exception as error:
+            if interrupt is None:
+                raise
+            # An interrupt stays one, whatever it left half done.
+            raise interrupt from error
         return interrupt
 
     def _in_turns(self, rows: Rows, n_held_out: int, seed: int, best_for: Callable[[], BestWeights]) -> Any:

@@ -109,7 +109,8 @@ def fitted_in_order(whole: Any, size: int, X: Any, y: Any) -> tuple[list, Autoen
         if step is not None and step != "passthrough":
             X = step.fit_transform(X, y)
     autoencoder = steps[-1][1]
-    autoencoder.set_params(n_components=size, variant=ordered(autoencoder.variant)).fit(X)
+    # An interrupt of one fold ends the search.
+    autoencoder.set_params(n_components=size, variant=ordered(autoencoder.variant), on_interrupt="raise").fit(X)
     needs_codes = isinstance(whole, Pipeline) and len(whole.steps) > index + 1
     return before, autoencoder, autoencoder.transform(X) if needs_codes else None
 

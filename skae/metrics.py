@@ -14,6 +14,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_s
 from sklearn.utils import assert_all_finite
 
 from skae.parameters import check_choice
+from skae.training import snapshot
 
 METRICS = {"mse": mean_squared_error, "rmse": root_mean_squared_error, "mae": mean_absolute_error}
 
@@ -99,6 +100,7 @@ def neg_reconstruction_error_scorer(estimator, X, y=None):
 
 def restored(estimator: Any, X: Any) -> Any:
     """X through the bottleneck and back."""
+    estimator = snapshot(estimator)
     return estimator.inverse_transform(estimator.transform(X))
 
 

@@ -23,7 +23,7 @@ from skae.estimator import AutoencoderTransformer, like
 from skae.frames import FrameForm
 from skae.parameters import check_choice, check_integer, check_real, invalid
 from skae.preparation import DENSE_FEATURES, check_parameters, learned_layout, needing_tokens
-from skae.training import components_for_share, one_at_a_time
+from skae.training import components_for_share, one_at_a_time, with_snapshots
 from skae.validation import as_array, checked_samples
 
 OWNER = "AutoencoderNovelty"
@@ -33,6 +33,7 @@ VARIANCE_SHARE = 0.75
 KEPT_ROWS = 5000
 
 
+@with_snapshots("score_samples", "decision_function", "predict", "explain")
 class AutoencoderNovelty(OutlierMixin, BaseEstimator):
     """Which samples are unlike those of ``fit``? Called like ``LocalOutlierFactor(novelty=True)``.
 
@@ -269,7 +270,8 @@ def prepared(autoencoder: AutoencoderTransformer | None, X: np.ndarray, seed: in
 
 def trained(whole: AutoencoderTransformer, X: np.ndarray, rows: np.ndarray, held_out: np.ndarray, seed: int):
     """A member: the autoencoder trained on ``rows``; those held out say at most which epoch's weights are kept."""
-    member = clone(whole).set_params(random_state=int(seed))
+    # An interrupt of one member ends the fit of all.
+    member = clone(whole).set_params(random_state=int(seed), on_interrupt="raise")
     return member.fit(X[rows], X_val=X[held_out]) if member.early_stopping else member.fit(X[rows])
 
 

@@ -25,6 +25,7 @@ from skae.folds import (
     size_parameter,
 )
 from skae.parameters import check_bool, check_choice, invalid
+from skae.training import with_snapshots
 
 RULES = ("best", "one_standard_error")
 
@@ -39,6 +40,7 @@ def best_has(name: str):
     return check
 
 
+@with_snapshots("score", "_best")
 class BottleneckSearchCV(MetaEstimatorMixin, BaseEstimator):
     """How many components? Every size is scored from one fit a fold, of ordered codes; then the chosen one is fitted.
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from skae.training import device
+from skae.training import concurrency, device
 
 FORK = """
 import multiprocessing, numpy as np, torch
@@ -41,6 +41,49 @@ def run(code):
 def test_forked_child_of_a_process_with_threads_finishes():
     done = run(FORK)
     assert done.returncode == 0, done.stderr
+
+
+THREADS = """
+import os, sys, numpy as np, torch
+torch.set_num_threads(2)
+import skae
+X = np.random.RandomState(0).standard_normal((2000, 300)).astype(np.float32)
+def used():
+    return skae.AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(X)
+if sys.argv[1] == "skae":
+    fitted = used()
+if sys.argv[1] == "torch":
+    torch.from_numpy(X) @ torch.from_numpy(X.T)
+if os.fork() == 0:
+    if sys.argv[2] == "reads":
+        fitted.transform(X)
+    if sys.argv[2] == "fits":
+        used()
+    print(torch.get_num_threads(), flush=True)
+    os._exit(0)
+os.wait()
+assert torch.get_num_threads() == 2
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize(
+    ("parent", "child", "n_threads"),
+    [
+        ("imports", "nothing", "2"),
+        ("imports", "fits", "2"),
+        ("skae", "nothing", "2"),
+        ("skae", "reads", "1"),
+        ("skae", "fits", "1"),
+        # Its threads are gone in the child, whoever started them.
+        ("torch", "nothing", "2"),
+        ("torch", "fits", "1"),
+    ],
+)
+def test_forks_keep_their_threads_unless_they_would_hang(parent, child, n_threads):
+    command = [sys.executable, "-c", THREADS, parent, child]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == [n_threads], done.stderr
 
 
 def test_import_brings_no_heavy_library_along():
@@ -120,7 +163,7 @@ def test_killed_workers_of_a_search_leave_what_goes_on_and_nothing_else(tmp_path
 
 @pytest.mark.bad_input(115)
 def test_cuda_in_a_fork_of_a_process_that_used_it_says_what_to_do(monkeypatch):
-    monkeypatch.setitem(device._FORKED, "after CUDA", True)
+    monkeypatch.setitem(concurrency._FORKED, "after CUDA", True)
     for name in ("auto", "cuda", "cuda:1"):
         with pytest.raises(RuntimeError, match=r"fork.*'spawn'.*'loky'.*device='cpu'"):
             device.resolve_device(name)

@@ -11,10 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae.estimator import AutoencoderTransformer
 from skae.parameters import invalid
+from skae.training import snapshot
 
 
 def autoencoder_and_rows(owner: str, estimator: Any, X: Any = None) -> tuple[AutoencoderTransformer, Any]:
-    """The fitted autoencoder in a search or a pipeline, and X after the steps before it.
+    """The fitted autoencoder in a search or a pipeline, as it is now, and X after the steps before it.
 
     Raises
     ------
@@ -28,12 +29,12 @@ def autoencoder_and_rows(owner: str, estimator: Any, X: Any = None) -> tuple[Aut
         for index, (_, step) in enumerate(found.steps):
             if isinstance(step, AutoencoderTransformer):
                 check_is_fitted(step)
-                return step, X if X is None or index == 0 else found[:index].transform(X)
+                return snapshot(step), X if X is None or index == 0 else found[:index].transform(X)
     if not isinstance(found, AutoencoderTransformer):
         expected = "a fitted AutoencoderTransformer, a Pipeline with one, or a fitted search over these"
         raise invalid(owner, "estimator", expected, estimator)
     check_is_fitted(found)
-    return found, X
+    return snapshot(found), X
 
 
 def rows_at(X: Any, indices: Any) -> Any:

@@ -21,7 +21,7 @@ from skae.exceptions import ModelFileError
 from skae.files import check_replaceable, packed, write
 from skae.model import Nested
 from skae.parameters import warn
-from skae.training import OPTIMIZERS
+from skae.training import OPTIMIZERS, snapshot
 from skae.version import __version__
 
 from .frame_forms import encoded_frame
@@ -109,7 +109,8 @@ def write_all(file: Any, content: bytes) -> None:
 
 
 def in_bytes(estimator: AutoencoderTransformer) -> bytes:
-    """The file of one autoencoder."""
+    """The file of one autoencoder, as it is now."""
+    estimator = snapshot(estimator)
     check_is_fitted(estimator)
     check_usable(estimator)
     raw = packed(described(estimator), arrays_of(estimator))

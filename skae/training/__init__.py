@@ -3,10 +3,10 @@
 from .automatic import automatic_batch_size, automatic_learning_rate, automatic_patience
 from .batches import Part, split_rows
 from .checkpoints import WEIGHTS, Checkpoints, NoCheckpoints
+from .concurrency import one_at_a_time, reads_snapshot, snapshot, with_snapshots
 from .device import (
     PRECISIONS,
     full_precision,
-    one_at_a_time,
     private_seed,
     resolve_device,
     seeded_weights,
@@ -53,14 +53,17 @@ __all__ = [
     "one_at_a_time",
     "plain_history",
     "private_seed",
+    "reads_snapshot",
     "resolve_device",
     "seeded_weights",
     "set_moments",
     "shortened",
+    "snapshot",
     "split_rows",
     "stream_identity",
     "telling_of_memory",
     "training_codes",
     "weights_identity",
     "with_gradients",
+    "with_snapshots",
 ]

@@ -7,7 +7,6 @@ import functools
 import os
 import re
 import threading
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,43 +16,22 @@ from sklearn.utils import check_random_state
 
 from skae.parameters import InvalidParameterError, invalid
 
+from .concurrency import begin_computing, check_not_forked
+
 PRECISIONS = ("auto", "float32", "bfloat16")
 OWNER = "AutoencoderTransformer"
 # torch draws first weights from the global generator: one at a time, and it is put back afterwards.
 _WEIGHTS_LOCK = threading.Lock()
-# Estimators that are being fitted, and the threads that do so.
-_FITTING: weakref.WeakKeyDictionary[Any, threading.Thread] = weakref.WeakKeyDictionary()
-_FITTING_LOCK = threading.Lock()
-
-# Whether this process is a fork of one that used CUDA, as the process knew just before it forked.
-_FORKED = {"after CUDA": False, "CUDA": False}
-
-
-def _before_fork() -> None:
-    _FORKED["CUDA"] = torch.cuda.is_initialized()
 
 
 def _in_child() -> None:
-    global _WEIGHTS_LOCK, _FITTING_LOCK
-    # A thread that held them is not there to let them go.
-    _WEIGHTS_LOCK, _FITTING_LOCK = threading.Lock(), threading.Lock()
-    _FITTING.clear()
-    # Threads do not survive a fork: a child of a process that computed with several would wait for them for ever.
-    torch.set_num_threads(1)
-    _FORKED["after CUDA"] |= _FORKED["CUDA"]
+    global _WEIGHTS_LOCK
+    # A thread that held it is not there to release it.
+    _WEIGHTS_LOCK = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_in_child)
-
-
-def check_not_forked(device: torch.device) -> None:
-    """Raise RuntimeError where CUDA is of no use because this process was forked from one that used it."""
-    if device.type == "cuda" and _FORKED["after CUDA"]:
-        raise RuntimeError(
-            f"device={str(device)!r} cannot be used in a process made by fork from one that used CUDA. Start workers "
-            f"with the method 'spawn', or with joblib's backend 'loky'; or write device='cpu'."
-        )
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def resolve_device(device: Any) -> torch.device:
@@ -112,6 +90,7 @@ def private_seed(random_state: Any) -> int:
 @contextlib.contextmanager
 def seeded_weights(seed: int) -> Iterator[None]:
     """Modules made inside draw their weights from ``seed``; the global generator is as before afterwards."""
+    begin_computing()
     with _WEIGHTS_LOCK, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
@@ -154,28 +133,6 @@ class BorrowedStream:
             torch.cuda.set_rng_state(states[1], self.device)
 
 
-def one_at_a_time(method):
-    """The method, which raises RuntimeError where another thread is in one like it of the same estimator."""
-
-    @functools.wraps(method)
-    def alone(self, *args, **kwargs):
-        me = threading.current_thread()
-        with _FITTING_LOCK:
-            other = _FITTING.get(self, me)
-            if other is not me and other.is_alive():
-                raise RuntimeError(
-                    f"This {type(self).__name__} is already fitting in another thread. Fit a clone: "
-                    f"sklearn.base.clone(estimator)."
-                )
-            _FITTING[self] = me
-        try:
-            return method(self, *args, **kwargs)
-        finally:
-            _FITTING.pop(self, None)
-
-    return alone
-
-
 @contextlib.contextmanager
 def on_own_terms() -> Iterator[None]:
     """Inside, the caller's autocast and default device, which would reach into every computation, do not count."""
@@ -202,6 +159,7 @@ def with_gradients(method):
 @contextlib.contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
     """Codes are computed in float32 proper, whatever the precision of training."""
+    begin_computing()
     check_not_forked(device)
     with on_own_terms(), torch.inference_mode():
         if device.type != "cuda":

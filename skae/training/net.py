@@ -84,7 +84,8 @@ class AutoencoderNet(NeuralNet):
     generator_: Any = None
     noise_: Any = None
     own_: Sequence[Callback] = ()
-    batch_ = 0
+    # Before any training, as where an interrupt comes before it begins.
+    epochs_done_ = step_count_ = batch_ = 0
     # Rows of a batch that only reads, at most; fewer once memory wanted.
     longest_: float = math.inf
     stop_ = False

@@ -1,0 +1,239 @@
+"""Threads and interrupts: a reading call sees one fit, and Ctrl-C before the first epoch is raised."""
+
+import io
+import sys
+import threading
+
+import matplotlib.pyplot
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
+
+import skae
+from skae import AutoencoderNovelty, AutoencoderTransformer, BottleneckSearchCV, Dense
+from skae.inspection import ReconstructionDisplay
+from skae.training import AutoencoderNet, BestWeights, start
+
+RANDOM = np.random.RandomState(0)
+X, OTHER = RANDOM.standard_normal((60, 5)), 7 + 3 * RANDOM.standard_normal((60, 5))
+QUICK = {"architecture": Dense((8,)), "max_epochs": 1, "random_state": 0}
+
+
+def ordered(**settings):
+    return AutoencoderTransformer(2, variant="ordered", **{**QUICK, **settings})
+
+
+class Refitted:
+    """Lets the estimator be refitted in the middle of what reads it: whenever one of its attributes is looked up.
+
+    A thread could come at any of these moments; here one does at the n-th of them.
+    """
+
+    def __init__(self, estimator, other, at):
+        self.estimator, self.other, self.left = estimator, other, at
+
+    def __call__(self, frame, event, argument):
+        if "skae" not in frame.f_code.co_filename:
+            return None
+        self.left -= event == "line"
+        if self.left == 0:
+            self.estimator.__dict__ = dict(self.other)
+        return self
+
+
+CALLS = {
+    "transform": lambda model: model.transform(X),
+    "inverse_transform": lambda model: model.inverse_transform(np.ones((3, 2))),
+    "reconstruct": lambda model: model.reconstruct(X),
+    "score": lambda model: model.score(X),
+    "score_samples": lambda model: model.score_samples(X),
+    "sample": lambda model: model.sample(3, random_state=0),
+    "interpolate": lambda model: model.interpolate(X[:2], X[2:4], steps=3),
+    "shortened": lambda model: model.shortened(1).transform(X),
+    "summary": lambda model: str(model.summary()),
+    "save": lambda model: saved(model),
+    "display": lambda model: displayed(model),
+}
+
+
+def same(model, before):
+    """Whether the attributes are the very objects they were."""
+    return {name: id(value) for name, value in vars(model).items()} == {n: id(v) for n, v in before.items()}
+
+
+def saved(model):
+    file = io.BytesIO()
+    skae.save(model, file)
+    return file.getvalue()
+
+
+def displayed(model):
+    display = ReconstructionDisplay.from_estimator(model, X, n_samples=1)
+    matplotlib.pyplot.close(display.figure_)
+    return display.reconstructions
+
+
+def result_of(call, model):
+    try:
+        return call(model)
+    except (ValueError, TypeError) as error:
+        return str(error)
+
+
+def check_one_fit(call, model, old, new, n_moments=12):
+    """Whatever the moment of a refit, the result is that of the old model or of the new one."""
+    known = []
+    for state in (old, new):
+        model.__dict__ = dict(state)
+        known.append(result_of(call, model))
+    lines = [0]
+
+    def count(frame, event, argument):
+        lines[0] += event == "line" and "skae" in frame.f_code.co_filename
+        return count if "skae" in frame.f_code.co_filename else None
+
+    trace = sys.gettrace()
+    sys.settrace(count)
+    result_of(call, model)
+    sys.settrace(trace)
+    for at in np.linspace(1, lines[0], n_moments).astype(int):
+        model.__dict__ = dict(old)
+        sys.settrace(Refitted(model, new, at))
+        try:
+            found = result_of(call, model)
+        finally:
+            sys.settrace(trace)
+        assert any(np.array_equal(found, one) for one in known), (at, found)
+
+
+class TestReadingCalls:
+    @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+    @pytest.mark.parametrize("other", [OTHER, OTHER[:, :4]], ids=["other units", "another width"])
+    def test_see_one_fit_while_another_ends(self, call, other):
+        model = ordered().fit(X)
+        old, new = dict(vars(model)), dict(vars(ordered(random_state=1).fit(other)))
+        check_one_fit(call, model, old, new)
+
+    def test_names_of_columns_are_of_the_same_fit(self):
+        model = ordered().set_output(transform="pandas").fit(X)
+        new = vars(AutoencoderTransformer(3, **QUICK).set_output(transform="pandas").fit(X))
+        check_one_fit(lambda model: model.transform(X).to_numpy(), model, dict(vars(model)), dict(new), 40)
+
+    @pytest.mark.parametrize("name", ["score_samples", "decision_function", "predict", "explain"])
+    def test_of_novelty_see_one_fit(self, name):
+        model = AutoencoderNovelty(AutoencoderTransformer(2, **QUICK), n_members=2, random_state=0)
+        old, new = (dict(vars(model.fit(rows))) for rows in (X, OTHER))
+        check_one_fit(lambda model: getattr(model, name)(X), model, old, new)
+
+    @pytest.mark.parametrize("name", ["transform", "score"])
+    def test_of_a_search_see_one_fit(self, name):
+        model = BottleneckSearchCV(AutoencoderTransformer(**QUICK), n_components=(1, 2), cv=2, rule="best")
+        old, new = (dict(vars(model.fit(rows))) for rows in (X, OTHER))
+        check_one_fit(lambda model: getattr(model, name)(X), model, old, new)
+
+    def test_read_while_threads_refit(self):
+        model = AutoencoderTransformer(2, **QUICK)
+        frames = pd.DataFrame(X, columns=list("abcde")), pd.DataFrame(OTHER, columns=list("abcde"))
+        known = [model.fit(frame).transform(frames[0]) for frame in frames]
+        strange, stop = [], threading.Event()
+
+        def read():
+            while not stop.is_set():
+                Z = model.transform(frames[0])
+                if not any(np.array_equal(Z, one) for one in known):
+                    strange.append(Z)
+
+        threads = [threading.Thread(target=read) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number in range(20):
+            model.fit(frames[number % 2])
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert not strange
+
+    def test_leave_the_estimator_as_it_was(self):
+        model = ordered().fit(X)
+        before = dict(vars(model))
+        for call in CALLS.values():
+            call(model)
+        assert same(model, before)
+
+
+def interrupted(*args, **kwargs):
+    raise KeyboardInterrupt
+
+
+class InFold(Callback):
+    """Interrupts the n-th training that begins."""
+
+    def __init__(self, left, of_epoch=False):
+        self.left, self.of_epoch = [left], of_epoch
+
+    def on_train_begin(self, net, **kwargs):
+        self.left[0] -= 1
+        if self.left[0] == 0 and not self.of_epoch:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.left[0] == 0 and self.of_epoch:
+            raise KeyboardInterrupt
+
+
+def fits(**settings):
+    """What fits an autoencoder, by name."""
+    model = AutoencoderTransformer(2, **{**QUICK, **settings})
+    return {
+        "fit": model,
+        "warm start": AutoencoderTransformer(2, warm_start=True, **{**QUICK, **settings}).fit(X),
+        "grid search": GridSearchCV(model, {"n_components": [1, 2]}, cv=2),
+        "search": BottleneckSearchCV(model, n_components=(1, 2), cv=2),
+        "novelty": AutoencoderNovelty(model, n_members=2, random_state=0),
+    }
+
+
+class TestInterrupts:
+    @pytest.mark.parametrize("name", fits())
+    @pytest.mark.parametrize(
+        ("owner", "method"),
+        [
+            (AutoencoderNet, "_begin"),
+            (AutoencoderNet, "initialize"),
+            (AutoencoderNet, "train_step"),
+            (AutoencoderNet, "validation_step"),
+            (AutoencoderNet, "held_out_losses"),
+            (BestWeights, "on_train_begin"),
+            (start, "principal_start"),
+            (skae.data.Rows, "__init__"),
+            (skae.data.Scaling, "of"),
+        ],
+    )
+    def test_before_the_first_epoch_are_raised(self, monkeypatch, name, owner, method):
+        model = fits()[name]
+        before = dict(vars(model))
+        if name == "warm start" and method in ("principal_start", "of"):
+            pytest.skip("warm starts learn neither")
+        target = skae.training.fitting if method == "principal_start" else owner
+        monkeypatch.setattr(target, method, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X)
+        assert name == "grid search" or same(model, before)
+
+    @pytest.mark.parametrize("name", ["grid search", "search", "novelty"])
+    @pytest.mark.parametrize("of_epoch", [False, True])
+    @pytest.mark.parametrize("on_interrupt", ["raise", "keep"])
+    def test_in_a_later_fit_end_all_of_them(self, name, of_epoch, on_interrupt):
+        callback = InFold(2, of_epoch)
+        model = fits(net_params={"callbacks": [callback]}, on_interrupt=on_interrupt)[name]
+        if name == "grid search":
+            # Its candidates are clones, callbacks too, unless they are shared.
+            InFold.__sklearn_clone__ = lambda self: self
+        if name == "grid search" and of_epoch and on_interrupt == "keep":
+            pytest.skip("the caller asked for it")
+        before = dict(vars(model))
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X)
+        assert name == "grid search" or same(model, before)
