@@ -110,10 +110,14 @@ class AutoencoderTransformer(
         Names of a sample's axes, where its shape can be read in more than one way: "h w c" for colour pictures, "c t"
         for signals with channels first. Names are t (time), d (depth), h (height), w (width), c (channels); "n" says
         that X holds rows of integer tokens, which are compared and scored as one-hot numbers.
-    scaling : {"auto", "columns", "global", None}, default="auto"
-        What s(X) is: every feature loses its mean, then all are divided by one number ("global"), each by its own
-        deviation ("columns"), or none (None). "auto" is "columns" for a table whose largest column deviation is more
-        than ten times the median one, else "global".
+    scaling : {"auto", "columns", "channels", "global", None}, default="auto"
+        How samples are scaled to s(X), in which training, ``score`` and ``score_samples`` are: the mean of every
+        feature is subtracted, then all features are divided by one number ("global"), each by its own standard
+        deviation ("columns"), those of each channel by one number ("channels"), or nothing is divided (None). "auto"
+        takes "columns" for a table, and "channels" for signals, pictures and videos with channels, if standard
+        deviations of columns or channels differ by more than a factor of ten, else "global". Tables of pixels, flags,
+        counts or weights of words, and principal components, are of one unit in spite of such differences. A column
+        of rounding errors counts as constant. ``scaling_`` and ``scale_`` tell what was taken.
     variant : str or variant object, default="plain"
         A name in :data:`skae.variants.VARIANTS`, or an object of its classes with settings of your own, such as
         ``Variational(beta=4)``: what becomes of codes, what training does to samples, what is minimised besides.
@@ -173,6 +177,11 @@ class AutoencoderTransformer(
         Size of the latent code.
     mean_ : ndarray of shape sample_shape_, float64
         Mean of the training samples; for tokens the share (n_tokens, length) of each token at each place.
+    scaling_ : {"columns", "channels", "global", None}
+        The kind of scaling that was taken.
+    scale_ : ndarray of float64
+        What ``X - mean_`` is divided by: of shape ``sample_shape_`` for "columns", with size 1 along all axes but that
+        of channels for "channels", else (). 1 for constant columns.
     sample_shape_ : tuple of int
         Shape of one sample; (n_features_in_,) for tables.
     n_features_in_ : int
@@ -464,6 +473,16 @@ class AutoencoderTransformer(
         short.n_components_ = short._n_features_out = n_components
         short.explained_variance_ratio_ = self.explained_variance_ratio_[:n_components]
         return short
+
+    @property
+    def scaling_(self):
+        """The kind of scaling that was taken."""
+        return self._layout.scaling.kind
+
+    @property
+    def scale_(self):
+        """What samples are divided by, once their mean is subtracted."""
+        return self._layout.sample_scale
 
     def summary(self) -> LayerTable:
         """Print the layer table: name, output shape, parameters, and the formula of every size. Returns it too."""

@@ -218,16 +218,6 @@ def test_loads_whatever_the_default_dtype_is(saved, small):
         torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.bad_input(121)
-def test_a_file_of_version_0_1_gives_its_codes():
-    # Saved by the first version: AutoencoderTransformer(3, architecture=Dense((8,)), variant="ordered",
-    # max_epochs=3, random_state=0).fit(rows), with the codes of transform(rows) beside it.
-    rows = np.sin(np.arange(480.0)).reshape(80, 6) * np.arange(1, 7)
-    loaded = load(FILES / "model-0.1.skae")
-    np.testing.assert_allclose(loaded.transform(rows), np.load(FILES / "model-0.1-codes.npy"), rtol=0, atol=1e-6)
-    assert (FILES / "model-0.1.skae").stat().st_size < 100_000
-
-
 @pytest.mark.parametrize("path", sorted(FILES.glob("* *.skae")), ids=lambda path: path.stem)
 def test_every_kind_of_every_release_is_loaded(path):
     rows = {"convolutions": release_files.PICTURES, "tokens": release_files.TOKENS, "frame": release_files.FRAME}

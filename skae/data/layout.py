@@ -72,6 +72,17 @@ class SampleLayout:
         """Shape of what the scaling's mean is the mean of."""
         return self.sample_shape
 
+    @property
+    def sample_scale(self) -> np.ndarray:
+        """What samples are divided by, float64, of a shape that broadcasts with theirs."""
+        scale = self.scaling.scale.cpu().numpy()
+        if scale.ndim == 0:
+            return scale.copy()
+        scale = scale.reshape(self.scaled_shape)
+        if self.scaling.kind == "channels":
+            scale = scale[tuple(slice(None) if name == "c" else slice(1) for name in self.axes)]
+        return scale.copy()
+
     def caller_view(self, network_shape: tuple[int, ...]) -> tuple[int, ...]:
         """A shape inside the network (channels, \\*sizes) with its axes in the caller's order."""
         if not self.axes or len(network_shape) != len(self.network_shape):
@@ -111,6 +122,15 @@ class SampleLayout:
     @property
     def _order(self) -> tuple[int, ...]:
         return tuple(self.axes.index(name) for name in NETWORK_ORDER if name in self.axes)
+
+
+def channels_of(sample_shape: tuple[int, ...], axes: tuple[str, ...]) -> Tensor | None:
+    """The channel of every feature (n_features,), int64; None where samples have no axis of channels."""
+    if "c" not in axes:
+        return None
+    place = axes.index("c")
+    numbers = torch.arange(sample_shape[place]).view(-1, *(1 for _ in sample_shape[place + 1 :]))
+    return numbers.expand(sample_shape).reshape(-1)
 
 
 def read_axes(sample_shape: tuple[int, ...], axes: str | None) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,58 +12,115 @@ from scipy.sparse import csr_array
 from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 from torch import Tensor
 
-SCALINGS = ("auto", "columns", "global", None)
-DROWNING = 10.0
+SCALINGS = ("auto", "columns", "channels", "global", None)
+ARRAYS = ("mean", "scale", "low", "high", "total_variance")
+# Columns or channels share a unit where no deviation is more than this many times another one.
+SAME_UNIT = 10.0
+# Columns that are mostly at the table's lowest value, or within the same two ends, vary little where they are rarely
+# anything else, whatever their unit: then typical sizes of other values are compared, with the median one.
+SAME_SIZE = 20.0
+MOSTLY, FEWEST_OTHERS = 0.75, 5
+# Fewer columns may be in the order of their deviations by chance.
+FEWEST_PRINCIPAL = 5
+# Numbers below this many rounding errors of the largest deviation are rounding errors.
+ROUNDING = 64
+# Rounding errors of one sign are this many deviations from zero.
+BIASED = 20
 # A mean this many scales away from zero is subtracted in float64, as are numbers near the ends of float32.
 FAR, HUGE = 1e3, 1e30
+# Squares of deviations below this root lose digits in float64.
+UNDERFLOW = 1e-150
 EXACT_IN_FLOAT32 = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.float16, torch.bfloat16, torch.float32)
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What one pass over the rows learns of every feature: float64 tensors of shape (n_features,)."""
+    """What passes over rows learn of every feature.
 
+    Attributes
+    ----------
+    count : int
+        Rows seen.
+    mean, squares, low, high : Tensor of shape (n_features,), float64
+        Mean, sum of squared differences from the mean, smallest and largest value.
+    at_low : Tensor of shape (n_features,), float64
+        Number of rows at the smallest value.
+    eps : float
+        Rounding error of the numbers' type, relative to them; 0 for integers.
+    """
+
+    count: int
     mean: Tensor
-    deviation: Tensor
+    squares: Tensor
     low: Tensor
     high: Tensor
+    at_low: Tensor
+    eps: float
 
     @classmethod
     def of(cls, slices: Iterable[Tensor]) -> Moments:
-        """Means and deviations over slices of rows, merged as Chan, Golub and LeVeque (1983) do."""
-        count = 0
-        mean = squares = low = high = torch.zeros(())
-        for rows in slices:
-            x = rows.to(torch.float64)
-            n = len(x)
-            slice_mean = x.mean(0)
-            slice_squares = (x - slice_mean).square_().sum(0)
-            slice_low, slice_high = x.amin(0), x.amax(0)  # aminmax takes four times as long
-            if count == 0:
-                mean, squares, low, high = slice_mean, slice_squares, slice_low, slice_high
-            else:
-                shift = slice_mean - mean
-                mean = mean + shift * (n / (count + n))
-                squares = squares + slice_squares + shift.square() * (count * n / (count + n))
-                low, high = torch.minimum(low, slice_low), torch.maximum(high, slice_high)
-            count += n
-        return cls.from_parts(mean, squares / count, low, high)
+        """The moments of all slices of rows (n, n_features)."""
+        return functools.reduce(cls.merged, map(cls.of_slice, slices))
+
+    @classmethod
+    def of_slice(cls, rows: Tensor) -> Moments:
+        """The moments of rows (n, n_features)."""
+        x = rows.to(torch.float64)
+        mean = x.mean(0)
+        low, high = x.amin(0), x.amax(0)  # aminmax takes four times as long
+        at_low = (x == low).sum(0).to(torch.float64)
+        return cls(len(x), mean, (x - mean).square_().sum(0), low, high, at_low, rounding_of(rows.dtype))
 
     @classmethod
     def of_sparse(cls, X: csr_array) -> Moments:
-        """The same for CSR rows, without making them dense."""
+        """The moments of CSR rows, without making them dense."""
+        eps = rounding_of(torch.from_numpy(X.data[:0]).dtype)
         X = X.astype(np.float64)
+        n_rows, n_features = X.shape
         mean, variance = mean_variance_axis(X, axis=0)
-        low, high = min_max_axis(X, axis=0)
-        parts = (np.asarray(part, dtype=np.float64) for part in (mean, variance, low, high))
-        return cls.from_parts(*map(torch.from_numpy, parts))
+        low, high = (np.asarray(ends, dtype=np.float64) for ends in min_max_axis(X, axis=0))
+        at_low = np.bincount(X.indices, weights=X.data == low[X.indices], minlength=n_features)
+        at_low += np.where(low == 0, n_rows - np.bincount(X.indices, minlength=n_features), 0)
+        arrays = (np.asarray(array, dtype=np.float64) for array in (mean, n_rows * variance, low, high, at_low))
+        return cls(n_rows, *map(torch.from_numpy, arrays), eps)
 
-    @classmethod
-    def from_parts(cls, mean: Tensor, variance: Tensor, low: Tensor, high: Tensor) -> Moments:
-        deviation = variance.sqrt()
+    def merged(self, other: Moments) -> Moments:
+        """The moments of these rows and those, as Chan, Golub and LeVeque (1983) merge them."""
+        count = self.count + other.count
+        shift = other.mean - self.mean
+        mean = self.mean + shift * (other.count / count)
+        squares = self.squares + other.squares + shift.square() * (self.count * other.count / count)
+        low, high = torch.minimum(self.low, other.low), torch.maximum(self.high, other.high)
+        at_low = self.at_low * (self.low == low) + other.at_low * (other.low == low)
+        return Moments(count, mean, squares, low, high, at_low, max(self.eps, other.eps))
+
+    @functools.cached_property
+    def deviation(self) -> Tensor:
+        """Standard deviation of every feature (n_features,); 0 where it is constant but for rounding errors."""
+        deviation = (self.squares / self.count).sqrt()
+        # Squares of smaller differences are 0 or inaccurate: half of the range is near enough.
+        deviation = torch.where(deviation < UNDERFLOW, (self.high - self.low) / 2, deviation)
         # What rounding alone leaves in a column of one large value is no deviation.
-        constant = (deviation <= 16 * torch.finfo(torch.float64).eps * mean.abs()) | (low == high)
-        return cls(mean, deviation.masked_fill(constant, 0.0), low, high)
+        constant = (deviation <= 16 * torch.finfo(torch.float64).eps * self.mean.abs()) | (self.low == self.high)
+        return deviation.masked_fill(constant | self.is_rounding(deviation), 0.0)
+
+    def is_rounding(self, deviation: Tensor) -> Tensor:
+        """Whether a feature (n_features,) holds rounding errors of the others only, as the last columns of a PCA with
+        more components than the rank."""
+        size = torch.maximum(self.low.abs(), self.high.abs())
+        small = size <= ROUNDING * self.eps * deviation.max()
+        if self.eps > torch.finfo(torch.float64).eps:
+            # In float32 numbers of one sign may well be measurements in a large unit, unless they hardly differ.
+            small &= ((self.low < 0) & (self.high > 0)) | (self.mean.abs() > BIASED * deviation)
+        return small
+
+    def of_channels(self, channels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Deviation, low and high of every channel; ``channels`` (n_features,) numbers the channel of each feature."""
+        n = int(channels.max()) + 1
+        deviation = torch.stack([root_mean_square(self.deviation[channels == channel]) for channel in range(n)])
+        low = torch.zeros(n, dtype=torch.float64).scatter_reduce_(0, channels, self.low, "amin", include_self=False)
+        high = torch.zeros(n, dtype=torch.float64).scatter_reduce_(0, channels, self.high, "amax", include_self=False)
+        return deviation, low, high
 
 
 @dataclass(frozen=True)
@@ -78,6 +135,8 @@ class Scaling:
         Smallest and largest value, for losses that need samples within known ends.
     total_variance : Tensor of shape (), float64
         Variance of the scaled rows, summed over features.
+    kind : {"columns", "channels", "global", None}
+        What shares a scale.
     """
 
     mean: Tensor
@@ -85,36 +144,40 @@ class Scaling:
     low: Tensor
     high: Tensor
     total_variance: Tensor
+    kind: str | None = "global"
 
     @classmethod
-    def learn(cls, slices: Iterable[Tensor], kind: str | None, is_table: bool) -> Scaling:
-        """Learn from slices of rows (n, n_features)."""
-        return cls.of(Moments.of(slices), kind, is_table)
-
-    @classmethod
-    def of(cls, moments: Moments, kind: str | None, is_table: bool) -> Scaling:
+    def of(cls, moments: Moments, kind: str | None, is_table: bool, channels: Tensor | None = None) -> Scaling:
         """The scaling for these moments; ``kind`` is one of SCALINGS.
 
-        "auto" takes "columns" for a table whose largest column deviation is more than ten times the median
-        one of those that vary, else "global". None subtracts the mean only.
+        "auto" takes "columns" for a table whose columns have different units, "channels" for samples whose channels
+        have, else "global". None subtracts the mean only.
+
+        Parameters
+        ----------
+        channels : Tensor of shape (n_features,), int64, default=None
+            The channel of every feature, where samples have channels.
         """
+        deviation = moments.deviation
         if kind == "auto":
-            kind = "columns" if is_table and drowned(moments.deviation) else "global"
+            kind = automatic_kind(moments, is_table, channels)
+        if kind == "channels" and channels is None:
+            kind = "global"
         if kind == "columns":
-            scale, low, high = moments.deviation, moments.low, moments.high
+            scale, low, high = deviation, moments.low, moments.high
+        elif kind == "channels" and channels is not None:
+            scale, low, high = (of_channel[channels] for of_channel in moments.of_channels(channels))
         else:
-            scale = (
-                moments.deviation.square().mean().sqrt() if kind == "global" else torch.ones((), dtype=torch.float64)
-            )
+            scale = root_mean_square(deviation) if kind == "global" else torch.ones((), dtype=torch.float64)
             low, high = moments.low.min(), moments.high.max()
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-        return cls(moments.mean, scale, low, high, (moments.deviation / scale).square().sum())
+        return cls(moments.mean, scale, low, high, (deviation / scale).square().sum(), kind)
 
     def to(self, device: torch.device) -> Scaling:
         """The same scaling, computing on ``device`` where that has float64."""
         if device.type == "mps":
             return self
-        return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        return replace(self, **{name: getattr(self, name).to(device) for name in ARRAYS})
 
     def scaled(self, rows: Tensor) -> Tensor:
         """Raw rows (n, n_features) of any dtype as float32."""
@@ -147,7 +210,55 @@ class Scaling:
         return gain.to(torch.float32), ((self.mean - self.low) / span).to(torch.float32)
 
 
-def drowned(deviation: Tensor) -> bool:
-    """Whether one column's deviation is so large that the others would count for nothing."""
-    varying = deviation[deviation > 0]
-    return len(varying) > 0 and bool(varying.max() > DROWNING * varying.median())
+def root_mean_square(values: Tensor) -> Tensor:
+    """The root mean square of values whose squares may underflow."""
+    result = values.square().mean().sqrt()
+    largest = values.max()
+    return result if result > UNDERFLOW or largest == 0 else (values / largest).square().mean().sqrt() * largest
+
+
+def rounding_of(dtype: torch.dtype) -> float:
+    """Rounding error of numbers of a type, relative to them; of types shorter than float32 that of float32."""
+    if not dtype.is_floating_point:
+        return 0.0
+    return torch.finfo(torch.float64 if dtype is torch.float64 else torch.float32).eps
+
+
+def automatic_kind(moments: Moments, is_table: bool, channels: Tensor | None) -> str:
+    """The kind of scaling that "auto" takes."""
+    if is_table:
+        return "columns" if differ(moments.deviation, SAME_UNIT) and not share_a_unit(moments) else "global"
+    if channels is not None and differ(moments.of_channels(channels)[0], SAME_UNIT):
+        return "channels"
+    return "global"
+
+
+def differ(sizes: Tensor, times: float) -> bool:
+    """Whether some size that is not 0 is more than ``times`` another one."""
+    sizes = sizes[sizes > 0]
+    return len(sizes) > 0 and bool(sizes.max() > times * sizes.min())
+
+
+def share_a_unit(moments: Moments) -> bool:
+    """Whether columns of a table whose deviations differ are of one unit all the same.
+
+    So are pixels and flags, most of which have the same two ends, and counts or weights of words, most of which are 0,
+    where values other than the lowest are of similar size; and principal components, which are in order.
+    """
+    varying = moments.deviation > 0
+    deviation, mean, low, high, at_low = (
+        array[varying] for array in (moments.deviation, moments.mean, moments.low, moments.high, moments.at_low)
+    )
+    centered = bool((mean.abs() <= 1e-6 * deviation).all())
+    if centered and len(mean) >= FEWEST_PRINCIPAL and bool((deviation.diff() <= 0).all()):
+        return True
+    base = low == low.min()
+    others = moments.count - torch.where(base, at_low, 0.0)
+    same_ends = float((base & (high == high[base].mode().values)).double().mean())
+    at_base = 1 - float(others.mean()) / moments.count
+    if same_ends <= 0.5 and at_base < MOSTLY:
+        return False
+    size = ((deviation.square() + (mean - low.min()).square()) * moments.count / others).sqrt()
+    size = size[others >= min(FEWEST_OTHERS, float(others.max()))]
+    median = size.median()
+    return bool(size.max() <= SAME_SIZE * median) and bool(size.min() * SAME_SIZE >= median)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from sklearn.base import clone
 from torch import Tensor
 
-from skae.data import SampleLayout, Scaling, TokenLayout, read_axes
+from skae.data import ARRAYS, SCALINGS, SampleLayout, Scaling, TokenLayout, read_axes
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
 from skae.files import Stored, Table, opened, read
@@ -107,7 +107,7 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
     net = decoded_net(content["net"], module, parts, architecture.foreign, device, decode)
     fill_optimizer(net, arrays)
     n_components = n_codes(module)
-    layout = replace(layout, scaling=Scaling(**{f.name: arrays[f"scaling/{f.name}"] for f in fields(Scaling)}))
+    layout = replace(layout, scaling=Scaling(*(arrays[f"scaling/{name}"] for name in ARRAYS), layout.scaling.kind))
     learned = {
         "_codes": arrays["codes"].numpy(),
         "_frame": decoded_frame(content["frame"], decode),
@@ -184,30 +184,32 @@ def decoded_layout(described: dict[str, Any]) -> SampleLayout:
     if axes and read_axes(sample_shape, " ".join(axes)) != axes:
         raise ModelFileError(f"its samples have axes {axes}")
     flattened = of_type(described["flattened"], bool, "flattened")
-    by_column = of_type(described["by_column"], bool, "by_column")
+    kind = described["scaling"]
+    if kind not in SCALINGS or kind == "auto":
+        raise ModelFileError(f"it names an unknown scaling {kind!r}")
     if (axes == ("n",)) != (described["n_tokens"] is not None) or (not axes and len(sample_shape) > 1):
         raise ModelFileError("its samples are neither tokens nor numbers")
     if axes == ("n",):
         n_tokens = of_type(described["n_tokens"], int, "n_tokens")
-        scaling = empty_scaling(n_tokens * sample_shape[0], by_column)
+        scaling = empty_scaling(n_tokens * sample_shape[0], kind)
         chosen(described["dtype"], TOKENS, "dtype")
         return TokenLayout(sample_shape, axes, flattened, scaling, np.dtype(np.int64), n_tokens)
-    scaling = empty_scaling(math.prod(sample_shape), by_column)
+    scaling = empty_scaling(math.prod(sample_shape), kind)
     dtype = RETURNED[chosen(described["dtype"], RETURNED, "dtype")]
     return SampleLayout(sample_shape, axes, flattened, scaling, dtype)
 
 
-def empty_scaling(n_features: int, by_column: bool) -> Scaling:
+def empty_scaling(n_features: int, kind: str | None) -> Scaling:
     """A scaling without numbers, of ``n_features`` features."""
     mean = torch.empty(n_features, dtype=torch.float64, device="meta")
     one = torch.empty((), dtype=torch.float64, device="meta")
-    scale = mean if by_column else one
-    return Scaling(mean, scale, scale, scale, one)
+    scale = mean if kind in ("columns", "channels") else one
+    return Scaling(mean, scale, scale, scale, one, kind)
 
 
 def scaling_table(layout: SampleLayout) -> Table:
     """Type and shape of every array of the layout's scaling."""
-    arrays = {f.name: getattr(layout.scaling, f.name) for f in fields(Scaling)}
+    arrays = {name: getattr(layout.scaling, name) for name in ARRAYS}
     return {f"scaling/{name}": (DTYPES[array.dtype], tuple(array.shape)) for name, array in arrays.items()}
 
 

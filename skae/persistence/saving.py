@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from skae.data import SampleLayout, Scaling, TokenLayout
+from skae.data import ARRAYS, SampleLayout, TokenLayout
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
 from skae.files import check_replaceable, packed, write
@@ -207,7 +206,7 @@ def described_layout(layout: SampleLayout) -> dict[str, Any]:
         "flattened": layout.flattened,
         "dtype": layout.dtype.name,
         "n_tokens": layout.n_tokens if isinstance(layout, TokenLayout) else None,
-        "by_column": layout.scaling.scale.ndim == 1,
+        "scaling": layout.scaling.kind,
     }
 
 
@@ -230,8 +229,7 @@ def described_net(net: Any) -> dict[str, Any]:
 def arrays_of(estimator: AutoencoderTransformer) -> dict[str, Tensor]:
     """All arrays by name, on the CPU."""
     module = estimator.net_.module_
-    names = [field.name for field in fields(Scaling)]
-    found = {f"scaling/{name}": stored(getattr(estimator._layout.scaling, name)) for name in names}
+    found = {f"scaling/{name}": stored(getattr(estimator._layout.scaling, name)) for name in ARRAYS}
     found["codes"] = torch.tensor(estimator._codes, dtype=torch.float32)
     if isinstance(module.bottleneck, Nested):
         found["explained_variance_ratio"] = torch.tensor(estimator.explained_variance_ratio_, dtype=torch.float64)

@@ -6,12 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skae.data import SampleLayout, Scaling, read_axes
+from skae.data import Moments, SampleLayout, Scaling, read_axes
 
 
 def layout_of(sample_shape, axes, X, kind="global", flattened=False):
     slices = [torch.from_numpy(X.reshape(len(X), -1))]
-    scaling = Scaling.learn(slices, kind, is_table=not axes)
+    scaling = Scaling.of(Moments.of(slices), kind, is_table=not axes)
     return SampleLayout(sample_shape, tuple(axes.split()), flattened, scaling, np.dtype(np.float32))
 
 

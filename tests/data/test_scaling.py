@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
+from sklearn.datasets import load_sample_image
+from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from skae.data import Scaling
+from skae.data import Moments, Scaling, channels_of
 
 
 def learned(X, kind="auto", is_table=True, length=7):
     X = torch.from_numpy(X)
-    return Scaling.learn((X[i : i + length] for i in range(0, len(X), length)), kind, is_table)
+    return Scaling.of(Moments.of(X[i : i + length] for i in range(0, len(X), length)), kind, is_table)
 
 
 def test_columns_are_standardised_as_scikit_learn_does(tables):
@@ -85,3 +88,99 @@ def test_unit_interval_takes_the_ends_to_zero_and_one():
         gain, offset = scaling.unit_interval()
         shares = scaling.scaled(torch.from_numpy(X)) * gain + offset
         np.testing.assert_allclose([shares.min(), shares.max()], [0, 1], atol=1e-6)
+
+
+def table(*columns, n=400):
+    """Columns (n, len(columns)) of a mean and a standard deviation each, normally distributed."""
+    random = np.random.RandomState(0)
+    return np.column_stack([mean + deviation * random.standard_normal(n) for mean, deviation in columns])
+
+
+class TestUnits:
+    @pytest.mark.parametrize(
+        "X",
+        [
+            table((4e4, 3e4), (4e4, 3e4), (4e4, 3e4), (0.05, 0.01)),
+            table((25, 4), (70, 12), (1.7, 0.1)),
+            table((1e-9, 1e-10), (1, 0.2), (2, 0.3)),
+            table((0, 1), (0, 1e-6)),
+            np.column_stack([table((4e4, 3e4)), np.eye(12)[np.arange(400) % 12]]),
+            np.abs(table((0, 5e4), (0, 5e4), (0, 1), (0, 2))),
+            table((4e4, 3e4), (0.05, 0.01)).astype(np.float32),
+            table((4e4, 3e4), (5, 2)).astype(np.int64),
+        ],
+    )
+    def test_columns_of_other_units_have_the_same_variance(self, X):
+        scaled = learned(X).scaled(torch.from_numpy(X)).numpy()
+        np.testing.assert_allclose(scaled.var(0), 1, rtol=1e-3)
+
+    @pytest.mark.parametrize(
+        "X",
+        [
+            np.eye(16)[np.random.RandomState(0).zipf(1.5, 500) % 16],  # flags, some of them rare
+            np.random.RandomState(0).poisson(2.0 ** -np.arange(10.0), (2000, 10)) * 1.0,  # counts of words
+            table(*((0, 2.0**-i) for i in range(8))) - table(*((0, 2.0**-i) for i in range(8))).mean(0),  # components
+            table((0, 1), (5, 3), (9, 9)),
+        ],
+    )
+    def test_columns_of_one_unit_have_one_scale(self, X):
+        assert learned(X).kind == "global"
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    @pytest.mark.parametrize("n_features", [20, 300])
+    def test_rounding_errors_are_no_feature(self, dtype, n_features):
+        random = np.random.RandomState(0)
+        X = random.standard_normal((300, 3)) @ random.standard_normal((3, n_features)) + 5
+        codes = PCA(6, svd_solver="full").fit_transform(X.astype(dtype))
+        for kind in ("auto", "columns"):
+            scaled = learned(codes, kind).scaled(torch.from_numpy(codes))
+            assert float(scaled[:, 3:].abs().max()) < 1e-3 < float(scaled[:, :3].abs().max())
+
+    def test_sparse_rows_are_scaled_as_dense_ones(self):
+        random = np.random.RandomState(0)
+        flags = np.eye(12)[random.randint(12, size=500)]
+        for X in (
+            flags,
+            np.column_stack([flags, table((4e4, 3e4), n=500)]),
+            flags * random.poisson(3, (500, 12)),
+            -flags,
+        ):
+            dense = Scaling.of(Moments.of([torch.from_numpy(X)]), "auto", is_table=True)
+            sparse = Scaling.of(Moments.of_sparse(csr_array(X)), "auto", is_table=True)
+            assert dense.kind == sparse.kind
+            np.testing.assert_allclose(sparse.scale, dense.scale, rtol=1e-9)
+            np.testing.assert_array_equal(
+                Moments.of_sparse(csr_array(X)).at_low, Moments.of([torch.from_numpy(X)]).at_low
+            )
+
+    def test_channels_of_other_units_have_scales_of_their_own(self):
+        random = np.random.RandomState(0)
+        X = (random.standard_normal((200, 10, 3)) * [400, 2, 0.05] + [1e5, 20, 3]).reshape(200, 30)
+        channels = channels_of((10, 3), ("t", "c"))
+        scaling = Scaling.of(Moments.of([torch.from_numpy(X)]), "auto", is_table=False, channels=channels)
+        assert scaling.kind == "channels"
+        scaled = scaling.scaled(torch.from_numpy(X)).numpy().reshape(200, 10, 3)
+        np.testing.assert_allclose(scaled.var((0, 1)), 1, rtol=0.02)
+        np.testing.assert_allclose(
+            scaling.restored(torch.from_numpy(scaled.reshape(200, 30)), np.float64), X, rtol=1e-6
+        )
+
+    def test_colors_share_one_scale(self):
+        photograph = load_sample_image("china.jpg")[::8, ::8]
+        X = torch.from_numpy(photograph.reshape(-1, 80 * 3)[:50].copy())
+        channels = channels_of((80, 3), ("w", "c"))
+        assert Scaling.of(Moments.of([X]), "auto", is_table=False, channels=channels).kind == "global"
+
+    @pytest.mark.parametrize("unit", [1e-170, 1e-300, 1e-320])
+    def test_squares_that_underflow_are_no_constants(self, unit):
+        X = np.random.RandomState(0).standard_normal((50, 4)) * unit
+        for kind in ("columns", "global"):
+            scaled = learned(X, kind).scaled(torch.from_numpy(X))
+            assert 0.1 < float(scaled.var()) < 1.1
+
+
+def test_merged_moments_are_those_of_all_rows():
+    X = torch.from_numpy(table((5, 2), (0, 1e-3)).round(1))
+    whole, parts = Moments.of([X]), Moments.of([X[:50], X[50:51], X[51:]])
+    for name in ("mean", "squares", "low", "high", "at_low"):
+        torch.testing.assert_close(getattr(parts, name), getattr(whole, name))

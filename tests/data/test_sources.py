@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skae.data import Rows, SampleLayout, Scaling
+from skae.data import Moments, Rows, SampleLayout, Scaling
 
 X = np.random.RandomState(0).standard_normal((200, 5)).astype(np.float32)
 
@@ -28,7 +28,7 @@ class Slices:
 
 
 def rows_of(given, **kwargs):
-    scaling = Scaling.learn([torch.from_numpy(X)], "global", is_table=True)
+    scaling = Scaling.of(Moments.of([torch.from_numpy(X)]), "global", is_table=True)
     layout = SampleLayout((5,), (), True, scaling, np.dtype(np.float32))
     return Rows(given, layout, torch.device("cpu"), **kwargs)
 

@@ -26,7 +26,9 @@ SMALL = Dense((8,))
 def models():
     """An estimator and its rows, by kind."""
     small = AutoencoderTransformer(2, architecture=SMALL, **QUICK)
-    conv = AutoencoderTransformer(2, architecture=Convolutional((4,), hidden_sizes=(8,)), optimizer="sgd", **QUICK)
+    conv = AutoencoderTransformer(
+        2, architecture=Convolutional((4,), hidden_sizes=(8,)), axes="h w", optimizer="sgd", **QUICK
+    )
     sequence = AutoencoderTransformer(2, architecture=Sequence(4, hidden_sizes=(4,)), loss="cross_entropy", **QUICK)
     quantised = AutoencoderTransformer(4, architecture=SMALL, variant="vector_quantised", loss="bce", **QUICK)
     return {
