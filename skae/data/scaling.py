@@ -81,8 +81,9 @@ class Moments:
         low, high = (np.asarray(ends, dtype=np.float64) for ends in min_max_axis(X, axis=0))
         at_low = np.bincount(X.indices, weights=X.data == low[X.indices], minlength=n_features)
         at_low += np.where(low == 0, n_rows - np.bincount(X.indices, minlength=n_features), 0)
-        arrays = (np.asarray(array, dtype=np.float64) for array in (mean, n_rows * variance, low, high, at_low))
-        return cls(n_rows, *map(torch.from_numpy, arrays), eps)
+        found = {"mean": mean, "squares": n_rows * variance, "low": low, "high": high, "at_low": at_low}
+        arrays = {name: torch.from_numpy(np.asarray(array, dtype=np.float64)) for name, array in found.items()}
+        return cls(count=n_rows, eps=eps, **arrays)
 
     def merged(self, other: Moments) -> Moments:
         """The moments of these rows and those, as Chan, Golub and LeVeque (1983) merge them."""

@@ -107,7 +107,8 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
     net = decoded_net(content["net"], module, parts, architecture.foreign, device, decode)
     fill_optimizer(net, arrays)
     n_components = n_codes(module)
-    layout = replace(layout, scaling=Scaling(*(arrays[f"scaling/{name}"] for name in ARRAYS), layout.scaling.kind))
+    numbers: dict[str, Any] = {name: arrays[f"scaling/{name}"] for name in ARRAYS}
+    layout = replace(layout, scaling=replace(layout.scaling, **numbers))
     learned = {
         "_codes": arrays["codes"].numpy(),
         "_frame": decoded_frame(content["frame"], decode),
