@@ -16,7 +16,7 @@ from torch import nn
 
 from skae.data import Rows, in_batches, in_company, inference_length
 from skae.exceptions import OtherVersionWarning
-from skae.frames import FrameForm, wants_frames
+from skae.frames import FrameForm, index_of, output_library
 from skae.generation import GenerationMixin
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
 from skae.model import LayerTable, Nested, layer_table
@@ -382,8 +382,9 @@ class AutoencoderTransformer(
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
             float32, or float64 where the fitted X held numbers that need it, or int64 tokens; a tensor where X is one.
-            Dense also where the fitted X was sparse; a frame with its columns and types where a frame was fitted and
-            ``set_output`` asks for frames.
+            Dense also where the fitted X was sparse. Where a data frame was fitted and ``set_output`` asks for data
+            frames: one of the library asked for, with the columns and types fitted, and the index of X if that is a
+            pandas data frame.
         """
         check_is_fitted(self)
         Z = checked_codes(X, self.n_components_, ordered=hasattr(self, "explained_variance_ratio_"))
@@ -720,9 +721,10 @@ class AutoencoderTransformer(
         return in_company(function, x, math.prod(self._layout.network_shape))
 
     def _as_fitted(self, X: Any, samples: np.ndarray) -> Any:
-        """Samples as a frame like the one fitted, if frames are asked for; else as what X is."""
-        if self._frame is not None and samples.ndim == 2 and wants_frames(self):
-            return self._frame.frame(samples, getattr(X, "index", None))
+        """Samples as a data frame with the columns fitted, if data frames are asked for; else as what X is."""
+        library = output_library(self)
+        if self._frame is not None and samples.ndim == 2 and library is not None:
+            return self._frame.frame(samples, library, index_of(X))
         return like(X, samples)
 
     def _squared_difference(self, x: torch.Tensor) -> torch.Tensor:

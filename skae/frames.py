@@ -1,4 +1,4 @@
-"""Frames on the way out: the columns and types of the frame that was fitted."""
+"""Data frames on the way out: the columns and types of the data frame that was fitted, in the library asked for."""
 
 from __future__ import annotations
 
@@ -8,66 +8,98 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 
+LIBRARIES = ("pandas", "polars")
+
 
 @dataclass(frozen=True)
 class FrameForm:
-    """Library, names and types of a frame's columns."""
+    """Library, names and types of a data frame's columns; ``levels`` are the names of pandas' levels of columns."""
 
     library: str
-    names: tuple[str, ...]
+    names: tuple[Any, ...]
     dtypes: tuple[Any, ...]
+    levels: tuple[Any, ...] = ()
 
     @classmethod
     def of(cls, X: Any) -> FrameForm | None:
-        """The form of X if it is a pandas or polars frame."""
+        """The form of X if it is a pandas or polars data frame."""
         library = type(X).__module__.partition(".")[0]
-        if library not in ("pandas", "polars") or not hasattr(X, "columns"):
+        if library not in LIBRARIES or not hasattr(X, "columns"):
             return None
-        return cls(library, tuple(X.columns), tuple(X.dtypes))
+        levels = tuple(getattr(X.columns, "names", ()))
+        return cls(library, tuple(X.columns), tuple(X.dtypes), () if levels == (None,) else levels)
 
-    def frame(self, rows: np.ndarray, index: Any = None) -> Any:
-        """Rows (n, n_columns) as such a frame; whole numbers are the nearest that their type holds."""
+    def frame(self, rows: np.ndarray, library: str | None = None, index: Any = None) -> Any:
+        """Rows (n, n_columns) as such a data frame, of ``library`` if another is asked for.
+
+        Booleans and integers are the nearest that their type holds. Columns of other types than booleans, integers and
+        floats, such as categories and decimals, get the rows' own type.
+        """
+        numbers = [plain_dtype(dtype) for dtype in self.dtypes]
         columns = [
-            whole(values, name_of(dtype)) if name_of(dtype) in WHOLE else values
-            for values, dtype in zip(rows.T, self.dtypes, strict=True)
+            nearest(values, dtype) if dtype is not None else values
+            for values, dtype in zip(rows.T, numbers, strict=True)
         ]
-        if self.library == "pandas":
-            import pandas as pd
-
-            frame = pd.DataFrame(dict(enumerate(columns)), index=index)
-            frame.columns = list(self.names)
-            # Numbers that were categories come back as plain numbers.
-            kept = {
-                n: d for n, d in zip(self.names, self.dtypes, strict=True) if name_of(d) not in ("category", "object")
-            }
-            return frame.astype(kept)
+        if (library or self.library) == "pandas":
+            return self._pandas(columns, numbers, index)
         import polars as pl
 
-        named = zip(self.names, self.dtypes, columns, strict=True)
-        return pl.DataFrame([pl.Series(name, values).cast(dtype) for name, dtype, values in named])
+        named = [pl.Series(str(name), values) for name, values in zip(self.names, columns, strict=True)]
+        if self.library == "polars":
+            kept = zip(named, self.dtypes, numbers, strict=True)
+            named = [one if number is None else one.cast(dtype) for one, dtype, number in kept]
+        return pl.DataFrame(named)
+
+    def _pandas(self, columns: list[np.ndarray], numbers: list[np.dtype | None], index: Any) -> Any:
+        import pandas as pd
+
+        made = []
+        for values, dtype, number in zip(columns, self.dtypes, numbers, strict=True):
+            kept = number is not None and self.library == "pandas"
+            made.append(pd.Series(values, index=index, dtype=values.dtype).astype(dtype) if kept else values)
+        frame = pd.DataFrame(dict(enumerate(made)), index=index)
+        if len(self.levels) > 1:
+            frame.columns = pd.MultiIndex.from_tuples(self.names, names=self.levels)
+        else:
+            frame.columns = pd.Index(list(self.names), tupleize_cols=False, name=(self.levels or (None,))[0])
+        return frame
 
 
-WHOLE = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+def plain_dtype(dtype: Any) -> np.dtype | None:
+    """numpy's counterpart of a pandas or polars type of booleans, integers or floats; None of other types."""
+    if hasattr(dtype, "is_numeric"):  # of polars
+        dtype = str(dtype).lower().replace("boolean", "bool")
+    else:
+        dtype = getattr(dtype, "subtype", dtype)  # of a sparse column that of its numbers
+        dtype = getattr(dtype, "numpy_dtype", dtype)  # of a nullable one, and of pyarrow's
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        return None
+    return found if found.kind in "biuf" else None
 
 
-def name_of(dtype: Any) -> str:
-    """The name of a type of numpy, pandas or polars, as numpy has it."""
-    name = str(getattr(dtype, "subtype", dtype)).lower()  # of a sparse column that of its numbers
-    return "bool" if name == "boolean" else name
-
-
-def whole(values: np.ndarray, name: str) -> np.ndarray:
-    """The nearest whole numbers that the type holds."""
-    if name == "bool":
+def nearest(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The nearest numbers that a type of booleans, integers or floats holds."""
+    if dtype.kind == "b":
         return values > 0.5
-    ends = np.iinfo(name)
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    ends = np.iinfo(dtype)
     # The float nearest to the largest int64 lies beyond it.
     low, high = float(ends.min), float(ends.max)
-    high = high if int(high) <= ends.max else float(np.nextafter(np.float32(high), np.float32(0)))
-    return np.clip(np.rint(values), low, high)
+    high = high if int(high) <= ends.max else float(np.nextafter(values.dtype.type(high), values.dtype.type(0)))
+    return np.clip(np.rint(values), low, high).astype(dtype)
 
 
-def wants_frames(estimator: Any) -> bool:
-    """Whether ``set_output`` or scikit-learn's configuration asks for frames."""
+def output_library(estimator: Any) -> str | None:
+    """The library of data frames that ``set_output`` or scikit-learn's configuration asks for, if any."""
     own = getattr(estimator, "_sklearn_output_config", {}).get("transform")
-    return (own or get_config()["transform_output"]) in ("pandas", "polars")
+    asked = own or get_config()["transform_output"]
+    return asked if asked in LIBRARIES else None
+
+
+def index_of(X: Any) -> Any:
+    """The index of a pandas data frame; None of all else."""
+    form = FrameForm.of(X)
+    return X.index if form is not None and form.library == "pandas" else None

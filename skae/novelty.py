@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae.data import Rows
 from skae.distances import DISTANCES, TINY, Distance, scaled_parts, typical
 from skae.estimator import AutoencoderTransformer, like
-from skae.frames import FrameForm
+from skae.frames import FrameForm, index_of
 from skae.parameters import check_choice, check_integer, check_real, invalid
 from skae.preparation import DENSE_FEATURES, check_parameters, learned_layout, needing_tokens
 from skae.training import components_for_share, one_at_a_time, with_snapshots
@@ -166,7 +166,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         difference : ndarray of the shape of X, float64, or a frame with the columns and the index of X
         """
         check_is_fitted(self)
-        form, index = FrameForm.of(X), getattr(X, "index", None)
+        form, index = FrameForm.of(X), index_of(X)
         rows = self._samples(X)
         restored = np.stack([member.reconstruct(rows) for member in self.members_])
         difference = rows - np.einsum("mn,mn...->n...", self._weights(rows), restored)

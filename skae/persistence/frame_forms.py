@@ -74,7 +74,8 @@ def encoded_frame(form: FrameForm | None) -> Any:
                 f"of plain numbers, such as float64."
             )
         columns.append([encoded(name, "The fitted frame's columns"), str(dtype)])
-    return {"library": form.library, "columns": columns}
+    levels = [encoded(name, "The names of the fitted frame's columns") for name in form.levels]
+    return {"library": form.library, "columns": columns, "levels": levels}
 
 
 def decoded_frame(described: Any, decode: Decoder) -> FrameForm | None:
@@ -82,6 +83,7 @@ def decoded_frame(described: Any, decode: Decoder) -> FrameForm | None:
     if described is None:
         return None
     library, columns = described["library"], of_type(described["columns"], list, "columns")
+    levels = tuple(map(decode, of_type(described.get("levels", []), list, "levels")))
     if library not in LIBRARIES:
         raise ModelFileError(f"it names an unknown library of frames {library!r}")
     names, kinds = zip(*columns, strict=True)
@@ -93,7 +95,10 @@ def decoded_frame(described: Any, decode: Decoder) -> FrameForm | None:
     except ImportError:
         warn(f"The model was fitted on a {library} frame, but {library} is not installed: samples come back as arrays.")
         return None
-    return FrameForm(library, tuple(map(decode, names)), dtypes)
+    decoded = tuple(map(decode, names))
+    if len(levels) > 1 and any(len(of_type(name, tuple, "a column's name")) != len(levels) for name in decoded):
+        raise ModelFileError(f"its columns do not have {len(levels)} levels")
+    return FrameForm(library, decoded, dtypes, levels)
 
 
 def pandas_dtypes(kinds: tuple[str, ...]) -> list[Any]:

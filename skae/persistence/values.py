@@ -33,7 +33,7 @@ KEYS = {
     "layout": {"sample_shape", "axes", "flattened", "dtype", "n_tokens", "scaling"},
     "module": {"n_components", "kept", "linear_path"},
     "net": {"loss", "optimizer", "settings", "lr", "batch_size", "max_epochs", "precision", "compiled", "seed"},
-    "frame": {"library", "columns"},
+    "frame": {"library", "columns", "levels"},
 }
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 # Of an architecture in a file: a number of layers beyond would take long to lay out.
