@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -28,6 +29,10 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         The characters seen, in order; the first has id 2, after padding (0) and unknown characters (1).
     max_length_ : int
         Length of every row.
+    n_features_in_ : int
+        1: a column of strings.
+    feature_names_in_ : ndarray of str
+        The column's name, where X was a data frame or a named Series.
 
     Examples
     --------
@@ -48,7 +53,7 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or array or data frame of one column
         y : ignored
 
         Raises
@@ -56,7 +61,7 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         TypeError
             If X is one string, or holds anything else than strings.
         ValueError
-            If X is empty, or holds empty strings only.
+            If X is empty, holds empty strings only, or has more than one column.
         """
         if self.max_length is not None:
             check_integer("CharacterEncoder", "max_length", self.max_length, otherwise=" or None")
@@ -66,6 +71,11 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
             raise ValueError("X holds empty strings only. Pass at least one character to learn from.")
         self.alphabet_ = sorted(set().union(*texts))
         self.max_length_ = longest if self.max_length is None else int(self.max_length)
+        self.n_features_in_ = 1
+        vars(self).pop("feature_names_in_", None)
+        name = name_of_column(X)
+        if isinstance(name, str):
+            self.feature_names_in_ = np.array([name], dtype=object)
         return self
 
     def transform(self, X):
@@ -73,11 +83,12 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or array or data frame of one column
 
         Returns
         -------
         ids : ndarray of shape (n_samples, max_length_), int64
+            A data frame where ``set_output`` asks for one.
         """
         check_is_fitted(self)
         ids = {character: number for number, character in enumerate(self.alphabet_, start=UNKNOWN + 1)}
@@ -110,6 +121,28 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
             raise ValueError(f"Ids must be from 0 to {len(characters) - 1}, got {ids.min()} to {ids.max()}.")
         return ["".join(row) for row in characters[ids]]
 
+    def get_feature_names_out(self, input_features=None):
+        """Names of the ids: the column's name, or "x0", and their place.
+
+        Parameters
+        ----------
+        input_features : sequence of one str, default=None
+            None takes the name of the column fitted.
+
+        Returns
+        -------
+        names : ndarray of shape (max_length_,), object
+        """
+        check_is_fitted(self)
+        known = getattr(self, "feature_names_in_", None)
+        given = ["x0"] if known is None else list(known)
+        if input_features is not None:
+            if len(input_features) != 1 or (known is not None and list(input_features) != given):
+                expected = "one name" if known is None else f"{given}, the column fitted"
+                raise ValueError(f"input_features must be {expected}. Got {list(input_features)} instead.")
+            given = list(input_features)
+        return np.array([f"{given[0]}_{place}" for place in range(self.max_length_)], dtype=object)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
@@ -118,14 +151,57 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         return tags
 
 
-def checked_texts(X: Iterable[str]) -> list[str]:
-    """X as a list of strings."""
+def checked_texts(X: Any) -> list[str]:
+    """X, strings or one column of them, as a list of strings."""
     if isinstance(X, (str, bytes)):
         raise TypeError(f"Expected a list of strings, got one string: {X[:30]!r}. Write [text], or text.split().")
-    texts = list(X)
+    if isinstance(X, Mapping):
+        raise TypeError(f"Expected a list of strings, got {type(X).__name__}. Write list(X.values()).")
+    texts = list(only_column(X))
     if not texts:
         raise ValueError("Found 0 samples in X, while a minimum of 1 is required.")
     for index, text in enumerate(texts):
         if not isinstance(text, str):
-            raise TypeError(f"Expected strings, got {text!r} of type {type(text).__name__} at index {index}.")
+            raise TypeError(
+                f"Expected strings, got {text!r} of type {type(text).__name__} at index {index}. Write str(text), or "
+                f"'' for a missing one."
+            )
     return [str(text) for text in texts]
+
+
+def only_column(X: Any) -> Iterable[Any]:
+    """The entries of X, or of its only column.
+
+    Raises
+    ------
+    ValueError
+        If X has more than one column, or more than two axes.
+    """
+    names = column_names(X)
+    if names is not None and len(names) != 1:
+        raise ValueError(
+            f"CharacterEncoder takes one column of strings, X has {len(names)}: {names[:5]}. Pass one of them as "
+            f"X[[name]], or name it in sklearn.compose.make_column_transformer."
+        )
+    if names is not None:
+        X = X.iloc[:, 0] if hasattr(X, "iloc") else X[names[0]]
+    if hasattr(X, "to_pylist"):  # of pyarrow, whose entries are objects of its own
+        X = X.to_pylist()
+    X = np.array(X, dtype=object) if isinstance(X, (list, tuple)) else X
+    shape = tuple(getattr(X, "shape", (0,)))
+    if len(shape) == 2 and shape[1] == 1:
+        return X[:, 0]
+    if len(shape) != 1:
+        raise ValueError(f"CharacterEncoder takes strings, or one column of them. Got X of shape {shape}.")
+    return X
+
+
+def column_names(X: Any) -> list[Any] | None:
+    """The names of a data frame's columns; None of all else."""
+    return list(getattr(X, "column_names", X.columns)) if hasattr(X, "columns") else None
+
+
+def name_of_column(X: Any) -> Any:
+    """The name of a data frame's only column, or of a Series; None of all else."""
+    names = column_names(X)
+    return getattr(X, "name", None) if names is None else names[0]
