@@ -19,7 +19,7 @@ from skae.exceptions import OtherVersionWarning
 from skae.frames import FrameForm, index_of, output_library
 from skae.generation import GenerationMixin
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
-from skae.model import LayerTable, Nested, layer_table
+from skae.model import LayerTable, Nested, check_importable, layer_table
 from skae.parameters import check_integer, is_share, warn
 from skae.preparation import (
     architecture_for,
@@ -29,6 +29,7 @@ from skae.preparation import (
     held_out_size,
     is_learned,
     learned_layout,
+    loss_for,
 )
 from skae.training import (
     OPTIMIZERS,
@@ -60,6 +61,7 @@ from skae.training import (
     stream_identity,
     telling_of_memory,
     training_codes,
+    try_loss,
     weights_identity,
     with_gradients,
     with_snapshots,
@@ -121,9 +123,12 @@ class AutoencoderTransformer(
     variant : str or variant object, default="plain"
         A name in :data:`skae.variants.VARIANTS`, or an object of its classes with settings of your own, such as
         ``Variational(beta=4)``: what becomes of codes, what training does to samples, what is minimised besides.
-    loss : {"mse", "mae", "huber", "bce", "cross_entropy"}, default="mse"
-        What training minimises in s(X): squared, absolute or Huber (1964) error; or the cross entropy of values taken
-        as shares between the smallest and the largest seen; or, for tokens, the cross entropy of their shares.
+    loss : {"auto", "mse", "mae", "huber", "bce", "cross_entropy"} or callable, default="auto"
+        What training minimizes in s(X): squared, absolute or Huber (1964) error; or the cross entropy of values taken
+        as shares between the smallest and the largest seen; or, for tokens, the cross entropy of their shares. "auto"
+        is "cross_entropy" for tokens, else "mse". A callable takes ``(output, target)``, float32 tensors of scaled
+        samples (batch, n_features) or (batch, channels, \\*sizes), to a tensor (batch,) of losses averaged over
+        features; a few rows are tried before training. A module's own weights are not trained.
     optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
         AdamW is that of Loshchilov and Hutter (2019), with a weight decay of 0.1 but for the linear path from PCA.
     lr : "auto" or float, default="auto"
@@ -226,7 +231,7 @@ class AutoencoderTransformer(
         axes=None,
         scaling="auto",
         variant="plain",
-        loss="mse",
+        loss="auto",
         optimizer="adamw",
         lr="auto",
         batch_size="auto",
@@ -620,16 +625,15 @@ class AutoencoderTransformer(
     def _net(self, rows: Rows, n_train: int, seed: int, module: Any, max_epochs: int | None = None) -> AutoencoderNet:
         share = self.n_components if is_share(self.n_components) else None
         self.variant_ = variant_for(self.variant) if share is None else ordered(self.variant)
-        parts = self.variant_.parts()
+        parts, loss = self.variant_.parts(), loss_for(self.loss, self._layout)
         if module is None:
             n_components = int(self.n_components) if share is None else components_for_share(rows, share, seed)
             self.n_components_ = self._n_features_out = n_components
-            module, self._layers = built_autoencoder(
-                self.architecture_, rows, self.n_components_, self.loss, seed, parts
-            )
+            module, self._layers = built_autoencoder(self.architecture_, rows, self.n_components_, loss, seed, parts)
+        try_loss(loss, module, rows)
         return new_net(
             module,
-            loss=self.loss,
+            loss=loss,
             parts=parts,
             optimizer=self.optimizer,
             device=rows.device,
@@ -735,6 +739,7 @@ class AutoencoderTransformer(
         return self._squared_difference(x).sum(dtype=torch.float64), x.square().sum(dtype=torch.float64)
 
     def __getstate__(self):
+        check_importable(type(self).__name__, "loss", self.loss)
         return {**super().__getstate__(), "_skae_version": __version__}
 
     def __setstate__(self, state):

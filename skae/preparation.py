@@ -69,7 +69,9 @@ def check_parameters(estimator: Any) -> None:
         check_real(OWNER, "lr", estimator.lr, "(0.0, inf)", otherwise=" or 'auto'")
     check_real(OWNER, "validation_fraction", estimator.validation_fraction, "[0.0, 1.0)")
     check_real(OWNER, "tol", estimator.tol, "[0.0, inf)")
-    check_choice(OWNER, "loss", estimator.loss, tuple(LOSSES))
+    if not callable(estimator.loss) or isinstance(estimator.loss, type):
+        otherwise = " or a callable that takes (output, target) to (batch,)"
+        check_choice(OWNER, "loss", estimator.loss, ("auto", *LOSSES), otherwise=otherwise)
     check_choice(OWNER, "optimizer", estimator.optimizer, tuple(OPTIMIZERS))
     check_choice(OWNER, "precision", estimator.precision, PRECISIONS)
     check_choice(OWNER, "on_interrupt", estimator.on_interrupt, ("raise", "keep"))
@@ -111,6 +113,13 @@ def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
         large = layout.axes and layout.n_features > DENSE_FEATURES
         architecture = "conv" if large or shortest_side(layout) >= PICTURE_SIDE else "dense"
     return {"dense": Dense, "conv": Convolutional, "sequence": Sequence}[architecture]()
+
+
+def loss_for(loss: Any, layout: SampleLayout) -> Any:
+    """The loss that ``loss`` means for these samples."""
+    if isinstance(loss, str) and loss == "auto":
+        return "cross_entropy" if isinstance(layout, TokenLayout) else "mse"
+    return loss
 
 
 def shortest_side(layout: SampleLayout) -> int:
@@ -261,9 +270,10 @@ def check_same_network(estimator: Any, shape: tuple[int, ...]) -> None:
     layout = estimator._layout
     sample_shape, axes = sample_form(shape, estimator.sample_shape, wanted_axes(estimator))
     architecture = architecture_for(estimator.architecture, layout)
-    old_loss, new_loss = estimator.net_.criterion__loss, estimator.loss
+    old_loss, new_loss = estimator.net_.criterion__loss, loss_for(estimator.loss, layout)
     # Losses on plain numbers can take over from each other; others have outputs of their own.
-    same_outputs = old_loss == new_loss or not {old_loss, new_loss} & {"bce", "cross_entropy"}
+    own_outputs = [loss for loss in (old_loss, new_loss) if isinstance(loss, str) and loss in ("bce", "cross_entropy")]
+    same_outputs = not own_outputs or old_loss == new_loss
     for name, old, new in (
         ("n_components", estimator.n_components_, int(estimator.n_components)),
         ("architecture", estimator.architecture_, architecture),

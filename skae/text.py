@@ -72,10 +72,11 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         self.alphabet_ = sorted(set().union(*texts))
         self.max_length_ = longest if self.max_length is None else int(self.max_length)
         self.n_features_in_ = 1
-        vars(self).pop("feature_names_in_", None)
         name = name_of_column(X)
         if isinstance(name, str):
             self.feature_names_in_ = np.array([name], dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
         return self
 
     def transform(self, X):

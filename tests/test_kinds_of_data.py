@@ -111,6 +111,22 @@ class TestTokens:
         right, right_by_pca = ((ids == test)[test != PADDING].mean() for ids in (restored, by_pca))
         assert right > right_by_pca + 0.1
 
+    def test_default_loss_is_cross_entropy(self):
+        ids = CharacterEncoder().fit_transform(WORDS[:50])
+        by_default = AutoencoderTransformer(2, axes="n", **QUICK).fit(ids)
+        assert (by_default.loss, by_default.net_.criterion__loss) == ("auto", "cross_entropy")
+        assert AutoencoderTransformer(2, **QUICK).fit(ids).net_.criterion__loss == "mse"
+
+    @pytest.mark.slow
+    def test_default_loss_reconstructs_more_unseen_strings_exactly(self):
+        dates = [str(date.date()) for date in pd.date_range("1950", "2000", periods=1500)]
+        train, test = train_test_split(CharacterEncoder().fit_transform(dates), test_size=300, random_state=0)
+        exact = {}
+        for loss in ("auto", "mse"):
+            fitted = AutoencoderTransformer(8, architecture="sequence", loss=loss, random_state=0).fit(train)
+            exact[loss] = (fitted.reconstruct(test) == test).all(1).mean()
+        assert exact["auto"] > max(0.8, exact["mse"] + 0.3)
+
     @pytest.mark.parametrize("architecture", ["auto", "dense", "sequence", Sequence(4, linear_path=False)])
     def test_every_architecture_reads_tokens(self, architecture):
         ids = CharacterEncoder().fit_transform(WORDS[:200])

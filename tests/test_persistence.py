@@ -28,13 +28,13 @@ import polars as pl
 import pytest
 import torch
 from scipy import sparse
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from torch import nn
 
 import skae
@@ -98,6 +98,11 @@ CASES = {
 def fitted(given, data):
     estimator = AutoencoderTransformer(**{"n_components": 2, **QUICK, **given})
     return estimator.set_output(transform="default").fit(data)
+
+
+def half_squares(output, target):
+    """A loss of the caller's own."""
+    return 0.5 * (output - target).square().flatten(1).mean(1)
 
 
 @pytest.fixture(scope="module")
@@ -296,6 +301,38 @@ class TestOwnCode:
             load(path, custom_modules={"architecture": Lines()})
         loaded = load(path, custom_modules={"architecture": Lines(), "variant": Quiet()})
         np.testing.assert_array_equal(loaded.transform(X), estimator.transform(X))
+
+
+class TestCallableLosses:
+    def test_come_back_as_custom_modules(self, path):
+        estimator = fitted({"architecture": SMALL, "loss": half_squares}, X)
+        save(estimator, path)
+        with pytest.raises(ModelFileError, match=r"loss is code of your own \(half_squares\).*custom_modules"):
+            load(path)
+        with pytest.raises(ModelFileError, match="'loss' parameter"):
+            load(path, custom_modules={"loss": 3})
+        loaded = load(path, custom_modules={"loss": half_squares})
+        assert loaded.loss is loaded.net_.criterion__loss is half_squares
+        np.testing.assert_array_equal(loaded.transform(X), estimator.transform(X))
+        np.testing.assert_array_equal(clone(loaded).fit(X).transform(X), clone(estimator).fit(X).transform(X))
+
+    def test_in_pipelines(self, path):
+        pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(2, max_epochs=1, loss=half_squares)).fit(X)
+        save(pipeline, path)
+        loaded = load(path, custom_modules={"loss": half_squares})
+        np.testing.assert_array_equal(loaded.transform(X), pipeline.transform(X))
+
+    def test_auto_stays_auto(self, path):
+        save(fitted({"architecture": SMALL, "loss": "auto"}, X), path)
+        assert (load(path).loss, load(path).net_.criterion__loss) == ("auto", "mse")
+
+    def test_pickles_name_the_parameter(self):
+        by_name = fitted({"architecture": SMALL, "loss": half_squares}, X)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(by_name)).transform(X), by_name.transform(X))
+        local = fitted({"architecture": SMALL, "loss": lambda output, target: half_squares(output, target)}, X)
+        with pytest.raises(pickle.PicklingError, match=r"'loss' parameter.*importable at module level"):
+            pickle.dumps(local)
+        np.testing.assert_array_equal(copy.deepcopy(local).transform(X), by_name.transform(X))
 
 
 class TestSaving:

@@ -5,7 +5,7 @@ from .bottlenecks import Code, Deterministic, Drawn, Gaussian, Nested, Quantised
 from .convolutional import Convolutional
 from .corruptions import CORRUPTIONS, Corruption, GaussianNoise, Masking, SaltAndPepper, Swap
 from .critic import Criticised
-from .custom import Custom
+from .custom import Custom, check_importable
 from .dense import Dense
 from .layers import Drawing, Halves, SpectrallyNormalised
 from .sequential import Sequence
@@ -41,6 +41,7 @@ __all__ = [
     "Swap",
     "Trace",
     "UnitInterval",
+    "check_importable",
     "layer_rows",
     "layer_table",
 ]

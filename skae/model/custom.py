@@ -64,14 +64,7 @@ class Custom(BaseEstimator):
 
     def __reduce_ex__(self, protocol):
         for name in ("encoder", "decoder"):
-            value = getattr(self, name)
-            kinds = [type(part) for part in value.modules()] if isinstance(value, nn.Module) else [value]
-            local = [kind for kind in kinds if "<" in getattr(kind, "__qualname__", "")]
-            if local and not by_value():
-                raise pickle.PicklingError(
-                    f"The {name!r} parameter of Custom holds {local[0].__qualname__}, which a pickle cannot name. "
-                    f"Define it so that it is importable at module level."
-                )
+            check_importable("Custom", name, getattr(self, name))
         return super().__reduce_ex__(protocol)
 
     def build(self, shape: tuple[int, ...], n_components: int) -> Halves:
@@ -99,6 +92,17 @@ def made(name: str, value: Any, known: dict[str, Any]) -> nn.Module:
             f"Got {module!r} of type {type(module).__name__} from it instead."
         )
     return module
+
+
+def check_importable(owner: str, name: str, value: Any) -> None:
+    """Raise PicklingError if a parameter holds a class or function that what is pickling it cannot name."""
+    kinds = [type(part) for part in value.modules()] if isinstance(value, nn.Module) else [value]
+    local = [kind for kind in kinds if "<" in getattr(kind, "__qualname__", "")]
+    if local and not by_value():
+        raise pickle.PicklingError(
+            f"The {name!r} parameter of {owner} holds {local[0].__qualname__}, which a pickle cannot name. Define it "
+            f"so that it is importable at module level."
+        )
 
 
 def by_value() -> bool:

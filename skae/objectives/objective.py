@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,14 +52,15 @@ class Objective(nn.Module):
 
     Parameters
     ----------
-    loss : str
-        A name in LOSSES.
+    loss : str or callable
+        A name in LOSSES, or what takes (output, target) to (batch,): then the negative log-likelihood of a sample,
+        averaged over features. A module is copied, and its weights stay as they are.
     terms : tuple of Term
     """
 
-    def __init__(self, loss: str = "mse", terms: tuple[Term, ...] = ()):
+    def __init__(self, loss: str | Callable[[Tensor, Tensor], Tensor] = "mse", terms: tuple[Term, ...] = ()):
         super().__init__()
-        self.loss = loss
+        self.loss = copy.deepcopy(loss).requires_grad_(False).eval() if isinstance(loss, nn.Module) else loss
         self.terms = terms
         self.functions = nn.ModuleList(term.function for term in terms if isinstance(term.function, nn.Module))
         # Share of training that is done.
@@ -82,9 +84,9 @@ class Objective(nn.Module):
             return self._of_draws(trace)
         weight = trace.code.weight
         if weight is None:
-            loss = LOSSES[self.loss](trace.output, trace.target, per_sample=False)
+            loss = self._reconstruction(trace, per_sample=False)
         else:
-            loss = (LOSSES[self.loss](trace.output, trace.target) * weight).mean()
+            loss = (self._reconstruction(trace) * weight).mean()
         if not self.terms:
             return loss
         total, scale = loss, self._scale(trace, loss)
@@ -97,7 +99,7 @@ class Objective(nn.Module):
 
     def _of_draws(self, trace: Trace) -> Tensor:
         """The bound of Burda, Grosse and Salakhutdinov (2016): the likelihoods of a sample's draws are averaged."""
-        rows = LOSSES[self.loss](trace.output, trace.target)
+        rows = self._reconstruction(trace)
         scale = self._scale(trace, rows.mean())
         self.latest = {"reconstruction": rows.detach().mean()}
         for term in self.active:
@@ -109,13 +111,26 @@ class Objective(nn.Module):
 
     def per_sample(self, trace: Trace) -> Tensor:
         """The objective of every sample, (batch,)."""
-        loss = LOSSES[self.loss](trace.output, trace.target)
+        loss = self._reconstruction(trace)
         if trace.code.weight is not None:
             loss = loss * trace.code.weight
         scale = self._scale(trace, loss.mean())
         for term in self.active:
             loss = loss + term.function(trace) * self._weight(term, scale)
         return loss
+
+    def train(self, mode: bool = True) -> Objective:
+        """As of every module; a loss that is a module stays as it was given."""
+        super().train(mode)
+        if isinstance(self.loss, nn.Module):
+            self.loss.eval()
+        return self
+
+    def _reconstruction(self, trace: Trace, per_sample: bool = True) -> Tensor:
+        if isinstance(self.loss, str):
+            return LOSSES[self.loss](trace.output, trace.target, per_sample=per_sample)
+        rows = self.loss(trace.output, trace.target)
+        return rows if per_sample else rows.mean()
 
     def _weight(self, term: Term, scale: Tensor | float) -> Tensor | float:
         weight = term.weight
@@ -126,7 +141,7 @@ class Objective(nn.Module):
     def _scale(self, trace: Trace, loss: Tensor) -> Tensor | float:
         """What turns the negative log-likelihood of a sample into the reconstruction loss."""
         n_features = math.prod(trace.target.shape[1:])
-        if self.loss in ("bce", "huber"):
+        if callable(self.loss) or self.loss in ("bce", "huber"):
             return 1 / n_features
         if self.loss == "cross_entropy":
             return 1 / math.prod(trace.target.shape[2:])

@@ -1,7 +1,8 @@
 """Reconstruction losses, averaged over a sample's features.
 
 Each takes the network's output and its target, both (batch, \\*shape). ``per_sample`` asks for (batch,), else the
-average over the batch comes at once, which costs fewer passes over memory.
+average over the batch comes at once, which costs fewer passes over memory. A callable of the caller's own takes output
+and target alone and gives (batch,).
 """
 
 from __future__ import annotations
@@ -65,3 +66,27 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "bce": binary_cross_entropy,
     "cross_entropy": cross_entropy,
 }
+
+
+def check_loss(loss: Callable[..., Tensor], output: Tensor, target: Tensor) -> None:
+    """Raise ValueError unless a callable loss gives each sample a finite number that gradients follow."""
+    name = getattr(loss, "__name__", type(loss).__name__)
+    expected = f"loss={name} must take (output, target), both tensors of shape {tuple(output.shape)}, to {len(output)}"
+    output = output.detach().requires_grad_()
+    try:
+        rows = loss(output, target)
+    except Exception as error:
+        raise ValueError(f"{expected} numbers, one for each sample. It failed: {error}") from error
+    if not isinstance(rows, Tensor) or rows.shape != output.shape[:1]:
+        got = f"shape {tuple(rows.shape)}" if isinstance(rows, Tensor) else f"{rows!r} of type {type(rows).__name__}"
+        raise ValueError(
+            f"{expected} numbers, one for each sample. Got {got} instead. Average over the other axes, as in "
+            f"(output - target).abs().flatten(1).mean(1)."
+        )
+    if not rows.requires_grad:
+        raise ValueError(f"{expected} numbers that gradients follow. Compute them from output with torch alone.")
+    (gradient,) = torch.autograd.grad(rows.sum(), output, allow_unused=True)
+    if gradient is None:
+        raise ValueError(f"{expected} numbers that depend on output. They do not.")
+    if not bool(rows.isfinite().all()) or not bool(gradient.isfinite().all()):
+        raise ValueError(f"{expected} finite numbers with finite gradients. Got {rows.tolist()} instead.")

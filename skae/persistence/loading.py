@@ -57,7 +57,7 @@ def load(path, device="cpu", custom_modules=None):
         was when saved, and decides where training goes on.
     custom_modules : dict, default=None
         What stands for your own code: {"encoder": ..., "decoder": ...} as given to :class:`Custom`, or
-        {"architecture": ...}, {"variant": ...} for objects of classes of your own.
+        {"architecture": ...}, {"variant": ...} for objects of classes of your own, {"loss": ...} for a callable.
 
     Returns
     -------
@@ -97,14 +97,14 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
     layout = decoded_layout(content["layout"])
     expected = scaling_table(layout)
     check_table(expected, {name: row for name, row in file.table.items() if name.startswith("scaling/")})
-    shape, parts, loss = layout.network_shape, variant.parts(), chosen(content["net"]["loss"], LOSSES, "loss")
+    shape, parts, loss = layout.network_shape, variant.parts(), decoded_loss(content["net"]["loss"], decode)
     module, layers = laid_out(architecture, parts, shape, content["module"], loss, file.table)
     check_table(expected | arrays_expected(module, shape, file.table), file.table)
     arrays = file.arrays()
     check_finite(arrays, foreign=architecture.foreign)
     fill(module, arrays)
     check_probe(module, layers, shape, arrays, written_by(content["versions"]))
-    net = decoded_net(content["net"], module, parts, architecture.foreign, device, decode)
+    net = decoded_net(content["net"], module, parts, loss, architecture.foreign, device, decode)
     fill_optimizer(net, arrays)
     n_components = n_codes(module)
     numbers: dict[str, Any] = {name: arrays[f"scaling/{name}"] for name in ARRAYS}
@@ -170,6 +170,12 @@ def decoded_objects(content: dict[str, Any], decode: Decoder) -> tuple[Any, Any]
     return architecture, variant
 
 
+def decoded_loss(described: Any, decode: Decoder) -> Any:
+    """The loss that was trained with: a name, or the caller's own."""
+    loss = decode(described)
+    return loss if isinstance(described, dict) and callable(loss) else chosen(loss, LOSSES, "loss")
+
+
 def check_kept(name: str) -> None:
     """Raise ModelFileError for a setting of the net that ``save`` does not keep."""
     if not name.startswith(KEPT_NET_PARAMS):
@@ -227,6 +233,7 @@ def decoded_net(
     described: dict[str, Any],
     module: Autoencoder,
     parts: Parts,
+    loss: Any,
     foreign: bool,
     device: torch.device,
     decode: Decoder,
@@ -238,7 +245,7 @@ def decoded_net(
         check_kept(name)
     net = new_net(
         module,
-        loss=described["loss"],
+        loss=loss,
         parts=parts,
         optimizer=chosen(described["optimizer"], OPTIMIZERS, "optimizer"),
         device=device,

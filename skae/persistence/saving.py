@@ -40,7 +40,7 @@ def save(estimator, path, *, overwrite=False):
     leaves the earlier file as it was. Kept are parameters, all that was learned, the optimiser's state after
     ``partial_fit`` and ``set_output``. Not kept: ``net_.history`` (``history_`` is), ``checkpoint_dir``, metadata
     routing, callbacks and what else ``net_params`` holds beside ``optimizer__...`` (with a warning), and the code of
-    your own modules, which ``load`` asks for.
+    your own modules and loss, which ``load`` asks for.
 
     Parameters
     ----------
@@ -125,7 +125,9 @@ def needs_own_code(estimator: Any) -> bool:
     if type(estimator) is not AutoencoderTransformer:
         return False
     settings = [estimator.architecture, estimator.variant, estimator.architecture_, estimator.variant_]
-    return '{"own":' in json.dumps([encoded(value, "") for value in settings])
+    losses = [estimator.loss, estimator.net_.criterion__loss]
+    named = [(value, "") for value in settings] + [(value, "loss") for value in losses]
+    return '{"own":' in json.dumps([encoded(value, name) for value, name in named])
 
 
 def check_loads(raw: bytes) -> None:
@@ -219,7 +221,7 @@ def described_net(net: Any) -> dict[str, Any]:
         if name.startswith(KEPT_NET_PARAMS) and name != "optimizer__param_groups"
     }
     return {
-        "loss": net.criterion__loss,
+        "loss": encoded(net.criterion__loss, "loss"),
         "optimizer": optimizer,
         "settings": storable_entries(settings)[0],
         **{name: encoded(getattr(net, name), name) for name in NET},

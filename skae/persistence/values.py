@@ -73,6 +73,8 @@ def encoded(value: Any, name: str) -> Any:
         return {"random_state": [np.asarray(keys).tolist(), int(position), int(has_gauss), float(gauss)]}
     if hasattr(value, "get_params") and not isinstance(value, type):
         return encoded_object(value, name)
+    if callable(value) and name == "loss":
+        return {"own": [name, class_name(value)]}
     raise NotStorableError(f"{name} holds {value!r} of type {type(value).__name__}, which a model file cannot hold.")
 
 

@@ -13,7 +13,7 @@ from .device import (
     with_gradients,
 )
 from .failures import telling_of_memory
-from .fitting import built_autoencoder, built_halves, check_net_params, check_shapes, new_net
+from .fitting import built_autoencoder, built_halves, check_net_params, check_shapes, new_net, try_loss
 from .identity import RowsIdentity, stream_identity, weights_identity
 from .moments import go_on, moments_of, set_moments
 from .net import OPTIMIZERS, AutoencoderNet
@@ -63,6 +63,7 @@ __all__ = [
     "stream_identity",
     "telling_of_memory",
     "training_codes",
+    "try_loss",
     "weights_identity",
     "with_gradients",
     "with_snapshots",

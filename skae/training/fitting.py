@@ -24,6 +24,7 @@ from skae.model import (
     UnitInterval,
     layer_rows,
 )
+from skae.objectives import Objective, check_loss
 from skae.parameters import InvalidParameterError, is_real, warn
 from skae.variants import Parts
 
@@ -62,7 +63,7 @@ RESERVED_PREFIXES = ("criterion__", "dataset__", "iterator_", "module__", "optim
 
 
 def built_autoencoder(
-    architecture: Any, rows: Rows, n_components: int, loss: str, seed: int, parts: Parts
+    architecture: Any, rows: Rows, n_components: int, loss: Any, seed: int, parts: Parts
 ) -> tuple[Autoencoder, list[LayerRow]]:
     """The network for ``rows``, on the CPU, and its layers; its linear path, where it has one, starts at their PCA.
 
@@ -117,7 +118,7 @@ def warn_of_size(n_components: int, n_features: int, left_out: bool) -> None:
         warn(f"The latent code is over-complete: n_components={n_components} is more than the {n_features} features.")
 
 
-def link_for(loss: str, layout: SampleLayout) -> Identity | UnitInterval | Softmax:
+def link_for(loss: Any, layout: SampleLayout) -> Identity | UnitInterval | Softmax:
     """How outputs become samples under a loss."""
     if loss == "cross_entropy":
         mean = layout.from_flat(layout.scaling.mean.float().cpu()[None])[0]
@@ -228,7 +229,7 @@ def check_net_params(net_params: Any) -> None:
 def new_net(
     module: Autoencoder,
     *,
-    loss: str,
+    loss: Any,
     parts: Parts,
     optimizer: str,
     device: torch.device,
@@ -250,6 +251,7 @@ def new_net(
         chosen["optimizer__fused"] = False
     if "optimizer__weight_decay" in chosen:
         chosen["optimizer__weight_decay"] = float(decay)
+    known["foreign"] = known["foreign"] or callable(loss)
     callbacks = chosen.pop("callbacks", None) or []
     callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(callbacks)
     if verbose:
@@ -270,6 +272,22 @@ def new_net(
         raise InvalidParameterError(
             f"net_params={net_params!r} does not fit the net with optimizer={optimizer!r}: {error}"
         ) from error
+
+
+def try_loss(loss: Any, module: Autoencoder, rows: Rows) -> None:
+    """Run a few rows through the network and a callable loss; raise ValueError unless it is one to train with."""
+    if not callable(loss):
+        return
+    # A batch that no other axis is as long as: a loss averaged over the wrong one is found.
+    n_rows = next(n for n in range(2, 9) if n not in rows.layout.network_shape)
+    x = rows.take(np.sort(np.resize(np.arange(len(rows)), n_rows))).to(module.latent_scale.device)
+    was_training = module.training
+    with seeded_weights(0):  # it may draw from torch's global generator
+        with torch.no_grad():
+            trace = module.eval()(x)
+        # As in training, where a module is copied to the device.
+        check_loss(Objective(loss).to(x.device).loss, trace.output, trace.target)  # type: ignore[arg-type]
+    module.train(was_training)
 
 
 def decays(module: Autoencoder, of_decoder: float, decay: float) -> list[tuple[str, dict[str, float]]]:

@@ -52,7 +52,7 @@ class AutoencoderNet(NeuralNet):
     compiled : bool
         Whether training steps go through ``torch.compile``; the module itself stays as it is.
     foreign : bool
-        Whether the module holds code that may draw from torch's global generators.
+        Whether the module or the loss holds code that may draw from torch's global generators.
     clip_norm : float or None
         What the norm of all gradients together is at most.
     """
@@ -263,7 +263,7 @@ class AutoencoderNet(NeuralNet):
         return loss.detach(), trace
 
     def validation_step(self, batch, **fit_params):
-        with torch.no_grad():
+        with torch.no_grad(), self.stream_():
             trace = self.module_(batch)
             return {"loss": self.criterion_(trace), "y_pred": trace}
 
@@ -276,7 +276,8 @@ class AutoencoderNet(NeuralNet):
         def losses() -> Tensor:
             return torch.cat([self.criterion_.per_sample(self.module_(batch)) for batch in batches])
 
-        return in_halves(self, batches, losses).to("cpu", torch.float64).numpy()
+        with self.stream_():
+            return in_halves(self, batches, losses).to("cpu", torch.float64).numpy()
 
     def forget_training(self) -> None:
         """Drop the optimiser's state, which the restored weights no longer fit."""

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from skae.model import Code, Trace, UnitInterval
-from skae.objectives import LOSSES, Objective
+from skae.objectives import LOSSES, Objective, check_loss
 
 GENERATOR = torch.Generator().manual_seed(0)
 OUTPUT, TARGET = (torch.randn(7, 2, 3, generator=GENERATOR, dtype=torch.float64) for _ in range(2))
@@ -57,3 +57,38 @@ def test_objective_averages_what_samples_lose(name):
     objective = Objective(name)
     assert objective.per_sample(trace).shape == (7,)
     torch.testing.assert_close(objective(trace), objective.per_sample(trace).mean())
+
+
+def test_callable_losses_are_taken_as_they_are():
+    trace = Trace(OUTPUT, TARGET, Code(torch.zeros(7, 1), torch.zeros(7, 1)), OUTPUT)
+    named, callable_ = Objective("huber"), Objective(lambda output, target: LOSSES["huber"](output, target))
+    torch.testing.assert_close(callable_(trace), named(trace))
+    torch.testing.assert_close(callable_.per_sample(trace), named.per_sample(trace))
+
+
+def test_a_module_as_loss_is_neither_trained_nor_put_into_training_mode():
+    given = torch.nn.BatchNorm1d(3)
+    objective = Objective(given)
+    objective.train()
+    assert not objective.loss.training
+    assert given.training
+    assert not any(parameter.requires_grad for parameter in objective.parameters())
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda output, target: (output - target).abs().mean(), r"Got shape \(\) instead"),
+        (lambda output, target: (output - target).abs(), r"Got shape \(7, 2, 3\) instead"),
+        (lambda output, target: (output - target).abs().mean((0, 1)), r"Got shape \(3,\) instead"),
+        (lambda output, target: 1.0, "Got 1.0 of type float"),
+        (lambda output, target: (output.detach() - target).abs().flatten(1).mean(1), "gradients follow"),
+        (lambda output, target: target.clone().requires_grad_().flatten(1).mean(1), "depend on output"),
+        (lambda output, target: (output - target).log().flatten(1).mean(1), "finite numbers with finite gradients"),
+        (lambda output, target: (0 * output).sqrt().flatten(1).mean(1), "finite numbers with finite gradients"),
+        (lambda output: output, "It failed: .*positional argument"),
+    ],
+)
+def test_callables_that_are_no_losses(loss, message):
+    with pytest.raises(ValueError, match=message):
+        check_loss(loss, OUTPUT, TARGET)
