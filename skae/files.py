@@ -18,12 +18,12 @@ import shutil
 import stat
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import safetensors.torch
 from torch import Tensor
 
-from skae.exceptions import ModelFileError
+from skae.exceptions import LONGEST_VALUE, ModelFileError, printable, shown
 from skae.strict_json import LONGEST_JSON, MOST_VALUES, parsed, unquoted, values_in
 from skae.version import __version__
 
@@ -83,18 +83,26 @@ def checksum(number: int, text: bytes, data: bytes) -> bytes:
     return digest.digest()
 
 
-def write(path: str, content: bytes) -> None:
-    """Put ``content`` at ``path`` in one step: whoever reads it finds the earlier file or the new one, whole."""
-    path = os.path.realpath(path)
+def write(path: str, content: bytes, prefix: str = ".skae-") -> None:
+    """Put ``content`` at ``path`` in one step: whoever reads it finds the earlier file or the new one, whole.
+
+    A link at ``path`` is replaced, not followed. Once the new file is in its place the write is done: if its folder
+    cannot be synchronized, only a power failure soon after can bring the earlier file back.
+
+    Raises
+    ------
+    OSError
+        If the new file cannot be written, synchronized or put in place; then the earlier file is as it was.
+    """
     folder = os.path.dirname(path)
-    temporary = os.path.join(folder, f".skae-{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(folder, f"{prefix}{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            if os.path.exists(path):
+            if os.path.isfile(path):
                 shutil.copymode(path, temporary)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            synchronize(file.fileno())
         os.replace(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -103,7 +111,26 @@ def write(path: str, content: bytes) -> None:
             raise OSError(error.errno, error.strerror, path) from error
         raise
     if os.name == "posix":
-        sync_folder(folder)
+        with contextlib.suppress(OSError):
+            synchronize_folder(folder or os.curdir)
+
+
+def synchronize(handle: int) -> None:
+    """Bring a file to the disk, where its file system can do that."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            raise
+
+
+def synchronize_folder(folder: str) -> None:
+    """Bring the entries of a folder to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def check_replaceable(path: str, overwrite: bool) -> None:
@@ -114,28 +141,25 @@ def check_replaceable(path: str, overwrite: bool) -> None:
     FileExistsError
         If it is a file that is neither empty nor one of ours, and ``overwrite`` is false; or a device or a pipe.
     IsADirectoryError
-        If it is a folder.
+        If it is a folder, or ends as only the name of a folder does.
+    PermissionError
+        If it is a file that may not be written; replacing it would only take a folder that may.
     """
+    if os.path.basename(path) in ("", os.curdir, os.pardir):
+        raise IsADirectoryError(errno.EISDIR, "It names a folder. Pass the path of a file", path)
     if not os.path.exists(path):
         return
-    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not os.path.isdir(path):
         raise FileExistsError(errno.EEXIST, "It is no regular file. Pass another path", path)
+    # Not os.access alone, which root always passes.
+    may_write = mode & 0o222 and os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    if stat.S_ISREG(mode) and not may_write:
+        raise PermissionError(errno.EACCES, "The file is read-only. Pass another path, or make it writable", path)
     with open(path, "rb") as file:
         if not overwrite and file.read(len(MAGIC)) not in (b"", MAGIC):
             told = "There is a file that skae.save did not write. Pass another path, or overwrite=True"
             raise FileExistsError(errno.EEXIST, told, path)
-
-
-def sync_folder(folder: str) -> None:
-    """Let the folder's new entry reach the disk, where the file system can say so."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(handle)
 
 
 def read(path: str) -> Stored:
@@ -152,10 +176,15 @@ def read(path: str) -> Stored:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ModelFileError("it is not a skae model, nor any regular file")
     with open(path, "rb") as file:
-        length = os.fstat(file.fileno()).st_size
-        head = file.read(HEAD.size)
-        _, n_text, n_data, _ = read_head(head, length)
-        return opened(head + file.read(n_text + n_data))
+        return read_open(file)
+
+
+def read_open(file: IO[bytes]) -> Stored:
+    """What a regular file that is open for reading holds, in the same way."""
+    length = os.fstat(file.fileno()).st_size
+    head = file.read(HEAD.size)
+    _, n_text, n_data, _ = read_head(head, length)
+    return opened(head + file.read(n_text + n_data))
 
 
 def opened(raw: bytes) -> Stored:
@@ -190,8 +219,9 @@ def newer(number: int, content: dict[str, Any]) -> ModelFileError:
     """The error for a format that this version does not know."""
     versions = content.get("versions")
     writer = versions.get("skae") if isinstance(versions, dict) else None
+    told = printable(writer, LONGEST_VALUE) if isinstance(writer, str) else "of a newer version"
     return ModelFileError(
-        f"it was written by skae {writer if isinstance(writer, str) else 'of a newer version'} (format {number}); this "
+        f"it was written by skae {told} (format {number}); this "
         f"is skae {__version__} (reads up to format {FORMAT}): upgrade skae"
     )
 
@@ -207,17 +237,17 @@ def table_of(data: bytes) -> Table:
     found = []
     for name, entry in parsed(data[8 : 8 + n_head]).items():
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-            raise ModelFileError(f"its array {name!r} is not described as safetensors does")
+            raise ModelFileError(f"its array {shown(name)} is not described as safetensors does")
         dtype, shape, places = entry["dtype"], entry["shape"], entry["data_offsets"]
         if not isinstance(dtype, str) or dtype not in SIZES or not are_sizes(shape) or not are_sizes(places):
-            raise ModelFileError(f"its array {name!r} has a type or shape that is unknown")
+            raise ModelFileError(f"its array {shown(name)} has a type or shape that is unknown")
         if len(places) != 2 or places[1] - places[0] != SIZES[dtype] * math.prod(shape):
-            raise ModelFileError(f"its array {name!r} has another length than its shape")
+            raise ModelFileError(f"its array {shown(name)} has another length than its shape")
         found.append((*places, name, (dtype, tuple(shape))))
     end = 0
     for start, stop, name, _ in sorted(found):
         if start != end:
-            raise ModelFileError(f"its array {name!r} overlaps another one, or leaves a gap")
+            raise ModelFileError(f"its array {shown(name)} overlaps another one, or leaves a gap")
         end = stop
     if end != len(data) - 8 - n_head:
         raise ModelFileError("its arrays are fewer than their bytes")

@@ -566,12 +566,6 @@ def test_exact_products_are_set_back_as_they_were():
     torch.set_float32_matmul_precision(before)
 
 
-def test_what_a_killed_writer_left_is_cleared_away(tmp_path):
-    (tmp_path / ".skae-0123456789abcdef.tmp").write_bytes(b"half of a checkpoint")
-    AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL).fit(X)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_errors_of_writing_name_the_path(tmp_path, monkeypatch):
     autoencoder = AutoencoderTransformer(2, **SMALL).fit(X)
 

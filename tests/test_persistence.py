@@ -12,7 +12,6 @@ import operator
 import os
 import pickle
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -375,7 +374,7 @@ class TestSaving:
     @pytest.mark.bad_input(128)
     @pytest.mark.parametrize("n_faults", [30, pytest.param(200, marks=pytest.mark.soak)])
     def test_that_fails_at_any_step_leaves_a_whole_file(self, n_faults, small, saved, monkeypatch, record_property):
-        """The earlier one; or the new one, where only its folder could not be brought to the disk."""
+        """The earlier one; and the new one, without an error, where only its folder could not be synchronized."""
         draw, seen = random.Random(n_faults), set()
         for number in range(n_faults):
             other = copy.deepcopy(small).set_params(lr=1 / (number + 1))
@@ -383,12 +382,13 @@ class TestSaving:
             fault = Fault(draw.randrange(1, 8), draw.choice(ERRORS), draw.random())
             with monkeypatch.context() as patched:
                 fault.install(patched)
-                with pytest.raises(OSError, match=re.escape(os.strerror(fault.error))):
+                last = fault.at == 7
+                with contextlib.nullcontext() if last else pytest.raises(OSError, match=os.strerror(fault.error)):
                     save(other, saved)
-            assert saved.read_bytes() == (new if "fsync of folder" in fault.done else before)
+            assert saved.read_bytes() == (new if last else before)
             assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
             np.testing.assert_array_equal(load(saved).transform(X), small.transform(X))
-            seen.add(fault.done[-1])
+            seen.add(fault.done[fault.at - 1])
         assert len(seen) == 7
         record_property("times", n_faults)
 

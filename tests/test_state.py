@@ -393,7 +393,7 @@ class TestCheckpoints:
         crash(kept, tmp_path, 1)
         file = tmp_path / "checkpoint.skae"
         file.write_bytes(file.read_bytes()[:-1])
-        with pytest.raises(ValueError, match="Delete it to start anew"):
+        with pytest.raises(ValueError, match="Delete it to start over"):
             kept.fit(X)
 
     @pytest.mark.bad_input(46)

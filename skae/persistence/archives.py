@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
-from skae.exceptions import ModelFileError
+from skae.exceptions import ModelFileError, shown
 from skae.strict_json import LONGEST_JSON, MOST_VALUES, check_json, parsed, values_of
 
 # What skops writes beside the arrays.
@@ -42,7 +42,7 @@ def check_archive(archive: zipfile.ZipFile, length: int) -> None:
     names = [entry.filename for entry in entries]
     strange = [name for name in names if name != SCHEMA and not ARRAYS.fullmatch(name)]
     if strange or len(set(names)) < len(names):
-        raise ModelFileError(f"its pipeline holds {(strange or names)[0]!r}, which is no array, or is there twice")
+        raise ModelFileError(f"its pipeline holds {shown((strange or names)[0])}, which is no array, or is there twice")
     check_tree(parsed(archive.read(SCHEMA), LONGEST_SCHEMA), {entry.filename: entry.file_size for entry in entries})
     unpacked = 0
     for entry in entries:
@@ -119,7 +119,7 @@ class Tree:
         if "__id__" in node:
             # skops takes anything for a number, and none that is 0.
             if type(number) is not int or number <= 0:
-                raise ModelFileError(f"its pipeline numbers a part {number!r}")
+                raise ModelFileError(f"its pipeline numbers a part {shown(number)}")
             self.named.setdefault(number, []).append(node)
         if loader == "RandomGeneratorNode":
             # scikit-learn takes RandomStates only, and numpy may hang over states of these.
@@ -131,7 +131,7 @@ class Tree:
             self.arrays_of_objects[number or id(node)] = node
         # A file is named by the number of its part, so that it is read once.
         if "file" in node and node["file"] != f"{number}.{SUFFIXES.get(str(loader))}":
-            raise ModelFileError(f"its pipeline reads {node['file']!r} as something else")
+            raise ModelFileError(f"its pipeline reads {shown(node['file'])} as something else")
 
     def size(self, node: Any) -> int:
         """How many parts skops goes through at most."""

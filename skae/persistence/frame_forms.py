@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skae.exceptions import ModelFileError
+from skae.exceptions import ModelFileError, shown
 from skae.frames import FrameForm
 from skae.parameters import warn
 
@@ -85,11 +85,11 @@ def decoded_frame(described: Any, decode: Decoder) -> FrameForm | None:
     library, columns = described["library"], of_type(described["columns"], list, "columns")
     levels = tuple(map(decode, of_type(described.get("levels", []), list, "levels")))
     if library not in LIBRARIES:
-        raise ModelFileError(f"it names an unknown library of frames {library!r}")
+        raise ModelFileError(f"it names an unknown library of frames {shown(library)}")
     names, kinds = zip(*columns, strict=True)
     unknown = [kind for kind in kinds if kind not in LIBRARIES[library]]
     if unknown:
-        raise ModelFileError(f"it names an unknown type of columns {unknown[0]!r}")
+        raise ModelFileError(f"it names an unknown type of columns {shown(unknown[0])}")
     try:
         dtypes = tuple((pandas_dtypes if library == "pandas" else polars_dtypes)(kinds))
     except ImportError:

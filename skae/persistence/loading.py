@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skae.data import ARRAYS, SCALINGS, SampleLayout, Scaling, TokenLayout, read_axes
 from skae.estimator import AutoencoderTransformer
-from skae.exceptions import ModelFileError
+from skae.exceptions import LONGEST_VALUE, ModelFileError, printable, shown
 from skae.files import Stored, Table, opened, read
 from skae.model import Autoencoder, Nested
 from skae.objectives import LOSSES
@@ -81,7 +81,9 @@ def load(path, device="cpu", custom_modules=None):
         raise
     except Exception as error:  # Whatever a file makes go wrong is the file's fault, want of memory too.
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise ModelFileError(f"{path!r} cannot be loaded: {reason.rstrip('.')}.") from error
+        # What a traceback shows as the cause may hold anything that stands in the file.
+        cause = error if printable(str(error)) == str(error) else None
+        raise ModelFileError(f"{path!r} cannot be loaded: {printable(reason).rstrip('.')}.") from cause
 
 
 def assembled(file: Stored, decode: Decoder, device: torch.device) -> AutoencoderTransformer:
@@ -153,7 +155,7 @@ def decoded_estimator(content: dict[str, Any], decode: Decoder) -> AutoencoderTr
     stored = of_type(content["parameters"], dict, "parameters")
     unknown = set(stored) - set(AutoencoderTransformer._get_param_names())
     if unknown:
-        raise ModelFileError(f"it names parameters that {OWNER} does not have: {sorted(unknown)}")
+        raise ModelFileError(f"it names parameters that {OWNER} does not have: {shown(sorted(unknown))}")
     given = {name: decode(value) for name, value in stored.items()}
     estimator = AutoencoderTransformer(**{**given, "checkpoint_dir": None})  # no file says where fit writes
     check_usable(estimator)
@@ -179,7 +181,7 @@ def decoded_loss(described: Any, decode: Decoder) -> Any:
 def check_kept(name: str) -> None:
     """Raise ModelFileError for a setting of the net that ``save`` does not keep."""
     if not name.startswith(KEPT_NET_PARAMS):
-        raise ModelFileError(f"its net_params hold {name!r}, which is not kept in files")
+        raise ModelFileError(f"its net_params hold {shown(name)}, which is not kept in files")
 
 
 def decoded_layout(described: dict[str, Any]) -> SampleLayout:
@@ -224,9 +226,11 @@ def check_table(expected: Table, found: Table) -> None:
     """Raise ModelFileError unless a file has the arrays expected, in type and shape, and no others."""
     for name in sorted({*expected, *found}):
         if name not in expected:
-            raise ModelFileError(f"it holds the array {name!r}, which its network does not have")
+            raise ModelFileError(f"it holds the array {shown(name)}, which its network does not have")
         if found.get(name) != expected[name]:
-            raise ModelFileError(f"its array {name!r} should be {expected[name]}, and is {found.get(name, 'missing')}")
+            raise ModelFileError(
+                f"its array {shown(name)} should be {expected[name]}, and is {found.get(name, 'missing')}"
+            )
 
 
 def decoded_net(
@@ -299,10 +303,11 @@ def with_learned(
 def chosen(name: Any, known: Any, what: str) -> str:
     """The name, which is one of those known."""
     if not isinstance(name, str) or name not in known:
-        raise ModelFileError(f"it names an unknown {what} {name!r}")
+        raise ModelFileError(f"it names an unknown {what} {shown(name)}")
     return name
 
 
 def written_by(versions: Any) -> str:
     """The versions a file was written with, for a message."""
-    return ", ".join(f"{name} {version}" for name, version in of_type(versions, dict, "versions").items())
+    told = ", ".join(f"{name} {version}" for name, version in of_type(versions, dict, "versions").items())
+    return printable(told, LONGEST_VALUE)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skae.exceptions import ModelFileError
+from skae.exceptions import ModelFileError, shown
 from skae.files import Table
 from skae.model import (
     Autoencoder,
@@ -172,7 +172,7 @@ def check_finite(arrays: dict[str, Tensor], foreign: bool) -> None:
     for name, array in arrays.items():
         own = foreign and name.startswith(("module/encoder.", "module/decoder."))
         if name.startswith(("module/", "scaling/", "codes")) and not own and not bool(array.isfinite().all()):
-            raise ModelFileError(f"its array {name!r} holds numbers that are not finite")
+            raise ModelFileError(f"its array {shown(name)} holds numbers that are not finite")
 
 
 def arrays_of_optimizer(net: AutoencoderNet) -> dict[str, Tensor]:

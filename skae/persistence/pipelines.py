@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from skae.estimator import AutoencoderTransformer
-from skae.exceptions import ModelFileError
+from skae.exceptions import ModelFileError, shown
 from skae.files import Stored
 
 from .archives import check_archive, check_made
@@ -96,7 +96,7 @@ def unpacked_pipeline(file: Stored, unpack: Callable[[bytes], AutoencoderTransfo
     """The pipeline in a file."""
     others = sorted({*file.content, *file.table} - {"kind", "versions", "pipeline"})
     if others:
-        raise ModelFileError(f"it holds {others[0]!r}, which is not known in a pipeline")
+        raise ModelFileError(f"it holds {shown(others[0])}, which is not known in a pipeline")
     data = file.arrays()["pipeline"].numpy().tobytes()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         check_archive(archive, len(data))

@@ -65,7 +65,9 @@ def save(estimator, path, *, overwrite=False):
         If the file would not load, as of wrappers nested dozens deep: it is read back before it is written, unless it
         needs code of your own.
     OSError
-        If the file cannot be written; a FileExistsError, if another kind of file is there.
+        If the file cannot be written, the earlier one then being as it was: a FileExistsError, if another kind of file
+        is there, a PermissionError, if it is read-only, an IsADirectoryError, if the path names a folder or ends in
+        "/". Once the new file is in place ``save`` succeeds, also where its folder cannot be synchronized.
 
     Examples
     --------
@@ -96,7 +98,7 @@ def save(estimator, path, *, overwrite=False):
         return
     path = os.fsdecode(path)
     check_replaceable(path, overwrite)
-    write(path, content)
+    write(os.path.realpath(path), content)
 
 
 def write_all(file: Any, content: bytes) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
-from skae.exceptions import ModelFileError
+from skae.exceptions import ModelFileError, shown
 from skae.model import Convolutional, Custom, Dense, Sequence
 from skae.parameters import is_integer
 from skae.preparation import check_parameters
@@ -110,7 +110,9 @@ def check_keys(content: dict[str, Any]) -> None:
         part = content if not name else content[name]
         unknown = set(part) - known if isinstance(part, dict) else set()
         if unknown:
-            raise ModelFileError(f"it holds {sorted(unknown)[0]!r}, which is not known{name and f' in its {name}'}")
+            raise ModelFileError(
+                f"it holds {shown(sorted(unknown)[0])}, which is not known{name and f' in its {name}'}"
+            )
 
 
 class Decoder:
@@ -142,7 +144,7 @@ class Decoder:
             return value
         ((kind, part),) = value.items() if len(value) == 1 else (("", None),)
         if kind not in self.kinds:
-            raise ModelFileError(f"it holds a value of an unknown kind {kind!r}")
+            raise ModelFileError(f"it holds a value of an unknown kind {shown(kind)}")
         return self.kinds[kind](part)
 
     def _number(self, part: Any) -> float:
@@ -157,7 +159,7 @@ class Decoder:
     def _device(self, part: Any) -> torch.device:
         name, _, index = of_type(part, str, "a device").partition(":")
         if name not in DEVICES or (index and not (index.isdecimal() and len(index) < 4)):
-            raise ModelFileError(f"it names an unknown device {part!r}")
+            raise ModelFileError(f"it names an unknown device {shown(part)}")
         return torch.device(part)
 
     def _random_state(self, part: Any) -> np.random.RandomState:
@@ -172,12 +174,12 @@ class Decoder:
     def _object(self, part: Any) -> Any:
         name, settings = of_type(part, list, "an object")
         if not isinstance(name, str) or name not in OBJECTS:
-            raise ModelFileError(f"it names an unknown class {name!r}")
+            raise ModelFileError(f"it names an unknown class {shown(name)}")
         kind = OBJECTS[name]
         parameters = self._dict(settings)
         unknown = set(parameters) - set(kind._get_param_names())
         if unknown:
-            raise ModelFileError(f"it names settings that {name} does not have: {sorted(unknown)}")
+            raise ModelFileError(f"it names settings that {name} does not have: {shown(sorted(unknown))}")
         if kind is Convolutional:
             parameters.setdefault("hidden_sizes", ())  # as before there were any
         sizes = [len(value) if isinstance(value, (list, tuple)) else 0 for value in parameters.values()]
@@ -191,7 +193,7 @@ class Decoder:
         if name not in self.custom_modules:
             raise ModelFileError(
                 f"the {name} is code of your own ({kind}), which a model file does not hold: pass "
-                f"custom_modules={{{name!r}: ...}} with what you gave when the model was fitted"
+                f"custom_modules={{{shown(name)}: ...}} with what you gave when the model was fitted"
             )
         return self.custom_modules[name]
 

@@ -1,27 +1,25 @@
-"""Training that goes on where it stopped: everything that decides its next step, in one file, written in one step."""
+"""Training that resumes where it stopped: the folder of checkpoints, its lock, and the file written in one step."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
+import errno
 import hashlib
 import os
 import re
+import stat
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-import torch
 from skorch.callbacks import Callback
-from skorch.history import History
-from torch import Tensor
 
-from skae.exceptions import ModelFileError
-from skae.files import packed, read, write
+from skae.exceptions import printable, shown
+from skae.files import Stored, packed, read_open, write
 
 from .identity import RowsIdentity
-from .records import columns_of, history_of, random_states, set_random_states
+from .resuming import put_back, state_of
 from .selection import BestWeights
 
 try:
@@ -32,11 +30,15 @@ except ImportError:  # Windows has no such locks.
 # In a folder's name it stands for the fit, so that every candidate of a search has its own.
 PLACE_OF_FIT = "{fit}"
 FILE, LOCK = "checkpoint.skae", ".skae-in-use"
-LEFT = re.compile(r"\.skae-[0-9a-f]{16}\.tmp")
+# Temporary files of checkpoints: only who holds the lock writes them, so others there are left of killed processes.
+PREFIX = ".skae-checkpoint-"
+LEFT = re.compile(re.escape(PREFIX) + r"[0-9a-f]{16}\.tmp")
 # A checkpoint is written when the time since the last one is this many times what writing took: at most 4 % of it.
 PATIENCE = 25
 # What writing is taken to cost before it was done: a second for so many bytes, and so many seconds.
 WRITING_SPEED, WRITING_TIME = 2e8, 0.01
+# Differences between fits that a message tells, and characters of each.
+MOST, LONGEST_DIFFERENCE = 5, 300
 # Under this name stands what a warm start goes on from.
 WEIGHTS = "weights before"
 
@@ -62,7 +64,8 @@ class Checkpoints(Callback):
     OSError
         If the folder cannot be made or written.
     ValueError
-        If it holds the checkpoint of another fit, or one that is damaged, or another process uses it.
+        If it holds the checkpoint of another fit, or one that is damaged or was tampered with, or another process uses
+        it; or if its lock or checkpoint is a link, no regular file, or not the caller's.
     """
 
     def __init__(
@@ -94,10 +97,8 @@ class Checkpoints(Callback):
     def __enter__(self) -> Checkpoints:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # Not os.access, which root always passes.
-            self.lock = open(self.folder / LOCK, "a+")
             self._hold()
-            if self.path.exists():
+            if os.path.lexists(self.path):
                 self._open()
             return self
         except BaseException as error:
@@ -133,57 +134,80 @@ class Checkpoints(Callback):
         """Know ``weights``, which an interrupt left to the estimator after ``epochs``, for those of this fit."""
         if self.path.exists():
             # Where it cannot be written, going on is refused, as of any other estimator.
-            with contextlib.suppress(OSError, ModelFileError):
-                stored = read(str(self.path))
+            with contextlib.suppress(OSError, ValueError):
+                stored = self._stored()
                 content = {**stored.content, "left": {"weights": weights, "epochs": epochs}}
-                write(str(self.path), packed(content, stored.arrays()))
+                self._write(content, stored.arrays())
 
     def _hold(self) -> None:
-        self.lock.seek(0)
-        owner = self.lock.read().strip()
-        if fcntl is not None:
-            try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise ValueError(
-                    f"checkpoint_dir={self.given!r} is in use by process {owner}. Pass another folder; in a search, "
-                    f"write '{PLACE_OF_FIT}' in its name, and every fit has its own."
-                ) from error
-        if os.fstat(self.lock.fileno()).st_nlink == 0:
-            # The fit that held it has ended in between, and took the name away.
-            self.lock.close()
-            self.lock = open(self.folder / LOCK, "a+")  # noqa: SIM115
-            return self._hold()
+        """Open the lock and hold it; one that another process removed in between is made anew."""
+        path, n_links = self.folder / LOCK, 0
+        while n_links == 0:
+            if self.lock is not None:
+                self.lock.close()
+            # Not os.access, which root always passes.
+            self.lock = opened_own(path, os.O_RDWR | os.O_CREAT)
+            owner = self.lock.read(64)
+            if not re.fullmatch(rb"[0-9]*\s*", owner):
+                raise ValueError(f"{path} is no lock of a fit. Pass another checkpoint_dir, or move the file away.")
+            if fcntl is not None:
+                try:
+                    fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise ValueError(
+                        f"checkpoint_dir={self.given!r} is in use by process {owner.decode().strip()}. Pass another "
+                        f"folder; in a search, write '{PLACE_OF_FIT}' in its name, and every fit has its own."
+                    ) from error
+            n_links = os.fstat(self.lock.fileno()).st_nlink
         self.held = True
-        for left in self.folder.iterdir():  # of a process that was killed while it wrote
-            if LEFT.fullmatch(left.name):
-                left.unlink(missing_ok=True)
+        if fcntl is not None:
+            self._clear()
+        self.lock.seek(0)
         self.lock.truncate(0)
-        self.lock.write(str(os.getpid()))
+        self.lock.write(str(os.getpid()).encode())
         self.lock.flush()
+
+    def _clear(self) -> None:
+        """Remove temporary files that a killed fit left."""
+        for left in self.folder.iterdir():
+            if LEFT.fullmatch(left.name) and stat.S_ISREG(left.lstat().st_mode):
+                left.unlink(missing_ok=True)
+
+    def _stored(self) -> Stored:
+        with opened_own(self.path, os.O_RDONLY) as file:
+            return read_open(file)
+
+    def _write(self, content: dict[str, Any], arrays: dict[str, Any]) -> None:
+        arrays = {name: array.detach().cpu().contiguous() for name, array in arrays.items()}
+        write(str(self.path), packed(content, arrays), PREFIX)
 
     def _open(self) -> None:
         """Read the checkpoint there is, and compare what it is of."""
         try:
-            self.stored = read(str(self.path))
-        except ModelFileError as error:
-            raise ValueError(f"{self.path} cannot be gone on from: {error}. Delete it to start anew.") from error
-        if self.stored.content.get("kind") != "checkpoint":
-            raise ValueError(f"{self.path} is no checkpoint. Pass another folder, or move the file away.")
-        before, left = self.stored.content["identity"], self.stored.content.get("left")
+            self.stored = self._stored()
+            if self.stored.content.get("kind") != "checkpoint":
+                raise ValueError("it is no checkpoint")
+            before, left, seed = checked_origin(self.stored.content)
+        except OSError:
+            raise
+        except Exception as error:  # Whatever it makes go wrong is the fault of the checkpoint.
+            raise unusable(self.path, error) from error
         if left and self.of_parameters.get(WEIGHTS) == left["weights"]:
-            self.counted = int(left["epochs"])
+            self.counted = left["epochs"]
             others = {name: told for name, told in self.of_parameters.items() if name != WEIGHTS}
             self.of_parameters = others | {name: before[name] for name in (WEIGHTS,) if name in before}
         now = self.identity
         names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         if names:
-            told = "; ".join(f"{n} was {before.get(n)} and is {now.get(n)}" for n in sorted(names))
+            told = "; ".join(
+                printable(f"{n} was {before.get(n)} and is {now.get(n)}", LONGEST_DIFFERENCE)
+                for n in sorted(names)[:MOST]
+            )
             raise ValueError(
                 f"checkpoint_dir={self.given!r} holds a checkpoint of another fit: {told}. Pass another folder, or "
                 f"delete {self.path.name} there; in a search, write '{PLACE_OF_FIT}' in its name."
             )
-        self.seed = int(self.stored.content["seed"])
+        self.seed = seed
 
     def callbacks(self, best: BestWeights | None) -> list[Callback]:
         """What has to hear of epochs, last of all."""
@@ -198,36 +222,19 @@ class Checkpoints(Callback):
         self.took += self.rows.seconds
         if self.stored is None:
             return 0
-        content, arrays = self.stored.content, self.stored.arrays()
-        self.stored = None
+        stored, self.stored = self.stored, None
         try:
-            put_back(net, content, arrays)
-        except (RuntimeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{self.path} does not fit this network: {error}. Delete it to start anew.") from error
-        if self.best is not None:
-            for name in ("best_", "mark_"):
-                setattr(self.best, name, float(content[name]))
-            self.best.waited_, self.best.best_epoch_ = content["waited_"], content["best_epoch_"]
-            self.best.best_weights_ = under("best", arrays)
-            self.best.start_weights_ = under("start", arrays)
-            self.best.start_ = arrays["start_losses"].numpy() if "start_losses" in arrays else None
+            put_back(net, self.best, stored.content, stored.arrays())
+        except Exception as error:
+            raise unusable(self.path, error) from error
         return net.epochs_done_
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         began = time.perf_counter()
         if began - self.written < PATIENCE * self.took:
             return
-        content, arrays = state_of(net)
-        content |= {"kind": "checkpoint", "identity": self.identity, "seed": net.seed}
-        if self.best is not None:
-            # Through repr, since JSON has no infinity.
-            content |= {name: repr(float(getattr(self.best, name))) for name in ("best_", "mark_")}
-            content |= {"waited_": self.best.waited_, "best_epoch_": self.best.best_epoch_}
-            for prefix, weights in (("best", self.best.best_weights_), ("start", self.best.start_weights_)):
-                arrays |= {f"{prefix}.{name}": value for name, value in weights.items()}
-            if self.best.start_ is not None:
-                arrays["start_losses"] = torch.from_numpy(self.best.start_)
-        write(str(self.path), packed(content, {name: a.detach().cpu().contiguous() for name, a in arrays.items()}))
+        content, arrays = state_of(net, self.best)
+        self._write({**content, "kind": "checkpoint", "identity": self.identity, "seed": net.seed}, arrays)
         self.written = time.perf_counter()
         self.took = self.written - began
 
@@ -250,49 +257,55 @@ class NoCheckpoints(contextlib.nullcontext):
         """Nothing is kept, so nothing is known again."""
 
 
-def state_of(net: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What decides the next step: counters and history; weights, the optimiser's moments, and random streams."""
-    state = net.optimizer_.state_dict()
-    arrays = {f"module.{name}": value for name, value in net.module_.state_dict().items()}
-    numbers: dict[str, dict[str, float]] = {}
-    for index, values in state["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                arrays[f"optimizer.{index}.{name}"] = value
-            elif value is not None:
-                numbers.setdefault(str(index), {})[name] = value
-    arrays |= {f"random.{name}": value for name, value in random_states(net).items()}
-    history, columns = columns_of(net.history.to_list())
-    arrays |= {f"history.{name}": column for name, column in columns.items()}
-    return {
-        "epochs": net.epochs_done_,
-        "steps": net.step_count_,
-        "stop": bool(net.stop_),
-        "lrs": [group["lr"] for group in net.optimizer_.param_groups],
-        "optimizer": numbers,
-        "history": history,
-    }, {name: copy.copy(value) for name, value in arrays.items()}
+def opened_own(path: Path, flags: int) -> IO[bytes]:
+    """A regular file of the caller's own, opened without following a link; made where ``flags`` say so.
+
+    Raises
+    ------
+    ValueError
+        If it is a link, no regular file, one with another name elsewhere, or one of another user.
+    OSError
+        If it cannot be opened.
+    """
+    advice = "Pass another checkpoint_dir, or move it away."
+    # A pipe is not waited for.
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if os.path.islink(path):
+        raise ValueError(f"{path} is a link. {advice}")
+    try:
+        handle = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError(f"{path} is a link. {advice}") from error
+        raise
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or (os.name == "posix" and found.st_uid != os.geteuid()):
+        os.close(handle)
+        raise ValueError(f"{path} is not a regular file of yours alone. {advice}")
+    return open(handle, "r+b" if flags & os.O_RDWR else "rb")
 
 
-def put_back(net: Any, content: dict[str, Any], arrays: dict[str, Tensor]) -> None:
-    """Bring a net of the same form to that state."""
-    net.module_.load_state_dict(under("module", arrays))
-    state = net.optimizer_.state_dict()
-    state["state"] = {int(index): dict(values) for index, values in content["optimizer"].items()}
-    for name, value in under("optimizer", arrays).items():
-        index, _, name = name.partition(".")
-        state["state"].setdefault(int(index), {})[name] = value
-    net.optimizer_.load_state_dict(state)
-    for group, lr in zip(net.optimizer_.param_groups, content["lrs"], strict=True):
-        group["lr"] = lr
-    set_random_states(net, under("random", arrays))
-    net.history_ = History(
-        [{**row, "batches": [{}]} for row in history_of(content["history"], under("history", arrays))]
-    )
-    net.epochs_done_, net.step_count_ = content["epochs"], content["steps"]
-    net.stop_ = content["stop"]
+def checked_origin(content: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any] | None, int]:
+    """What a checkpoint says it is of, what an interrupt left, and the seed.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If it says that in another form than checkpoints do.
+    """
+    identity, left, seed = content["identity"], content.get("left"), content["seed"]
+    if not isinstance(identity, dict) or not all(isinstance(told, str) for told in identity.values()):
+        raise ValueError("what it is of is not told in words")
+    if type(seed) is not int or not 0 <= seed < 2**31:
+        raise ValueError(f"its seed is {shown(seed)}")
+    if left is not None:
+        weights, epochs = left["weights"], left["epochs"]
+        if not isinstance(weights, str) or type(epochs) is not int or not 0 <= epochs < 2**31:
+            raise ValueError(f"an interrupt left {shown(left)}")
+    return identity, left, seed
 
 
-def under(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The arrays whose names begin with ``prefix`` and a dot, without it."""
-    return {name[len(prefix) + 1 :]: value for name, value in arrays.items() if name.startswith(f"{prefix}.")}
+def unusable(path: Path, error: Exception) -> ValueError:
+    """The error for a checkpoint that training cannot resume from."""
+    reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+    return ValueError(f"Training cannot resume from {path}: {printable(reason).rstrip('.')}. Delete it to start over.")

@@ -1,9 +1,11 @@
-"""What an optimiser keeps of every parameter, by name: it goes on in another net, whatever groups that one has."""
+"""What an optimizer keeps of every parameter, by name: it goes on in another net, whatever groups that one has."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
+
+import torch
 
 
 def moments_of(net: Any) -> dict[str, dict[str, Any]]:
@@ -30,3 +32,14 @@ def go_on(net: Any, before: Any) -> None:
 def kept_by(optimizer: Any) -> tuple[Any, ...]:
     """What decides which moments an optimiser keeps: its kind, and settings that ask for more of them."""
     return (type(optimizer), *(bool(optimizer.defaults.get(name)) for name in ("amsgrad", "centered", "momentum")))
+
+
+def state_names(net: Any) -> set[str]:
+    """Names of the tensors that the optimizer of a net keeps of each parameter after a step."""
+    settings = {name: value for name, value in net.optimizer_.param_groups[0].items() if name != "params"}
+    probe = torch.nn.Parameter(torch.zeros(1, dtype=torch.float32, device=net.device))
+    optimizer = type(net.optimizer_)([probe])
+    optimizer.param_groups[0].update(settings)
+    probe.grad = torch.zeros_like(probe)
+    optimizer.step()
+    return {name for name, value in optimizer.state[probe].items() if isinstance(value, torch.Tensor)}
