@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import time
 import warnings
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.base import clone
-from sklearn.exceptions import FitFailedWarning
+from sklearn import get_config
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _num_samples
 
 from skae.estimator import AutoencoderTransformer
+from skae.hooks import subtask
 from skae.parameters import InvalidParameterError, invalid, is_integer
 from skae.preparation import check_parameters
 from skae.variants import check_variant, ordered
@@ -58,7 +64,7 @@ def place_of_autoencoder(estimator: Any) -> int:
 
 def check_settings(whole: Any, largest: int) -> None:
     """Raise InvalidParameterError if a setting of the autoencoder is wrong, before any fold is fitted."""
-    autoencoder = whole.steps[place_of_autoencoder(whole)][1] if isinstance(whole, Pipeline) else whole
+    autoencoder = autoencoder_of(whole)
     check_variant("AutoencoderTransformer", autoencoder.variant)
     check_parameters(clone(autoencoder).set_params(n_components=largest, variant=ordered(autoencoder.variant)))
 
@@ -71,69 +77,158 @@ def size_parameter(estimator: Any) -> str:
     return f"{estimator.steps[index][0]}__n_components"
 
 
-def scored_fold(whole: Any, sizes: list[int], X: Any, y: Any, train: Any, test: Any, scorer: Any, error_score: Any):
-    """Scores of every size on one fold, seconds of the fit, and seconds of every size's score."""
-    began = time.perf_counter()
-    X_train, y_train = _safe_split(whole, X, y, train)
-    X_test, y_test = _safe_split(whole, X, y, test, train)
+class Keeper(BaseEstimator):
+    """The last step of a pipeline that keeps what reaches it: codes, and labels as samplers left them."""
+
+    def fit(self, X, y=None):
+        self.X_, self.y_ = X, y
+        return self
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What is needed to score every size on one fold.
+
+    Attributes
+    ----------
+    number, n_folds : int
+    train, test : ndarray of int
+        Indices of rows.
+    fit_params, score_params : dict
+        Metadata by name; what has one entry per row is indexed as X is.
+    """
+
+    number: int
+    n_folds: int
+    train: Any
+    test: Any
+    fit_params: dict[str, Any]
+    score_params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """Scores of every size on one fold, seconds of the fit and of every score, and the number of features."""
+
+    scores: list[float]
+    fit_time: float
+    score_times: list[float]
+    n_features: int | None = None
+
+
+def scored_fold(
+    search: Any, whole: Any, sizes: list[int], X: Any, y: Any, fold: Fold, scorer: Any, task: Any = None
+) -> FoldResult:
+    """Fit with nested codes on one fold, and score every size; ``task`` is what callbacks hear of the fold."""
+    began, error_score = time.perf_counter(), search.error_score
+    X_train, y_train = _safe_split(whole, X, y, fold.train)
+    X_test, y_test = _safe_split(whole, X, y, fold.test, fold.train)
+    fit_params = indexed(fold.fit_params, X, fold.train)
+    score_params = indexed(fold.score_params, X, fold.test)
     try:
-        before, autoencoder, codes = fitted_in_order(whole, max(sizes), X_train, y_train)
+        with subtask(search, task, X_train, y_train) as propagate:
+            fitted, codes, labels = fitted_in_order(whole, max(sizes), X_train, y_train, fit_params, propagate)
     except Exception as error:
-        if error_score == "raise":
+        if error_score == "raise" or isinstance(error, UnsetMetadataPassedError):
             raise
         warnings.warn(f"A fold's fit failed and scores {error_score}: {error}", FitFailedWarning, stacklevel=2)
-        return [error_score] * len(sizes), time.perf_counter() - began, [0.0] * len(sizes)
+        return FoldResult([error_score] * len(sizes), time.perf_counter() - began, [0.0] * len(sizes))
     fit_time = time.perf_counter() - began
     scores, times = [], []
     for size in sizes:
         began = time.perf_counter()
         try:
-            model = cut_to(whole, before, autoencoder, codes, size, y_train)
-            scores.append(scorer(model, X_test) if y_test is None else scorer(model, X_test, y_test))
+            model = cut_to(whole, fitted, codes, labels, size, fit_params)
+            scores.append(scorer(model, X_test, *(() if y_test is None else (y_test,)), **score_params))
         except Exception as error:
-            if error_score == "raise":
+            if error_score == "raise" or isinstance(error, UnsetMetadataPassedError):
                 raise
             warnings.warn(f"n_components={size} scores {error_score}: {error}", FitFailedWarning, stacklevel=2)
             scores.append(error_score)
         times.append(time.perf_counter() - began)
-    return scores, fit_time, times
+    if search.verbose > 1:
+        shown = ", ".join(f"{size}: {score:.3f}" for size, score in zip(sizes, scores, strict=True))
+        print(f"[CV {fold.number}/{fold.n_folds}] {shown}; total time={fit_time + sum(times):.1f}s")
+    return FoldResult(scores, fit_time, times, autoencoder_of(fitted).n_features_in_)
 
 
-def fitted_in_order(whole: Any, size: int, X: Any, y: Any) -> tuple[list, AutoencoderTransformer, Any]:
-    """The fitted steps before the autoencoder, the autoencoder with ordered codes, and its codes of X."""
+def autoencoder_of(whole: Any) -> AutoencoderTransformer:
+    """The autoencoder itself, or that of a pipeline."""
+    return whole.steps[place_of_autoencoder(whole)][1] if isinstance(whole, Pipeline) else whole
+
+
+def with_steps(pipeline: Pipeline, steps: list) -> Pipeline:
+    """A pipeline of the same class and settings with other steps."""
+    made = clone(pipeline)
+    made.steps = list(steps)
+    return made
+
+
+def indexed(params: dict[str, Any], X: Any, rows: Any) -> dict[str, Any]:
+    """Metadata of some rows of X: what has an entry per row is indexed, all else stays."""
+    n_rows = _num_samples(X)
+
+    def per_row(value: Any) -> bool:
+        has_length = hasattr(value, "__len__") or hasattr(value, "shape")
+        return has_length and not isinstance(value, (str, dict)) and _num_samples(value) == n_rows
+
+    return {name: _safe_indexing(value, rows) if per_row(value) else value for name, value in params.items()}
+
+
+def params_for(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Those of the parameters of ``fit`` that are for an estimator, or for the steps of a pipeline."""
+    if get_config().get("enable_metadata_routing", False):
+        consumed = get_routing_for_object(estimator).consumes("fit", params.keys())
+        return {name: value for name, value in params.items() if name in consumed}
+    if not isinstance(estimator, Pipeline):
+        return params
+    names = [name for name, _ in estimator.steps]
+    return {name: value for name, value in params.items() if name.partition("__")[0] in names}
+
+
+def fitted_in_order(
+    whole: Any, size: int, X: Any, y: Any, params: dict[str, Any], propagate: Any
+) -> tuple[Any, Any, Any]:
+    """The estimator fitted up to the autoencoder, with nested codes; and the codes and labels that later steps get.
+
+    A pipeline's own ``fit`` runs, so that samplers, caches and routing are those of its class.
+    """
     whole = clone(whole)
-    index = place_of_autoencoder(whole) if isinstance(whole, Pipeline) else 0
-    steps = whole.steps[: index + 1] if isinstance(whole, Pipeline) else [("autoencoder", whole)]
-    before = steps[:-1]
-    for _, step in before:
-        if step is not None and step != "passthrough":
-            X = step.fit_transform(X, y)
-    autoencoder = steps[-1][1]
     # An interrupt of one fold ends the search.
-    autoencoder.set_params(n_components=size, variant=ordered(autoencoder.variant), on_interrupt="raise").fit(X)
-    needs_codes = isinstance(whole, Pipeline) and len(whole.steps) > index + 1
-    return before, autoencoder, autoencoder.transform(X) if needs_codes else None
+    autoencoder_of(whole).set_params(
+        n_components=size, variant=ordered(autoencoder_of(whole).variant), on_interrupt="raise"
+    )
+    if not isinstance(whole, Pipeline):
+        with propagate(whole):
+            return whole.fit(X, y, **params), None, None
+    index, keeper = place_of_autoencoder(whole), Keeper()
+    has_later = len(whole.steps) > index + 1
+    head = with_steps(whole, whole.steps[: index + 1] + ([("keeper", keeper)] if has_later else []))
+    with propagate(head):
+        head.fit(X, y, **params_for(head, params))
+    fitted = with_steps(whole, head.steps[: index + 1])
+    return (fitted, keeper.X_, keeper.y_) if has_later else (fitted, None, None)
 
 
-def cut_to(whole: Any, before: list, autoencoder: AutoencoderTransformer, codes: Any, size: int, y: Any) -> Any:
-    """The fitted whole with codes of ``size`` coordinates; the steps after the autoencoder are fitted on them."""
-    short = autoencoder.shortened(size)
+def cut_to(whole: Any, fitted: Any, codes: Any, y: Any, size: int, params: dict[str, Any]) -> Any:
+    """The fitted estimator with codes of ``size`` coordinates; the steps after the autoencoder are fitted on them."""
+    short = autoencoder_of(fitted).shortened(size)
     if not isinstance(whole, Pipeline):
         return short
-    index = len(before)
-    name = whole.steps[index][0]
-    after = [(step_name, step) for step_name, step in whole.steps[index + 1 :]]
-    if after:
+    index = len(fitted.steps) - 1
+    later = []
+    if len(whole.steps) > index + 1:
+        tail = clone(with_steps(whole, whole.steps[index + 1 :]))
         head = codes.iloc[:, :size] if hasattr(codes, "iloc") else codes[:, :size]
-        after = clone(Pipeline(after)).fit(head, y).steps
-    return Pipeline([*before, (name, short), *after])
+        later = tail.fit(head, y, **params_for(tail, params)).steps
+    return with_steps(whole, [*fitted.steps[:-1], (fitted.steps[-1][0], short), *later])
 
 
-def results(parameter: str, sizes: list[int], folds: list) -> dict[str, Any]:
+def results(parameter: str, sizes: list[int], folds: list[FoldResult]) -> dict[str, Any]:
     """``cv_results_`` in the form of GridSearchCV."""
-    scores = np.array([fold[0] for fold in folds], dtype=np.float64)
-    fit_times = np.array([[fold[1] / len(sizes)] * len(sizes) for fold in folds])
-    score_times = np.array([fold[2] for fold in folds])
+    scores = np.array([fold.scores for fold in folds], dtype=np.float64)
+    fit_times = np.array([[fold.fit_time / len(sizes)] * len(sizes) for fold in folds])
+    score_times = np.array([fold.score_times for fold in folds])
     found: dict[str, Any] = {}
     for name, times in (("fit_time", fit_times), ("score_time", score_times)):
         found |= {f"mean_{name}": times.mean(0), f"std_{name}": times.std(0)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from skorch.callbacks import Callback
@@ -22,7 +23,39 @@ except ImportError:  # scikit-learn before 1.9
         return method
 
 
-__all__ = ["CallbackSupportMixin", "EpochTasks", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "EpochTasks", "subtask", "with_callbacks"]
+
+
+@contextlib.contextmanager
+def subtask(caller: Any, context: Any, X: Any, y: Any) -> Iterator[Callable[[Any], Any]]:
+    """Tell the callbacks of a meta-estimator of one of its tasks, in which it fits another estimator.
+
+    Parameters
+    ----------
+    caller : estimator
+    context : CallbackContext or None
+        Of the task; None where there are no callbacks.
+    X, y : of the task
+
+    Yields
+    ------
+    propagate : callable
+        Takes the estimator to fit to the context manager to fit it in.
+    """
+    if context is None:
+        yield lambda estimator: contextlib.nullcontext()
+        return
+
+    @contextlib.contextmanager
+    def propagate(estimator: Any) -> Iterator[None]:
+        with context.propagate_callback_context(estimator):
+            context.call_on_fit_task_begin(estimator=caller, X=X, y=y)
+            yield
+
+    try:
+        yield propagate
+    finally:
+        context.call_on_fit_task_end(estimator=caller, X=X, y=y)
 
 
 class EpochTasks(Callback):

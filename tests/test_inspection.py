@@ -256,6 +256,7 @@ def test_curves_with_a_classifier_are_its_accuracy():
     assert all(curve.scores.min() > 0.85 for curve in display.curves)
 
 
+@pytest.mark.filterwarnings("ignore:n_components=4 was chosen, the largest size")
 def test_results_of_searches_stand_together(digits):
     X = digits[:100]
     autoencoder = AutoencoderTransformer(architecture=Dense((8,)), max_epochs=2, random_state=0)
@@ -266,6 +267,8 @@ def test_results_of_searches_stand_together(digits):
     np.testing.assert_allclose(display.curves[0].scores, mine.cv_results_["mean_test_score"])
     np.testing.assert_allclose(display.curves[0].errors, mine.cv_results_["standard_error_test_score"])
     assert display.curves[0].chosen == mine.n_components_
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert ["lower estimate" in label for label in labels] == [True, False]
     best = other.cv_results_["mean_test_score"].reshape(3, 2).max(1)
     np.testing.assert_allclose(display.curves[1].scores, best)
     assert BottleneckCurveDisplay.from_results(other).curves[0].name == "Pipeline"

@@ -130,7 +130,9 @@ class TestTokens:
     @pytest.mark.parametrize("architecture", ["auto", "dense", "sequence", Sequence(4, linear_path=False)])
     def test_every_architecture_reads_tokens(self, architecture):
         ids = CharacterEncoder().fit_transform(WORDS[:200])
-        autoencoder = AutoencoderTransformer(3, architecture=architecture, axes="n", max_epochs=8, random_state=0).fit(ids)
+        autoencoder = AutoencoderTransformer(3, architecture=architecture, axes="n", max_epochs=8, random_state=0).fit(
+            ids
+        )
         assert autoencoder.transform(ids).shape == (200, 3)
         assert autoencoder.mean_.shape == (ids.max() + 1, ids.shape[1])
         assert autoencoder.sample_shape_ == (ids.shape[1],)

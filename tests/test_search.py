@@ -1,18 +1,33 @@
 """The size of the bottleneck: ordered codes, BottleneckSearchCV, and the searches of scikit-learn."""
 
+import importlib.util
+import re
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
-from sklearn.base import is_classifier
+from sklearn import config_context
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import NMF, PCA, KernelPCA
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, ShuffleSplit, cross_val_score
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    HalvingGridSearchCV,
+    KFold,
+    RandomizedSearchCV,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    cross_val_score,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.svm import LinearSVC
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
 from skae.metrics import explained_share, explained_share_scorer, neg_reconstruction_error_scorer, reconstruction_error
@@ -21,6 +36,9 @@ from skae.variants import Denoising, Ordered, Variational
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
 QUICK = {"max_epochs": 3, "random_state": 0}
+HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
+# Sizes here are few; that warning has tests of its own.
+pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the largest size")
 
 
 @pytest.fixture(scope="module")
@@ -309,3 +327,210 @@ class TestMetrics:
     def test_shapes_must_match(self):
         with pytest.raises(ValueError, match=r"\(500, 64\) and \(500, 63\)"):
             explained_share(X, X[:, 1:])
+
+
+def leave_out(splitter, X, y, groups):
+    """Folds as a splitter gives them, each checked to keep groups together."""
+    folds = list(splitter.split(X, y, groups))
+    assert all(not set(groups[train]) & set(groups[test]) for train, test in folds)
+    return folds
+
+
+class Weighed(LogisticRegression):
+    """A classifier that remembers the weights its fits got."""
+
+    seen: ClassVar = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.seen.append(None if sample_weight is None else np.asarray(sample_weight))
+        return super().fit(X, y, sample_weight)
+
+
+class Doubling(BaseEstimator):
+    """A sampler of imbalanced-learn's kind that gives every row twice."""
+
+    def fit(self, X, y):
+        return self
+
+    def fit_resample(self, X, y):
+        return np.concatenate([X, X]), np.concatenate([y, y])
+
+
+class TestMetadata:
+    GROUPS = np.repeat(np.arange(25), 20)
+    WEIGHTS = np.linspace(0.5, 1.5, 500)
+
+    @staticmethod
+    def search(sizes=(2, 4), **settings):
+        settings = {"classifier": LogisticRegression(max_iter=2000), "cv": 3, **settings}
+        return BottleneckSearchCV(AutoencoderTransformer(**QUICK), sizes, **settings)
+
+    @pytest.mark.parametrize("routing", [False, True])
+    @pytest.mark.parametrize(("cv", "splitter"), [(GroupKFold(3), GroupKFold(3)), (3, StratifiedGroupKFold(3))])
+    def test_groups_go_to_the_splitter(self, cv, splitter, routing):
+        with config_context(enable_metadata_routing=routing):
+            search = self.search(cv=cv).fit(X, y, groups=self.GROUPS)
+        by_hand = self.search(cv=leave_out(splitter, X, y, self.GROUPS)).fit(X, y)
+        for number in range(3):
+            name = f"split{number}_test_score"
+            np.testing.assert_array_equal(search.cv_results_[name], by_hand.cv_results_[name])
+
+    def test_folds_of_an_int_keep_groups_together_without_labels(self):
+        search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), cv=3, refit=False)
+        by_hand = clone(search).set_params(cv=leave_out(GroupKFold(3), X, None, self.GROUPS))
+        search.fit(X, groups=self.GROUPS)
+        by_hand.fit(X)
+        np.testing.assert_array_equal(search.cv_results_["mean_test_score"], by_hand.cv_results_["mean_test_score"])
+
+    @pytest.mark.parametrize("routing", [False, True])
+    def test_weights_go_to_the_classifier_row_by_row(self, routing):
+        Weighed.seen.clear()
+        classifier = Weighed(max_iter=2000)
+        with config_context(enable_metadata_routing=routing):
+            if routing:
+                classifier.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+            params = {"sample_weight" if routing else "classifier__sample_weight": self.WEIGHTS}
+            self.search(classifier=classifier, cv=KFold(2)).fit(X, y, **params)
+        first, second = self.WEIGHTS[250:], self.WEIGHTS[:250]
+        expected = [first, first, second, second, self.WEIGHTS]
+        assert len(Weighed.seen) == len(expected)
+        for got, wanted in zip(Weighed.seen, expected, strict=True):
+            np.testing.assert_array_equal(got, wanted)
+
+    def test_weights_go_to_the_scorer(self):
+        scorer = make_scorer(accuracy_score)
+        with config_context(enable_metadata_routing=True):
+            scorer.set_score_request(sample_weight=True)
+            weights = np.zeros(500)
+            weights[0] = weights[250] = 1.0
+            classifier = LogisticRegression(max_iter=2000).set_fit_request(sample_weight=False)
+            search = self.search(cv=KFold(2), scoring=scorer, classifier=classifier)
+            search.fit(X, y, sample_weight=weights)
+            assert set(search.cv_results_["split0_test_score"]) <= {0.0, 1.0}
+            assert search.score(X, y, sample_weight=weights) in (0.0, 0.5, 1.0)
+        with pytest.raises(TypeError, match="needs metadata routing"):
+            search.score(X, y, sample_weight=weights)
+
+    def test_what_nobody_takes_is_refused(self):
+        with pytest.raises(TypeError, match=r"got 'sample_weight', which is for no step. Write step__sample_weight"):
+            self.search().fit(X, y, sample_weight=self.WEIGHTS)
+        with (
+            config_context(enable_metadata_routing=True),
+            pytest.raises(UnsetMetadataPassedError, match="sample_weight"),
+        ):
+            self.search().fit(X, y, sample_weight=self.WEIGHTS)
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            self.search().fit(X, y, groups=self.GROUPS[:-1])
+
+    def test_parameters_of_the_autoencoder(self):
+        search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), cv=2).fit(X, X_val=X[:60])
+        assert "valid_loss" in search.best_estimator_.history_[0]
+        in_pipeline = BottleneckSearchCV(make_pipeline(AutoencoderTransformer(**QUICK)), (2, 4), cv=2)
+        in_pipeline.fit(X, autoencodertransformer__X_val=X[:60])
+        assert in_pipeline.n_components_ == search.n_components_
+
+    def test_cross_validation_around_it_routes_groups(self):
+        with config_context(enable_metadata_routing=True):
+            scores = cross_val_score(
+                self.search(cv=GroupKFold(2)), X, y, cv=GroupKFold(2), params={"groups": self.GROUPS}
+            )
+        assert np.isfinite(scores).all()
+
+
+class TestAsGridSearchCV:
+    def test_methods_of_classifiers(self):
+        by_margin = BottleneckSearchCV(
+            AutoencoderTransformer(**QUICK), (2, 4), classifier=LinearSVC(max_iter=10_000), cv=2
+        )
+        assert hasattr(by_margin, "decision_function")
+        assert not hasattr(by_margin, "predict_proba")
+        scores = cross_val_score(by_margin, X, y == 3, cv=2, scoring="roc_auc", error_score="raise")
+        assert scores.min() > 0.5
+        by_odds = clone(by_margin).set_params(classifier=LogisticRegression(max_iter=2000)).fit(X, y)
+        np.testing.assert_allclose(by_odds.predict_log_proba(X), np.log(by_odds.predict_proba(X)))
+        assert by_odds.decision_function(X).shape == (500, 10)
+
+    @pytest.mark.parametrize("place", ["before", "after"])
+    def test_samplers_of_imbalanced_learn_run_in_fit_only(self, place):
+        imblearn = pytest.importorskip("imblearn.pipeline")
+        steps = [("reduce", AutoencoderTransformer(**QUICK)), ("classify", LogisticRegression(max_iter=2000))]
+        steps.insert(0 if place == "before" else 1, ("double", Doubling()))
+        search = BottleneckSearchCV(imblearn.Pipeline(steps), (2, 4), cv=2, scoring="accuracy", error_score="raise")
+        search.fit(X, y)
+        assert type(search.best_estimator_) is imblearn.Pipeline
+        assert search.predict(X).shape == y.shape
+        appended = BottleneckSearchCV(
+            imblearn.Pipeline(steps[:2]), (2, 4), classifier=LogisticRegression(max_iter=2000), cv=2
+        ).fit(X, y)
+        assert type(appended.best_estimator_) is imblearn.Pipeline
+
+    def test_smote_balances_the_codes(self):
+        over_sampling = pytest.importorskip("imblearn.over_sampling")
+        imblearn = pytest.importorskip("imblearn.pipeline")
+        pipeline = imblearn.make_pipeline(
+            AutoencoderTransformer(**QUICK), over_sampling.SMOTE(random_state=0), LogisticRegression(max_iter=2000)
+        )
+        search = BottleneckSearchCV(pipeline, (2, 4), cv=2, scoring="roc_auc", error_score="raise").fit(X, y == 3)
+        assert search.best_score_ > 0.5
+
+    def test_steps_are_fitted_once_per_fold_before_the_autoencoder(self):
+        fits = []
+
+        class Counting(StandardScaler):
+            def fit(self, X, y=None, sample_weight=None):
+                fits.append(len(X))
+                return super().fit(X, y, sample_weight)
+
+        pipeline = Pipeline([("scale", Counting()), ("reduce", AutoencoderTransformer(**QUICK))])
+        BottleneckSearchCV(pipeline, (1, 2, 4), cv=2).fit(X)
+        assert fits == [250, 250, 500]
+
+    def test_caches_of_pipelines_are_used(self, tmp_path):
+        pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(**QUICK), memory=str(tmp_path))
+        search = BottleneckSearchCV(pipeline, (2, 4), cv=2, classifier=LogisticRegression(max_iter=2000)).fit(X, y)
+        assert search.best_estimator_.memory == str(tmp_path)
+        assert list(tmp_path.iterdir())
+
+    def test_verbose(self, capsys):
+        search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), cv=2, refit=False)
+        search.fit(X)
+        assert capsys.readouterr().out == ""
+        search.set_params(verbose=1).fit(X)
+        assert capsys.readouterr().out == "Fitting 2 folds once for all of 2 sizes: n_components=[2, 4]\n"
+        search.set_params(verbose=2).fit(X)
+        assert re.search(r"\[CV 2/2\] 2: 0\.\d{3}, 4: 0\.\d{3}; total time=", capsys.readouterr().out)
+
+    def test_names_of_features(self):
+        frame = load_wine(as_frame=True).data
+        search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (1, 13), cv=2).fit(frame)
+        assert list(search.feature_names_in_) == list(frame.columns)
+        assert not hasattr(search.fit(frame.to_numpy()), "feature_names_in_")
+
+    @pytest.mark.skipif(not HAS_CALLBACKS, reason="sklearn.callback came with scikit-learn 1.9")
+    @pytest.mark.parametrize("n_jobs", [None, 2])
+    def test_callbacks_hear_of_folds_and_epochs(self, n_jobs, capsys):
+        from sklearn.callback import ProgressBar
+
+        pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(**QUICK))
+        for estimator, classifier in (
+            (AutoencoderTransformer(**QUICK), None),
+            (pipeline, LogisticRegression(max_iter=2000)),
+        ):
+            search = BottleneckSearchCV(estimator, (2, 4), classifier=classifier, cv=2, n_jobs=n_jobs)
+            search.set_callbacks(ProgressBar()).fit(X, y)
+            shown = capsys.readouterr().out
+            assert "fold" in shown
+            assert "refit-with-best-params" in shown
+        assert not hasattr(estimator, "_skl_callbacks")
+
+
+class TestEdgeOfTheSearch:
+    def test_warns_where_the_largest_size_is_chosen(self):
+        with pytest.warns(UserWarning, match=r"n_components=4 was chosen, the largest size offered.*\(2, 4, 8\)"):
+            BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), cv=2, refit=False).fit(X)
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize(("sizes", "n_features"), [((4,), 64), ((1, 6), 6), ((1, 2, 40), 41)])
+    def test_does_not_where_there_is_nothing_larger(self, sizes, n_features):
+        rank_two = X[:, 20:22] @ np.random.RandomState(0).standard_normal((2, n_features))
+        BottleneckSearchCV(AutoencoderTransformer(**QUICK), sizes, cv=2, refit=False).fit(rank_two)

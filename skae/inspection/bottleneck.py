@@ -23,7 +23,10 @@ OWNER = "BottleneckCurveDisplay"
 
 
 class BottleneckCurveDisplay:
-    """Score against the number of components, one curve a model, with standard errors and the chosen sizes.
+    """Score against the number of components, one curve per model, with standard errors and the chosen sizes.
+
+    The curve of a BottleneckSearchCV is labeled as a lower estimate: its scores are read off one network with nested
+    codes per fold, and a network that is fitted for a single size does as well or better.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ class BottleneckCurveDisplay:
     >>> from skae.inspection import BottleneckCurveDisplay
     >>> X, _ = load_digits(return_X_y=True)
     >>> autoencoder = AutoencoderTransformer(max_epochs=3, random_state=0)
-    >>> display = BottleneckCurveDisplay.from_estimator(autoencoder, X, n_components=(2, 8), rivals={"PCA": PCA()})
+    >>> display = BottleneckCurveDisplay.from_estimator(autoencoder, X, n_components=(2, 64), rivals={"PCA": PCA()})
     >>> [curve.name for curve in display.curves]
     ['autoencoder', 'PCA']
     """
@@ -174,7 +177,9 @@ class BottleneckCurveDisplay:
         self.errorbars_ = []
         for number, curve in enumerate(self.curves):
             colour = f"C{number}"
-            label = curve.name if curve.chosen is None else f"{curve.name} ({curve.chosen} chosen)"
+            remarks = [] if curve.chosen is None else [f"{curve.chosen} chosen"]
+            remarks += ["lower estimate"] if curve.is_lower_estimate else []
+            label = f"{curve.name} ({', '.join(remarks)})" if remarks else curve.name
             style = {"fmt": "o-", "markersize": 4, "capsize": 3, "color": colour, "label": label}
             self.errorbars_.append(ax.errorbar(curve.n_components, curve.scores, curve.errors, **style))
             place = np.flatnonzero(curve.n_components == curve.chosen)

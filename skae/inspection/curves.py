@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae.folds import chosen
 from skae.parameters import is_integer
+from skae.search import BottleneckSearchCV
 
 SUFFIX = "n_components"
 
@@ -29,6 +30,9 @@ class BottleneckCurve:
         Mean over folds, and its standard error.
     chosen : int or None
         The size to mark.
+    is_lower_estimate : bool
+        Whether scores are those of networks with nested codes, good for every size at once: one that is fitted for a
+        single size does as well or better.
     """
 
     name: str
@@ -36,6 +40,7 @@ class BottleneckCurve:
     scores: np.ndarray
     errors: np.ndarray
     chosen: int | None = None
+    is_lower_estimate: bool = False
 
 
 def curve_of(search: Any, name: str | None, parameter: str | None = None, rule: str | None = None) -> BottleneckCurve:
@@ -60,7 +65,9 @@ def curve_of(search: Any, name: str | None, parameter: str | None = None, rule: 
     else:
         taken = sizes[chosen({"mean_test_score": means[best], "standard_error_test_score": errors[best]}, rule)]
     label = type(search.estimator).__name__ if name is None else name
-    return BottleneckCurve(label, np.array(sizes), means[best], errors[best], taken)
+    return BottleneckCurve(
+        label, np.array(sizes), means[best], errors[best], taken, isinstance(search, BottleneckSearchCV)
+    )
 
 
 def parameter_in(found: Mapping[str, Any], parameter: str | None) -> str:

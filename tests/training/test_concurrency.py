@@ -127,6 +127,7 @@ class TestReadingCalls:
         old, new = (dict(vars(model.fit(rows))) for rows in (X, OTHER))
         check_one_fit(lambda model: getattr(model, name)(X), model, old, new)
 
+    @pytest.mark.filterwarnings("ignore:n_components=2 was chosen, the largest size")
     @pytest.mark.parametrize("name", ["transform", "score"])
     def test_of_a_search_see_one_fit(self, name):
         model = BottleneckSearchCV(AutoencoderTransformer(**QUICK), n_components=(1, 2), cv=2, rule="best")
