@@ -23,6 +23,7 @@ from skae.model import LayerTable, Nested, check_importable, layer_table
 from skae.parameters import check_integer, is_share, warn
 from skae.preparation import (
     architecture_for,
+    check_groups,
     check_parameters,
     check_same_form,
     check_same_network,
@@ -50,12 +51,14 @@ from skae.training import (
     explained_shares,
     full_precision,
     go_on,
+    labels_identity,
     losses_in_turns,
     new_net,
     one_at_a_time,
     plain_history,
     private_seed,
     resolve_device,
+    row_groups,
     shortened,
     split_rows,
     stream_identity,
@@ -66,7 +69,7 @@ from skae.training import (
     with_gradients,
     with_snapshots,
 )
-from skae.validation import check_result, checked_codes, checked_samples
+from skae.validation import check_result, checked_codes, checked_samples, group_labels
 from skae.variants import ordered, variant_for
 from skae.version import __version__
 
@@ -145,7 +148,8 @@ class AutoencoderTransformer(
         Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``. At least 20 rows have to be sure
         of an improvement on PCA. Where fewer than 200 are hopeful but not sure, up to four more networks are trained
         to hold out others in turn, so that fits of small data can take six times as long. Of ``X_val``, and in warm
-        starts, five rows are enough.
+        starts, five rows are enough. Where rows have ``groups``, whole groups are drawn, at least one; their means are
+        compared, and at least 20 rows of 5 groups are needed.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs in a row without progress after which training stops; "auto" is 60 % of ``max_epochs``, at least 25:
         while the learning rate is high, held-out rows show little.
@@ -279,7 +283,7 @@ class AutoencoderTransformer(
     @with_callbacks
     @telling_of_memory
     @with_gradients
-    def fit(self, X, y=None, X_val=None):
+    def fit(self, X, y=None, X_val=None, groups=None):
         """Train on X.
 
         Parameters
@@ -293,6 +297,13 @@ class AutoencoderTransformer(
         y : ignored
         X_val : array-like like X, default=None
             Samples of your own to hold out, instead of ``validation_fraction`` of X.
+        groups : array-like of shape (n_samples,), default=None
+            Which rows of X depend on each other: a label per row, such as the subject, the series or the original of
+            an augmented copy; numbers, strings or categories. The validation set has whole groups, also in
+            cross-validation, and at least five are needed for an improvement on PCA: 200 rows of 8 patients are 8
+            observations. Without groups every row is independent, but for equal rows and near copies, which are looked
+            for, with a warning. ``groups=range(len(X))`` says that rows are independent. With ``X_val``, or without
+            early stopping, groups are checked and not used; equal rows and near copies of ``X_val`` are found.
 
         Returns
         -------
@@ -314,8 +325,11 @@ class AutoencoderTransformer(
         draft = self._draft(keep=warm)
         X = draft._prepare(X, learn=not warm)
         X_val = None if X_val is None else draft._checked(X_val)
-        with draft._checkpoints(X, X_val, self.net_ if warm else None) as checkpoints:
-            interrupt = draft._train(self, X, y, X_val, checkpoints, warm)
+        groups = group_labels(groups, len(X))
+        groups = groups if X_val is None and self.early_stopping else None
+        check_groups(groups)
+        with draft._checkpoints(X, X_val, groups, self.net_ if warm else None) as checkpoints:
+            interrupt = draft._train(self, X, y, X_val, groups, checkpoints, warm)
             checkpoints.finished = interrupt is None
             if interrupt is not None and self.warm_start:
                 checkpoints.interrupted(draft._weights_told(draft.net_), draft.net_.epochs_done_)
@@ -497,17 +511,20 @@ class AutoencoderTransformer(
         print(table)
         return table
 
-    def _train(self, caller: Any, X: Any, y: Any, X_val: Any, checkpoints: Any, warm: bool) -> BaseException | None:
+    def _train(
+        self, caller: Any, X: Any, y: Any, X_val: Any, groups: np.ndarray | None, checkpoints: Any, warm: bool
+    ) -> BaseException | None:
         """Train, and take what was learned; returns the interrupt that ended it, if one did."""
         seed = private_seed(self.random_state)
         seed = seed if checkpoints.seed is None else checkpoints.seed
-        train, held_out = self._parts(X, X_val, seed)
+        train, held_out = self._parts(X, X_val, groups, seed)
         net = self._net(train.rows, len(train), seed, module=copy.deepcopy(self.net_.module_) if warm else None)
         automatic = isinstance(self.n_iter_no_change, str)
         patience = automatic_patience(self.max_epochs) if automatic else self.n_iter_no_change
         best = BestWeights(patience, self.tol) if self.early_stopping else None
         if best is not None and held_out is not None and X_val is None and not warm:
-            best.in_turns = self._in_turns(train.rows, len(held_out), seed, partial(BestWeights, patience, self.tol))
+            whole = Part.whole(train.rows, train.groups)
+            best.in_turns = self._in_turns(whole, len(held_out), seed, partial(BestWeights, patience, self.tol))
         before = self.history_[: len(self.history_) - checkpoints.counted] if warm else ()
         tasks = EpochTasks(caller, X, y, lambda: self._learn(net))
         callbacks: list[Any] = [tasks] if best is None else [best, tasks]
@@ -533,10 +550,10 @@ class AutoencoderTransformer(
             raise interrupt from error
         return interrupt
 
-    def _in_turns(self, rows: Rows, n_held_out: int, seed: int, best_for: Callable[[], BestWeights]) -> Any:
+    def _in_turns(self, whole: Part, n_held_out: int, seed: int, best_for: Callable[[], BestWeights]) -> Any:
         """What more networks like that of this fit say of PCA; None where they can say nothing, or cost too much."""
         exact = self.n_components_ >= self._layout.n_features
-        if exact or rows.kept is None or not enough_in_turns(len(rows), n_held_out):
+        if exact or whole.rows.kept is None or not enough_in_turns(whole, n_held_out):
             return None
         judge = copy.copy(self)
         judge.compile, judge.verbose = False, 0
@@ -546,7 +563,7 @@ class AutoencoderTransformer(
         def net_for(part: Rows, own_seed: int) -> AutoencoderNet:
             return judge._net(part, len(part), own_seed, module=None)
 
-        return lambda: losses_in_turns(rows, n_held_out, seed, net_for, best_for)
+        return partial(losses_in_turns, whole, n_held_out, seed, net_for, best_for)
 
     def _finish(self, net: Any, train: Part, best: BestWeights | None, before: Any, interrupt: Any) -> None:
         """Put the best weights back, and take what was learned."""
@@ -560,7 +577,9 @@ class AutoencoderTransformer(
         done = self._learn(net, before=before)["n_iter_"]
         self.best_epoch_ = done - net.epochs_done_ + kept if kept else begun
 
-    def _checkpoints(self, X: Any, X_val: Any, going_on_from: Any) -> Checkpoints | NoCheckpoints:
+    def _checkpoints(
+        self, X: Any, X_val: Any, groups: np.ndarray | None, going_on_from: Any
+    ) -> Checkpoints | NoCheckpoints:
         """Where the state of training is kept."""
         if self.checkpoint_dir is None:
             return NoCheckpoints()
@@ -568,6 +587,8 @@ class AutoencoderTransformer(
         identity = {name: described(value) for name, value in self.get_params(deep=False).items() if name not in own}
         identity |= {name: described(v) for name, v in (self.net_params or {}).items() if name != "callbacks"}
         rows = RowsIdentity({n: given for n, given in (("X", X), ("X_val", X_val)) if given is not None}, self._layout)
+        if groups is not None:
+            identity["groups"] = labels_identity(groups)
         identity["random_state"] = stream_identity(self.random_state)
         identity["defaults of optimizer"] = described(OPTIMIZERS[self.optimizer][1])
         identity |= {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
@@ -611,16 +632,18 @@ class AutoencoderTransformer(
         check_same_form(self, X)
         return X
 
-    def _parts(self, X: Any, X_val: Any, seed: int) -> tuple[Part, Part | None]:
+    def _parts(self, X: Any, X_val: Any, groups: np.ndarray | None, seed: int) -> tuple[Part, Part | None]:
         """Rows to train on, and rows held out if any."""
         device = resolve_device(self.device)
         rows = Rows(X, self._layout, device, keep=True)
         if X_val is not None:
-            return Part.whole(rows), Part.whole(Rows(X_val, self._layout, device, keep=True))
+            own = Rows(X_val, self._layout, device, keep=True)
+            return Part.whole(rows), Part.whole(own, row_groups(own, silent=True) if self.early_stopping else None)
         if not self.early_stopping:
             return Part.whole(rows), None
         n_held_out = held_out_size(len(rows), self.validation_fraction)
-        return split_rows(rows, n_held_out, torch.Generator().manual_seed(seed))
+        whole = Part.whole(rows, row_groups(rows, groups))
+        return split_rows(whole, n_held_out, torch.Generator().manual_seed(seed))
 
     def _net(self, rows: Rows, n_train: int, seed: int, module: Any, max_epochs: int | None = None) -> AutoencoderNet:
         share = self.n_components if is_share(self.n_components) else None

@@ -289,6 +289,15 @@ def check_same_network(estimator: Any, shape: tuple[int, ...]) -> None:
             )
 
 
+def check_groups(groups: np.ndarray | None) -> None:
+    """Raise ValueError if there is one group only."""
+    if groups is not None and groups.max() == 0:
+        raise ValueError(
+            "All rows are of one group, so there is no group for the validation set. Pass X_val to fit, "
+            "early_stopping=False, or groups with at least 2 labels, better 10 or more."
+        )
+
+
 def held_out_size(n_samples: int, fraction: float) -> int:
     """Rows to hold out: the share, rounded up as scikit-learn does.
 

@@ -151,6 +151,41 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
     return X
 
 
+def group_labels(groups: Any, n_samples: int) -> np.ndarray | None:
+    """Labels 0, 1, ... of the groups of all samples (n_samples,), in the order in which groups first appear.
+
+    Raises
+    ------
+    ValueError
+        If they are not one-dimensional, not one per sample, or some are missing.
+    """
+    if groups is None:
+        return None
+    if isinstance(groups, (Mapping, Set, Iterator, str)) or not hasattr(groups, "__len__"):
+        raise ValueError(f"groups must be an array-like of shape ({n_samples},). Got {type(groups).__name__} instead.")
+    if isinstance(groups, np.ma.MaskedArray) and np.ma.is_masked(groups):
+        raise ValueError("groups has masked values. Pass a label for every sample.")
+    values = as_array(groups)
+    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    if values.shape != (n_samples,):
+        raise ValueError(
+            f"groups must have one label per sample, shape ({n_samples},): X has {n_samples} samples. "
+            f"Got shape {values.shape} instead."
+        )
+    missing = np.flatnonzero([is_missing(value) for value in values] if values.dtype.kind in "OfcmM" else [])
+    if len(missing) > 0:
+        raise ValueError(f"groups has no label at index {missing[0]}: {values[missing[0]]!r}. Give each one a group.")
+    number: dict[Any, int] = {}
+    return np.array([number.setdefault(value, len(number)) for value in values.tolist()], dtype=np.intp)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a label is None, NaN, NaT or pandas' NA."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return bool(value != value)
+
+
 def is_sliceable(X: Any) -> bool:
     """Whether X is an array of numbers, in memory or not, that is best read slice by slice."""
     if isinstance(X, torch.Tensor):

@@ -38,7 +38,7 @@ from skae import files as container
 from skae.data import Rows
 from skae.persistence import archives
 from skae.preparation import learned_layout
-from skae.training import BestWeights, described, device, split_rows, start, training_codes
+from skae.training import BestWeights, Part, described, device, row_groups, split_rows, start, training_codes
 from skae.training.records import columns_of, history_of
 from skae.variants import Denoising
 
@@ -464,9 +464,11 @@ def test_rows_that_repeat_do_not_count_as_held_out(load):
 
 
 def test_equal_rows_share_a_part():
-    rows = np.repeat(np.arange(40.0)[:, None] * [1, -1], 3, axis=0)
+    rows = np.repeat(np.random.RandomState(0).permutation(40)[:, None] * [1, -1], 3, axis=0)
     layout = AutoencoderTransformer(1, max_epochs=1).fit(rows)._layout
-    train, held_out = split_rows(Rows(rows, layout, torch.device("cpu")), 12, torch.Generator().manual_seed(0))
+    part = Part.whole(Rows(rows, layout, torch.device("cpu")))
+    part = Part.whole(part.rows, row_groups(part.rows))
+    train, held_out = split_rows(part, 12, torch.Generator().manual_seed(0))
     assert len(train) == 108
     assert not set(rows[train.indices, 0]) & set(rows[held_out.indices, 0])
 

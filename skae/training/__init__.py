@@ -4,6 +4,7 @@ from .automatic import automatic_batch_size, automatic_learning_rate, automatic_
 from .batches import Part, split_rows
 from .checkpoints import WEIGHTS, Checkpoints, NoCheckpoints
 from .concurrency import one_at_a_time, reads_snapshot, snapshot, with_snapshots
+from .dependence import row_groups
 from .device import (
     PRECISIONS,
     full_precision,
@@ -14,7 +15,7 @@ from .device import (
 )
 from .failures import telling_of_memory
 from .fitting import built_autoencoder, built_halves, check_net_params, check_shapes, new_net, try_loss
-from .identity import RowsIdentity, stream_identity, weights_identity
+from .identity import RowsIdentity, labels_identity, stream_identity, weights_identity
 from .moments import go_on, moments_of, set_moments
 from .net import OPTIMIZERS, AutoencoderNet
 from .order import explained_shares, shortened, training_codes
@@ -47,6 +48,7 @@ __all__ = [
     "explained_shares",
     "full_precision",
     "go_on",
+    "labels_identity",
     "losses_in_turns",
     "moments_of",
     "new_net",
@@ -55,6 +57,7 @@ __all__ = [
     "private_seed",
     "reads_snapshot",
     "resolve_device",
+    "row_groups",
     "seeded_weights",
     "set_moments",
     "shortened",

@@ -19,44 +19,58 @@ from skae.data.sources import BLOCK_ROWS, BUFFER_BYTES
 
 @dataclass(frozen=True)
 class Part(Dataset):
-    """Some of the rows of one X, in ascending order."""
+    """Some of the rows of one X, in ascending order.
+
+    ``groups`` are labels of all rows of that X; without them every row is a group of its own.
+    """
 
     rows: Rows
     indices: np.ndarray
+    groups: np.ndarray | None = None
 
     @classmethod
-    def whole(cls, rows: Rows) -> Part:
-        return cls(rows, np.arange(len(rows)))
+    def whole(cls, rows: Rows, groups: np.ndarray | None = None) -> Part:
+        return cls(rows, np.arange(len(rows)), groups)
 
     def alone(self) -> Part:
         """The same rows as a whole of their own."""
-        return Part.whole(self.rows.only(self.indices))
+        return Part.whole(self.rows.only(self.indices), None if self.groups is None else self.groups[self.indices])
+
+    def group_means(self, values: np.ndarray) -> np.ndarray:
+        """Means over the rows of each group: values (..., n) of the rows become (..., n_groups)."""
+        if self.groups is None:
+            return values
+        _, labels, sizes = np.unique(self.groups[self.indices], return_inverse=True, return_counts=True)
+        sums = np.zeros((len(sizes), *values.shape[:-1]))
+        np.add.at(sums, labels.ravel(), np.moveaxis(values, -1, 0))
+        return np.moveaxis(sums, 0, -1) / sizes
 
     def __len__(self) -> int:
         return len(self.indices)
 
 
-def split_rows(rows: Rows, n_held_out: int, generator: torch.Generator, turn: int = 0) -> tuple[Part, Part]:
-    """Rows to train on, and ``n_held_out`` others drawn at random; in every turn others, from the same generator."""
+def split_rows(whole: Part, n_held_out: int, generator: torch.Generator, turn: int = 0) -> tuple[Part, Part]:
+    """Training rows, and about ``n_held_out`` rows for validation: at least one group, and only whole groups.
+
+    Groups are drawn at random; in every turn others, from the same generator, and none where no group is left.
+    """
+    rows, groups = whole.rows, whole.groups
     order = torch.randperm(len(rows), generator=generator, device="cpu").numpy()
-    first, last = turn * n_held_out, (turn + 1) * n_held_out
-    groups = equal_rows(Part.whole(rows))
-    if len(groups) > 0:
-        # Rows that stand there more than once are all held out or none: else what was learned by heart would count.
+    ends = np.arange(1, len(rows) + 1)
+    if groups is not None and groups.max() > 0:
         place = np.full(groups.max() + 1, len(rows))
         np.minimum.at(place, groups[order], np.arange(len(rows)))
+        # Large groups come last: they are better trained on than validated with.
+        place[np.bincount(groups) > 2 * n_held_out] += len(rows)
         order = order[np.argsort(place[groups[order]], kind="stable")]
-        cuts = np.flatnonzero(np.diff(groups[order])) + 1
-        if len(cuts) > 0:
-            first, last = (0 if at == 0 else int(cuts[np.abs(cuts - at).argmin()]) for at in (first, last))
+        ends = np.append(np.flatnonzero(np.diff(groups[order])) + 1, len(rows))
+    first = last = 0
+    for _ in range(turn + 1):
+        first, left = last, ends[ends > last]
+        left = left[:-1] if first == 0 else left  # some are trained on
+        last = int(left[np.abs(left - first - n_held_out).argmin()]) if len(left) > 0 else first
     others = np.concatenate([order[:first], order[last:]])
-    return Part(rows, np.sort(others)), Part(rows, np.sort(order[first:last]))
-
-
-def distinct(part: Part) -> np.ndarray:
-    """Positions within a part of rows that are all different: of equal ones the first."""
-    groups = equal_rows(part)
-    return np.unique(groups, return_index=True)[1] if len(groups) > 0 else np.arange(len(part))
+    return Part(rows, np.sort(others), groups), Part(rows, np.sort(order[first:last]), groups)
 
 
 def equal_rows(part: Part) -> np.ndarray:

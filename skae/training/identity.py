@@ -79,6 +79,11 @@ def weights_identity(module: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
+def labels_identity(labels: np.ndarray) -> str:
+    """What tells these group labels from others."""
+    return hashlib.sha256(np.ascontiguousarray(labels, dtype=np.int64).data).hexdigest()[:16]
+
+
 def stream_identity(random_state: Any) -> str:
     """What tells this ``random_state`` from others."""
     if isinstance(random_state, np.random.RandomState):

@@ -11,13 +11,14 @@ import numpy as np
 from scipy.special import stdtrit
 from skorch.callbacks import Callback
 
-from .batches import distinct
+from skae.parameters import warn
 
 # How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so,
 # where others can be held out in turn and where they cannot. Fewer than MANY_ROWS that are better off by HOPEFUL
-# standard errors, which is 90 %, are joined by those others (benchmarks/README.md).
+# standard errors, which is 90 %, are joined by those others (benchmarks/README.md). Rows of one group are one
+# observation, their mean: FEWEST_ROWS rows of FEWEST_GROUPS groups are enough.
 CONFIDENCE = 0.975
-FEWEST_ROWS, FEWEST_ALONE = 20, 5
+FEWEST_ROWS, FEWEST_GROUPS = 20, 5
 MANY_ROWS = 200
 HOPEFUL = 1.28
 
@@ -30,7 +31,8 @@ class BestWeights(Callback):
     """Keep the weights of the epoch with the lowest held-out loss; stop without progress.
 
     A network that starts at PCA goes back to it unless held-out rows show an improvement that chance would not explain:
-    a one-sided paired t-test of the best epoch at 97.5 %, on at least twenty different rows.
+    a one-sided paired t-test of the best epoch at 97.5 %, on at least twenty rows of at least five groups. An
+    observation is the mean over a group; a row without a group is one of its own.
 
     Parameters
     ----------
@@ -42,11 +44,11 @@ class BestWeights(Callback):
     Attributes
     ----------
     in_turns : callable, default=None
-        Gives the losses of more rows, by such networks and by PCA, or None. It is asked where the rows held out are
-        few, and hopeful but not sure.
+        Takes the best epoch. Gives the losses of more groups, by such networks and by PCA, and the number of their
+        rows; or None. It is called where the groups in the validation set are few, and hopeful but not sure.
     """
 
-    in_turns: Callable[[], tuple[np.ndarray, np.ndarray] | None] | None = None
+    in_turns: Callable[[int], tuple[np.ndarray, np.ndarray, int] | None] | None = None
     start_: Any = None
 
     def __init__(self, n_iter_no_change: int, tol: float):
@@ -57,8 +59,7 @@ class BestWeights(Callback):
         self.held_out_ = X[1]
         # A start at PCA is no yardstick for what is trained towards more than reconstruction.
         starts_at_pca = net.module_.linear is not None and not net.criterion_.terms
-        self.start_ = net.held_out_losses(X[1]) if starts_at_pca else None
-        self.distinct_: Any = distinct(X[1]) if starts_at_pca else None
+        self.start_ = X[1].group_means(net.held_out_losses(X[1])) if starts_at_pca else None
         self.start_weights_ = copy.deepcopy(net.module_.state_dict())
         self.best_weights_ = copy.deepcopy(self.start_weights_)
         self.best_ = self.mark_ = math.inf
@@ -81,37 +82,52 @@ class BestWeights(Callback):
         net.module_.load_state_dict(self.best_weights_)
         if self.start_ is None:
             return self.best_epoch_
-        losses = net.held_out_losses(self.held_out_)
-        if not self._is_better(losses[self.distinct_], self.start_[self.distinct_]):
+        losses = self.held_out_.group_means(net.held_out_losses(self.held_out_))
+        if (
+            self.in_turns is None
+            and len(losses) < FEWEST_GROUPS <= len(self.held_out_)
+            and losses.sum() < self.start_.sum()
+        ):
+            warn(
+                f"The validation set has {len(losses)} of the groups. An improvement on the weights that training "
+                f"started from, PCA's or those before a warm start, needs at least {FEWEST_GROUPS}, so these are kept. "
+                f"Pass more groups to fit, a larger validation_fraction, or X_val."
+            )
+        if not self._is_better(losses, self.start_, len(self.held_out_)):
             net.module_.load_state_dict(self.start_weights_)
             return 0
         return self.best_epoch_
 
-    def _is_better(self, losses: np.ndarray, start: np.ndarray) -> bool:
+    def _is_better(self, losses: np.ndarray, start: np.ndarray, n_rows: int) -> bool:
         if self.in_turns is None:
-            return surely_lower(losses, start, FEWEST_ALONE)
-        if surely_lower(losses, start):
+            return surely_lower(losses, start)
+        if n_rows >= FEWEST_ROWS and surely_lower(losses, start):
             return True
         if len(losses) >= MANY_ROWS or standard_errors_lower(losses, start) < HOPEFUL:
             return False
-        others = self.in_turns()
-        if others is None:
+        others = self.in_turns(self.best_epoch_)
+        if others is None or n_rows + others[2] < FEWEST_ROWS:
             return False
         return surely_lower(np.concatenate([losses, others[0]]), np.concatenate([start, others[1]]))
 
 
-def surely_lower(losses: np.ndarray, others: np.ndarray, fewest: int | None = None) -> bool:
-    """Whether ``losses`` (n,) are lower than ``others`` (n,) of the same rows beyond chance, and n is large enough."""
+def surely_lower(losses: np.ndarray, others: np.ndarray) -> bool:
+    """Whether ``losses`` (n,) are lower than ``others`` (n,) of the same groups beyond chance; n is at least 5."""
     n = len(losses)
-    if n < (FEWEST_ROWS if fewest is None else fewest):
+    if n < FEWEST_GROUPS:
         return False
     return standard_errors_lower(losses, others) > float(stdtrit(n - 1, CONFIDENCE))
 
 
 def standard_errors_lower(losses: np.ndarray, others: np.ndarray) -> float:
-    """By how many standard errors ``losses`` (n,) are lower than ``others`` (n,) of the same rows; 0 for one row."""
+    """By how many standard errors ``losses`` (n,) are lower than ``others`` (n,) of the same groups.
+
+    Of one group, which has no standard error, only the sign is known.
+    """
     gain = others - losses
-    if len(gain) == 1 or not gain.any():
+    if not gain.any():
         return 0.0
+    if len(gain) == 1:
+        return math.copysign(math.inf, gain[0])
     error = gain.std(ddof=1) / math.sqrt(len(gain))
     return float(gain.mean() / error) if error > 0 else math.copysign(math.inf, gain.mean())

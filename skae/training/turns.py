@@ -13,29 +13,33 @@ from skae.exceptions import DivergenceError
 
 from .batches import Part, split_rows
 from .net import AutoencoderNet
-from .selection import FEWEST_ROWS, BestWeights
+from .selection import FEWEST_GROUPS, FEWEST_ROWS, BestWeights
 
 # Parts of the rows that are held out, the first of them by the network that may be kept.
 TURNS = 5
 
 
-def enough_in_turns(n_samples: int, n_held_out: int) -> bool:
-    """Whether rows held out in turn, those of the first included, can be sure of anything."""
-    return min(TURNS, n_samples // n_held_out) * n_held_out >= FEWEST_ROWS
+def enough_in_turns(whole: Part, n_held_out: int) -> bool:
+    """Whether groups held out in turn, those of the first included, can be sure of anything."""
+    n_groups = len(whole) if whole.groups is None else len(np.unique(whole.groups))
+    enough_rows = min(TURNS, len(whole) // n_held_out) * n_held_out >= FEWEST_ROWS
+    return enough_rows and n_groups >= FEWEST_GROUPS
 
 
 def losses_in_turns(
-    rows: Rows,
+    whole: Part,
     n_held_out: int,
     seed: int,
     net_for: Callable[[Rows, int], AutoencoderNet],
     best_for: Callable[[], BestWeights],
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Losses of rows held out in turn, by networks trained without them and by PCA of the rows those were trained on.
+    best_epoch: int,
+) -> tuple[np.ndarray, np.ndarray, int] | None:
+    """Losses of groups held out in turn, by networks trained without them and by PCA of the rows those were trained on.
 
     Parameters
     ----------
-    rows : Rows
+    whole : Part
+        All rows, with their groups.
     n_held_out : int
         In every turn.
     seed : int
@@ -44,18 +48,23 @@ def losses_in_turns(
         Takes rows and a seed; gives a net that starts at their PCA.
     best_for : callable
         What keeps the best weights of one net.
+    best_epoch : int
+        Of the first turn.
 
     Returns
     -------
     losses, by_pca : ndarray of shape (n,), float64
-        Of the same rows, in (TURNS - 1) parts at most, each row in the epoch that is best for the others of its part;
-        None where training diverged, or memory did not suffice.
+        Means of the same groups, in (TURNS - 1) parts at most, each group in the epoch that is best for the others of
+        its part, or for the first turn where there are no others.
+    n_rows : int
+        In all of these groups. None in place of all where training diverged, or memory did not suffice.
     """
     found = []
-    for turn in range(1, min(TURNS, len(rows) // n_held_out)):
-        train, held_out = split_rows(rows, n_held_out, torch.Generator().manual_seed(seed), turn)
+    n_rows = 0
+    for turn in range(1, min(TURNS, len(whole) // n_held_out)):
+        train, held_out = split_rows(whole, n_held_out, torch.Generator().manual_seed(seed), turn)
         if len(held_out) == 0:
-            continue
+            break
         try:
             train = train.alone()
             net, best, every = net_for(train.rows, seed + turn), best_for(), EveryEpoch(held_out)
@@ -64,10 +73,11 @@ def losses_in_turns(
             if not (isinstance(error, DivergenceError) or is_out_of_memory(error)):
                 raise
             return None
-        distinct = best.distinct_
-        found.append((at_best_of_others(np.stack(every.losses)[:, distinct]), best.start_[distinct]))
-    losses, by_pca = zip(*found, strict=True) if found else ((np.empty(0),), (np.empty(0),))
-    return np.concatenate(losses), np.concatenate(by_pca)
+        losses = held_out.group_means(np.stack(every.losses))
+        found.append((at_best_of_others(losses, best_epoch), best.start_))
+        n_rows += len(held_out)
+    by_networks, by_pca = zip(*found, strict=True) if found else ((np.empty(0),), (np.empty(0),))
+    return np.concatenate(by_networks), np.concatenate(by_pca), n_rows
 
 
 class EveryEpoch(Callback):
@@ -81,10 +91,13 @@ class EveryEpoch(Callback):
         self.losses.append(net.held_out_losses(self.held_out))
 
 
-def at_best_of_others(losses: np.ndarray) -> np.ndarray:
-    """Of losses (n_epochs, n) the one of every row in the epoch that is best for the other rows, (n,).
+def at_best_of_others(losses: np.ndarray, best_epoch: int) -> np.ndarray:
+    """Of losses (n_epochs, n) the one of every group in the epoch that is best for the other groups, (n,).
 
-    The lowest mean of many epochs is low by chance too; what a row says itself does not choose its epoch here.
+    The lowest mean of many epochs is low by chance too; what a group says itself does not choose its epoch here. One
+    group alone is judged in ``best_epoch``.
     """
+    if losses.shape[1] == 1:
+        return losses[min(best_epoch, len(losses)) - 1]
     others = losses.sum(1, keepdims=True) - losses
     return np.take_along_axis(losses, others.argmin(0)[None], 0)[0]

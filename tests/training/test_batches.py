@@ -71,11 +71,63 @@ def test_without_a_generator_rows_keep_their_order():
 
 
 def test_split_parts_are_disjoint_and_ascending():
-    train, held_out = split_rows(numbered(100).rows, 13, torch.Generator().manual_seed(0))
+    train, held_out = split_rows(numbered(100), 13, torch.Generator().manual_seed(0))
     assert len(held_out) == 13
     assert sorted([*train.indices, *held_out.indices]) == list(range(100))
     for part in (train, held_out):
         assert (np.diff(part.indices) > 0).all()
+
+
+def grouped(*sizes):
+    return Part.whole(numbered(sum(sizes)).rows, np.repeat(np.arange(len(sizes)), sizes))
+
+
+def turns_of(part, n_held_out, n_turns, seed=0):
+    return [split_rows(part, n_held_out, torch.Generator().manual_seed(seed), turn) for turn in range(n_turns)]
+
+
+@pytest.mark.parametrize(("sizes", "n_held_out"), [((25,) * 8, 20), ((3,) * 40, 12), ((1, 5, 30, 2, 9, 1, 4, 8), 6)])
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_are_validated_whole_and_once(sizes, n_held_out, seed):
+    part = grouped(*sizes)
+    seen = []
+    for train, held_out in turns_of(part, n_held_out, 5, seed):
+        assert sorted([*train.indices, *held_out.indices]) == list(range(len(part)))
+        assert not set(part.groups[train.indices]) & set(part.groups[held_out.indices])
+        assert len(train) > 0
+        assert len(held_out) > 0
+        seen.extend(held_out.indices)
+    assert len(seen) == len(set(seen))
+
+
+def test_eight_equal_groups_are_validated_one_per_turn():
+    assert [len(held_out) for _, held_out in turns_of(grouped(*[25] * 8), 20, 5)] == [25] * 5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_much_larger_than_the_validation_set_is_trained_on(seed):
+    part = grouped(90, *[2] * 20)
+    assert all(0 not in part.groups[held_out.indices] for _, held_out in turns_of(part, 8, 5, seed))
+    # Of two groups one has to be validated, the smaller one.
+    assert len(turns_of(grouped(90, 10), 10, 1, seed)[0][1]) == 10
+
+
+def test_where_no_group_is_left_the_validation_set_is_empty():
+    lengths = [len(held_out) for _, held_out in turns_of(grouped(50, 50, 50), 15, 5)]
+    assert lengths == [50, 50, 50, 0, 0]
+
+
+def test_groups_of_one_row_are_split_like_rows_without_groups():
+    for (a, b), (c, d) in zip(turns_of(grouped(*[1] * 57), 6, 5), turns_of(numbered(57), 6, 5), strict=True):
+        np.testing.assert_array_equal(a.indices, c.indices)
+        np.testing.assert_array_equal(b.indices, d.indices)
+
+
+def test_the_mean_of_a_group_is_one_value():
+    part = Part(numbered(6).rows, np.array([0, 2, 3, 5]), np.array([1, 0, 7, 7, 0, 1]))
+    np.testing.assert_allclose(part.group_means(np.array([1.0, 2.0, 4.0, 3.0])), [2.0, 3.0])
+    np.testing.assert_allclose(part.group_means(np.array([[1.0, 2.0, 4.0, 3.0]] * 2)), [[2.0, 3.0]] * 2)
+    np.testing.assert_array_equal(part.alone().groups, [1, 7, 7, 1])
 
 
 def test_prefetched_batches_are_the_same_in_the_same_order():

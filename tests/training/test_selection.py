@@ -7,8 +7,8 @@ from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, DivergenceError
-from skae.training import Part, losses_in_turns, selection, split_rows, turns
-from skae.training.selection import surely_lower
+from skae.training import Part, losses_in_turns, row_groups, selection, split_rows, turns
+from skae.training.selection import BestWeights, surely_lower
 from skae.training.turns import at_best_of_others
 
 
@@ -37,13 +37,33 @@ def asked(monkeypatch):
     return found
 
 
+def is_better(losses, start, n_rows, others=None):
+    best = BestWeights(25, 1e-4)
+    best.in_turns, best.best_epoch_ = lambda epoch: others, 1
+    return best._is_better(losses, start, n_rows)
+
+
 def test_a_clear_gain_of_few_rows_is_sure_from_twenty_on():
     start = np.arange(1.0, 26.0)
-    assert surely_lower(start - 0.5, start)
-    assert surely_lower(start[:20] - 0.5, start[:20])
-    assert not surely_lower(start[:19] - 0.5, start[:19])
-    assert not surely_lower(start, start)
-    assert not surely_lower(start + 0.5, start)
+    assert is_better(start - 0.5, start, 25)
+    assert is_better(start[:20] - 0.5, start[:20], 20)
+    assert not is_better(start[:19] - 0.5, start[:19], 19)
+    assert not is_better(start, start, 25)
+    assert not is_better(start + 0.5, start, 25)
+
+
+def test_a_clear_gain_of_five_groups_is_significant():
+    start = np.arange(1.0, 6.0)
+    gain = np.array([0.5, 0.4, 0.6, 0.5, 0.3])
+    assert is_better(start - gain, start, 20)
+    assert not is_better(start - gain, start, 19)
+    assert not is_better(start[:4] - gain[:4], start[:4], 400)
+    assert is_better(start[:1] - gain[:1], start[:1], 4, others=(start[1:] - gain[1:], start[1:], 16))
+    assert not is_better(start[:1] + gain[:1], start[:1], 4, others=(start[1:] - gain[1:], start[1:], 16))
+    # The mean of many rows is one observation: these groups differ too much.
+    gain = np.array([3.0, -0.5, 0.2, -0.1, 0.1])
+    assert gain.mean() > 0
+    assert not is_better(start - gain, start, 400)
 
 
 def test_chance_is_seldom_taken_for_a_gain():
@@ -55,12 +75,18 @@ def test_chance_is_seldom_taken_for_a_gain():
 def test_the_best_epoch_of_a_row_is_that_of_the_others():
     losses = np.array([[1.0, 5.0, 5.0], [4.0, 2.0, 5.0], [5.0, 5.0, 5.0]])
     # Without the first row the second epoch is best, without the second the first, without the third the first.
-    np.testing.assert_array_equal(at_best_of_others(losses), [4.0, 5.0, 5.0])
+    np.testing.assert_array_equal(at_best_of_others(losses, 1), [4.0, 5.0, 5.0])
+
+
+def test_a_group_alone_is_judged_in_the_epoch_of_the_network_that_may_be_kept():
+    losses = np.array([[1.0], [4.0], [5.0]])
+    np.testing.assert_array_equal(at_best_of_others(losses, 2), [4.0])
+    np.testing.assert_array_equal(at_best_of_others(losses, 9), [5.0])
 
 
 def test_the_best_of_many_epochs_of_noise_is_no_better_by_it():
     random = np.random.RandomState(0)
-    found = [at_best_of_others(random.standard_normal((25, 12))).mean() for _ in range(500)]
+    found = [at_best_of_others(random.standard_normal((25, 12)), 1).mean() for _ in range(500)]
     assert abs(np.mean(found)) < 0.06
     assert np.mean([random.standard_normal((25, 12)).mean(1).min() for _ in range(500)]) < -0.5
 
@@ -68,9 +94,10 @@ def test_the_best_of_many_epochs_of_noise_is_no_better_by_it():
 def test_rows_held_out_in_turn_are_asked_where_few_are(asked, monkeypatch):
     X = curve(60)
     autoencoder = AutoencoderTransformer(1, max_epochs=60, random_state=0).fit(X)
-    ((losses, by_pca),) = asked
+    ((losses, by_pca, n_rows),) = asked
     # Four parts of six rows, beside the first.
     assert losses.shape == by_pca.shape == (24,)
+    assert n_rows == 24
     assert losses.mean() < by_pca.mean() / 2
     assert autoencoder.score(X) > share_of_pca(autoencoder, X) + 0.05
     assert autoencoder.best_epoch_ > 0
@@ -157,7 +184,8 @@ def test_parts_of_all_turns_are_disjoint_and_rows_that_repeat_stay_together():
     autoencoder = AutoencoderTransformer(1, max_epochs=1).fit(X)
     rows = autoencoder._rows(X)
     rows = rows.only(np.arange(len(X)))
-    parts = [split_rows(rows, 12, torch.Generator().manual_seed(0), turn) for turn in range(turns.TURNS)]
+    whole = Part.whole(rows, row_groups(rows))
+    parts = [split_rows(whole, 12, torch.Generator().manual_seed(0), turn) for turn in range(turns.TURNS)]
     held_out = np.concatenate([held.indices for _, held in parts])
     assert len(set(held_out)) == len(held_out) == 60
     for train, held in parts:

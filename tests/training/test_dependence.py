@@ -1,0 +1,163 @@
+"""Which rows depend on each other, and that independent ones are not taken for dependent."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn import datasets
+
+from skae import AutoencoderTransformer
+from skae.data import Rows
+from skae.preparation import learned_layout
+from skae.training import row_groups
+
+
+def groups_of(X):
+    rows = Rows(X, learned_layout(AutoencoderTransformer(), X), torch.device("cpu"), keep=True)
+    return row_groups(rows)
+
+
+def same_partition(a, b):
+    return len(set(zip(a.tolist(), b.tolist(), strict=True))) == len(set(a.tolist())) == len(set(b.tolist()))
+
+
+def windows(n=500, length=48, seed=0):
+    random = np.random.RandomState(seed)
+    series = np.convolve(random.standard_normal(n + 200), np.exp(-np.arange(60) / 12), "valid")
+    series = series / series.std() + 0.3 * random.standard_normal(len(series))
+    return np.lib.stride_tricks.sliding_window_view(series, length)[:n]
+
+
+def repeated_measurements(n_subjects=8, n_rows=25, noise=0.1, seed=0):
+    random = np.random.RandomState(seed)
+    means = random.standard_normal((n_subjects, 6)) @ random.standard_normal((6, 20)) / 6**0.5
+    return np.repeat(means, n_rows, axis=0) + noise * random.standard_normal((n_subjects * n_rows, 20))
+
+
+def moving_spot(n=200):
+    step, at = np.arange(n)[:, None, None], np.arange(12)
+    x, y = 6 + 4 * np.sin(step / 17), 6 + 4 * np.cos(step / 23)
+    noise = np.random.RandomState(0).standard_normal((n, 12, 12))
+    return np.exp(-((at[:, None] - x) ** 2 + (at - y) ** 2) / 4) + 0.05 * noise
+
+
+def random_walk():
+    return np.cumsum(np.random.RandomState(0).standard_normal((400, 5)), axis=0)
+
+
+@pytest.mark.parametrize("X", [windows(), windows(3000), moving_spot(), random_walk()])
+def test_rows_in_order_are_validated_in_blocks(X):
+    with pytest.warns(UserWarning, match=r"near copies of those next to them.*groups=\.\.\."):
+        groups = groups_of(X)
+    assert (np.diff(groups) >= 0).all()
+    lengths = np.bincount(groups)
+    assert 8 <= len(lengths) <= 100
+    assert lengths.min() >= 10
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_repeated_measurements_are_validated_by_subject(shuffled):
+    order = np.random.RandomState(1).permutation(200) if shuffled else np.arange(200)
+    with pytest.warns(UserWarning, match="many are near copies of others.* 8 groups"):
+        groups = groups_of(repeated_measurements()[order])
+    assert same_partition(groups, np.repeat(np.arange(8), 25)[order])
+
+
+def test_subjects_in_order_are_found_where_noise_is_a_third_of_what_they_differ_by():
+    with pytest.warns(UserWarning, match="those next to them"):
+        groups = groups_of(repeated_measurements(noise=0.3))
+    assert same_partition(groups, np.repeat(np.arange(8), 25))
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+def test_augmented_copies_stay_with_their_originals(tiled, digits):
+    random = np.random.RandomState(0)
+    number = np.tile(np.arange(100), 4) if tiled else np.repeat(np.arange(100), 4)
+    X = digits[random.permutation(len(digits))[:100]][number] + 0.5 * random.standard_normal((400, 64))
+    with pytest.warns(UserWarning, match="100 groups"):
+        groups = groups_of(X)
+    assert same_partition(groups, number)
+
+
+def test_some_copies_leave_other_rows_alone(digits):
+    X = np.concatenate([digits[:200], digits[:100] + 0.3 * np.random.RandomState(0).standard_normal((100, 64))])
+    with pytest.warns(UserWarning, match="200 groups"):
+        groups = groups_of(X)
+    assert same_partition(groups, np.concatenate([np.arange(200), np.arange(100)]))
+
+
+def test_rows_beyond_the_sample_belong_to_the_cluster_of_the_nearest(monkeypatch):
+    monkeypatch.setattr("skae.training.dependence.REFERENCES", 400)
+    monkeypatch.setattr("skae.training.dependence.RUN", 20)
+    with pytest.warns(UserWarning, match="8 groups"):
+        groups = groups_of(repeated_measurements(n_rows=100))
+    assert same_partition(groups, np.repeat(np.arange(8), 100))
+
+
+def test_equal_rows_share_a_group_without_a_warning():
+    X = np.random.RandomState(0).standard_normal((100, 4))
+    order = np.random.RandomState(1).permutation(300)
+    groups = groups_of(np.repeat(X, 3, axis=0)[order])
+    assert same_partition(groups, np.repeat(np.arange(100), 3)[order])
+    assert groups_of(X) is None
+
+
+def test_equal_rows_of_windows_are_in_one_block():
+    X = windows(200)
+    with pytest.warns(UserWarning, match="next to them"):
+        groups = groups_of(np.concatenate([X, X[::-1]]))
+    np.testing.assert_array_equal(groups[:200], groups[200:][::-1])
+
+
+def test_the_callers_groups_decide_alone():
+    given = np.arange(200) % 7
+    X = repeated_measurements()
+    rows = Rows(X, learned_layout(AutoencoderTransformer(), X), torch.device("cpu"), keep=True)
+    assert row_groups(rows, given) is given
+
+
+def one_hot_table(random):
+    return np.concatenate(
+        [np.eye(k)[random.randint(k, size=400)] for k in (3, 5)] + [random.randn(400, 2) / 20], axis=1
+    )
+
+
+def skewed_table(random):
+    return np.c_[random.randint(1, 52, 400), random.lognormal(0, 2, (400, 4)), random.exponential(1, 400)]
+
+
+def curve(random):
+    angle = random.uniform(0, 5, 300)
+    return np.stack([np.cos(angle), np.sin(angle), angle / 3], axis=1)
+
+
+INDEPENDENT = {
+    **{f"plane of {d}": lambda r, d=d: r.standard_normal((300, d)) @ r.standard_normal((d, 10)) for d in (1, 2, 3, 5)},
+    "few rows on a line": lambda r: r.standard_normal((60, 1)) @ r.standard_normal((1, 10)),
+    "one-hot": one_hot_table,
+    "skewed": skewed_table,
+    "curve": curve,
+    "counts": lambda r: r.poisson(2, (300, 6)),
+    "heavy tails": lambda r: r.standard_cauchy((300, 3)),
+    "many scales": lambda r: 10 ** r.uniform(-4, 4, (300, 2)),
+    "blobs": lambda r: datasets.make_blobs(300, 10, random_state=r)[0],
+    "pictures of noise": lambda r: r.randint(0, 256, (300, 12, 12)).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", INDEPENDENT)
+def test_independent_rows_are_not_taken_for_dependent(name, seed):
+    X = INDEPENDENT[name](np.random.RandomState(seed))
+    groups = groups_of(X)
+    # Rows of counts and the like are equal now and then.
+    assert groups is None or len(np.unique(groups)) > 0.99 * len(np.unique(X.reshape(len(X), -1), axis=0))
+
+
+@pytest.mark.parametrize("name", ["digits", "wine", "breast_cancer", "diabetes", "iris", "linnerud"])
+@pytest.mark.parametrize("by_target", [False, True])
+def test_bundled_sets_are_not_taken_for_dependent_in_the_order_of_their_classes_either(name, by_target):
+    bunch = getattr(datasets, f"load_{name}")()
+    target = bunch.target if bunch.target.ndim == 1 else bunch.target[:, 0]
+    X = bunch.data[np.argsort(target, kind="stable")] if by_target else bunch.data
+    groups = groups_of(X)
+    assert groups is None or len(np.unique(groups)) == len(np.unique(X, axis=0))
