@@ -35,8 +35,9 @@ REACHED, BLOCK_RANGES, FEWEST_BLOCKS, MOST_BLOCKS, JUMP = 0.9, 4, 10, 100, 1.5
 # and the cluster has at most LARGEST_CLUSTER of the rows. With independent rows on a line, where most rows are, this
 # has the probability 1 - prod(1 - gap**-k). Rows are near copies where more are by SIGMAS standard errors.
 GAPS, LARGEST_CLUSTER, SIGMAS = (2.0, 3.0, 5.0, 9.0), 0.3, 5.0
-# A column with fewer distinct values than this share of the rows is discrete, and left out where others are not.
-DISCRETE = 0.98
+# A column with fewer distinct values than this share of the rows is discrete, and left out if the others tell so many
+# of the rows apart.
+DISCRETE, UNEQUAL = 0.1, 0.98
 
 
 def row_groups(rows: Rows, given: np.ndarray | None = None, silent: bool = False) -> np.ndarray | None:
@@ -177,11 +178,13 @@ def flat(rows: Rows, indices: np.ndarray) -> Tensor:
 
 
 def continuous(x: Tensor) -> Tensor:
-    """Indices of the columns that are not discrete; of all columns where all are."""
+    """Indices of the columns that are not discrete; of all columns where rows would be equal in these."""
     some = x[:QUERIES].sort(0).values
     n_distinct = 1 + (some.diff(dim=0) > 0).sum(0)
     columns = torch.nonzero(n_distinct >= DISCRETE * len(some))[:, 0]
-    return columns if len(columns) > 0 else torch.arange(x.shape[1])
+    weights = torch.sin(torch.arange(1.0, len(columns) + 1))
+    tell_apart = len((x[:, columns] * weights).sum(1).unique()) >= UNEQUAL * len(x)
+    return columns if tell_apart else torch.arange(x.shape[1])
 
 
 def distances(queries: Tensor, x: Tensor) -> Tensor:
