@@ -32,12 +32,13 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from torch import nn
 
 import skae
-from skae import AutoencoderTransformer, BottleneckSearchCV, Convolutional, Custom, Dense, ModelFileError, load, save
+from skae import AutoencoderTransformer, Convolutional, Custom, Dense, ModelFileError, load, save
 from skae import files as container
 from skae.model import Halves
 from skae.persistence.saving import in_bytes
@@ -336,8 +337,8 @@ class TestCallableLosses:
 
 class TestSaving:
     def test_of_something_else_is_refused(self, small, path):
-        for other in (BottleneckSearchCV(small), AutoencoderTransformer, None):
-            with pytest.raises(TypeError, match=r"AutoencoderTransformer, or a Pipeline.*best_estimator_"):
+        for other in (GridSearchCV(small, {}), AutoencoderTransformer, None):
+            with pytest.raises(TypeError, match=r"AutoencoderTransformer,.* or a Pipeline.*best_estimator_"):
                 save(other, path)
         assert not path.exists()
 

@@ -7,12 +7,13 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FunctionType, ModuleType
 from typing import IO, Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
 from skae.exceptions import ModelFileError, shown
@@ -27,6 +28,9 @@ SPARSE_RATIO = 32
 # Files within an archive, by what reads them.
 SUFFIXES = {"NdArrayNode": "npy", "SparseMatrixNode": "npz"}
 ARRAYS = re.compile(r"[0-9]{1,20}\.(npy|npz)")
+# Parameters of scikit-learn's estimators that say where later calls read or write, with what says nothing: folders of
+# caches, which hold pickles, and documents that are names of files.
+PLACES = {"memory": None, "input": "content", "checkpoint_dir": None}
 # Numbers that a random stream reads from.
 STREAM = 624
 
@@ -172,28 +176,46 @@ def parts_of(node: Any) -> list[Any]:
 
 
 def check_made(made: Any) -> None:
-    """Raise ModelFileError if something anywhere in ``made`` would read from beyond what it has.
+    """Raise ModelFileError if something anywhere in ``made`` would read from beyond what it has, or names a place.
 
     numpy takes any position of a random stream, and reads there when it is asked for a number; scipy any index.
     """
+    for part in parts_within(made):
+        place = place_named_by(part)
+        if place:
+            raise ModelFileError(f"it says where later calls read or write: {place}")
+        if isinstance(part, np.random.RandomState):
+            at = part.get_state(legacy=False)["state"]["pos"]
+            if not 0 <= at <= STREAM:
+                raise ModelFileError(f"a random stream stands at {at} of {STREAM}")
+        elif issparse(part) and hasattr(part, "check_format"):
+            part.check_format(full_check=True)
+        elif isinstance(part, (SVC, NuSVC, SVR, NuSVR, OneClassSVM)) and hasattr(part, "_n_support"):
+            check_support_vectors(part)
+
+
+def place_named_by(part: Any) -> str:
+    """The parameter of PLACES by which an estimator names a place, in words; empty if there is none."""
+    for name, default in PLACES.items() if isinstance(part, BaseEstimator) else ():
+        value = vars(part).get(name, default)
+        if value is not default and not (isinstance(value, str) and value == default):
+            return f"{type(part).__name__} has {name}={shown(value)} in place of {default!r}"
+    return ""
+
+
+def parts_within(made: Any) -> Iterator[Any]:
+    """All objects that ``made`` refers to, itself included, each once; no types, functions and text."""
     seen, pending = set(), [made]
     while pending:
         part = pending.pop()
         if id(part) in seen or isinstance(part, (type, ModuleType, FunctionType, str, bytes)):
             continue
         seen.add(id(part))
+        yield part
         if isinstance(part, np.ndarray):
             # What an array holds, the garbage collector does not tell.
             pending.extend(np.asarray(part).ravel().tolist() if part.dtype.hasobject else [])
-        elif isinstance(part, np.random.RandomState):
-            place = part.get_state(legacy=False)["state"]["pos"]
-            if not 0 <= place <= STREAM:
-                raise ModelFileError(f"a random stream stands at {place} of {STREAM}")
-        else:
-            if issparse(part) and hasattr(part, "check_format"):
-                part.check_format(full_check=True)
-            if isinstance(part, (SVC, NuSVC, SVR, NuSVR, OneClassSVM)) and hasattr(part, "_n_support"):
-                check_support_vectors(part)
+        elif not isinstance(part, np.random.RandomState):
             pending.extend(gc.get_referents(part))
 
 

@@ -34,7 +34,8 @@ from .network import (
     optimizer_table,
     probe_table,
 )
-from .pipelines import unpacked_pipeline
+from .novelties import assembled_novelty
+from .pipelines import unpack
 from .values import KEPT_NET_PARAMS, OWNER, Decoder, check_keys, check_usable, of_type
 
 # Of what inverse_transform gives.
@@ -61,7 +62,7 @@ def load(path, device="cpu", custom_modules=None):
 
     Returns
     -------
-    estimator : AutoencoderTransformer or Pipeline
+    estimator : AutoencoderTransformer, AutoencoderNovelty, BottleneckSearchCV or Pipeline
 
     Raises
     ------
@@ -74,9 +75,7 @@ def load(path, device="cpu", custom_modules=None):
     path = path if hasattr(path, "read") and not isinstance(path, os.PathLike) else os.fsdecode(path)
     try:
         file = read(path) if isinstance(path, str) else opened(path.read())
-        if file.content.get("kind") == "pipeline":
-            return unpacked_pipeline(file, lambda raw: assembled(opened(raw), decode, where))
-        return assembled(file, decode, where)
+        return whole_of(file, decode, where)
     except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # Whatever a file makes go wrong is the file's fault, want of memory too.
@@ -86,13 +85,46 @@ def load(path, device="cpu", custom_modules=None):
         raise ModelFileError(f"{path!r} cannot be loaded: {printable(reason).rstrip('.')}.") from cause
 
 
+def whole_of(file: Stored, decode: Decoder, device: torch.device) -> Any:
+    """The estimator of any kind that a file describes."""
+    if file.content.get("kind") in ("pipeline", "search"):
+        return unpack(file, lambda raw: part_of(opened(raw), decode, device))
+    if file.content.get("kind") == "settings":
+        raise ModelFileError("it holds settings without anything learned, as within the file of a search")
+    return part_of(file, decode, device)
+
+
+def part_of(file: Stored, decode: Decoder, device: torch.device) -> Any:
+    """The estimator that a file describes which may be within another: no pipeline or search."""
+    kind = file.content.get("kind")
+    if kind == "settings":
+        if set(file.content) != {"kind", "versions", "parameters"} or file.table:
+            raise ModelFileError("it holds more than settings")
+        return settings_in(file.content["parameters"], decode)
+    if kind == "novelty":
+        return assembled_novelty(
+            file,
+            decode,
+            lambda parameters: settings_in(parameters, decode),
+            lambda raw: assembled(opened(raw), decode, device),
+        )
+    return assembled(file, decode, device)
+
+
+def settings_in(parameters: Any, decode: Decoder) -> AutoencoderTransformer:
+    """An estimator with these parameters, and nothing learned."""
+    # Checks of variants make small bottlenecks, whose size a file could name at will.
+    with torch.device("meta"):
+        return decoded_estimator(parameters, decode)
+
+
 def assembled(file: Stored, decode: Decoder, device: torch.device) -> AutoencoderTransformer:
-    """The estimator that a file describes."""
+    """The fitted autoencoder that a file describes."""
     content = file.content
     check_keys(content)
     # Checks of variants make small bottlenecks, whose size a file could name at will.
     with torch.device("meta"):
-        estimator = decoded_estimator(content, decode)
+        estimator = decoded_estimator(content["parameters"], decode)
         built = decoded_objects(content, decode)
     # As in fit: settings changed later are not those of the network.
     architecture, variant = map(clone, built)
@@ -150,9 +182,9 @@ def n_codes(module: Autoencoder) -> int:
     return bottleneck.kept if isinstance(bottleneck, Nested) else bottleneck.n_components
 
 
-def decoded_estimator(content: dict[str, Any], decode: Decoder) -> AutoencoderTransformer:
+def decoded_estimator(parameters: Any, decode: Decoder) -> AutoencoderTransformer:
     """The estimator with its parameters, checked, and nothing learned."""
-    stored = of_type(content["parameters"], dict, "parameters")
+    stored = of_type(parameters, dict, "parameters")
     unknown = set(stored) - set(AutoencoderTransformer._get_param_names())
     if unknown:
         raise ModelFileError(f"it names parameters that {OWNER} does not have: {shown(sorted(unknown))}")

@@ -19,14 +19,17 @@ from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
 from skae.files import check_replaceable, packed, write
 from skae.model import Nested
+from skae.novelty import AutoencoderNovelty
 from skae.parameters import warn
+from skae.search import BottleneckSearchCV
 from skae.training import OPTIMIZERS, snapshot
 from skae.version import __version__
 
 from .frame_forms import encoded_frame
 from .loading import load
 from .network import arrays_of_module, arrays_of_optimizer, described_module, probe, stored
-from .pipelines import packed_pipeline
+from .novelties import described_novelty
+from .pipelines import WITH_OWN_FILE, pack
 from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded
 
 # Of the net that was trained.
@@ -44,8 +47,9 @@ def save(estimator, path, *, overwrite=False):
 
     Parameters
     ----------
-    estimator : AutoencoderTransformer or Pipeline
-        Of a pipeline the other steps have to be scikit-learn's own, or CharacterEncoder; they go through skops.
+    estimator : AutoencoderTransformer, AutoencoderNovelty, BottleneckSearchCV or Pipeline
+        Other parts of pipelines and searches have to be scikit-learn's own, or CharacterEncoder; they go through skops.
+        ``memory`` of pipelines is not kept. A search needs ``scoring`` that is a name or None.
     path : str, path-like or binary file object
         A model file that is there is replaced.
     overwrite : bool, default=False
@@ -54,9 +58,10 @@ def save(estimator, path, *, overwrite=False):
     Raises
     ------
     TypeError
-        If it is neither, or holds what a model file cannot hold.
+        If it is none of these, or holds what a model file cannot hold, such as estimators that read files
+        (``CountVectorizer(input="filename")``) or write a cache (``FeatureAgglomeration(memory=...)``).
     ImportError
-        If it is a pipeline and skops is not installed.
+        If it is a pipeline or a search and skops is not installed.
     NotFittedError
         If it is not fitted.
     InvalidParameterError
@@ -81,18 +86,7 @@ def save(estimator, path, *, overwrite=False):
     >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
     True
     """
-    if isinstance(estimator, Pipeline):
-        check_is_fitted(estimator)
-        content = packed({"kind": "pipeline", "versions": versions()}, packed_pipeline(estimator, in_bytes))
-        if not needs_own_code(estimator):
-            check_loads(content)
-    elif type(estimator) is AutoencoderTransformer:
-        content = in_bytes(estimator)
-    else:
-        raise TypeError(
-            f"save takes a fitted AutoencoderTransformer, or a Pipeline of scikit-learn's steps and it, got "
-            f"{type(estimator).__name__}. Of a search save its best_estimator_; pickle what else there is."
-        )
+    content = file_of(estimator)
     if hasattr(path, "write") and not isinstance(path, os.PathLike):
         write_all(path, content)
         return
@@ -109,12 +103,37 @@ def write_all(file: Any, content: bytes) -> None:
         rest = rest[len(rest) if written is None else written :]
 
 
-def in_bytes(estimator: AutoencoderTransformer) -> bytes:
-    """The file of one autoencoder, as it is now."""
-    estimator = snapshot(estimator)
+def file_of(estimator: Any) -> bytes:
+    """The file of an estimator of any kind that is saved."""
+    if type(estimator) in WITH_OWN_FILE:
+        return in_bytes(estimator)
+    if not isinstance(estimator, Pipeline) and type(estimator) is not BottleneckSearchCV:
+        raise TypeError(
+            f"save takes a fitted AutoencoderTransformer, AutoencoderNovelty or BottleneckSearchCV, or a Pipeline of "
+            f"scikit-learn's steps and these, got {type(estimator).__name__}. Of another search save its "
+            f"best_estimator_; pickle what else there is."
+        )
     check_is_fitted(estimator)
-    check_usable(estimator)
-    raw = packed(described(estimator), arrays_of(estimator))
+    estimator = snapshot(estimator)
+    kind = "pipeline" if isinstance(estimator, Pipeline) else "search"
+    raw = packed({"kind": kind, "versions": versions()}, pack(estimator, in_bytes))
+    if not needs_own_code(estimator):
+        check_loads(raw)
+    return raw
+
+
+def in_bytes(estimator: Any, fitted: bool = True) -> bytes:
+    """The file of one autoencoder, or novelty detector, as it is now; without what was learned, if not ``fitted``."""
+    estimator = snapshot(estimator)
+    if not fitted:
+        return packed({"kind": "settings", "versions": versions(), "parameters": settings_of(estimator)}, {})
+    check_is_fitted(estimator)
+    if isinstance(estimator, AutoencoderNovelty):
+        content, arrays = described_novelty(estimator, settings_of, in_bytes)
+        raw = packed({"versions": versions(), **content}, arrays)
+    else:
+        check_usable(estimator)
+        raw = packed(described(estimator), arrays_of(estimator))
     if not needs_own_code(estimator):
         check_loads(raw)
     return raw
@@ -124,11 +143,16 @@ def needs_own_code(estimator: Any) -> bool:
     """Whether a file of it can be read only with ``custom_modules``."""
     if isinstance(estimator, Pipeline):
         return any(needs_own_code(step) for _, step in estimator.steps)
+    if isinstance(estimator, BottleneckSearchCV):
+        return any(needs_own_code(vars(estimator).get(name)) for name in ("estimator", "best_estimator_"))
+    if isinstance(estimator, AutoencoderNovelty):
+        return any(needs_own_code(one) for one in (estimator.autoencoder, *estimator.members_))
     if type(estimator) is not AutoencoderTransformer:
         return False
-    settings = [estimator.architecture, estimator.variant, estimator.architecture_, estimator.variant_]
-    losses = [estimator.loss, estimator.net_.criterion__loss]
-    named = [(value, "") for value in settings] + [(value, "loss") for value in losses]
+    learned = [getattr(estimator, name, None) for name in ("architecture_", "variant_")]
+    losses = [estimator.loss, estimator.net_.criterion__loss if hasattr(estimator, "net_") else None]
+    named = [(value, "") for value in (estimator.architecture, estimator.variant, *learned)]
+    named += [(value, "loss") for value in losses]
     return '{"own":' in json.dumps([encoded(value, name) for value, name in named])
 
 
@@ -145,27 +169,17 @@ def check_loads(raw: bytes) -> None:
 
 def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
     """All but the arrays, as JSON."""
-    parameters = estimator.get_params(deep=False)
-    parameters["checkpoint_dir"] = None
-    kept, left_out = storable_net_params(parameters["net_params"] or {})
-    if parameters["net_params"] is not None:
-        parameters["net_params"] = kept
-    try:
-        random_state = encoded(parameters["random_state"], "random_state")
-    except NotStorableError:
-        random_state, left_out = None, [*left_out, "random_state"]
+    parameters, left_out = described_parameters(estimator)
     history = []
     for row in estimator.history_:
         known, others = storable_entries(row)
         history.append(known)
         left_out += [f"history_[{name!r}]" for name in others]
     if left_out:
-        warn(f"A model file cannot hold {', '.join(dict.fromkeys(left_out))}: left out.")
-    del parameters["random_state"]
+        warn_of(left_out)
     return {
         "versions": versions(),
-        "parameters": {name: encoded(value, name) for name, value in parameters.items()}
-        | {"random_state": random_state},
+        "parameters": parameters,
         "layout": described_layout(estimator._layout),
         "architecture": encoded(estimator.architecture_, "architecture"),
         "variant": encoded(estimator.variant_, "variant"),
@@ -178,6 +192,35 @@ def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
         "feature_names": [str(name) for name in getattr(estimator, "feature_names_in_", ())] or None,
         "output": getattr(estimator, "_sklearn_output_config", {}).get("transform"),
     }
+
+
+def settings_of(estimator: AutoencoderTransformer) -> dict[str, Any]:
+    """The parameters as JSON, of an estimator that need not be fitted; with a warning of those left out."""
+    check_usable(estimator)
+    parameters, left_out = described_parameters(estimator)
+    if left_out:
+        warn_of(left_out)
+    return parameters
+
+
+def described_parameters(estimator: AutoencoderTransformer) -> tuple[dict[str, Any], list[str]]:
+    """The parameters as JSON, and the names of what no file holds."""
+    parameters = estimator.get_params(deep=False)
+    parameters["checkpoint_dir"] = None
+    kept, left_out = storable_net_params(parameters["net_params"] or {})
+    if parameters["net_params"] is not None:
+        parameters["net_params"] = kept
+    try:
+        encoded(parameters["random_state"], "random_state")
+    except NotStorableError:
+        parameters["random_state"] = None
+        left_out.append("random_state")
+    return {name: encoded(value, name) for name, value in parameters.items()}, left_out
+
+
+def warn_of(left_out: list[str]) -> None:
+    """Warn of what a file does not hold."""
+    warn(f"A model file cannot hold {', '.join(dict.fromkeys(left_out))}: left out.")
 
 
 def versions() -> dict[str, str]:
