@@ -27,6 +27,7 @@ from skae import AutoencoderNovelty, AutoencoderTransformer, BottleneckSearchCV,
 from skae import files as container
 from skae.persistence.archives import PLACES, place_named_by
 
+pytestmark = pytest.mark.filterwarnings("ignore:n_components=. was chosen")
 X, Y = load_iris(return_X_y=True)
 X, Y = X[::2], Y[::2]
 QUICK = {"architecture": Dense((4,)), "max_epochs": 1, "random_state": 0}
@@ -146,6 +147,13 @@ class TestSearches:
         else:
             np.testing.assert_array_equal(loaded.transform(X), search.transform(X))
         assert loaded.fit(X, Y if name == "classifier" else None).n_components_ in (1, 2)
+
+    def test_names_of_columns_are_kept(self):
+        frame = pd.DataFrame(X, columns=list("abcd"))
+        search = BottleneckSearchCV(autoencoder(), n_components=(1, 2), cv=2).fit(frame)
+        loaded = again(search)
+        np.testing.assert_array_equal(loaded.feature_names_in_, search.feature_names_in_)
+        np.testing.assert_array_equal(loaded.transform(frame), search.transform(frame))
 
     def test_what_no_file_holds_is_refused(self, tmp_path):
         def score(estimator, X, y=None):
