@@ -23,8 +23,8 @@ from skae.estimator import AutoencoderTransformer, like
 from skae.frames import FrameForm, index_of
 from skae.parameters import check_choice, check_integer, check_real, invalid
 from skae.preparation import DENSE_FEATURES, check_parameters, learned_layout, needing_tokens
-from skae.training import components_for_share, one_at_a_time, with_snapshots
-from skae.validation import as_array, checked_samples
+from skae.training import components_for_share, joined_groups, one_at_a_time, row_groups, with_snapshots
+from skae.validation import as_array, checked_samples, group_labels
 
 OWNER = "AutoencoderNovelty"
 # The default bottleneck: as many components as PCA needs for this share of the variance.
@@ -91,7 +91,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     @one_at_a_time
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, groups=None):
         """Train the members on X, each without a part of it, and set the threshold.
 
         Parameters
@@ -99,28 +99,43 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
             Samples that are usual, or nearly all of them. At least 4; dense, numbers, no tokens.
         y : ignored
+        groups : array-like of shape (n_samples,), default=None
+            A label per row, the same for rows that depend on each other: of one subject, series or original. They share
+            a part, so that no member scores a row whose like it was trained on. Equal rows always share a part, and
+            near copies are looked for, as in :meth:`AutoencoderTransformer.fit`.
 
         Returns
         -------
         self : AutoencoderNovelty
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, X or groups are not as described, or all rows are of one group.
         """
         self._check_parameters()
         draft = clone(self)
-        draft._learn(X)
+        draft._learn(X, groups)
         learned = {name: value for name, value in vars(draft).items() if name not in self.get_params(deep=False)}
         kept = {n: v for n, v in vars(self).items() if n not in learned and n != "feature_names_in_"}
         self.__dict__ = {**kept, **learned}
         return self
 
-    def _learn(self, X: Any) -> None:
+    def _learn(self, X: Any, groups: Any) -> None:
         """All that ``fit`` learns."""
         X = self._samples(X, reset=True)
         if len(X) < 4:
             raise ValueError(f"Members need rows to train on and rows held out: at least 4, got n_samples={len(X)}.")
+        groups = group_labels(groups, len(X))
+        if groups is not None and groups.max() == 0:
+            raise ValueError(
+                "All rows are of one group, but members need others to be scored on. Pass 2 groups or more."
+            )
         random = check_random_state(self.random_state)
         seed = random.randint(2**31 - 1)
         whole = prepared(self.autoencoder, X, seed)
-        parts = split(X, self.n_members, seed)
+        rows = Rows(X, learned_layout(whole, X), torch.device("cpu"))
+        parts = split(X, row_groups(rows, groups), self.n_members, seed)
         seeds = random.randint(2**31 - 1, size=len(parts))
         members = [trained(whole, X, rows, rest, s) for (rows, rest), s in zip(parts, seeds, strict=True)]
         self._shape, self.members_, self.distance_ = X.shape[1:], members, self.distance
@@ -240,13 +255,15 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         return weights
 
 
-def split(X: np.ndarray, n_parts: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows to train on and rows held out, of every part; equal rows share a part, unless all are."""
-    names, groups = np.unique(keys(X), return_inverse=True)
-    if len(names) < 2:
-        groups = np.arange(len(X))
-    folds = GroupKFold(min(n_parts, len(np.unique(groups))), shuffle=True, random_state=seed)
-    return list(folds.split(X, groups=groups))
+def split(X: np.ndarray, groups: np.ndarray | None, n_parts: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to train on and rows held out, of every part; rows of a group share one, and equal rows if possible."""
+    equal = np.unique(keys(X), return_inverse=True)[1]
+    for labels in (equal if groups is None else joined_groups(equal, groups), groups, np.arange(len(X))):
+        n_groups = 0 if labels is None else len(np.unique(labels))
+        if n_groups > 1:
+            break
+    folds = GroupKFold(min(n_parts, n_groups), shuffle=True, random_state=seed)
+    return list(folds.split(X, groups=labels))
 
 
 def prepared(autoencoder: AutoencoderTransformer | None, X: np.ndarray, seed: int) -> AutoencoderTransformer:

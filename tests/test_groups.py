@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import Callback
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, BottleneckSearchCV
 from skae.training import split_rows
 
 X = np.random.RandomState(0).standard_normal((60, 5))
@@ -220,3 +220,19 @@ def test_a_gain_that_all_groups_share_is_kept(digits):
         autoencoder = AutoencoderTransformer(4, random_state=0).fit(digits[:400], groups=np.arange(400) // 40)
     assert autoencoder.best_epoch_ > 0
     assert autoencoder.score(digits[400:]) > 0.5
+
+
+@pytest.mark.parametrize("routed", [False, True])
+@pytest.mark.parametrize("piped", [False, True])
+def test_groups_reach_every_autoencoder_of_a_bottleneck_search(splits, routed, piped):
+    autoencoder = AutoencoderTransformer(2, **SMALL)
+    with config_context(enable_metadata_routing=routed):
+        if routed:
+            autoencoder.set_fit_request(groups=True)
+        whole = make_pipeline(FunctionTransformer(), autoencoder) if piped else autoencoder
+        search = BottleneckSearchCV(whole, [1, 2, 5], cv=GroupKFold(3), scoring=lambda *given: float(len(splits)))
+        search.fit(X, groups=GROUPS)
+    *folds, refit = splits
+    for train, (labels, _) in zip((train for train, _ in GroupKFold(3).split(X, groups=GROUPS)), folds, strict=True):
+        assert len(set(zip(labels, GROUPS[train], strict=True))) == len(set(GROUPS[train]))
+    np.testing.assert_array_equal(refit[0], GROUPS)

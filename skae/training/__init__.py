@@ -4,7 +4,7 @@ from .automatic import automatic_batch_size, automatic_learning_rate, automatic_
 from .batches import Part, split_rows
 from .checkpoints import WEIGHTS, Checkpoints, NoCheckpoints
 from .concurrency import one_at_a_time, reads_snapshot, snapshot, with_snapshots
-from .dependence import row_groups
+from .dependence import joined_groups, row_groups
 from .device import (
     PRECISIONS,
     full_precision,
@@ -48,6 +48,7 @@ __all__ = [
     "explained_shares",
     "full_precision",
     "go_on",
+    "joined_groups",
     "labels_identity",
     "losses_in_turns",
     "moments_of",

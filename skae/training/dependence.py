@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
+from scipy.sparse import block_array, coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
@@ -66,6 +66,14 @@ def row_groups(rows: Rows, given: np.ndarray | None = None, silent: bool = False
             f"groups=range(len(X))."
         )
     return found[place]
+
+
+def joined_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Labels (n,), the same for rows that have the same label in either."""
+    graph = coo_array((np.ones(len(first)), (first, second)))
+    offset = graph.shape[0]
+    whole = block_array([[None, graph], [graph.T, None]])
+    return connected_components(whole, directed=False)[1][:offset][first]
 
 
 def distinct_rows(rows: Rows) -> tuple[np.ndarray, np.ndarray]:

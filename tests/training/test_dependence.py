@@ -8,7 +8,7 @@ from sklearn import datasets
 from skae import AutoencoderTransformer
 from skae.data import Rows
 from skae.preparation import learned_layout
-from skae.training import row_groups
+from skae.training import joined_groups, row_groups
 
 
 def groups_of(X):
@@ -161,3 +161,9 @@ def test_bundled_sets_are_not_taken_for_dependent_in_the_order_of_their_classes_
     X = bunch.data[np.argsort(target, kind="stable")] if by_target else bunch.data
     groups = groups_of(X)
     assert groups is None or len(np.unique(groups)) == len(np.unique(X, axis=0))
+
+
+def test_joined_groups_are_the_same_for_rows_that_are_in_either():
+    assert same_partition(
+        joined_groups(np.array([0, 0, 1, 2, 3, 4, 4]), np.array([5, 2, 2, 0, 1, 1, 3])), np.array([0, 0, 0, 1, 2, 2, 2])
+    )
