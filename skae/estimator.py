@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae.data import Rows, in_batches, in_company, inference_length
-from skae.exceptions import OtherVersionWarning
+from skae.exceptions import OtherVersionWarning, PCAKeptWarning
 from skae.frames import FrameForm, index_of, output_library
 from skae.generation import GenerationMixin
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
@@ -56,6 +56,7 @@ from skae.training import (
     new_net,
     one_at_a_time,
     plain_history,
+    planned_cycles,
     private_seed,
     resolve_device,
     row_groups,
@@ -75,6 +76,14 @@ from skae.version import __version__
 
 # partial_fit keeps this many of its latest passes in history_.
 KEPT_PASSES = 100
+# PCA that leaves less of the variance than this is exact; fits of fewer epochs than TRIAL_EPOCHS are trials.
+NO_ERROR, TRIAL_EPOCHS = 1e-6, 10
+SCALING_NOTES = {
+    "columns": "columns, each divided by its own standard deviation",
+    "channels": "channels, each divided by one number",
+    "global": "global, all divided by one number",
+    None: "none, the mean is subtracted",
+}
 # Rows that the shares of ordered codes are measured on at a time, at least.
 MEASURED_BATCH = 256
 
@@ -139,8 +148,11 @@ class AutoencoderTransformer(
     batch_size : "auto" or int, default="auto"
         Rows of a training batch; "auto" takes 16 to 256 by the number of rows. No row is left out: batches share them
         evenly.
-    max_epochs : int, default=25
-        Passes over X at most.
+    max_epochs : "auto" or int, default="auto"
+        Maximum number of passes over X. "auto" is 25; if these are at most 2,000 steps and the validation loss still
+        falls at their end, up to 50 more follow with a learning rate that rises and falls again (warm restarts,
+        Loshchilov and Hutter, 2017), whose weights are kept if their validation loss is lower by more than chance. With
+        ``early_stopping=False`` "auto" is 25 to 75 epochs, about 1,000 steps.
     early_stopping : bool, default=True
         Whether to hold rows out, stop when they show no progress, and keep the weights that do best on them, PCA's
         included. Without it the last weights are kept, and nothing says whether they do better than PCA.
@@ -152,7 +164,7 @@ class AutoencoderTransformer(
         compared, and at least 20 rows of 5 groups are needed.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs in a row without progress after which training stops; "auto" is 60 % of ``max_epochs``, at least 25:
-        while the learning rate is high, held-out rows show little.
+        while the learning rate is high, the validation loss may not fall.
     tol : float, default=1e-4
         Progress is a held-out loss that falls by more than this share of itself.
     warm_start : bool, default=False
@@ -201,8 +213,12 @@ class AutoencoderTransformer(
         Epochs run.
     best_epoch_ : int
         The epoch whose weights are kept: 0 where no epoch did surely better than PCA.
+    is_pca_ : bool
+        Whether ``fit`` fell back to PCA: codes and reconstructions are those of PCA of s(X). A
+        :class:`~skae.exceptions.PCAKeptWarning` says so, unless PCA leaves no error or ``max_epochs`` is less than 10.
     history_ : list of dict
-        One entry an epoch: "epoch", "train_loss", "valid_loss" (if rows are held out), "lr", "duration" (seconds).
+        One entry per epoch: "epoch", "train_loss", "valid_loss" (if there is a validation set), "pca_loss" (that of
+        PCA on the validation set, if training starts there), "lr", "duration" (seconds).
     explained_variance_ratio_ : ndarray of shape (n_components_,), float64
         Where codes are ordered: the share of the variance that each coordinate adds, measured in s(X) on at most
         1,000 of the rows trained on.
@@ -239,7 +255,7 @@ class AutoencoderTransformer(
         optimizer="adamw",
         lr="auto",
         batch_size="auto",
-        max_epochs=25,
+        max_epochs="auto",
         early_stopping=True,
         validation_fraction=0.1,
         n_iter_no_change="auto",
@@ -339,6 +355,8 @@ class AutoencoderTransformer(
         if interrupt is not None:
             kept = "the best weights so far" if self.best_epoch_ else "those of PCA, than which none are surely better,"
             warn(f"Training was interrupted after {self.n_iter_} epochs; {kept} are kept.")
+        elif self.is_pca_:
+            self._tell_pca_is_kept()
         return self
 
     @one_at_a_time
@@ -495,6 +513,11 @@ class AutoencoderTransformer(
         return short
 
     @property
+    def is_pca_(self):
+        """Whether ``fit`` fell back to PCA."""
+        return self.best_epoch_ == 0
+
+    @property
     def scaling_(self):
         """The kind of scaling that was taken."""
         return self._layout.scaling.kind
@@ -505,11 +528,28 @@ class AutoencoderTransformer(
         return self._layout.sample_scale
 
     def summary(self) -> LayerTable:
-        """Print the layer table: name, output shape, parameters, and the formula of every size. Returns it too."""
+        """Print the layer table: name, output shape, parameters, and the formula of every size; then how samples are
+        scaled, and which weights are kept. Returns it too."""
         check_is_fitted(self)
-        table = layer_table(self._layers, self._layout.caller_view)
+        kept = "PCA, as no epoch is significantly better" if self.is_pca_ else f"epoch {self.best_epoch_}"
+        notes = [f"scaling: {SCALING_NOTES[self.scaling_]}", f"weights: {kept}, of {self.n_iter_} epochs"]
+        table = layer_table(self._layers, self._layout.caller_view, notes)
         print(table)
         return table
+
+    def _tell_pca_is_kept(self) -> None:
+        """Print and warn that training came to nothing, unless PCA leaves no error or training was a short trial."""
+        told = (
+            "PCA is kept: no epoch has a validation loss significantly below that of PCA, so codes and reconstructions "
+            "are those of PCA (is_pca_ is True). More samples, a larger max_epochs, another n_components or "
+            "architecture may give more than PCA; early_stopping=False keeps what is trained, whatever its loss."
+        )
+        if self.verbose:
+            print(told)
+        mean_square = float(self._layout.scaling.total_variance) / self._layout.n_features
+        exact = self.history_[-1].get("pca_loss", math.inf) <= NO_ERROR * mean_square
+        if not exact and (self.max_epochs == "auto" or self.max_epochs >= TRIAL_EPOCHS):
+            warn(told, PCAKeptWarning)
 
     def _train(
         self, caller: Any, X: Any, y: Any, X_val: Any, groups: np.ndarray | None, checkpoints: Any, warm: bool
@@ -520,13 +560,13 @@ class AutoencoderTransformer(
         train, held_out = self._parts(X, X_val, groups, seed)
         net = self._net(train.rows, len(train), seed, module=copy.deepcopy(self.net_.module_) if warm else None)
         automatic = isinstance(self.n_iter_no_change, str)
-        patience = automatic_patience(self.max_epochs) if automatic else self.n_iter_no_change
+        patience = automatic_patience(max(net.cycles)) if automatic else self.n_iter_no_change
         best = BestWeights(patience, self.tol) if self.early_stopping else None
         if best is not None and held_out is not None and X_val is None and not warm:
             whole = Part.whole(train.rows, train.groups)
             best.in_turns = self._in_turns(whole, len(held_out), seed, partial(BestWeights, patience, self.tol))
         before = self.history_[: len(self.history_) - checkpoints.counted] if warm else ()
-        tasks = EpochTasks(caller, X, y, lambda: self._learn(net))
+        tasks = EpochTasks(caller, X, y, sum(net.cycles), lambda: self._learn(net))
         callbacks: list[Any] = [tasks] if best is None else [best, tasks]
         interrupt = None
         try:
@@ -654,6 +694,7 @@ class AutoencoderTransformer(
             self.n_components_ = self._n_features_out = n_components
             module, self._layers = built_autoencoder(self.architecture_, rows, self.n_components_, loss, seed, parts)
         try_loss(loss, module, rows)
+        batch_size = automatic_batch_size(n_train) if self.batch_size == "auto" else int(self.batch_size)
         return new_net(
             module,
             loss=loss,
@@ -663,8 +704,8 @@ class AutoencoderTransformer(
             verbose=self.verbose,
             net_params=self.net_params,
             lr=automatic_learning_rate(self.optimizer, planned=max_epochs is None) if self.lr == "auto" else self.lr,
-            batch_size=automatic_batch_size(n_train) if self.batch_size == "auto" else int(self.batch_size),
-            max_epochs=int(max_epochs or self.max_epochs),
+            batch_size=batch_size,
+            cycles=planned_cycles(max_epochs or self.max_epochs, n_train, batch_size, self.early_stopping),
             compiled=bool(self.compile),
             precision=self.precision,
             foreign=self.architecture_.foreign,

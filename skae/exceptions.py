@@ -43,6 +43,10 @@ class ModelFileError(ValueError):
         super().__init__(printable(str(message)))
 
 
+class PCAKeptWarning(UserWarning):
+    """``fit`` fell back to PCA: no epoch was significantly better on the validation set."""
+
+
 class OtherVersionWarning(InconsistentVersionWarning):
     """A pickle was made by another version of this package."""
 

@@ -67,14 +67,16 @@ class EpochTasks(Callback):
         The one whose ``fit`` runs.
     X, y : as given to ``fit``
         Without y, X stands for it: it is what the reconstruction is compared with, and scorers want one.
+    n_epochs : int
+        At most.
     learned : callable
         Gives the attributes that make a copy of ``estimator`` a fitted one as it is now.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, learned: Callable[[], dict[str, Any]]):
+    def __init__(self, estimator: Any, X: Any, y: Any, n_epochs: int, learned: Callable[[], dict[str, Any]]):
         self.estimator = estimator
         self.known = {"estimator": estimator, "X": X, "y": X if y is None else y, "reconstruction_attributes": learned}
-        self.context = estimator._init_callback_context(max_subtasks=estimator.max_epochs)
+        self.context = estimator._init_callback_context(max_subtasks=n_epochs)
 
     def on_train_begin(self, net, **kwargs):
         if self.context is not None:

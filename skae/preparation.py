@@ -59,9 +59,8 @@ def check_parameters(estimator: Any) -> None:
         check_integer(OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0)")
     elif estimator.warm_start:
         raise InvalidParameterError("warm_start=True needs an int as n_components, not a share of the variance.")
-    check_integer(OWNER, "max_epochs", estimator.max_epochs)
     check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)
-    for name in ("batch_size", "n_iter_no_change"):
+    for name in ("max_epochs", "batch_size", "n_iter_no_change"):
         value = getattr(estimator, name)
         if not (isinstance(value, str) and value == "auto"):
             check_integer(OWNER, name, value, otherwise=" or 'auto'")

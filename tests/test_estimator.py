@@ -288,7 +288,7 @@ class TestTraining:
         assert len(fitted.history_) == fitted.n_iter_ == 2
         for number, row in enumerate(fitted.history_, start=1):
             assert row["epoch"] == number
-            assert set(row) == {"epoch", "train_loss", "valid_loss", "lr", "duration"}
+            assert set(row) == {"epoch", "train_loss", "valid_loss", "pca_loss", "lr", "duration"}
             assert all(type(value) in (int, float) for value in row.values())
 
     def test_without_early_stopping_nothing_is_held_out(self):

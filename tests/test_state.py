@@ -254,6 +254,18 @@ class TestCheckpoints:
         assert bits(kept) == bits(whole)
         assert list(tmp_path.iterdir()) == []
 
+    def test_resumes_in_the_second_cycle_to_the_same_bits(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("skae.training.automatic.CYCLES", (6, 6))
+        phase = np.random.RandomState(0).uniform(0, 1, (200, 1))
+        waves = np.sin(2 * np.pi * (2 * np.linspace(0, 1, 16) + phase)) ** 3
+        settings = {**SMALL, "max_epochs": "auto"}
+        whole = AutoencoderTransformer(1, **settings).fit(waves)
+        assert whole.n_iter_ == 12
+        for epoch in (6, 9):
+            kept = AutoencoderTransformer(1, checkpoint_dir=tmp_path, **settings)
+            crash(kept, tmp_path, epoch, rows=waves)
+            assert bits(kept.fit(waves)) == bits(whole)
+
     def test_goes_on_after_ctrl_c_and_with_no_random_state(self, tmp_path):
         stopping = AutoencoderTransformer(
             2, checkpoint_dir=str(tmp_path), architecture=Dense((8,)), max_epochs=6, random_state=None

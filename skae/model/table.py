@@ -41,8 +41,8 @@ def layer_rows(halves: Halves, linear: LinearPath | None, shape: Shape) -> list[
     return [LayerRow(step.name, step.shape, step.n_parameters, step.formula) for step in steps]
 
 
-def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape]) -> LayerTable:
-    """Name, output shape (in the caller's order of axes), parameters and size formula of every layer."""
+def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape], notes: Sequence[str]) -> LayerTable:
+    """Name, output shape (in the caller's order of axes), parameters and size formula of every layer; then notes."""
     rows = [(layer.name, shown(view(layer.shape)), f"{layer.n_parameters:,}", layer.formula) for layer in layers]
     rows.insert(0, ("layer", "output shape", "parameters", "size"))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
@@ -52,7 +52,7 @@ def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape]) -> L
     ]
     lines.insert(1, "-" * max(map(len, lines)))
     lines.append(f"{sum(layer.n_parameters for layer in layers):,} parameters")
-    return LayerTable("\n".join(lines))
+    return LayerTable("\n".join([*lines, *notes]))
 
 
 def shown(shape: Shape) -> str:

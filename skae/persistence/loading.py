@@ -289,7 +289,7 @@ def decoded_net(
         net_params=settings,
         lr=float(described["lr"]),
         batch_size=of_type(described["batch_size"], int, "batch_size"),
-        max_epochs=of_type(described["max_epochs"], int, "max_epochs"),
+        cycles=tuple(of_type(epochs, int, "cycles") for epochs in decode(described["cycles"])),
         precision=chosen(described["precision"], PRECISIONS, "precision"),
         compiled=of_type(described["compiled"], bool, "compiled"),
         seed=of_type(described["seed"], int, "seed"),

@@ -33,7 +33,7 @@ from .pipelines import WITH_OWN_FILE, pack
 from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded
 
 # Of the net that was trained.
-NET = ("lr", "batch_size", "max_epochs", "precision", "compiled", "seed")
+NET = ("lr", "batch_size", "cycles", "precision", "compiled", "seed")
 
 
 def save(estimator, path, *, overwrite=False):

@@ -32,7 +32,7 @@ KEYS = {
     | {"best_epoch", "frame", "feature_names", "output"},
     "layout": {"sample_shape", "axes", "flattened", "dtype", "n_tokens", "scaling"},
     "module": {"n_components", "kept", "linear_path"},
-    "net": {"loss", "optimizer", "settings", "lr", "batch_size", "max_epochs", "precision", "compiled", "seed"},
+    "net": {"loss", "optimizer", "settings", "lr", "batch_size", "cycles", "precision", "compiled", "seed"},
     "frame": {"library", "columns", "levels"},
 }
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}

@@ -1,6 +1,6 @@
 """Training: the skorch net, which rows come next, when to keep which weights, and on what device."""
 
-from .automatic import automatic_batch_size, automatic_learning_rate, automatic_patience
+from .automatic import automatic_batch_size, automatic_learning_rate, automatic_patience, planned_cycles
 from .batches import Part, split_rows
 from .checkpoints import WEIGHTS, Checkpoints, NoCheckpoints
 from .concurrency import one_at_a_time, reads_snapshot, snapshot, with_snapshots
@@ -55,6 +55,7 @@ __all__ = [
     "new_net",
     "one_at_a_time",
     "plain_history",
+    "planned_cycles",
     "private_seed",
     "reads_snapshot",
     "resolve_device",

@@ -8,6 +8,9 @@ import math
 BATCHES_AN_EPOCH = 40
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
 LEAST_PATIENCE, PATIENCE_SHARE = 25, 0.6
+# Epochs of the two cycles of max_epochs="auto", the second for data of which a cycle has few steps; without a
+# validation set there is one cycle, of about so many steps.
+CYCLES, FEW_STEPS, STEPS_WITHOUT_VALIDATION = (25, 50), 2000, 1000
 # Share of the steps over which the learning rate rises.
 WARM_UP = 0.2
 
@@ -18,6 +21,20 @@ def automatic_batch_size(n_rows: int) -> int:
     while size < LARGEST_BATCH and 2 * size * BATCHES_AN_EPOCH <= n_rows:
         size *= 2
     return size
+
+
+def planned_cycles(max_epochs: int | str, n_rows: int, batch_size: int, validates: bool) -> tuple[int, ...]:
+    """Epochs of every cycle of the learning rate.
+
+    One cycle of ``max_epochs``; "auto" is a cycle of 25, and where rows are few, and only if the validation loss still
+    falls at its end, a second one of 50, from the best weights (warm restarts, Loshchilov and Hutter, 2017).
+    """
+    if not isinstance(max_epochs, str):
+        return (int(max_epochs),)
+    steps = -(-n_rows // batch_size)
+    if not validates:
+        return (min(sum(CYCLES), max(CYCLES[0], STEPS_WITHOUT_VALIDATION // steps)),)
+    return CYCLES if CYCLES[0] * steps <= FEW_STEPS else CYCLES[:1]
 
 
 def automatic_learning_rate(optimizer: str, planned: bool = True) -> float:

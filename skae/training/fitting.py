@@ -42,6 +42,7 @@ RESERVED = (
     "batch_size",
     "compile",
     "compiled",
+    "cycles",
     "criterion",
     "dataset",
     "device",

@@ -55,6 +55,9 @@ class AutoencoderNet(NeuralNet):
         Whether the module or the loss holds code that may draw from torch's global generators.
     clip_norm : float or None
         What the norm of all gradients together is at most.
+    cycles : tuple of int
+        Epochs of every cycle of the learning rate, ``max_epochs`` in all; all after the first are run only if
+        ``restart`` is called at the end of the one before.
     """
 
     def __init__(
@@ -67,14 +70,24 @@ class AutoencoderNet(NeuralNet):
         compiled=False,
         foreign=False,
         clip_norm=None,
+        cycles=(1,),
         **kwargs,
     ):
-        super().__init__(module, criterion, train_split=None, iterator_train=Batches, iterator_valid=Batches, **kwargs)
+        super().__init__(
+            module,
+            criterion,
+            train_split=None,
+            iterator_train=Batches,
+            iterator_valid=Batches,
+            max_epochs=sum(cycles),
+            **kwargs,
+        )
         self.seed = seed
         self.precision = precision
         self.compiled = compiled
         self.foreign = foreign
         self.clip_norm = clip_norm
+        self.cycles = cycles
 
     # Of one training.
     forward_: Any = None
@@ -104,7 +117,7 @@ class AutoencoderNet(NeuralNet):
         planned: bool,
         resume: Callable[[AutoencoderNet], int] | None = None,
     ) -> None:
-        """Train for ``max_epochs`` or until a callback stops it.
+        """Train for all ``cycles`` or until a callback stops it.
 
         ``planned`` says whether the learning rate rises and falls over the planned steps; else it stays. ``resume``
         puts back an earlier state and tells how many epochs it has. Unlike in skorch, KeyboardInterrupt gets through.
@@ -121,7 +134,7 @@ class AutoencoderNet(NeuralNet):
         planned = planned and not any(isinstance(cb, LRScheduler) for _, cb in users)
         # What is not watched may take shorter ways.
         self.watched_ = any(type(cb) is not PrintLog for _, cb in users)
-        self._begin(self.max_epochs * len(self.get_iterator(train, training=True)) if planned else 0)
+        self._begin(len(self.get_iterator(train, training=True)), planned)
         try:
             self.notify("on_train_begin", X=(train, valid), y=None)
             with contextlib.suppress(StopTraining):
@@ -147,8 +160,8 @@ class AutoencoderNet(NeuralNet):
                 use_generator(part, None)
                 part.eval()
 
-    def _begin(self, n_steps: int) -> None:
-        """Set what lasts for one training; ``n_steps`` is 0 where the learning rate stays."""
+    def _begin(self, n_batches: int, planned: bool) -> None:
+        """Set what lasts for one training, of ``n_batches`` steps an epoch."""
         device = torch.device(self.device)
         self.forward_ = torch.compile(self.module_.forward, dynamic=False) if self.compiled else self.module_.__call__
         self.parameters_ = list(self.module_.parameters())
@@ -161,8 +174,22 @@ class AutoencoderNet(NeuralNet):
         self.autocast_dtype_ = training_precision(self.precision, device)
         self.repeated_ = None if self.watched_ else repeated_steps(self)
         self.epochs_done_ = self.step_count_ = self.batch_ = 0
-        self.n_steps_ = n_steps
+        self.n_batches_, self.planned_ = n_batches, planned
+        self.cycle_ = 0
         self.stop_ = False
+
+    @property
+    def cycle_start_(self) -> int:
+        """Epochs before the present cycle."""
+        return sum(self.cycles[: self.cycle_])
+
+    def ends_cycle(self) -> bool:
+        """Whether the epoch that was recorded last is the last one of its cycle."""
+        return len(self.history) == self.cycle_start_ + self.cycles[self.cycle_]
+
+    def restart(self) -> None:
+        """Begin the next cycle of the learning rate."""
+        self.cycle_ += 1
 
     def on_epoch_end(self, net, **kwargs):
         """An epoch is done when its held-out rows are."""
@@ -234,11 +261,14 @@ class AutoencoderNet(NeuralNet):
             raise diverged(self, by_batch, iterator.dataset)
 
     def train_step(self, batch, **fit_params):
-        if self.n_steps_:
-            lr = self.lr * learning_rate_share(self.step_count_ / self.n_steps_)
+        if self.planned_:
+            done = self.step_count_ - self.cycle_start_ * self.n_batches_
+            progress = done / (self.cycles[self.cycle_] * self.n_batches_)
+            lr = self.lr * learning_rate_share(progress)
             for group in self.optimizer_.param_groups:
                 group["lr"] = lr
-            self.criterion_.progress = self.step_count_ / self.n_steps_
+            # Weights that rise do so in the first cycle.
+            self.criterion_.progress = 1.0 if self.cycle_ else progress
         self.step_count_ += 1
         loss, trace = self._differentiated(batch) if self.repeated_ is None else (self.repeated_(batch), None)
         if self.per_batch_:

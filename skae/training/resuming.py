@@ -36,6 +36,7 @@ def state_of(net: Any, best: BestWeights | None) -> tuple[dict[str, Any], dict[s
     content = {
         "epochs": net.epochs_done_,
         "steps": net.step_count_,
+        "cycle": net.cycle_,
         "stop": bool(net.stop_),
         "lrs": [group["lr"] for group in net.optimizer_.param_groups],
         "history": history,
@@ -46,6 +47,9 @@ def state_of(net: Any, best: BestWeights | None) -> tuple[dict[str, Any], dict[s
         arrays |= under_prefix("best", best.best_weights_) | under_prefix("start", best.start_weights_)
         if best.start_ is not None:
             arrays["start_losses"] = torch.from_numpy(best.start_)
+        if best.before_ is not None:
+            content["before_epoch"], weights, losses = best.before_
+            arrays |= under_prefix("before", weights) | {"before_losses": torch.from_numpy(losses)}
     return content, {name: copy.copy(value) for name, value in arrays.items()}
 
 
@@ -75,8 +79,10 @@ def put_back(net: Any, best: BestWeights | None, content: dict[str, Any], arrays
         best.waited_, best.best_epoch_ = content["waited_"], content["best_epoch_"]
         best.best_weights_, best.start_weights_ = without_prefix("best", arrays), without_prefix("start", arrays)
         best.start_ = arrays["start_losses"].numpy() if "start_losses" in arrays else None
+        if content["cycle"] > 0:
+            best.before_ = (content["before_epoch"], without_prefix("before", arrays), arrays["before_losses"].numpy())
     net.history_ = History([{**row, "batches": [{}]} for row in rows])
-    net.stop_, net.step_count_ = content["stop"], content["steps"]
+    net.stop_, net.step_count_, net.cycle_ = content["stop"], content["steps"], content["cycle"]
     # Last, so that an interrupt before finds no epoch done.
     net.epochs_done_ = content["epochs"]
 
@@ -84,7 +90,9 @@ def put_back(net: Any, best: BestWeights | None, content: dict[str, Any], arrays
 def check_counters(net: Any, best: BestWeights | None, content: dict[str, Any]) -> None:
     """Raise ValueError unless counters, learning rates and the history are those of a training of this net."""
     epochs = count_of(content, "epochs", 1, net.max_epochs)
-    count_of(content, "steps", 0, net.n_steps_ or 2**53)
+    count_of(content, "steps", 0, net.max_epochs * net.n_batches_)
+    if count_of(content, "cycle", 0, len(net.cycles) - 1) > 0 and best is not None:
+        count_of(content, "before_epoch", 1, epochs)
     if type(content["stop"]) is not bool:
         raise ValueError(f"'stop' is {shown(content['stop'])}")
     lrs, groups = content["lrs"], net.optimizer_.param_groups
@@ -111,6 +119,9 @@ def check_arrays(net: Any, best: BestWeights | None, content: dict[str, Any], ar
         expected |= under_prefix("best", weights) | under_prefix("start", weights)
         if best.start_ is not None:
             expected["start_losses"] = torch.from_numpy(best.start_)
+        if content["cycle"] > 0:
+            losses = torch.empty(len(best.held_out_), dtype=torch.float64)
+            expected |= under_prefix("before", weights) | {"before_losses": losses}
     empty = torch.empty(content["epochs"], dtype=torch.float64)
     expected |= {f"history.{name}": empty for name in columns}
     moments = {name: array for name, array in arrays.items() if name.startswith("optimizer.")}
@@ -119,7 +130,7 @@ def check_arrays(net: Any, best: BestWeights | None, content: dict[str, Any], ar
         like = array if name in moments else expected.get(name)
         if like is None or array.dtype != like.dtype or array.shape != like.shape:
             raise ValueError(f"its array {shown(name)} is {array.dtype} of shape {tuple(array.shape)}")
-        may_be_any = net.foreign or name.partition(".")[0] in ("history", "start_losses")
+        may_be_any = net.foreign or name.partition(".")[0] in ("history", "start_losses", "before_losses")
         if array.is_floating_point() and not may_be_any and not bool(array.isfinite().all()):
             raise ValueError(f"its array {shown(name)} holds numbers that are not finite")
     missing = sorted(set(expected) - set(arrays))

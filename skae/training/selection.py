@@ -14,13 +14,15 @@ from skorch.callbacks import Callback
 from skae.parameters import warn
 
 # How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so,
-# where others can be held out in turn and where they cannot. Fewer than MANY_ROWS that are better off by HOPEFUL
+# where others can be held out in turn and where they cannot. Fewer than MANY_ROWS that are better off by SUGGESTIVE
 # standard errors, which is 90 %, are joined by those others (benchmarks/README.md). Rows of one group are one
 # observation, their mean: FEWEST_ROWS rows of FEWEST_GROUPS groups are enough.
 CONFIDENCE = 0.975
 FEWEST_ROWS, FEWEST_GROUPS = 20, 5
 MANY_ROWS = 200
-HOPEFUL = 1.28
+SUGGESTIVE = 1.28
+# A cycle whose best epoch comes after this share of it would have gone on improving.
+IMPROVING = 0.8
 
 
 class StopTraining(Exception):  # noqa: N818 - no error, as StopIteration is none
@@ -50,6 +52,7 @@ class BestWeights(Callback):
 
     in_turns: Callable[[int], tuple[np.ndarray, np.ndarray, int] | None] | None = None
     start_: Any = None
+    before_: tuple[int, dict[str, Any], np.ndarray] | None = None
 
     def __init__(self, n_iter_no_change: int, tol: float):
         self.n_iter_no_change = n_iter_no_change
@@ -59,13 +62,18 @@ class BestWeights(Callback):
         self.held_out_ = X[1]
         # A start at PCA is no yardstick for what is trained towards more than reconstruction.
         starts_at_pca = net.module_.linear is not None and not net.criterion_.terms
-        self.start_ = X[1].group_means(net.held_out_losses(X[1])) if starts_at_pca else None
+        losses = net.held_out_losses(X[1]) if starts_at_pca else None
+        self.start_ = None if losses is None else X[1].group_means(losses)
+        self.pca_loss_ = None if losses is None else float(losses.mean())
         self.start_weights_ = copy.deepcopy(net.module_.state_dict())
         self.best_weights_ = copy.deepcopy(self.start_weights_)
+        self.before_ = None
         self.best_ = self.mark_ = math.inf
         self.waited_ = self.best_epoch_ = 0
 
     def on_epoch_end(self, net, **kwargs):
+        if self.pca_loss_ is not None:
+            net.history.record("pca_loss", self.pca_loss_)
         loss = net.history[-1, "valid_loss"]
         if loss < self.best_:
             # Whole, whenever an interrupt comes.
@@ -74,12 +82,27 @@ class BestWeights(Callback):
         self.waited_ += 1
         if loss < self.mark_ * (1 - self.tol):
             self.mark_, self.waited_ = loss, 0
-        if self.waited_ >= self.n_iter_no_change:
+        # A second cycle is run to its end, where it improves most.
+        if self.waited_ >= self.n_iter_no_change and net.cycle_ == 0:
             net.stop_ = True
+        elif net.ends_cycle():
+            self._end_cycle(net)
+
+    def _end_cycle(self, net) -> None:
+        """Begin the next cycle from the best weights, if this one improved to its end; else stop."""
+        improving = self.best_epoch_ > net.cycle_start_ + IMPROVING * net.cycles[net.cycle_]
+        if not improving or net.cycle_ + 1 == len(net.cycles):
+            net.stop_ = True
+            return
+        net.module_.load_state_dict(self.best_weights_)
+        self.before_ = (self.best_epoch_, self.best_weights_, net.held_out_losses(self.held_out_))
+        self.best_weights_ = copy.deepcopy(self.best_weights_)  # two arrays in a checkpoint share no memory
+        net.restart()
 
     def restore(self, net) -> int:
         """Put the best weights back, those of the start where no epoch is surely better; returns the epoch, or 0."""
         net.module_.load_state_dict(self.best_weights_)
+        self._compare_with_cycle_before(net)
         if self.start_ is None:
             return self.best_epoch_
         losses = self.held_out_.group_means(net.held_out_losses(self.held_out_))
@@ -98,12 +121,23 @@ class BestWeights(Callback):
             return 0
         return self.best_epoch_
 
+    def _compare_with_cycle_before(self, net) -> None:
+        """Go back to the best weights of the cycle before, unless those of this one have a lower validation loss by
+        more than a standard error or so: on few rows many epochs are lower by chance, and more training may overfit."""
+        if self.before_ is None or self.best_epoch_ == self.before_[0]:
+            return
+        epoch, weights, losses = self.before_
+        now = net.held_out_losses(self.held_out_)
+        if standard_errors_lower(*map(self.held_out_.group_means, (now, losses))) < SUGGESTIVE:
+            net.module_.load_state_dict(weights)
+            self.best_epoch_, self.best_weights_ = epoch, weights
+
     def _is_better(self, losses: np.ndarray, start: np.ndarray, n_rows: int) -> bool:
         if self.in_turns is None:
             return surely_lower(losses, start)
         if n_rows >= FEWEST_ROWS and surely_lower(losses, start):
             return True
-        if len(losses) >= MANY_ROWS or standard_errors_lower(losses, start) < HOPEFUL:
+        if len(losses) >= MANY_ROWS or standard_errors_lower(losses, start) < SUGGESTIVE:
             return False
         others = self.in_turns(self.best_epoch_)
         if others is None or n_rows + others[2] < FEWEST_ROWS:

@@ -1,5 +1,7 @@
 """When PCA is given up for what was trained."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,17 @@ from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, DivergenceError
-from skae.training import Part, losses_in_turns, row_groups, selection, split_rows, turns
+from skae.exceptions import PCAKeptWarning
+from skae.training import (
+    Part,
+    automatic_batch_size,
+    losses_in_turns,
+    planned_cycles,
+    row_groups,
+    selection,
+    split_rows,
+    turns,
+)
 from skae.training.selection import BestWeights, surely_lower
 from skae.training.turns import at_best_of_others
 
@@ -227,3 +239,62 @@ def test_an_interrupt_in_a_turn_keeps_what_was_trained_as_its_own_rows_say(monke
     with pytest.warns(UserWarning, match="40 epochs; those of PCA, than which none are surely better"):
         autoencoder.fit(curve(40))
     assert autoencoder.best_epoch_ == 0
+
+
+class TestCycles:
+    def test_few_rows_that_still_improve_get_a_second_cycle(self):
+        random = np.random.RandomState(0)
+        phase, pace = random.uniform(0, 1, (2, 400, 1))
+        X = np.sin(2 * np.pi * ((1 + 3 * pace) * np.linspace(0, 1, 32) + phase))
+        autoencoder = AutoencoderTransformer(2, random_state=0).fit(X)
+        rates = [row["lr"] for row in autoencoder.history_]
+        assert autoencoder.n_iter_ == 75
+        assert autoencoder.best_epoch_ > 25
+        assert rates[24] < 1e-3 < 5e-3 < max(rates[25:])
+        shorter = AutoencoderTransformer(2, max_epochs=25, random_state=0).fit(X)
+        assert autoencoder.score(X) > shorter.score(X)
+        assert [row["train_loss"] for row in autoencoder.history_[:25]] == [
+            row["train_loss"] for row in shorter.history_
+        ]
+
+    def test_a_cycle_that_overfits_is_the_last(self):
+        X = np.random.RandomState(0).standard_normal((60, 10))
+        assert AutoencoderTransformer(2, random_state=0).fit(X).n_iter_ == 25
+
+    @pytest.mark.parametrize(
+        ("n_rows", "validates", "expected"),
+        [
+            (100, True, (25, 50)),
+            (20_000, True, (25, 50)),
+            (60_000, True, (25,)),
+            (100, False, (75,)),
+            (60_000, False, (25,)),
+        ],
+    )
+    def test_cycles_follow_the_number_of_steps(self, n_rows, validates, expected):
+        assert planned_cycles("auto", n_rows, automatic_batch_size(n_rows), validates) == expected
+        assert planned_cycles(7, n_rows, 16, validates) == (7,)
+
+
+class TestPCAIsKept:
+    X = np.random.RandomState(0).standard_normal((300, 4)) @ np.random.RandomState(1).standard_normal((4, 8))
+    X = X + 0.3 * np.random.RandomState(2).standard_normal(X.shape)
+
+    def test_it_is_said(self, capsys):
+        with pytest.warns(PCAKeptWarning, match="max_epochs"):
+            autoencoder = AutoencoderTransformer(2, random_state=0, verbose=1).fit(self.X)
+        assert autoencoder.is_pca_
+        printed = capsys.readouterr().out
+        assert "PCA is kept" in printed
+        assert "pca_loss" in printed
+        assert all(row["pca_loss"] > 0 for row in autoencoder.history_)
+        assert "weights: PCA" in autoencoder.summary()
+
+    def test_it_is_no_news_where_nothing_is_lost(self, digits):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            AutoencoderTransformer(8, random_state=0).fit(self.X)  # every column of X is kept
+            AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(self.X)  # a trial
+            trained = AutoencoderTransformer(8, random_state=0).fit(digits)
+        assert not trained.is_pca_
+        assert f"weights: epoch {trained.best_epoch_}" in trained.summary()
