@@ -593,7 +593,7 @@ class AutoencoderTransformer(
     def _in_turns(self, whole: Part, n_held_out: int, seed: int, best_for: Callable[[], BestWeights]) -> Any:
         """What more networks like that of this fit say of PCA; None where they can say nothing, or cost too much."""
         exact = self.n_components_ >= self._layout.n_features
-        if exact or whole.rows.kept is None or not enough_in_turns(whole, n_held_out):
+        if exact or not whole.rows.small or not enough_in_turns(whole, n_held_out):
             return None
         judge = copy.copy(self)
         judge.compile, judge.verbose = False, 0

@@ -237,5 +237,6 @@ def checked_codes(Z: Any, n_components: int, ordered: bool = False) -> np.ndarra
 
 def check_result(result: np.ndarray, what: str, cause: str) -> None:
     """Raise ValueError if numbers computed from finite ones overflowed."""
-    if not np.isfinite(result).all():
+    length = slice_length(max(1, result[0].size)) if len(result) else 1
+    if not all(np.isfinite(result[start : start + length]).all() for start in range(0, len(result), length)):
         raise ValueError(f"The {what} are not finite in float32: {cause}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,18 @@ from .reading import in_batches
 # Scaled rows are kept as float32 up to this size, wherever they come from: joblib hands its workers memory maps, and
 # they are to find what the caller would. Beyond, every batch is scaled when it is drawn.
 CACHE_BYTES = 256 * 2**20
+# Sparse rows, which take far less as they are.
+SPARSE_CACHE_BYTES = 64 * 2**20
 # Larger rows in memory are put on a GPU as they are, up to this share of its free memory, and scaled batch by batch.
 RESIDENT_SHARE = 0.5
 # One slice of a pass in order, and one buffer of rows shuffled together, as float32.
 SLICE_BYTES = 16 * 2**20
 BUFFER_BYTES = 64 * 2**20
 BLOCK_ROWS = 64
+# Numbers of a batch on the CPU that are scaled at a time.
+PIECE_NUMBERS = 2**19
+# Stored values of sparse rows that are processed at a time.
+STORED_VALUES = 2**20
 LARGEST_BATCH = 8192
 NEEDS_FLOAT64 = (np.uint16, np.uint32, np.uint64, np.longdouble, np.object_)
 
@@ -45,7 +52,9 @@ class Rows(Dataset):
         self.layout = layout.to(device)
         self.device = device
         self.kept: Tensor | None = None
-        if keep and len(X) * layout.n_features * 4 <= CACHE_BYTES:
+        size = len(X) * layout.n_features * 4
+        self.small = size <= CACHE_BYTES
+        if keep and size <= (SPARSE_CACHE_BYTES if isinstance(X, SparseRows) else CACHE_BYTES):
             kept = torch.empty((len(X), *layout.network_shape), dtype=torch.float32, device=device)
             start = 0
             for x in self.slices(slice_length(layout.n_features)):
@@ -76,11 +85,20 @@ class Rows(Dataset):
         if self.kept is not None:
             at = indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(self.device)
             return self.kept.index_select(0, at)
-        return self._ready(gathered(self.X, indices))
+        length = max(1, PIECE_NUMBERS // self.layout.n_features)
+        if self.device.type != "cpu" or len(indices) <= length:
+            return self._ready(gathered(self.X, indices))
+        # Piece by piece: raw rows and float64 numbers of a whole batch would take several times its memory.
+        batch = torch.empty((len(indices), *self.layout.network_shape), dtype=torch.float32)
+        for start in range(0, len(indices), length):
+            batch[start : start + length] = self._ready(gathered(self.X, indices[start : start + length]))
+        return batch
 
     def only(self, indices: np.ndarray) -> Rows:
         """Some of the rows as an X of its own, scaled alike."""
-        return Rows(gathered(self.X, indices), self.layout, self.device, keep=True)
+        sparse = isinstance(self.X, SparseRows)
+        chosen = SparseRows(self.X.csr[indices]) if sparse else gathered(self.X, indices)
+        return Rows(chosen, self.layout, self.device, keep=True)
 
     def slices(self, length: int) -> Iterator[Tensor]:
         """Scaled samples in order, ``length`` at a time."""
@@ -131,6 +149,31 @@ class SparseRows:
 
     def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
         return self.csr[key].toarray()
+
+    def row_hashes(self) -> np.ndarray:
+        """A number for every row (n,), uint64: equal for equal rows, and next to never for others."""
+        indptr = self.csr.indptr
+        hashes = np.zeros(len(self), dtype=np.uint64)
+        # A million stored values at a time, or a row.
+        cuts = np.searchsorted(indptr, np.arange(0, indptr[-1], STORED_VALUES), side="right") - 1
+        for first, last in pairwise([*dict.fromkeys(cuts.tolist()), len(self)]):
+            ends = indptr[first : last + 1]
+            values = self.csr.data[ends[0] : ends[-1]].astype(np.float64)
+            columns = self.csr.indices[ends[0] : ends[-1]].astype(np.uint64)
+            mixed = mixed_bits(values.view(np.uint64) ^ mixed_bits(columns))
+            # A stored zero is as one that is not stored.
+            mixed[values == 0] = 0
+            sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(mixed)])
+            hashes[first:last] = np.diff(sums[ends - ends[0]])
+        return hashes
+
+
+def mixed_bits(numbers: np.ndarray) -> np.ndarray:
+    """Numbers of 64 bits, each of which depends on all bits of one given (SplitMix64; Steele, Lea and Flood, 2014)."""
+    numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
 
 
 def fits_on(device: torch.device, X: Any) -> bool:

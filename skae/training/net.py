@@ -232,21 +232,25 @@ class AutoencoderNet(NeuralNet):
     def _single_pass(self, iterator, training, prefix, step_fn):
         began = time.perf_counter()
         self._set_training(training)
-        losses: list[Tensor] = []
+        # One tensor for the whole pass: a small one per step would lie between the large ones of that step, and the
+        # allocator could not reuse their memory.
+        losses = torch.empty(len(iterator), dtype=torch.float32, device=self.device)
         lengths: list[int] = []
-        named = dict.fromkeys(self.criterion_.names, torch.zeros((), device=self.device))
-        for batch in iterator:
+        named = {name: torch.zeros((), dtype=torch.float32, device=self.device) for name in self.criterion_.names}
+        for number, batch in enumerate(iterator):
             lengths.append(len(batch))
-            self.batch_ = len(lengths)
+            self.batch_ = number + 1
             if self.per_batch_:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
-            losses.append(step["loss"])
-            for name in named:
-                named[name] = torch.add(named[name], self.criterion_.latest[name], alpha=len(batch))
+            losses[number] = step["loss"]
+            for name, total in named.items():
+                total.add_(self.criterion_.latest[name], alpha=len(batch))
             if self.per_batch_:
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-        by_batch = torch.stack(losses).cpu().double()
+            # Its output would take the memory of one more batch while the next one is computed.
+            del batch, step
+        by_batch = losses.cpu().double()
         loss = float(by_batch @ torch.tensor(lengths, dtype=torch.float64)) / len(iterator.dataset)
         self.history.record(f"{prefix}_loss", loss)
         for name, value in named.items():
@@ -304,7 +308,11 @@ class AutoencoderNet(NeuralNet):
 
         @torch.no_grad()
         def losses() -> Tensor:
-            return torch.cat([self.criterion_.per_sample(self.module_(batch)) for batch in batches])
+            found, start = torch.empty(len(part), dtype=torch.float32, device=self.device), 0
+            for batch in batches:
+                found[start : start + len(batch)] = self.criterion_.per_sample(self.module_(batch))
+                start += len(batch)
+            return found
 
         with self.stream_():
             return in_halves(self, batches, losses).to("cpu", torch.float64).numpy()

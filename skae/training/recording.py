@@ -44,8 +44,8 @@ HOOKS = tuple(
 HOOKS_OF_WEIGHTS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 # Recording takes as long as some ten steps: it is not begun for a few.
 STEPS_BEFORE = 10
-# Beyond these numbers of weights and rows it is arithmetic that takes all of the time, and a recording the memory.
-MOST_WEIGHTS, MOST_ROWS = 2**22, 2**12
+# Beyond so many weights, or numbers of a batch, arithmetic takes all of the time, and a recording takes the memory.
+MOST_WEIGHTS, MOST_NUMBERS = 2**22, 2**20
 
 aten = torch.ops.aten
 SAME = (aten.detach.default, aten.alias.default)
@@ -119,7 +119,7 @@ class RepeatedSteps:
         """A step by autograd; recorded once a shape has come often, and compared with the recording at the next."""
         shape = batch.shape
         self.seen[shape] = self.seen.get(shape, 0) + 1
-        if self.seen[shape] == STEPS_BEFORE and len(batch) <= MOST_ROWS:
+        if self.seen[shape] == STEPS_BEFORE and batch.numel() <= MOST_NUMBERS:
             with Recorder(batch, self.parameters) as recorder:
                 results = self._differentiated(batch)
             self.recordings[shape] = recorder.recording(*results)

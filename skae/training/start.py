@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from skae.data import Rows, Scaling, SparseRows, slice_length
+from skae.data.sources import STORED_VALUES
 from skae.exceptions import DivergenceError
 
 # Rows that are not kept in memory are gone through once for their covariance, up to this many features; beyond, the
@@ -108,7 +109,10 @@ def of_passes(rows: Rows, components: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def of_sparse(X: SparseRows, scaling: Scaling, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Components, mean and deviations of all rows of CSR, which stay sparse."""
     scale = scaling.scale.cpu().numpy()
-    scaled = X.csr.astype(np.float64).multiply(1 / np.broadcast_to(scale, X.shape[1])).tocsr()
+    scaled = X.csr.astype(np.float64)
+    gain = 1 / np.broadcast_to(scale, X.shape[1])
+    for start in range(0, scaled.nnz, STORED_VALUES):
+        scaled.data[start : start + STORED_VALUES] *= gain[scaled.indices[start : start + STORED_VALUES]]
     pca = PCA(k, svd_solver="arpack", random_state=seed % 2**31).fit(scaled)
     mean = pca.mean_ - scaling.mean.cpu().numpy() / scale
     return pca.components_, mean, pca.singular_values_ / np.sqrt(max(1, len(X) - 1))

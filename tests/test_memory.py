@@ -1,0 +1,118 @@
+"""Memory that calls take beyond X: the same for few rows and for many (Linux)."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells the memory of Linux")
+MIB = 2**20
+
+# In a process of its own, where no freed memory is left to hide in: the peak of anonymous memory during a call, in MiB.
+PEAK = """
+import sys, threading, warnings
+import numpy as np
+import scipy.sparse as sp
+import torch
+from skae import AutoencoderNovelty, AutoencoderTransformer, Dense
+from skae.data import sources
+torch.set_num_threads(1)
+warnings.simplefilter("ignore")
+def anonymous():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+class Sliced:  # has no more than is asked for
+    def __init__(self, X):
+        self.X, self.shape, self.dtype = X, X.shape, X.dtype
+    def __len__(self):
+        return len(self.X)
+    def __getitem__(self, key):
+        assert isinstance(key, slice)
+        return np.array(self.X[key])
+def sparse(n, dtype):
+    random, ends = np.random.RandomState(0), np.arange(0, n * 20 + 1, 20)
+    return sp.csr_matrix((random.rand(n * 20).astype(dtype), random.randint(0, 20000, n * 20), ends), (n, 20000))
+def new(**settings):
+    settings = {"max_epochs": 1, "random_state": 0, "architecture": Dense((32,))} | settings
+    return AutoencoderTransformer(8, **settings)
+new().fit(np.random.RandomState(0).rand(300, 9))
+exec(sys.argv[1])
+before = peak = anonymous()
+done = threading.Event()
+def watch():
+    global peak
+    while not done.wait(0.002):
+        peak = max(peak, anonymous())
+watcher = threading.Thread(target=watch)
+watcher.start()
+exec(sys.argv[2])
+done.set()
+watcher.join()
+print(max(peak, anonymous()) - before)
+"""
+
+
+def peak(given, call):
+    """MiB that ``call`` takes at its peak beyond what there is after ``given``."""
+    done = subprocess.run([sys.executable, "-c", PEAK, given, call], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
+
+
+def in_file(folder, n, dtype, shape=(28, 28)):
+    """The path of an array of noise."""
+    path = folder / f"{n}.npy"
+    X = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(n, *shape))
+    for start in range(0, n, 10_000):
+        part = X[start : start + 10_000]
+        part[...] = np.random.RandomState(start).randint(0, 255, size=part.shape, dtype=np.uint8)
+    X.flush()
+    return str(path)
+
+
+# Small rows that go the way of large ones.
+SMALL_LIMITS = "sources.CACHE_BYTES = 0; sources.BUFFER_BYTES = batches.BUFFER_BYTES = 4 * 2**20"
+
+
+@pytest.mark.parametrize(
+    ("read", "call"),
+    [
+        ("X = np.load({!r}, mmap_mode='r')", "new(batch_size=16).fit(X)"),
+        pytest.param("X = Sliced(np.load({!r}, mmap_mode='r'))", "new(batch_size=16).fit(X)", marks=pytest.mark.slow),
+        pytest.param("X = np.load({!r})", "new(batch_size=16).fit(X, X_val=X[::4])", marks=pytest.mark.slow),
+        pytest.param("X = np.load({!r}, mmap_mode='r')", "new(batch_size=16).partial_fit(X)", marks=pytest.mark.slow),
+    ],
+)
+def test_steps_leave_no_memory_behind(tmp_path, read, call):
+    given = f"from skae.training import batches; {SMALL_LIMITS}; {read}"
+    few, many = (peak(given.format(in_file(tmp_path, n, np.uint8)), call) for n in (4_000, 16_000))
+    assert many < few + 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_fit_takes_the_same_memory_for_four_times_the_rows(tmp_path, dtype):
+    given = "X = np.load({!r}, mmap_mode='r')"
+    few, many = (peak(given.format(in_file(tmp_path, n, dtype)), "new().fit(X)") for n in (100_000, 400_000))
+    assert many < min(600, 1.2 * few + 50)
+
+
+@pytest.mark.parametrize(
+    ("n", "dtype", "call"),
+    [
+        (2_000, "float32", "new().fit(X)"),
+        pytest.param(3_000, "float64", "new().fit(X, X_val=X[::4])", marks=pytest.mark.slow),
+        pytest.param(20_000, "float32", "new().fit(X)", marks=pytest.mark.slow),
+        pytest.param(20_000, "float64", "new(early_stopping=False).fit(X)", marks=pytest.mark.slow),
+        pytest.param(20_000, "int32", "new().partial_fit(X)", marks=pytest.mark.slow),
+    ],
+)
+def test_sparse_rows_take_ten_times_their_memory_and_300_mib(n, dtype, call):
+    size = n * 20 * (np.dtype(dtype).itemsize + 4) / MIB
+    assert peak(f"X = sparse({n}, {dtype!r})", call) < 10 * size + 300
+
+
+def test_reconstructions_take_little_more_than_the_result():
+    call = "Z = fitted.reconstruct(X)"
+    assert peak("X = sparse(2000, 'float32'); fitted = new().fit(X[:500])", call) < 2_000 * 20_000 * 4 / MIB + 64
