@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from .layout import SampleLayout
 from .reading import in_batches
+from .scaling import PIECE_NUMBERS
 
 # Scaled rows are kept as float32 up to this size, wherever they come from: joblib hands its workers memory maps, and
 # they are to find what the caller would. Beyond, every batch is scaled when it is drawn.
@@ -26,8 +27,6 @@ RESIDENT_SHARE = 0.5
 SLICE_BYTES = 16 * 2**20
 BUFFER_BYTES = 64 * 2**20
 BLOCK_ROWS = 64
-# Numbers of a batch on the CPU that are scaled at a time.
-PIECE_NUMBERS = 2**19
 # Stored values of sparse rows that are processed at a time.
 STORED_VALUES = 2**20
 LARGEST_BATCH = 8192
@@ -85,14 +84,7 @@ class Rows(Dataset):
         if self.kept is not None:
             at = indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(self.device)
             return self.kept.index_select(0, at)
-        length = max(1, PIECE_NUMBERS // self.layout.n_features)
-        if self.device.type != "cpu" or len(indices) <= length:
-            return self._ready(gathered(self.X, indices))
-        # Piece by piece: raw rows and float64 numbers of a whole batch would take several times its memory.
-        batch = torch.empty((len(indices), *self.layout.network_shape), dtype=torch.float32)
-        for start in range(0, len(indices), length):
-            batch[start : start + length] = self._ready(gathered(self.X, indices[start : start + length]))
-        return batch
+        return self._in_pieces(len(indices), lambda start, stop: gathered(self.X, indices[start:stop]))
 
     def only(self, indices: np.ndarray) -> Rows:
         """Some of the rows as an X of its own, scaled alike."""
@@ -103,13 +95,13 @@ class Rows(Dataset):
     def slices(self, length: int) -> Iterator[Tensor]:
         """Scaled samples in order, ``length`` at a time."""
         for rows in raw_slices(self.X, length):
-            yield self._ready(rows)
+            yield self._scaled(rows)
 
     def read(self, function: Callable[[Tensor], Any]) -> Iterator[tuple[int, int, Any]]:
         """``function`` of scaled samples in order, in large batches, as (start, stop, result)."""
 
         def of_rows(start: int, stop: int) -> Any:
-            return function(self._ready(flat_rows(self.X[start:stop])))
+            return function(self._scaled(flat_rows(self.X[start:stop])))
 
         return in_batches(of_rows, len(self), inference_length(self.layout.n_features))
 
@@ -118,6 +110,24 @@ class Rows(Dataset):
         """Whether batches have to be brought to a GPU while it computes."""
         resident = self.kept is not None or (isinstance(self.X, Tensor) and self.X.device.type == "cuda")
         return self.device.type == "cuda" and not resident
+
+    def _scaled(self, rows: Tensor) -> Tensor:
+        """Raw rows (n, n_features) as scaled samples."""
+        return self._in_pieces(len(rows), lambda start, stop: rows[start:stop])
+
+    def _in_pieces(self, n: int, raw: Callable[[int, int], Tensor]) -> Tensor:
+        """Scaled samples from ``n`` raw rows; ``raw(start, stop)`` gives some of them.
+
+        On the CPU a few at a time, which stay in the processor's cache: float64 numbers of all would take several
+        times the memory of the result.
+        """
+        length = max(1, PIECE_NUMBERS // self.layout.n_features)
+        if self.device.type != "cpu" or n <= length:
+            return self._ready(raw(0, n))
+        samples = torch.empty((n, *self.layout.network_shape), dtype=torch.float32)
+        for start in range(0, n, length):
+            samples[start : start + length] = self._ready(raw(start, min(start + length, n)))
+        return samples
 
     def _ready(self, rows: Tensor) -> Tensor:
         if self.streams:
