@@ -58,3 +58,11 @@ def test_reading_goes_over_every_row_once():
     covered = [(start, stop, len(x)) for start, stop, x in rows_of(X).read(lambda x: x)]
     assert [(start, stop - start) for start, stop, n in covered] == [(0, 200)]
     assert covered[0][2] == 200
+
+
+@pytest.mark.parametrize("form", ["memmap", "slices", "tensor", "fortran", "float64"])
+def test_pieces_give_the_same_bits(form, tmp_path, monkeypatch):
+    rows, indices = rows_of(forms(tmp_path)[form]), np.array([3, 4, 5, 90, 150, 199])
+    whole = rows.take(indices), torch.cat(list(rows.slices(64)))
+    monkeypatch.setattr("skae.data.sources.PIECE_NUMBERS", 17)
+    torch.testing.assert_close((rows.take(indices), torch.cat(list(rows.slices(64)))), whole, rtol=0, atol=0)

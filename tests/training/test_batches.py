@@ -5,9 +5,10 @@ import threading
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
-from skae.data import Rows, SampleLayout, Scaling
-from skae.training.batches import Batches, Part, prefetched, split_rows
+from skae.data import Rows, SampleLayout, Scaling, SparseRows
+from skae.training.batches import Batches, Part, equal_rows, prefetched, split_rows
 
 IDENTITY = Scaling(*(torch.tensor([v], dtype=torch.float64) for v in (0.0, 1.0, 0.0, 1.0, 1.0)))
 
@@ -149,3 +150,33 @@ def test_prefetching_passes_errors_on_and_leaves_no_thread():
     next(early)
     early.close()
     assert threading.active_count() == before
+
+
+def sparse_part(X):
+    layout = SampleLayout((X.shape[1],), (), True, IDENTITY, np.dtype(np.float32))
+    return Part.whole(Rows(SparseRows(csr_array(X)), layout, torch.device("cpu")))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.uint8])
+def test_equal_sparse_rows_are_found_without_making_them_dense(dtype, monkeypatch):
+    monkeypatch.setattr("skae.data.sources.STORED_VALUES", 7)
+    monkeypatch.setattr(SparseRows, "__getitem__", None)
+    X = np.random.RandomState(0).randint(0, 3, (50, 4)).astype(dtype)
+    X[[0, 1, 30, 49]] = 0
+    groups = equal_rows(sparse_part(X))
+    np.testing.assert_array_equal(groups[:, None] == groups, (X[:, None] == X).all(2))
+    assert len(equal_rows(sparse_part(np.unique(X, axis=0)))) == 0
+
+
+def test_stored_zeros_and_the_places_of_values_count_in_sparse_rows():
+    stored = csr_array(
+        (np.array([1.0, 0.0, 1.0, 1.0, -0.0]), np.array([0, 2, 0, 1, 2]), np.array([0, 2, 3, 4, 5, 5])), (5, 3)
+    )
+    groups = equal_rows(sparse_part(stored))
+    assert groups[0] == groups[1] != groups[2]
+    assert groups[3] == groups[4]
+
+
+def test_large_columns_do_not_hide_small_ones_in_sparse_rows():
+    X = np.column_stack([np.full(100, 1e30), np.arange(100) * 1e-30])
+    assert len(equal_rows(sparse_part(X))) == 0
