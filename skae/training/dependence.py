@@ -34,7 +34,7 @@ REACHED, BLOCK_RANGES, FEWEST_BLOCKS, MOST_BLOCKS, JUMP = 0.9, 4, 10, 100, 1.5
 # A row is in an isolated cluster where the nearest row outside is ``gap`` times farther away than the farthest within,
 # and the cluster has at most LARGEST_CLUSTER of the rows. With independent rows on a line, where most rows are, this
 # has the probability 1 - prod(1 - gap**-k). Rows are near copies where more are by SIGMAS standard errors.
-GAPS, LARGEST_CLUSTER, SIGMAS = (2.0, 3.0, 5.0, 9.0), 0.3, 5.0
+GAPS, LARGEST_CLUSTER, SIGMAS = (2.0, 3.0, 5.0, 9.0), 0.3, 6.0
 # A column with fewer distinct values than this share of the rows is discrete, and left out if the others tell so many
 # of the rows apart.
 DISCRETE, UNEQUAL = 0.1, 0.98
