@@ -1,15 +1,14 @@
-"""What does it cost as rows, features and pictures grow? Is transform's memory bounded, whatever the number of rows?
+"""What does it cost as rows, features and pictures grow? Is the memory of fit and transform bounded, whatever the rows?
 
-Rows a second of one epoch and of ``transform``, from a memory-mapped file: a number is to cost the same however many
-there are. And the peak of anonymous memory during ``transform`` (Linux), which may be the output, ten batches and
-64 MB.
+Rows per second of one epoch and of ``transform``, from a memory-mapped file: a number is to cost the same however many
+there are. And the peaks of anonymous memory (Linux): of ``transform``, which may be the output, ten batches and 64 MB;
+and of ``fit``, which may be 600 MB for samples of 28 x 28, whatever their number.
 """
 
 import pickle
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ SMALL = Dense((32,), normalization=None)
 SIZES = [
     *(("rows", (n, 64), SMALL) for n in (1_000, 10_000, 100_000, 1_000_000)),
     *(("features", (4_000, p), SMALL) for p in (16, 64, 256, 1024, 4096)),
+    *(("samples", (n, 28, 28), SMALL) for n in (100_000, 2_000_000)),
     *(("pictures", (256, size, size, 3), "conv") for size in (16, 32, 64, 128)),
 ]
 # What a number may cost at the largest size, as a multiple of its cost at the one before.
@@ -30,50 +30,64 @@ SLOWER = 1.5
 MIB = 2**20
 
 
-# In a process of its own, where no freed memory is left to hide in: the fastest transform, and the peak of the first.
-READER = """
-import pickle, sys, threading, time
+# The most that fit may take at 28 x 28, in MB.
+MOST_OF_FIT = 600
+
+# In processes of their own, where no freed memory is left to hide in: seconds of a call, and its peak of memory.
+WATCHER = """
+import pickle, sys, threading, time, warnings
 import numpy as np
 def anonymous():
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) * 1024
-autoencoder, X = pickle.load(open(sys.argv[1], "rb")), np.load(sys.argv[2], mmap_mode="r")
-autoencoder.transform(X[:2])
-before = peak = anonymous()
-done = threading.Event()
-def watch():
-    global peak
-    while not done.wait(0.002):
-        peak = max(peak, anonymous())
-watcher = threading.Thread(target=watch)
-watcher.start()
-began = time.perf_counter()
-Z = autoencoder.transform(X)
-seconds = time.perf_counter() - began
-peak = max(peak, anonymous())
-done.set()
-watcher.join()
-for _ in range(3):  # the best of several, which other programs disturb least
+def watched(call):
+    before = peak = anonymous()
+    done = threading.Event()
+    def watch():
+        nonlocal peak
+        while not done.wait(0.002):
+            peak = max(peak, anonymous())
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     began = time.perf_counter()
-    Z = autoencoder.transform(X)
-    seconds = min(seconds, time.perf_counter() - began)
-print(seconds, peak - before)
+    result = call()
+    seconds = time.perf_counter() - began
+    peak = max(peak, anonymous())
+    done.set()
+    watcher.join()
+    return result, seconds, peak - before
+path = sys.argv[1]
+autoencoder, X = pickle.load(open(path, "rb")), np.load(sys.argv[2], mmap_mode="r")
+"""
+FIT = """
+from sklearn.base import clone
+clone(autoencoder).set_params(architecture="dense").fit(np.random.RandomState(0).rand(300, 9))
+_, seconds, peak = watched(lambda: autoencoder.fit(X))
+pickle.dump(autoencoder, open(path, "wb"))
+print(seconds, peak)
+"""
+# The fastest of four, which other programs disturb least, and the peak of the first.
+TRANSFORM = """
+autoencoder.transform(X[:2])
+_, seconds, peak = watched(lambda: autoencoder.transform(X))
+print(min(seconds, *(watched(lambda: autoencoder.transform(X))[1] for _ in range(3))), peak)
 """
 
 
-def transformed(autoencoder, folder, path):
-    """Seconds of the fastest, and bytes at the peak of the first, ``transform`` of the array at ``path``."""
-    (Path(folder) / "autoencoder.pickle").write_bytes(pickle.dumps(autoencoder))
-    arguments = [sys.executable, "-c", READER, str(Path(folder) / "autoencoder.pickle"), str(path)]
+def measured(code, autoencoder_file, X_file):
+    """Seconds and bytes at the peak of what ``code`` does."""
+    arguments = [sys.executable, "-c", WATCHER + code, str(autoencoder_file), str(X_file)]
     seconds, peak = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split()
     return float(seconds), int(peak)
 
 
 def in_file(shape, folder):
-    """The path of an array of noise that repeats every 1,000 rows."""
+    """The path of an array of noise that repeats every 1,000 rows; of bytes where there are many numbers."""
     path = Path(folder) / "X.npy"
-    X = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    dtype = np.uint8 if np.prod(shape) > 5e8 else np.float32
+    X = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     noise = np.random.RandomState(0).standard_normal((min(1000, shape[0]), *shape[1:])).astype(np.float32)
+    noise = noise if dtype == np.float32 else (40 * noise + 128).clip(0, 255).astype(dtype)
     for start in range(0, shape[0], len(noise)):
         X[start : start + len(noise)] = noise[: shape[0] - start]
     X.flush()
@@ -86,23 +100,23 @@ def main():
     for what, shape, architecture in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             path = in_file(shape, folder)
-            X = np.load(path, mmap_mode="r")
             autoencoder = AutoencoderTransformer(
                 8, architecture=architecture, max_epochs=1, early_stopping=False, device=device, random_state=0
             )
-            began = time.perf_counter()
-            autoencoder.fit(X)
-            fitting = time.perf_counter() - began
-            transforming, peak = transformed(autoencoder, folder, path)
+            file = Path(folder) / "autoencoder.pickle"
+            file.write_bytes(pickle.dumps(autoencoder))
+            fitting, fit_peak = measured(FIT, file, path)
+            transforming, peak = measured(TRANSFORM, file, path)
             n_features = int(np.prod(shape[1:]))
             allowed = shape[0] * 8 * 4 + 10 * inference_length(n_features) * n_features * 4 + 64 * MIB
             speeds = int(shape[0] / fitting), int(shape[0] / transforming)
-            table.append([what, str(shape), *speeds, round(peak / MIB), round(allowed / MIB)])
+            table.append([what, str(shape), *speeds, round(fit_peak / MIB), round(peak / MIB), round(allowed / MIB)])
             print(*table[-1], flush=True)
-    columns = ["grows", "X", "fit rows/s", "transform rows/s", "transform peak MB", "allowed MB"]
+    columns = ["grows", "X", "fit rows/s", "transform rows/s", "fit peak MB", "transform peak MB", "allowed MB"]
     write("scaling", columns, table, device=device)
     for row in table:
-        assert row[4] <= row[5], f"transform of {row[1]} took {row[4]} MB, allowed {row[5]}"
+        assert row[5] <= row[6], f"transform of {row[1]} took {row[5]} MB, allowed {row[6]}"
+        assert row[0] != "samples" or row[4] <= MOST_OF_FIT, f"fit of {row[1]} took {row[4]} MB, allowed {MOST_OF_FIT}"
     sizes = dict.fromkeys(what for what, _, _ in SIZES)
     for what in sizes:
         (_, before, _), (_, after, _) = [size for size in SIZES if size[0] == what][-2:]

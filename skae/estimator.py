@@ -58,6 +58,7 @@ from skae.training import (
     plain_history,
     planned_cycles,
     private_seed,
+    reported,
     resolve_device,
     row_groups,
     shortened,
@@ -190,7 +191,7 @@ class AutoencoderTransformer(
         neither used nor changed. An int gives the same bits over processes and joblib's backends, where numpy's BLAS,
         which computes the PCA, has as many threads.
     verbose : int, default=0
-        Above 0, a line is printed every epoch.
+        Above 0, a line is printed per stage before the first epoch, with its seconds, and per epoch.
 
     Attributes
     ----------
@@ -339,7 +340,8 @@ class AutoencoderTransformer(
         check_parameters(self)
         warm = self.warm_start and hasattr(self, "net_")
         draft = self._draft(keep=warm)
-        X = draft._prepare(X, learn=not warm)
+        with reported("Reading X", self.verbose):
+            X = draft._prepare(X, learn=not warm)
         X_val = None if X_val is None else draft._checked(X_val)
         groups = group_labels(groups, len(X))
         groups = groups if X_val is None and self.early_stopping else None
@@ -379,7 +381,8 @@ class AutoencoderTransformer(
             raise ValueError(f"partial_fit needs an int as n_components. Got {self.n_components!r} instead.")
         first = not hasattr(self, "net_")
         draft = self._draft(keep=not first)
-        X = draft._prepare(X, learn=first)
+        with reported("Reading X", self.verbose):
+            X = draft._prepare(X, learn=first)
         seed = private_seed(self.random_state)
         train = Part.whole(Rows(X, draft._layout, resolve_device(self.device), keep=True))
         net = draft._net(
@@ -557,7 +560,8 @@ class AutoencoderTransformer(
         """Train, and take what was learned; returns the interrupt that ended it, if one did."""
         seed = private_seed(self.random_state)
         seed = seed if checkpoints.seed is None else checkpoints.seed
-        train, held_out = self._parts(X, X_val, groups, seed)
+        with reported("Choosing training and validation rows", self.verbose):
+            train, held_out = self._parts(X, X_val, groups, seed)
         net = self._net(train.rows, len(train), seed, module=copy.deepcopy(self.net_.module_) if warm else None)
         automatic = isinstance(self.n_iter_no_change, str)
         patience = automatic_patience(max(net.cycles)) if automatic else self.n_iter_no_change
@@ -690,9 +694,10 @@ class AutoencoderTransformer(
         self.variant_ = variant_for(self.variant) if share is None else ordered(self.variant)
         parts, loss = self.variant_.parts(), loss_for(self.loss, self._layout)
         if module is None:
-            n_components = int(self.n_components) if share is None else components_for_share(rows, share, seed)
-            self.n_components_ = self._n_features_out = n_components
-            module, self._layers = built_autoencoder(self.architecture_, rows, self.n_components_, loss, seed, parts)
+            with reported("Building the network and its PCA initialization", self.verbose):
+                n_components = int(self.n_components) if share is None else components_for_share(rows, share, seed)
+                self.n_components_ = self._n_features_out = n_components
+                module, self._layers = built_autoencoder(self.architecture_, rows, n_components, loss, seed, parts)
         try_loss(loss, module, rows)
         batch_size = automatic_batch_size(n_train) if self.batch_size == "auto" else int(self.batch_size)
         return new_net(

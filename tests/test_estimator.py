@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -410,7 +411,11 @@ class TestTraining:
 
     def test_verbose_prints_every_epoch(self, capsys):
         AutoencoderTransformer(2, verbose=1, **QUICK).fit(X)
-        assert "train_loss" in capsys.readouterr().out
+        printed = capsys.readouterr().out
+        stages = "Reading X", "Choosing training and validation rows", "Building the network and its PCA initialization"
+        for stage in stages:
+            assert re.search(rf"^{stage} \.\.\. \d+\.\d s$", printed, re.MULTILINE)
+        assert "train_loss" in printed
         AutoencoderTransformer(2, **QUICK).fit(X)
         assert capsys.readouterr().out == ""
 

@@ -19,7 +19,7 @@ from .identity import RowsIdentity, labels_identity, stream_identity, weights_id
 from .moments import go_on, moments_of, set_moments
 from .net import OPTIMIZERS, AutoencoderNet
 from .order import explained_shares, shortened, training_codes
-from .records import described, plain_history
+from .records import described, plain_history, reported
 from .selection import BestWeights, StopTraining
 from .start import components_for_share
 from .turns import enough_in_turns, losses_in_turns
@@ -58,6 +58,7 @@ __all__ = [
     "planned_cycles",
     "private_seed",
     "reads_snapshot",
+    "reported",
     "resolve_device",
     "row_groups",
     "seeded_weights",

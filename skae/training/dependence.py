@@ -191,7 +191,7 @@ def continuous(x: Tensor) -> Tensor:
     n_distinct = 1 + (some.diff(dim=0) > 0).sum(0)
     columns = torch.nonzero(n_distinct >= DISCRETE * len(some))[:, 0]
     weights = torch.sin(torch.arange(1.0, len(columns) + 1))
-    tell_apart = len((x[:, columns] * weights).sum(1).unique()) >= UNEQUAL * len(x)
+    tell_apart = len((x[:, columns].mul_(weights)).sum(1).unique()) >= UNEQUAL * len(x)
     return columns if tell_apart else torch.arange(x.shape[1])
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import re
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,6 +17,19 @@ from .device import BorrowedStream
 
 DEEPEST = 8
 KINDS: dict[str, type] = {"bool": bool, "int": int, "float": float}  # a bool is an int too
+
+
+@contextlib.contextmanager
+def reported(stage: str, verbose: int) -> Iterator[None]:
+    """Print what is done before the first epoch, and the seconds that it took, where ``verbose`` is above 0."""
+    began = time.perf_counter()
+    if verbose:
+        print(f"{stage} ... ", end="", flush=True)
+    try:
+        yield
+    finally:
+        if verbose:
+            print(f"{time.perf_counter() - began:.1f} s", flush=True)
 
 
 def plain_history(net: Any, start: int = 0) -> list[dict[str, Any]]:
