@@ -1,5 +1,7 @@
 """Autoencoders that are scikit-learn transformers."""
 
+import importlib
+
 from .estimator import AutoencoderTransformer
 from .exceptions import DivergenceError, ModelFileError, OutOfMemoryError
 from .model import Convolutional, Custom, Dense, Sequence
@@ -23,3 +25,15 @@ __all__ = [
     "load",
     "save",
 ]
+# Public modules that nothing above needs; imported where they are first asked for.
+MODULES = ("inspection", "metrics", "text", "variants")
+
+
+def __getattr__(name):
+    if name in MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *MODULES})

@@ -20,13 +20,14 @@ from skae.frames import FrameForm, index_of, output_library
 from skae.generation import GenerationMixin
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
 from skae.model import LayerTable, Nested, check_importable, layer_table
-from skae.parameters import check_integer, is_share, warn
+from skae.parameters import check_integer, check_nested, is_share, warn
 from skae.preparation import (
     architecture_for,
     check_groups,
     check_parameters,
-    check_same_form,
     check_same_network,
+    check_same_tokens,
+    class_of_architecture,
     held_out_size,
     is_learned,
     learned_layout,
@@ -71,8 +72,8 @@ from skae.training import (
     with_gradients,
     with_snapshots,
 )
-from skae.validation import check_result, checked_codes, checked_samples, group_labels
-from skae.variants import ordered, variant_for
+from skae.validation import check_result, checked_codes, checked_samples, group_labels, warn_of_target
+from skae.variants import class_of_variant, ordered, variant_for
 from skae.version import __version__
 
 # partial_fit keeps this many of its latest passes in history_.
@@ -312,6 +313,7 @@ class AutoencoderTransformer(
             beyond 2**53 are rounded. Rows that are not in memory, and take more than 256 MiB as float32, are
             shuffled in blocks, so the same rows in memory give another network.
         y : ignored
+            With a warning where it looks like clean samples: of the shape of X, with other values.
         X_val : array-like like X, default=None
             Samples of your own to hold out, instead of ``validation_fraction`` of X.
         groups : array-like of shape (n_samples,), default=None
@@ -342,6 +344,7 @@ class AutoencoderTransformer(
         draft = self._draft(keep=warm)
         with reported("Reading X", self.verbose):
             X = draft._prepare(X, learn=not warm)
+        warn_of_target(X, y)
         X_val = None if X_val is None else draft._checked(X_val)
         groups = group_labels(groups, len(X))
         groups = groups if X_val is None and self.early_stopping else None
@@ -383,6 +386,7 @@ class AutoencoderTransformer(
         draft = self._draft(keep=not first)
         with reported("Reading X", self.verbose):
             X = draft._prepare(X, learn=first)
+        warn_of_target(X, y)
         seed = private_seed(self.random_state)
         train = Part.whole(Rows(X, draft._layout, resolve_device(self.device), keep=True))
         net = draft._net(
@@ -530,6 +534,17 @@ class AutoencoderTransformer(
         """What samples are divided by, once their mean is subtracted."""
         return self._layout.sample_scale
 
+    def set_params(self, **params):
+        """Set parameters, those of objects in them as ``architecture__hidden_sizes``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or it is one of an object where a name stands.
+        """
+        check_nested(self, params, {"architecture": class_of_architecture, "variant": class_of_variant})
+        return super().set_params(**params)
+
     def summary(self) -> LayerTable:
         """Print the layer table: name, output shape, parameters, and the formula of every size; then how samples are
         scaled, and which weights are kept. Returns it too."""
@@ -672,8 +687,8 @@ class AutoencoderTransformer(
 
     def _checked(self, X: Any) -> Any:
         """X, checked against what was fitted."""
-        X = checked_samples(self, X, reset=False)
-        check_same_form(self, X)
+        X = checked_samples(self, X, reset=False, sample_shape=self.sample_shape_)
+        check_same_tokens(self, X)
         return X
 
     def _parts(self, X: Any, X_val: Any, groups: np.ndarray | None, seed: int) -> tuple[Part, Part | None]:

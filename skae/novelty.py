@@ -21,7 +21,7 @@ from skae.data import Rows
 from skae.distances import DISTANCES, TINY, Distance, scaled_parts, typical
 from skae.estimator import AutoencoderTransformer, like
 from skae.frames import FrameForm, index_of
-from skae.parameters import check_choice, check_integer, check_real, invalid
+from skae.parameters import check_choice, check_integer, check_nested, check_real, invalid
 from skae.preparation import DENSE_FEATURES, check_parameters, learned_layout, needing_tokens
 from skae.training import components_for_share, joined_groups, one_at_a_time, row_groups, with_snapshots
 from skae.validation import as_array, checked_samples, group_labels
@@ -89,6 +89,11 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         self.n_members = n_members
         self.distance = distance
         self.random_state = random_state
+
+    def set_params(self, **params):
+        """Set parameters, those of the autoencoder as ``autoencoder__max_epochs``."""
+        check_nested(self, params, {"autoencoder": lambda *_: AutoencoderTransformer.__name__})
+        return super().set_params(**params)
 
     @one_at_a_time
     def fit(self, X, y=None, groups=None):
@@ -201,12 +206,13 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         """X, checked, as float64 of the shape fitted."""
         if hasattr(X, "toarray"):
             raise TypeError("Sparse rows are not supported. Pass X.toarray().")
-        X = as_array(checked_samples(self, X, reset=reset)).astype(np.float64) + 0.0  # -0.0 and 0.0 are one row
-        if not reset and X.shape[1:] != self._shape:
+        fitted = None if reset else self._shape
+        X = as_array(checked_samples(self, X, reset=reset, sample_shape=fitted)).astype(np.float64)
+        if fitted is not None and X.shape[1:] != fitted:
             raise ValueError(
-                f"X has samples of shape {X.shape[1:]}, but {OWNER} was fitted on samples of shape {self._shape}."
+                f"X has samples of shape {X.shape[1:]}, but {OWNER} was fitted on samples of shape {fitted}."
             )
-        return X
+        return X + 0.0  # -0.0 and 0.0 are one row
 
     def _learn_distances(self, X: np.ndarray, parts: list, seed: int) -> None:
         """For every member the rows it compares with, and how errors vary in the parts of the other members.

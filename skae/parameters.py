@@ -6,7 +6,7 @@ import difflib
 import math
 import sys
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from numbers import Integral, Real
 from typing import Any
 
@@ -29,6 +29,28 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("skae", "sklearn"):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+def check_nested(estimator: Any, params: dict[str, Any], objects: dict[str, Callable[[Any, str], str]]) -> None:
+    """Raise ValueError if ``set_params`` gets a setting of a parameter that is a name or None, not an object.
+
+    ``objects`` has, for every parameter that may be one, what gives the class to write in place of a name or None, for
+    a setting.
+    """
+    for key, value in params.items():
+        name, separator, setting = key.partition("__")
+        if separator and name in objects:
+            given = params.get(name, getattr(estimator, name))
+            if given is None or isinstance(given, str):
+                raise ValueError(
+                    f"{name}={given!r} has no setting {setting!r} to set. Pass an object: "
+                    f"{name}={objects[name](given, setting)}({setting}={value!r})."
+                )
+
+
+def first_with(setting: str, kinds: Collection[Any], named: Any) -> str:
+    """The class of a name if it has a setting, else the first of ``kinds`` that has it, else that of the name again."""
+    return next((kind for kind in (named, *kinds) if setting in kind._get_param_names()), named).__name__
 
 
 def is_integer(value: Any) -> bool:

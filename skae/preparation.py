@@ -33,6 +33,7 @@ from skae.parameters import (
     check_integer,
     check_real,
     check_sizes,
+    first_with,
     invalid,
     is_share,
     warn,
@@ -100,6 +101,12 @@ def check_architecture(architecture: Any) -> None:
         check_choice(
             OWNER, "architecture", architecture, ARCHITECTURES, otherwise=" or an architecture such as Dense()"
         )
+
+
+def class_of_architecture(name: Any, setting: str) -> str:
+    """The class to write in place of an architecture's name, for a setting of it."""
+    named = {"conv": Convolutional, "sequence": Sequence}.get(name, Dense)
+    return first_with(setting, (Dense, Convolutional, Sequence), named)
 
 
 def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
@@ -253,15 +260,10 @@ def returned_dtype(X: Any) -> np.dtype:
     return np.dtype(np.float32) if wide == np.float32 else np.dtype(np.float64)
 
 
-def check_same_form(estimator: Any, X: Any) -> None:
-    """Raise ValueError if samples have another shape than those fitted, or hold other tokens."""
+def check_same_tokens(estimator: Any, X: Any) -> None:
+    """Raise ValueError if samples hold other tokens than those fitted."""
     if isinstance(estimator._layout, TokenLayout):
         check_tokens(X, estimator._layout.n_tokens)
-    if len(X.shape) > 2 and tuple(X.shape[1:]) != estimator.sample_shape_:
-        raise ValueError(
-            f"X has samples of shape {tuple(X.shape[1:])}, but {OWNER} was fitted on samples of shape "
-            f"{estimator.sample_shape_}. Pass X of shape (n_samples, {', '.join(map(str, estimator.sample_shape_))})."
-        )
 
 
 def check_same_network(estimator: Any, shape: tuple[int, ...]) -> None:

@@ -11,21 +11,32 @@ import torch
 from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import check_array, validate_data
 
+from skae.containers import (
+    STRINGS,
+    check_columns,
+    check_entries,
+    check_one_shape,
+    check_text,
+    rows_of_dataset,
+    with_length,
+)
 from skae.data import SparseRows, slice_length
+from skae.parameters import warn
 
 LARGEST = float(np.finfo(np.float32).max)
 
 
 def readable(X: Any) -> Any:
-    """X with lists made arrays and tensors detached.
+    """X with lists made arrays, tensors detached, and a length where there is none.
 
     Raises
     ------
     TypeError
-        If X holds dates, time spans or structures.
+        If X holds dates, time spans or structures, or is a torch dataset of more than one tensor.
     ValueError
-        If values are masked.
+        If values are masked, strings that are no numbers, or vectors in a column.
     """
+    X = with_length(rows_of_dataset(X))
     if isinstance(X, torch.Tensor):
         if X.layout is not torch.strided:
             raise TypeError(f"Sparse torch tensors ({X.layout}) are not supported. Pass X.to_dense().")
@@ -42,58 +53,19 @@ def readable(X: Any) -> Any:
             raise ValueError(f"Input X has {np.ma.count_masked(X)} masked values. Fill them: X.filled(value).")
         X = np.asarray(X)
     check_kind(getattr(X, "dtype", None))
+    check_entries(X)
     if hasattr(X, "columns") and hasattr(X, "head"):
         check_columns(X.head(1))
         # pandas has ``sparse`` where every column is so; names and order stay with the frame.
         X = X.sparse.to_dense() if hasattr(X, "sparse") else X
-    if isinstance(X, np.ndarray) and (X.dtype.kind in "US" or (X.dtype.kind == "O" and X.ndim > 2)):
-        return X.astype(np.float64)
+    if isinstance(X, np.ndarray) and (X.dtype.kind in "UST" or (X.dtype.kind == "O" and X.ndim > 2)):
+        try:
+            return X.astype(np.float64)
+        except ValueError as error:
+            if "could not convert" not in str(error):
+                raise
+            raise ValueError(f"{error}. X holds strings: {STRINGS}.") from error
     return X
-
-
-def check_one_shape(X: list | tuple) -> None:
-    """Raise ValueError unless the samples of a list are of one shape."""
-    shapes = [
-        np.shape(row) if hasattr(row, "shape") else (len(row),) if isinstance(row, (list, tuple)) else () for row in X
-    ]
-    for index, shape in enumerate(shapes):
-        if shape != shapes[0]:
-            raise ValueError(
-                f"X has an inhomogeneous shape: sample 0 has shape {shapes[0]}, sample {index} has {shape}. Cut or pad "
-                f"them to one shape; pictures are resized with PIL.Image.resize."
-            )
-
-
-def check_columns(frame: Any) -> None:
-    """Raise TypeError if a column of a frame's first row is not one of numbers or text."""
-    for name, values in columns_of(frame):
-        if values.dtype.kind in "mM":
-            raise TypeError(
-                f"Column {name!r} of X has dtype {values.dtype.name}. Convert it to numbers first, such as seconds."
-            )
-
-
-def columns_of(frame: Any) -> Iterator[tuple[Any, np.ndarray]]:
-    """Name and values of every column of a frame."""
-    for index, name in enumerate(frame.columns):
-        yield name, np.asarray(frame.iloc[:, index] if hasattr(frame, "iloc") else frame[:, index])
-
-
-def check_text(frame: Any) -> None:
-    """Raise ValueError if a column of a frame holds text that is no number."""
-    for name, values in columns_of(frame):
-        for value in values if values.dtype.kind in "OUST" else ():
-            try:
-                float("nan" if value is None else value)
-            except ValueError as error:
-                raise ValueError(
-                    f"Column {name!r} of X holds text ({error}). Encode it first, with "
-                    f"sklearn.preprocessing.OneHotEncoder or OrdinalEncoder."
-                ) from error
-            except TypeError as error:
-                if str(value) in ("<NA>", "NaT"):
-                    raise ValueError(f"Input X contains NaN, in column {name!r}. Fill or drop it first.") from error
-                break
 
 
 def check_kind(dtype: Any) -> None:
@@ -108,8 +80,10 @@ def check_kind(dtype: Any) -> None:
 
 # Sums of infinities of both signs, which validation looks at, are no news to the caller.
 @np.errstate(invalid="ignore")
-def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
+def checked_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[int, ...] | None = None) -> Any:
     """X, checked and ready to be sliced; sets or compares ``n_features_in_`` and ``feature_names_in_``.
+
+    ``sample_shape`` is that of the samples fitted, where X is compared with them.
 
     Returns
     -------
@@ -117,6 +91,8 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
         Of shape (n_samples, n_features) or (n_samples, *sample_shape); never a copy of an array.
     """
     X = readable(X)
+    if sample_shape is not None:
+        check_sample_shape(type(estimator).__name__, tuple(getattr(X, "shape", ())), sample_shape)
     if issparse(X):
         checked = validate_data(estimator, X, reset=reset, dtype="numeric", accept_sparse="csr")
         check_range(checked.data)
@@ -129,9 +105,11 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
     if not is_sliceable(X):
         try:
             checked = validate_data(estimator, X, reset=reset, dtype="numeric")
-        except (ValueError, TypeError):
+        except (ValueError, TypeError) as error:
             if hasattr(X, "columns"):
                 check_text(X)
+            if "could not convert string" in str(error):
+                raise ValueError(f"{error}. X holds strings: {STRINGS}.") from error
             raise
         if checked.dtype.kind == "O" and hasattr(X, "columns"):  # as of categories of text
             check_text(X)
@@ -184,6 +162,48 @@ def is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return bool(value != value)
+
+
+def check_sample_shape(owner: str, given: tuple[int, ...], fitted: tuple[int, ...]) -> None:
+    """Raise ValueError if samples of more than one axis have another shape than those fitted; tables are not looked at.
+
+    Flattened samples fit, if they are as many numbers.
+    """
+    if (len(fitted) == 1 and len(given) <= 2) or len(given) < 2 or given[1:] in (fitted, (math.prod(fitted),)):
+        return
+    wanted = f"(n_samples, {', '.join(map(str, fitted))})"
+    if given == fitted:
+        raise ValueError(f"X has shape {given}, which is that of one sample. Pass X of shape {wanted}: X[None].")
+    raise ValueError(
+        f"X has samples of shape {given[1:]}, but {owner} was fitted on samples of shape {fitted}. Pass X of shape "
+        f"{wanted}."
+    )
+
+
+def warn_of_target(X: Any, y: Any, some: int = 100) -> None:
+    """Warn if y, which is ignored, looks like samples to be reconstructed: of the shape of X, with other values.
+
+    Of checked X, and of y, the first ``some`` rows are compared, to the precision of float32.
+    """
+    if isinstance(y, (list, tuple)) and len(y) == len(X):
+        try:
+            X, y = X[:some], np.asarray(y[:some])
+        except ValueError:  # of rows of several lengths
+            return
+    shape = tuple(getattr(y, "shape", ()))
+    if len(shape) < 2 or shape != tuple(X.shape) or math.prod(shape[1:]) == 1 or hasattr(y, "toarray"):
+        return
+    target = np.asarray(as_array(y.head(some) if hasattr(y, "head") else y[:some]))
+    if target.dtype.kind not in "biuf":
+        return
+    given = as_array(X[:some]).astype(np.float64)
+    rounding = 1e-6 * float(np.abs(given).max())
+    if not np.allclose(given, target.astype(np.float64), rtol=0, atol=rounding, equal_nan=True):
+        warn(
+            "y is ignored: X is what is reconstructed. y has the shape of X and other values, as in fit(noisy, clean). "
+            "For denoising pass clean samples as X, with variant=Denoising(...) of skae.variants, which corrupts them "
+            "in training; then call reconstruct(noisy)."
+        )
 
 
 def is_sliceable(X: Any) -> bool:

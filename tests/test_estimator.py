@@ -3,6 +3,8 @@
 import copy
 import pickle
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -13,13 +15,23 @@ from sklearn.base import clone
 from sklearn.datasets import load_sample_image
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.image import extract_patches_2d
+from sklearn.pipeline import make_pipeline
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import nn
 
-from skae import AutoencoderTransformer, Convolutional, Custom, Dense, DivergenceError, OutOfMemoryError
+from skae import (
+    AutoencoderNovelty,
+    AutoencoderTransformer,
+    Convolutional,
+    Custom,
+    Dense,
+    DivergenceError,
+    OutOfMemoryError,
+)
 from skae.data import sources
 from skae.training import Part, automatic_patience
+from skae.variants import Denoising
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
@@ -563,3 +575,60 @@ class TestCallableLosses:
         one, two = (AutoencoderTransformer(2, loss=noisy, **QUICK).fit(X) for _ in range(2))
         torch.testing.assert_close(torch.get_rng_state(), before)
         np.testing.assert_array_equal(one.transform(X), two.transform(X))
+
+
+class TestSettingsOfNames:
+    """Settings of an object cannot be set where a name stands; the error says what to pass."""
+
+    @pytest.mark.parametrize(
+        ("estimator", "setting", "message"),
+        [
+            (AutoencoderTransformer(), {"architecture__hidden_sizes": (8,)}, r"Pass an object: .*Dense\(hidden_sizes="),
+            (
+                AutoencoderTransformer(architecture="conv"),
+                {"architecture__channels": (8,)},
+                r"Convolutional\(channels=",
+            ),
+            (AutoencoderTransformer(), {"architecture__channels": (8,)}, r"architecture=Convolutional\(channels="),
+            (AutoencoderTransformer(architecture="sequence"), {"architecture__embedding_size": 8}, r"Sequence\("),
+            (AutoencoderTransformer(variant="sparse"), {"variant__weight": 2}, r"variant=Sparse\(weight=2\)"),
+            (AutoencoderTransformer(), {"variant__beta": 2}, r"Variational\(beta=2\)"),
+            (
+                AutoencoderTransformer(variant=Denoising()),
+                {"variant__variant__beta": 2},
+                r"variant=Variational\(beta=2\)",
+            ),
+            (
+                AutoencoderTransformer(architecture=Dense()),
+                {"architecture": "dense", "architecture__hidden_sizes": (8,)},
+                "architecture='dense' has no setting",
+            ),
+            (AutoencoderNovelty(), {"autoencoder__max_epochs": 5}, r"AutoencoderTransformer\(max_epochs=5\)"),
+        ],
+        ids=str,
+    )
+    def test_say_what_to_pass(self, estimator, setting, message):
+        with pytest.raises(ValueError, match=message):
+            clone(estimator).set_params(**setting)
+        pipeline = make_pipeline(clone(estimator))
+        name = pipeline.steps[0][0]
+        with pytest.raises(ValueError, match=message):
+            pipeline.set_params(**{f"{name}__{key}": value for key, value in setting.items()})
+
+    def test_are_set_where_an_object_stands(self):
+        estimator = AutoencoderTransformer().set_params(architecture__hidden_sizes=(8,), architecture=Dense())
+        assert estimator.architecture.hidden_sizes == (8,)
+        assert estimator.set_params(variant=Denoising(), variant__amount=0.5).variant.amount == 0.5
+
+
+def test_public_modules_are_there_without_an_import():
+    code = (
+        "import sys, skae\n"
+        "assert not {'skae.metrics', 'skae.inspection', 'matplotlib'} & set(sys.modules)\n"
+        "skae.metrics.explained_share, skae.text.CharacterEncoder, skae.variants.Denoising\n"
+        "skae.inspection.LatentSpaceDisplay\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "assert {'inspection', 'metrics', 'text', 'variants'} <= set(dir(skae))\n"
+        "assert not hasattr(skae, 'no_such')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,7 +12,7 @@ from .densities import (
     Wasserstein,
 )
 from .parts import Parts, Variant
-from .wrappers import VARIANTS, Denoising, Ordered, check_variant, is_ordered, ordered, variant_for
+from .wrappers import VARIANTS, Denoising, Ordered, check_variant, class_of_variant, is_ordered, ordered, variant_for
 
 __all__ = [
     "VARIANTS",
@@ -34,6 +34,7 @@ __all__ = [
     "VectorQuantised",
     "Wasserstein",
     "check_variant",
+    "class_of_variant",
     "is_ordered",
     "ordered",
     "spectrally_normalised",

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from torch import nn
 
 from skae.model import CORRUPTIONS, Nested
-from skae.parameters import InvalidParameterError, check_choice, invalid
+from skae.parameters import InvalidParameterError, check_choice, check_nested, first_with, invalid
 
 from .codes import Contractive, Plain, Regularised, Sparse, VectorQuantised
 from .densities import (
@@ -26,7 +26,15 @@ from .densities import (
 from .parts import Variant
 
 
-class Denoising(Variant):
+class Wrapper(Variant):
+    """A variant around another, its ``variant``."""
+
+    def set_params(self, **params):
+        check_nested(self, params, {"variant": class_of_variant})
+        return super().set_params(**params)
+
+
+class Denoising(Wrapper):
     """Brings back clean samples from corrupted ones (Vincent et al., 2010). Wraps any variant.
 
     Parameters
@@ -61,7 +69,7 @@ class Denoising(Variant):
         return replace(inner, corruption=own if inner.corruption is None else nn.Sequential(own, inner.corruption))
 
 
-class Ordered(Variant):
+class Ordered(Wrapper):
     """Codes whose first k coordinates are a good code for every k, as PCA's are: nested dropout (Rippel, Gelbart and
     Adams, 2014), as in Matryoshka codes (Kusupati et al., 2022). Wraps any variant whose coordinates can be left out.
 
@@ -109,6 +117,11 @@ VARIANTS: dict[str, type[Variant]] = {
     "regularised": Regularised,
     "vector_quantised": VectorQuantised,
 }
+
+
+def class_of_variant(name: Any, setting: str) -> str:
+    """The class to write in place of a variant's name, for a setting of it."""
+    return first_with(setting.partition("__")[0], tuple(VARIANTS.values()), VARIANTS.get(name, Variational))
 
 
 def variant_for(variant: Any) -> Variant:

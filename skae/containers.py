@@ -1,0 +1,162 @@
+"""What callers hold samples in beside arrays: data frames, lists, torch datasets, arrays without a length.
+
+Each becomes something that can be sliced, or an error that names the column and says what to write.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+STRINGS = (
+    "put skae.text.CharacterEncoder before it in a pipeline, which reads strings character by character, or "
+    "sklearn.preprocessing.OneHotEncoder for categories"
+)
+DATES = (datetime.date, datetime.time, datetime.timedelta)
+
+
+class Sized:
+    """Rows of what has a shape, a dtype and slicing, but no length, as arrays of zarr 3.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, \\*sample_shape)
+    """
+
+    def __init__(self, X: Any):
+        self.X = X
+        self.shape, self.dtype = tuple(X.shape), np.dtype(X.dtype)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: slice) -> np.ndarray:
+        return np.asarray(self.X[key])
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.asarray(self.X[0 : len(self)], dtype=dtype)
+
+
+def with_length(X: Any) -> Any:
+    """X, or what gives it a length where it has a numeric dtype, a shape and slicing only."""
+    if hasattr(X, "__len__") or not all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__")):
+        return X
+    return Sized(X) if len(X.shape) > 0 and isinstance(X.dtype, np.dtype) else X
+
+
+def rows_of_dataset(X: Any) -> Any:
+    """The tensor of a dataset that holds one; X itself where it is no dataset of torch.
+
+    Raises
+    ------
+    TypeError
+        If it is another dataset, or a loader.
+    """
+    if isinstance(X, TensorDataset) and len(X.tensors) == 1:
+        return X.tensors[0]
+    if isinstance(X, TensorDataset):
+        raise TypeError(f"X is a TensorDataset of {len(X.tensors)} tensors. Pass the samples alone: X.tensors[0].")
+    if isinstance(X, DataLoader):
+        raise TypeError("X is a DataLoader. Pass its samples as one tensor: torch.cat(list(X)); batches are made here.")
+    if isinstance(X, Dataset) and not hasattr(X, "shape"):
+        raise TypeError(
+            f"X is a torch dataset ({type(X).__name__}). Pass its samples as one tensor: torch.stack(list(X)), or "
+            f"torch.stack([sample for sample, *_ in X]) where it holds labels too."
+        )
+    return X
+
+
+def check_one_shape(X: list | tuple) -> None:
+    """Raise ValueError unless the samples of a list are of one shape."""
+    shapes = [
+        np.shape(row) if hasattr(row, "shape") else (len(row),) if isinstance(row, (list, tuple)) else () for row in X
+    ]
+    for index, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ValueError(
+                f"X has an inhomogeneous shape: sample 0 has shape {shapes[0]}, sample {index} has {shape}. Cut or pad "
+                f"them to one shape; pictures are resized with PIL.Image.resize."
+            )
+
+
+def check_entries(X: Any) -> None:
+    """Raise ValueError if X is one-dimensional and its first entry is a string that is no number, or a vector."""
+    if len(getattr(X, "shape", ())) != 1 or len(X) == 0:
+        return
+    first = X.iloc[0] if hasattr(X, "iloc") else X[0]
+    if is_vector(first):
+        raise ValueError(
+            f"Expected 2D array, got 1D array of vectors instead, the first of shape {np.shape(first)}. Pass "
+            f"np.stack(X)."
+        )
+    if isinstance(first, (str, bytes)):
+        as_number(first)
+
+
+def check_columns(frame: Any) -> None:
+    """Raise TypeError if a column of a data frame's first row holds dates, and ValueError if it holds vectors."""
+    for name, values in columns_of(frame):
+        if values.dtype.kind in "mM":
+            raise of_dates(name, values.dtype.name)
+        for value in values[:1] if values.ndim > 1 or values.dtype.kind == "O" else ():
+            check_entry(name, value)
+
+
+def check_text(frame: Any) -> None:
+    """Raise ValueError or TypeError if an entry of a data frame's columns is no number, naming the column."""
+    for name, values in columns_of(frame):
+        for value in values if values.dtype.kind in "OUST" else ():
+            check_entry(name, value)
+            try:
+                float("nan" if value is None else value)
+            except ValueError as error:
+                raise ValueError(f"Column {name!r} of X holds text ({error}). For strings, {STRINGS}.") from error
+            except TypeError as error:
+                if str(value) in ("<NA>", "NaT"):
+                    raise ValueError(f"Input X contains NaN, in column {name!r}. Fill or drop it first.") from error
+                raise TypeError(
+                    f"Column {name!r} of X holds {value!r} of type {type(value).__name__}, which is no number."
+                ) from error
+
+
+def check_entry(name: Any, value: Any) -> None:
+    """Raise TypeError if an entry of a column is a date, and ValueError if it is a vector."""
+    if isinstance(value, DATES):
+        raise of_dates(name, type(value).__name__)
+    if is_vector(value):
+        raise ValueError(
+            f"Column {name!r} of X holds vectors, the first of shape {np.shape(value)}. Pass one column per number: "
+            f"np.stack(X[{name!r}]) is the table of this one."
+        )
+
+
+def of_dates(name: Any, kind: str) -> TypeError:
+    """The error for a column of dates or time spans."""
+    return TypeError(f"Column {name!r} of X has dtype {kind}. Convert it to numbers first, such as seconds.")
+
+
+def as_number(text: Any) -> float:
+    """The number that a string stands for; ValueError naming what strings need otherwise."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ValueError(f"{error}. X holds strings: {STRINGS}.") from error
+
+
+def columns_of(frame: Any) -> Iterator[tuple[Any, np.ndarray]]:
+    """Name and values of every column of a data frame."""
+    for index, name in enumerate(getattr(frame, "column_names", frame.columns)):
+        column = frame.iloc[:, index] if hasattr(frame, "iloc") else frame[name]
+        try:
+            yield name, np.asarray(column)
+        except Exception as error:  # libraries of data frames have errors of their own
+            raise TypeError(f"Column {name!r} of X cannot be read as numbers: {error}") from error
+
+
+def is_vector(value: Any) -> bool:
+    """Whether an entry holds several, as a list or an array does."""
+    return hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict)) and np.ndim(value) > 0
