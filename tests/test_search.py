@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from sklearn import config_context
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import NMF, PCA, KernelPCA
@@ -363,14 +363,17 @@ class TestMetadata:
     @staticmethod
     def search(sizes=(2, 4), **settings):
         settings = {"classifier": LogisticRegression(max_iter=2000), "cv": 3, **settings}
-        return BottleneckSearchCV(AutoencoderTransformer(**QUICK), sizes, **settings)
+        autoencoder = AutoencoderTransformer(**QUICK)
+        if get_config()["enable_metadata_routing"]:
+            autoencoder.set_fit_request(groups=True)
+        return BottleneckSearchCV(autoencoder, sizes, **settings)
 
     @pytest.mark.parametrize("routing", [False, True])
     @pytest.mark.parametrize(("cv", "splitter"), [(GroupKFold(3), GroupKFold(3)), (3, StratifiedGroupKFold(3))])
-    def test_groups_go_to_the_splitter(self, cv, splitter, routing):
+    def test_groups_go_to_the_splitter_and_the_autoencoder(self, cv, splitter, routing):
         with config_context(enable_metadata_routing=routing):
             search = self.search(cv=cv).fit(X, y, groups=self.GROUPS)
-        by_hand = self.search(cv=leave_out(splitter, X, y, self.GROUPS)).fit(X, y)
+        by_hand = self.search(cv=leave_out(splitter, X, y, self.GROUPS)).fit(X, y, autoencoder__groups=self.GROUPS)
         for number in range(3):
             name = f"split{number}_test_score"
             np.testing.assert_array_equal(search.cv_results_[name], by_hand.cv_results_[name])
@@ -379,7 +382,7 @@ class TestMetadata:
         search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), cv=3, refit=False)
         by_hand = clone(search).set_params(cv=leave_out(GroupKFold(3), X, None, self.GROUPS))
         search.fit(X, groups=self.GROUPS)
-        by_hand.fit(X)
+        by_hand.fit(X, groups=self.GROUPS)
         np.testing.assert_array_equal(search.cv_results_["mean_test_score"], by_hand.cv_results_["mean_test_score"])
 
     @pytest.mark.parametrize("routing", [False, True])
