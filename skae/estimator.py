@@ -16,11 +16,11 @@ from torch import nn
 
 from skae.data import Rows, in_batches, in_company, inference_length
 from skae.exceptions import OtherVersionWarning, PCAKeptWarning
-from skae.frames import FrameForm, index_of, output_library
+from skae.frames import FrameForm, index_of, nearest, output_library
 from skae.generation import GenerationMixin
 from skae.hooks import CallbackSupportMixin, EpochTasks, with_callbacks
 from skae.model import LayerTable, Nested, check_importable, layer_table
-from skae.parameters import check_integer, check_nested, is_share, warn
+from skae.parameters import check_choice, check_integer, check_nested, is_share, warn
 from skae.preparation import (
     architecture_for,
     check_groups,
@@ -88,6 +88,9 @@ SCALING_NOTES = {
 }
 # Rows that the shares of ordered codes are measured on at a time, at least.
 MEASURED_BATCH = 256
+# What ``inverse_transform`` may be asked for.
+OUTPUT_DTYPES = ("input", None)
+FAR_AWAY = "X holds values far from those fitted"
 
 
 @with_snapshots(
@@ -414,13 +417,16 @@ class AutoencoderTransformer(
         check_is_fitted(self)
         return like(X, self._rows_to_codes(X))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X, *, dtype=None):
         """Samples from latent codes, in the shape and units of what was fitted.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
             The first columns alone will do where codes are ordered.
+        dtype : {None, "input"}, default=None
+            "input" gives the dtype of the X that was fitted, integers and booleans rounded to the nearest that it
+            holds: uint8 pictures that can be displayed. None gives floats.
 
         Returns
         -------
@@ -431,28 +437,32 @@ class AutoencoderTransformer(
             pandas data frame.
         """
         check_is_fitted(self)
+        check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
         Z = checked_codes(X, self.n_components_, ordered=hasattr(self, "explained_variance_ratio_"))
-        return self._as_fitted(X, self._decoded(Z))
+        return self._as_fitted(X, self._decoded(Z), dtype)
 
-    def reconstruct(self, X):
+    def reconstruct(self, X, *, dtype=None):
         """``inverse_transform(transform(X))`` in one pass, batch by batch.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+        dtype : {None, "input"}, default=None
+            As in ``inverse_transform``.
 
         Returns
         -------
         X : ndarray of the shape, axes and units of what was fitted
         """
         check_is_fitted(self)
+        check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
         rows = self._rows(X)
         samples = np.empty((len(rows), *self._layout.caller_shape), dtype=self._layout.dtype)
         with self._reading():
             for start, stop, part in rows.read(lambda x: self._layout.to_caller(self._reconstruction(x))):
                 samples[start:stop] = part
-        check_result(samples, "samples", "X holds values far from those fitted")
-        return self._as_fitted(X, samples)
+        check_result(samples, "samples", FAR_AWAY)
+        return self._as_fitted(X, samples, dtype)
 
     def score(self, X, y=None):
         """Explained share of variance: 1 is perfect, 0 is what the training mean gives.
@@ -468,6 +478,11 @@ class AutoencoderTransformer(
         Returns
         -------
         share : float
+
+        Raises
+        ------
+        ValueError
+            If X is so far from what was fitted that squares overflow in float32.
         """
         check_is_fitted(self)
         rows = self._rows(X)
@@ -476,6 +491,7 @@ class AutoencoderTransformer(
             for _, _, sums in rows.read(self._squares):
                 error += float(sums[0])
                 total += float(sums[1])
+        check_result(np.array([error, total]), "squares that the score is of", FAR_AWAY)
         return 1.0 - error / total if total > 0 else float(error == 0)
 
     def score_samples(self, X):
@@ -488,6 +504,11 @@ class AutoencoderTransformer(
         Returns
         -------
         scores : ndarray of shape (n_samples,), float32
+
+        Raises
+        ------
+        ValueError
+            If X is so far from what was fitted that squares overflow in float32.
         """
         check_is_fitted(self)
         rows = self._rows(X)
@@ -495,6 +516,7 @@ class AutoencoderTransformer(
         with self._reading():
             for start, stop, errors in rows.read(lambda x: self._squared_difference(x).flatten(1).mean(1)):
                 scores[start:stop] = -errors.cpu().numpy()
+        check_result(scores, "scores", FAR_AWAY)
         return like(X, scores)
 
     def shortened(self, n_components: int) -> AutoencoderTransformer:
@@ -774,7 +796,7 @@ class AutoencoderTransformer(
         with self._reading():
             for start, stop, codes in rows.read(self._encoded):
                 Z[start:stop] = codes.cpu().numpy()
-        check_result(Z, "codes", "X holds values far from those fitted")
+        check_result(Z, "codes", FAR_AWAY)
         return Z
 
     def _decoded(self, Z: np.ndarray) -> np.ndarray:
@@ -808,12 +830,13 @@ class AutoencoderTransformer(
     def _in_company(self, function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         return in_company(function, x, math.prod(self._layout.network_shape))
 
-    def _as_fitted(self, X: Any, samples: np.ndarray) -> Any:
+    def _as_fitted(self, X: Any, samples: np.ndarray, dtype: str | None) -> Any:
         """Samples as a data frame with the columns fitted, if data frames are asked for; else as what X is."""
         library = output_library(self)
         if self._frame is not None and samples.ndim == 2 and library is not None:
             return self._frame.frame(samples, library, index_of(X))
-        return like(X, samples)
+        given = self._layout.input_dtype
+        return like(X, samples if dtype is None or given is None else nearest(samples, given))
 
     def _squared_difference(self, x: torch.Tensor) -> torch.Tensor:
         return (x - self._reconstruction(x)).square_()

@@ -81,10 +81,12 @@ def plain_dtype(dtype: Any) -> np.dtype | None:
 
 def nearest(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The nearest numbers that a type of booleans, integers or floats holds."""
+    if values.dtype.kind != "f":  # as of tokens, which are of the type already
+        return values.astype(dtype)
     if dtype.kind == "b":
         return values > 0.5
     if dtype.kind == "f":
-        return values.astype(dtype)
+        return np.clip(values, np.finfo(dtype).min, np.finfo(dtype).max).astype(dtype)
     ends = np.iinfo(dtype)
     # The float nearest to the largest int64 lies beyond it.
     low, high = float(ends.min), float(ends.max)

@@ -53,8 +53,10 @@ def explained_share(X, X_restored, *, mean=None):
     mean = X.mean(0) if mean is None else np.asarray(mean, dtype=np.float64).reshape(-1)
     if mean.shape != X.shape[1:]:
         raise ValueError(f"mean must have one number for each of the {X.shape[1]} features. Got {mean.size}.")
-    total = float(np.square(X - mean).sum())
-    error = float(np.square(X - X_restored).sum())
+    difference, X = X - X_restored, X - mean
+    # Squares of numbers divided by the largest neither overflow nor all underflow.
+    unit = max(float(np.abs(difference).max()), float(np.abs(X).max())) or 1.0
+    error, total = (float(np.square(array / unit).sum()) for array in (difference, X))
     return 1.0 - error / total if total > 0 else float(error == 0)
 
 

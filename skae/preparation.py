@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,8 @@ ARCHITECTURES = ("auto", "dense", "conv", "sequence")
 # with sides this long leave much less error with convolutions, at twice the cost (benchmarks/README.md).
 DENSE_FEATURES = 4096
 PICTURE_SIDE = 16
+# Squares of smaller numbers are 0 in float32, or lose digits.
+SMALLEST_DEVIATION = 1e-16
 # Samples looked at to tell pictures from windows of sensors, and the correlation of neighbors that pictures exceed.
 LOOKED_AT, ALIKE = 500, 0.2
 # Of samples this many times as long as wide that are alike along neither axis, none are pictures.
@@ -159,10 +162,23 @@ def learned_layout(estimator: Any, X: Any) -> SampleLayout:
         if isinstance(X, SparseRows):
             raise TypeError("Tokens cannot be sparse: 0 is a token too. Pass X.toarray().")
         check_tokens(X)
-        return TokenLayout.learn(slices, sample_shape[0])
+        return replace(TokenLayout.learn(slices, sample_shape[0]), input_dtype=input_dtype(X))
     moments = Moments.of_sparse(X.csr) if isinstance(X, SparseRows) else Moments.of(slices)
+    largest = float(moments.deviation.max())
+    if estimator.scaling is None and 0 < largest < SMALLEST_DEVIATION:
+        raise ValueError(
+            f"scaling=None needs features of a standard deviation of at least {SMALLEST_DEVIATION:g}, whose squares "
+            f"float32 holds. The largest of X is {largest:.3g}. Leave scaling='auto', or multiply X by a power of ten."
+        )
     scaling = Scaling.of(moments, estimator.scaling, is_table=not axes, channels=channels_of(sample_shape, axes))
-    return SampleLayout(sample_shape, axes, flattened=len(X.shape) == 2, scaling=scaling, dtype=returned_dtype(X))
+    return SampleLayout(
+        sample_shape,
+        axes,
+        flattened=len(X.shape) == 2,
+        scaling=scaling,
+        dtype=returned_dtype(X),
+        input_dtype=input_dtype(X),
+    )
 
 
 def check_is_picture(X: Any, sample_shape: tuple[int, ...]) -> None:
@@ -253,10 +269,15 @@ def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[t
     return asked, read_axes(asked, axes)
 
 
+def input_dtype(X: Any) -> np.dtype:
+    """numpy's dtype of checked X, in the byte order of this machine; float64 for numbers held as objects."""
+    dtype = torch.empty(0, dtype=X.dtype).numpy().dtype if isinstance(X, torch.Tensor) else np.dtype(X.dtype)
+    return np.dtype(np.float64) if dtype.kind not in "biuf" else dtype.newbyteorder("=")
+
+
 def returned_dtype(X: Any) -> np.dtype:
     """float64 where the numbers of X need it, else float32."""
-    dtype = torch.empty(0, dtype=X.dtype).numpy().dtype if isinstance(X, torch.Tensor) else X.dtype
-    wide = np.result_type(dtype, np.float32)
+    wide = np.result_type(input_dtype(X), np.float32)
     return np.dtype(np.float32) if wide == np.float32 else np.dtype(np.float64)
 
 

@@ -15,6 +15,7 @@ from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler, T
 from torch import nn
 
 from skae import AutoencoderTransformer, Custom, Dense, DivergenceError
+from skae.metrics import explained_share
 from skae.text import CharacterEncoder
 
 QUICK = {"max_epochs": 2, "random_state": 0}
@@ -224,6 +225,35 @@ def test_results_that_overflow_are_errors():
         autoencoder.transform(X * 1e30)
     with pytest.raises(ValueError, match="samples are not finite"):
         autoencoder.inverse_transform(np.full((1, 2), 1e38))
+
+
+@pytest.mark.parametrize("far", [1e21, 1e25, 1e37])
+@pytest.mark.parametrize("container", [np.asarray, torch.from_numpy, pd.DataFrame, sparse.csr_array])
+def test_scores_that_overflow_are_errors(far, container):
+    autoencoder = AutoencoderTransformer(2, **QUICK).fit(container(X))
+    assert autoencoder.score(container(X * 1e6)) < 1
+    one_far = np.concatenate([X, far * X[:1]])
+    for rows in (far * X, one_far):
+        for call in (autoencoder.score, autoencoder.score_samples):
+            with pytest.raises(ValueError, match="not finite in float32: X holds values far from those fitted"):
+                call(container(rows))
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e-160, 1e-300])
+def test_deviations_whose_squares_underflow_work_or_are_refused(unit):
+    expected = AutoencoderTransformer(2, **QUICK).fit(X).score(X)
+    for rows in (X * unit, sparse.csr_array(X * unit), (X * unit).reshape(-1, 2, 3)):
+        settings = {"axes": "t c"} if len(rows.shape) == 3 else {}
+        score = AutoencoderTransformer(2, **settings, **QUICK).fit(rows).score(rows)
+        assert score == pytest.approx(expected, abs=0.05)
+        with pytest.raises(ValueError, match="multiply X by a power of ten"):
+            AutoencoderTransformer(2, scaling=None, **settings, **QUICK).fit(rows)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_explained_shares_of_numbers_whose_squares_are_out_of_range(unit):
+    assert explained_share(X * unit, X * 0.9 * unit) == pytest.approx(explained_share(X, X * 0.9))
+    assert explained_share(np.ones((3, 2)), np.ones((3, 2))) == 1.0
 
 
 @pytest.mark.parametrize(

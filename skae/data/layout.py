@@ -6,7 +6,7 @@ Only this module and its scaling look at raw shapes and units; both ways are her
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -42,6 +42,8 @@ class SampleLayout:
         What is subtracted and divided by.
     dtype : numpy.dtype
         float64 where the caller's numbers need it, else float32: what ``to_caller`` returns.
+    input_dtype : numpy.dtype or None
+        Of the X that was fitted; None where a model file could not hold it.
     """
 
     sample_shape: tuple[int, ...]
@@ -49,6 +51,7 @@ class SampleLayout:
     flattened: bool
     scaling: Scaling
     dtype: np.dtype
+    input_dtype: np.dtype | None = field(default=None, kw_only=True)
 
     @property
     def n_features(self) -> int:

@@ -22,7 +22,7 @@ from skae.preparation import check_architecture
 from skae.training import OPTIMIZERS, PRECISIONS, AutoencoderNet, check_net_params, new_net, resolve_device
 from skae.variants import Parts, check_variant
 
-from .frame_forms import decoded_frame
+from .frame_forms import NUMPY, decoded_frame
 from .network import (
     DTYPES,
     check_finite,
@@ -41,6 +41,8 @@ from .values import KEPT_NET_PARAMS, OWNER, Decoder, check_keys, check_usable, o
 # Of what inverse_transform gives.
 RETURNED: dict[str, np.dtype] = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
 TOKENS = ("int64",)
+# Of X that was fitted.
+INPUTS = {name: np.dtype(name) for name in NUMPY if name != "object"}
 OUTPUTS = ("default", "pandas", "polars")
 
 
@@ -230,14 +232,16 @@ def decoded_layout(described: dict[str, Any]) -> SampleLayout:
         raise ModelFileError(f"it names an unknown scaling {kind!r}")
     if (axes == ("n",)) != (described["n_tokens"] is not None) or (not axes and len(sample_shape) > 1):
         raise ModelFileError("its samples are neither tokens nor numbers")
+    name = described.get("input_dtype")
+    given = None if name is None else INPUTS[chosen(name, INPUTS, "dtype")]
     if axes == ("n",):
         n_tokens = of_type(described["n_tokens"], int, "n_tokens")
         scaling = empty_scaling(n_tokens * sample_shape[0], kind)
         chosen(described["dtype"], TOKENS, "dtype")
-        return TokenLayout(sample_shape, axes, flattened, scaling, np.dtype(np.int64), n_tokens)
+        return TokenLayout(sample_shape, axes, flattened, scaling, np.dtype(np.int64), n_tokens, input_dtype=given)
     scaling = empty_scaling(math.prod(sample_shape), kind)
     dtype = RETURNED[chosen(described["dtype"], RETURNED, "dtype")]
-    return SampleLayout(sample_shape, axes, flattened, scaling, dtype)
+    return SampleLayout(sample_shape, axes, flattened, scaling, dtype, input_dtype=given)
 
 
 def empty_scaling(n_features: int, kind: str | None) -> Scaling:

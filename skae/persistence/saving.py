@@ -26,7 +26,7 @@ from skae.training import OPTIMIZERS, snapshot
 from skae.version import __version__
 
 from .frame_forms import encoded_frame
-from .loading import load
+from .loading import INPUTS, load
 from .network import arrays_of_module, arrays_of_optimizer, described_module, probe, stored
 from .novelties import described_novelty
 from .pipelines import WITH_OWN_FILE, pack
@@ -252,6 +252,7 @@ def described_layout(layout: SampleLayout) -> dict[str, Any]:
         "axes": list(layout.axes),
         "flattened": layout.flattened,
         "dtype": layout.dtype.name,
+        "input_dtype": next((name for name, dtype in INPUTS.items() if dtype == layout.input_dtype), None),
         "n_tokens": layout.n_tokens if isinstance(layout, TokenLayout) else None,
         "scaling": layout.scaling.kind,
     }
