@@ -364,11 +364,6 @@ class TestSaving:
         assert math.isnan(row["a"])
         assert (row["b"], row["c"]) == (-math.inf, None)
 
-    def test_refuses_columns_of_other_types(self, path):
-        frame = pd.DataFrame({"a": pd.Categorical(np.arange(30) % 3), "b": np.arange(30.0)})
-        with pytest.raises(TypeError, match=r"Column 'a'.*category"):
-            save(fitted({"architecture": SMALL}, frame), path)
-
     def test_refuses_parameters_that_fit_refuses(self, small, path):
         with pytest.raises(ValueError, match="'lr'"):
             save(copy.deepcopy(small).set_params(lr=-1), path)

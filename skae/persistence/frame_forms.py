@@ -53,29 +53,75 @@ POLARS = (
     "Float32",
     "Float64",
 )
-LIBRARIES = {"pandas": (*NUMPY, *NULLABLE), "polars": POLARS}
+# As pandas names types that pyarrow keeps.
+PYARROW = tuple(
+    f"{name}[pyarrow]"
+    for name in (
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "halffloat",
+        "float",
+        "double",
+    )
+)
+# Categories are not kept: samples come back as plain numbers anyway.
+CATEGORIES = {"pandas": ("category",), "polars": ("Categorical", "Enum")}
+LIBRARIES = {
+    "pandas": (*NUMPY, *NULLABLE, *PYARROW, *CATEGORIES["pandas"]),
+    "polars": (*POLARS, "Object", *CATEGORIES["polars"]),
+}
+# Odd ones that a warning names.
+MOST = 5
+# What stands for a type that a file cannot name: its columns come back as plain numbers.
+OTHERWISE = {"pandas": "object", "polars": "Object"}
 
 
 def encoded_frame(form: FrameForm | None) -> Any:
-    """The form as JSON.
-
-    Raises
-    ------
-    TypeError
-        If a column's name or type is not one that a model file holds.
-    """
+    """The form as JSON, with a warning of types and names that a file cannot hold."""
     if form is None:
         return None
-    columns = []
-    for name, dtype in zip(form.names, form.dtypes, strict=True):
-        if str(dtype) not in LIBRARIES[form.library]:
-            raise NotStorableError(
-                f"Column {name!r} of the fitted frame has type {dtype}, which a model file cannot hold. Fit on a frame "
-                f"of plain numbers, such as float64."
-            )
-        columns.append([encoded(name, "The fitted frame's columns"), str(dtype)])
-    levels = [encoded(name, "The names of the fitted frame's columns") for name in form.levels]
-    return {"library": form.library, "columns": columns, "levels": levels}
+    known = LIBRARIES[form.library]
+    kinds: list[str] = []
+    odd_kinds: list[str] = []
+    odd_names: list[Any] = []
+    for dtype in form.dtypes:
+        # Of polars' types with settings, such as the categories of an Enum, the name without them.
+        name = str(dtype).partition("(")[0] if form.library == "polars" else str(dtype)
+        kinds.append(name if name in known else OTHERWISE[form.library])
+        odd_kinds += [] if name in known else [str(dtype)]
+    names, levels = ([encoded_name(name, odd_names) for name in given] for given in (form.names, form.levels))
+    warn_of("name the types", odd_kinds, "columns of them as plain numbers")
+    warn_of("hold the names", odd_names, "their text in place of them")
+    return {
+        "library": form.library,
+        "columns": [list(pair) for pair in zip(names, kinds, strict=True)],
+        "levels": levels,
+    }
+
+
+def encoded_name(name: Any, odd: list[Any]) -> Any:
+    """The name of a column as JSON; text of what JSON does not hold, which is noted in ``odd``."""
+    if isinstance(name, tuple):
+        return {"tuple": [encoded_name(part, odd) for part in name]}
+    try:
+        return encoded(name, "a column's name")
+    except NotStorableError:
+        odd.append(name)
+        return str(name)
+
+
+def warn_of(cannot: str, odd: list[Any], instead: str) -> None:
+    """Warn of what about columns a file cannot hold, if there is anything."""
+    if odd:
+        told = ", ".join(map(shown, dict.fromkeys(odd[:MOST])))
+        warn(f"A model file cannot {cannot} {told} of the fitted data frame's columns: a loaded model gives {instead}.")
 
 
 def decoded_frame(described: Any, decode: Decoder) -> FrameForm | None:
@@ -102,7 +148,7 @@ def decoded_frame(described: Any, decode: Decoder) -> FrameForm | None:
 
 
 def pandas_dtypes(kinds: tuple[str, ...]) -> list[Any]:
-    """Types of pandas, by names in NUMPY or NULLABLE."""
+    """Types of pandas, by names in LIBRARIES."""
     if set(kinds) <= set(NUMPY):
         return [np.dtype(kind) for kind in kinds]
     import pandas as pd
@@ -111,7 +157,7 @@ def pandas_dtypes(kinds: tuple[str, ...]) -> list[Any]:
 
 
 def polars_dtypes(kinds: tuple[str, ...]) -> list[Any]:
-    """Types of polars, by names in POLARS."""
+    """Types of polars, by names in LIBRARIES."""
     import polars as pl
 
     known = (
@@ -127,5 +173,6 @@ def polars_dtypes(kinds: tuple[str, ...]) -> list[Any]:
         pl.Float32,
         pl.Float64,
     )
-    table = dict(zip(POLARS, known, strict=True))
-    return [table[kind]() for kind in kinds]
+    # Categories of an Enum are not kept.
+    table = dict(zip(POLARS, known, strict=True)) | {"Object": pl.Object, "Categorical": pl.Categorical}
+    return [table[kind.replace("Enum", "Categorical")]() for kind in kinds]

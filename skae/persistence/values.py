@@ -6,7 +6,9 @@ Numbers, strings, None and lists are themselves; all else is an object of one ke
 from __future__ import annotations
 
 import copy
+import datetime
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,10 @@ KEYS = {
     "net": {"loss", "optimizer", "settings", "lr", "batch_size", "cycles", "precision", "compiled", "seed"},
     "frame": {"library", "columns", "levels"},
 }
+# What dates and times are told as, and pandas' units of them.
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{3,9})?([+]00:00)?)?")
+DATES = ("date", "datetime", "Timestamp")
+UNITS = ("s", "ms", "us", "ns")
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 # Of an architecture in a file: a number of layers beyond would take long to lay out.
 MOST_LAYERS = 1000
@@ -66,6 +72,9 @@ def encoded(value: Any, name: str) -> Any:
         return {"tuple": [encoded(part, name) for part in value]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {str(key): encoded(part, f"{name}[{key!r}]") for key, part in value.items()}}
+    if isinstance(value, datetime.date) and type(value).__name__ in DATES and DATE.fullmatch(value.isoformat()):
+        # Timestamps of pandas have a unit.
+        return {"date": [type(value).__name__, value.isoformat(), getattr(value, "unit", None)]}
     if isinstance(value, torch.device):
         return {"device": str(value)}
     if isinstance(value, np.random.RandomState) and value.get_state(legacy=False)["bit_generator"] == "MT19937":
@@ -130,6 +139,7 @@ class Decoder:
             "number": self._number,
             "tuple": self._tuple,
             "dict": self._dict,
+            "date": self._date,
             "device": self._device,
             "random_state": self._random_state,
             "object": self._object,
@@ -155,6 +165,18 @@ class Decoder:
 
     def _dict(self, part: Any) -> dict[str, Any]:
         return {key: self(entry) for key, entry in of_type(part, dict, "a dict").items()}
+
+    def _date(self, part: Any) -> datetime.date:
+        kind, text, unit = of_type(part, list, "a date")
+        if not DATE.fullmatch(of_type(text, str, "a date")):
+            raise ModelFileError(f"it holds the date {shown(text)}")
+        if kind == "Timestamp" and unit in UNITS:
+            import pandas as pd
+
+            return pd.Timestamp(text).as_unit(unit)
+        if kind not in ("date", "datetime"):
+            raise ModelFileError(f"it holds a date of an unknown kind {shown(kind)}")
+        return getattr(datetime, kind).fromisoformat(text)
 
     def _device(self, part: Any) -> torch.device:
         name, _, index = of_type(part, str, "a device").partition(":")
