@@ -11,7 +11,6 @@ import pytest
 import skops.io
 import torch
 from sklearn.cluster import FeatureAgglomeration
-from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -28,8 +27,9 @@ from skae import files as container
 from skae.persistence.archives import PLACES, place_named_by
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_components=. was chosen")
-X, Y = load_iris(return_X_y=True)
-X, Y = X[::2], Y[::2]
+RANDOM = np.random.RandomState(0)
+X = RANDOM.standard_normal((75, 4)) @ RANDOM.standard_normal((4, 4))
+Y = (X[:, 0] > 0).astype(int)
 QUICK = {"architecture": Dense((4,)), "max_epochs": 1, "random_state": 0}
 WORDS = ["mean of rows", "median of all", "mode of some", "norm of rows"] * 8
 
@@ -206,7 +206,7 @@ NOVELTY = {
     "pictures": ({}, np.random.RandomState(0).uniform(size=(40, 8, 8))),
     "frame": ({"random_state": np.random.RandomState(0)}, pd.DataFrame(X, columns=list("abcd"))),
     "own autoencoder": ({"autoencoder": autoencoder(variant="denoising")}, X),
-    "equal rows": ({}, np.repeat(X[:6], 5, axis=0)),
+    "equal rows": ({}, np.tile(X[:15], (2, 1))),
     "no variance": ({}, np.ones((20, 3))),
 }
 
