@@ -2,7 +2,8 @@
 
 One row a data set and bottleneck: explained share of a held-out quarter, PCA fitted on the same scaled data; the worst
 and the mean difference over seeds. Every data set bundled with scikit-learn, whole and cut to 30 rows, patches of its
-photographs, and MNIST where --data is given.
+photographs, and MNIST where --data is given. Rows that depend on each other are compared on new series and subjects:
+overlapping windows and repeated measurements, with groups and as they are found without.
 """
 
 import warnings
@@ -16,6 +17,7 @@ from sklearn.feature_extraction.image import extract_patches_2d
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer
+from skae.exceptions import PCAKeptWarning
 
 TOLERANCE = 0.002
 TABLES = {
@@ -40,6 +42,30 @@ def bundled():
         yield f"patches of {name}", extract_patches_2d(photograph, (8, 8), max_patches=2000, random_state=0)
 
 
+def windows(seed):
+    """Overlapping windows of a noisy series, windows of what comes later, and blocks of the former."""
+    random = np.random.RandomState(seed)
+    series = np.convolve(random.standard_normal(1400), np.exp(-np.arange(60) / 12), "valid")[:1200]
+    series = series / series.std() + 0.3 * random.standard_normal(1200)
+    rows = np.lib.stride_tricks.sliding_window_view(series, 48).copy()
+    return rows[:500], rows[600:], np.arange(500) // 50
+
+
+def subjects(seed, noise=0.1):
+    """25 measurements of each of eight subjects, those of forty others, and which are whose."""
+    random = np.random.RandomState(seed)
+    basis = random.standard_normal((12, 20))
+
+    def measured(n):
+        means = np.tanh(random.standard_normal((n, 12)) @ basis / 2)
+        return np.repeat(means, 25, axis=0) + noise * random.standard_normal((n * 25, 20))
+
+    return measured(8), measured(40), np.repeat(np.arange(8), 25)
+
+
+DEPENDENT = {"overlapping windows": windows, "repeated measurements": subjects}
+
+
 def sizes(n_features):
     """Bottlenecks from 1 to n_features, each about twice the one before."""
     return sorted({1, 2, n_features, *(2**i for i in range(2, 12) if 2**i < n_features)})
@@ -47,8 +73,12 @@ def sizes(n_features):
 
 def difference(X, n_components, seed, **settings):
     """Held-out explained share of PCA, and how much the autoencoder's is above it."""
-    train, test = train_test_split(X, test_size=0.25, random_state=seed)
-    autoencoder = AutoencoderTransformer(n_components, random_state=seed, **settings).fit(train)
+    return compared(*train_test_split(X, test_size=0.25, random_state=seed), None, n_components, seed, **settings)
+
+
+def compared(train, test, groups, n_components, seed, **settings):
+    """Explained share of ``test`` by PCA of ``train``, and how much the autoencoder's is above it."""
+    autoencoder = AutoencoderTransformer(n_components, random_state=seed, **settings).fit(train, groups=groups)
     scaling = autoencoder._layout.scaling
     flat_train, flat_test = (
         scaling.scaled(torch.from_numpy(part.reshape(len(part), -1))).numpy() for part in (train, test)
@@ -71,13 +101,25 @@ def main():
     # Two threads that wait for each other cost more than they bring on data this small.
     torch.set_num_threads(1)
     table = []
+
+    def add(name, n_rows, k, found):
+        shares, gains = zip(*found, strict=True)
+        table.append([name, n_rows, k, *map(float, (np.mean(shares), np.mean(gains), min(gains)))])
+        print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in table[-1]), flush=True)
+
     for name, X in sets:
-        chosen = sizes(int(np.prod(X.shape[1:])))
         seeds = args.seeds if len(X) < 2500 else 1
-        for k in chosen:
-            shares, gains = zip(*(difference(X, k, seed, device=args.device) for seed in range(seeds)), strict=True)
-            table.append([name, len(X), k, *map(float, (np.mean(shares), np.mean(gains), min(gains)))])
-            print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in table[-1]), flush=True)
+        for k in sizes(int(np.prod(X.shape[1:]))):
+            add(name, len(X), k, (difference(X, k, seed, device=args.device) for seed in range(seeds)))
+    for name, drawn in DEPENDENT.items():
+        for given in (True, False):
+            for k in (1, 2, 4, 8):
+                cases = ((drawn(seed), seed) for seed in range(args.seeds))
+                found = [
+                    compared(train, new, groups if given else None, k, seed, device=args.device)
+                    for (train, new, groups), seed in cases
+                ]
+                add(f"{name}, groups {'given' if given else 'found'}", len(drawn(0)[0]), k, found)
     write(
         "never_worse_than_pca",
         ["data", "rows", "k", "PCA", "mean difference", "worst difference"],
@@ -92,4 +134,6 @@ def main():
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
+    warnings.simplefilter("ignore", PCAKeptWarning)
+    warnings.filterwarnings("ignore", "The .* rows of X do not seem independent")
     main()

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn import datasets
 
 from skae import AutoencoderTransformer
-from skae.data import Rows
+from skae.data import Rows, SparseRows
 from skae.preparation import learned_layout
 from skae.training import joined_groups, row_groups
 
 
 def groups_of(X):
+    X = SparseRows(X) if hasattr(X, "toarray") else X
     rows = Rows(X, learned_layout(AutoencoderTransformer(), X), torch.device("cpu"), keep=True)
     return row_groups(rows)
 
@@ -52,6 +54,25 @@ def test_rows_in_order_are_validated_in_blocks(X):
     lengths = np.bincount(groups)
     assert 8 <= len(lengths) <= 100
     assert lengths.min() >= 10
+
+
+def test_rows_in_a_file_are_validated_in_blocks(tmp_path):
+    given = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", shape=(6000, 48), dtype=np.float32)
+    given[:] = windows(6000)
+    rows = Rows(given, learned_layout(AutoencoderTransformer(), given), torch.device("cpu"))
+    assert not rows.in_memory
+    with pytest.warns(UserWarning, match="next to them"):
+        groups = row_groups(rows)
+    assert len(groups) == 6000
+    assert (np.diff(groups) >= 0).all()
+    assert 10 <= groups[-1] < 100
+
+
+def test_sparse_rows_are_looked_at_too():
+    groups = groups_of(csr_array(np.maximum(np.random.RandomState(0).standard_normal((300, 20)), 0)))
+    assert groups is None
+    with pytest.warns(UserWarning, match="8 groups"):
+        groups_of(csr_array(repeated_measurements()))
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
