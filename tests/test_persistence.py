@@ -226,10 +226,13 @@ def test_loads_whatever_the_default_dtype_is(saved, small):
 @pytest.mark.bad_input(121)
 @pytest.mark.parametrize("path", sorted(FILES.glob("* *.skae")), ids=lambda path: path.stem)
 def test_every_kind_of_every_release_is_loaded(path):
-    rows = {"convolutions": release_files.PICTURES, "tokens": release_files.TOKENS, "frame": release_files.FRAME}
-    X = rows.get(path.stem.partition(" ")[2], release_files.ROWS)
-    loaded, codes = load(path), np.load(path.with_suffix(".npy"))
-    np.testing.assert_allclose(loaded.transform(X), codes, rtol=0, atol=1e-6 * max(1, np.abs(codes).max()))
+    _, X = release_files.models()[path.stem.partition(" ")[2]]
+    loaded, found = load(path), np.load(path.with_suffix(".npy"))
+    # Distances are as exact as reconstructions, which float32 rounds in another way on other processors.
+    share = 1e-4 if "novelty" in path.name else 1e-6
+    np.testing.assert_allclose(
+        release_files.results(loaded, X), found, rtol=0, atol=share * max(1, np.abs(found).max())
+    )
     if "going on" in path.name:
         assert loaded.partial_fit(X).n_iter_ == 3
     assert path.stat().st_size < 100_000
