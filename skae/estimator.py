@@ -28,6 +28,7 @@ from skae.preparation import (
     check_same_network,
     check_same_tokens,
     class_of_architecture,
+    extended_layout,
     held_out_size,
     is_learned,
     learned_layout,
@@ -50,8 +51,10 @@ from skae.training import (
     described,
     enough_in_turns,
     explained_shares,
+    forget_features,
     full_precision,
     go_on,
+    is_extensible,
     labels_identity,
     losses_in_turns,
     new_net,
@@ -373,6 +376,10 @@ class AutoencoderTransformer(
     def partial_fit(self, X, y=None):
         """Train on X in one pass at a constant learning rate; the first call also learns scaling and PCA from X.
 
+        Later calls update the scaling of features that vary for the first time, and of features whose scale changes by
+        a factor of more than ten. The network learns those anew: where nothing else changes, codes of earlier rows stay
+        the same before training on X. All other features are scaled as in the first call.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
@@ -390,11 +397,14 @@ class AutoencoderTransformer(
         with reported("Reading X", self.verbose):
             X = draft._prepare(X, learn=first)
         warn_of_target(X, y)
+        module = None if first else copy.deepcopy(self.net_.module_)
+        if module is not None and is_extensible(module, draft._layout):
+            draft._layout, changed = extended_layout(draft, X)
+            draft.mean_ = draft._layout.mean
+            forget_features(module, draft._layout.from_flat(changed[None])[0])
         seed = private_seed(self.random_state)
         train = Part.whole(Rows(X, draft._layout, resolve_device(self.device), keep=True))
-        net = draft._net(
-            train.rows, len(train), seed, module=None if first else copy.deepcopy(self.net_.module_), max_epochs=1
-        )
+        net = draft._net(train.rows, len(train), seed, module=module, max_epochs=1)
         if not first:
             go_on(net, self.net_)
         net.run(train, None, [], planned=False)
@@ -586,8 +596,7 @@ class AutoencoderTransformer(
         )
         if self.verbose:
             print(told)
-        mean_square = float(self._layout.scaling.total_variance) / self._layout.n_features
-        exact = self.history_[-1].get("pca_loss", math.inf) <= NO_ERROR * mean_square
+        exact = self.history_[-1].get("pca_loss", math.inf) <= NO_ERROR * self._layout.mean_variance
         if not exact and (self.max_epochs == "auto" or self.max_epochs >= TRIAL_EPOCHS):
             warn(told, PCAKeptWarning)
 
@@ -704,7 +713,7 @@ class AutoencoderTransformer(
         self._layout = learned_layout(self, X).to(torch.device("cpu"))
         self.architecture_ = architecture_for(self.architecture, self._layout)
         self.sample_shape_ = self._layout.sample_shape
-        self.mean_ = self._layout.scaling.mean.reshape(self._layout.scaled_shape).numpy().copy()
+        self.mean_ = self._layout.mean
         return X
 
     def _checked(self, X: Any) -> Any:

@@ -157,13 +157,14 @@ def learned_layout(estimator: Any, X: Any) -> SampleLayout:
         )
     if estimator.axes is None and axes == ("h", "w"):
         check_is_picture(X, sample_shape)
-    slices = raw_slices(X, slice_length(math.prod(sample_shape)))
     if axes == ("n",):
         if isinstance(X, SparseRows):
             raise TypeError("Tokens cannot be sparse: 0 is a token too. Pass X.toarray().")
         check_tokens(X)
-        return replace(TokenLayout.learn(slices, sample_shape[0]), input_dtype=input_dtype(X))
-    moments = Moments.of_sparse(X.csr) if isinstance(X, SparseRows) else Moments.of(slices)
+        return replace(
+            TokenLayout.learn(raw_slices(X, slice_length(sample_shape[0])), sample_shape[0]), input_dtype=input_dtype(X)
+        )
+    moments = moments_of(X, math.prod(sample_shape))
     largest = float(moments.deviation.max())
     if estimator.scaling is None and 0 < largest < SMALLEST_DEVIATION:
         raise ValueError(
@@ -178,6 +179,22 @@ def learned_layout(estimator: Any, X: Any) -> SampleLayout:
         scaling=scaling,
         dtype=returned_dtype(X),
         input_dtype=input_dtype(X),
+    )
+
+
+def extended_layout(estimator: Any, X: Any) -> tuple[SampleLayout, torch.Tensor]:
+    """The layout of an estimator once its scaling has seen checked samples X too, and which features (n_features,) of
+    the caller's order are scaled in another way."""
+    layout = estimator._layout
+    more, channels = moments_of(X, layout.n_features), channels_of(layout.sample_shape, layout.axes)
+    scaling, changed = layout.scaling.extended(more, estimator.scaling, not layout.axes, channels)
+    return replace(layout, scaling=scaling), changed
+
+
+def moments_of(X: Any, n_features: int) -> Moments:
+    """The moments of checked samples."""
+    return (
+        Moments.of_sparse(X.csr) if isinstance(X, SparseRows) else Moments.of(raw_slices(X, slice_length(n_features)))
     )
 
 

@@ -76,6 +76,16 @@ class SampleLayout:
         return self.sample_shape
 
     @property
+    def mean(self) -> np.ndarray:
+        """The mean of samples, float64, in their shape."""
+        return self.scaling.mean.cpu().numpy().reshape(self.scaled_shape).copy()
+
+    @property
+    def mean_variance(self) -> float:
+        """Variance of the scaled samples, averaged over features."""
+        return float(self.scaling.total_variance) / self.n_features
+
+    @property
     def sample_scale(self) -> np.ndarray:
         """What samples are divided by, float64, of a shape that broadcasts with theirs."""
         scale = self.scaling.scale.cpu().numpy()

@@ -43,27 +43,29 @@ class Moments:
     ----------
     count : int
         Rows seen.
-    mean, squares, low, high : Tensor of shape (n_features,), float64
-        Mean, sum of squared differences from the mean, smallest and largest value.
-    at_low : Tensor of shape (n_features,), float64
-        Number of rows at the smallest value.
+    numbers : Tensor of shape (5, n_features), float64
+        Mean, sum of squared differences from the mean, smallest value, largest value, and number of rows at the
+        smallest one.
     eps : float
         Rounding error of the numbers' type, relative to them; 0 for integers.
     """
 
     count: int
-    mean: Tensor
-    squares: Tensor
-    low: Tensor
-    high: Tensor
-    at_low: Tensor
+    numbers: Tensor
     eps: float
+
+    mean = property(lambda self: self.numbers[0])
+    squares = property(lambda self: self.numbers[1])
+    low = property(lambda self: self.numbers[2])
+    high = property(lambda self: self.numbers[3])
+    at_low = property(lambda self: self.numbers[4])
 
     @classmethod
     def of(cls, slices: Iterable[Tensor]) -> Moments:
         """The moments of all slices of rows (n, n_features)."""
         pieces = (piece for rows in slices for piece in rows.split(max(1, PIECE_NUMBERS // max(1, rows.shape[1]))))
-        return functools.reduce(cls.merged, map(cls.of_slice, pieces))
+        moments = functools.reduce(cls.merged, map(cls.of_slice, pieces))
+        return replace(moments, numbers=moments.numbers.cpu())
 
     @classmethod
     def of_slice(cls, rows: Tensor) -> Moments:
@@ -75,7 +77,7 @@ class Moments:
         squares = differences.sum(0)
         # Counted as float64, and in memory that is there: half the time of a sum of truth values.
         at_low = torch.eq(x, low, out=differences).sum(0)
-        return cls(len(x), mean, squares, low, high, at_low, rounding_of(rows.dtype))
+        return cls(len(x), torch.stack([mean, squares, low, high, at_low]), rounding_of(rows.dtype))
 
     @classmethod
     def of_sparse(cls, X: csr_array) -> Moments:
@@ -87,9 +89,8 @@ class Moments:
         low, high = (np.asarray(ends, dtype=np.float64) for ends in min_max_axis(X, axis=0))
         at_low = np.bincount(X.indices, weights=X.data == low[X.indices], minlength=n_features)
         at_low += np.where(low == 0, n_rows - np.bincount(X.indices, minlength=n_features), 0)
-        found = {"mean": mean, "squares": n_rows * variance, "low": low, "high": high, "at_low": at_low}
-        arrays = {name: torch.from_numpy(np.asarray(array, dtype=np.float64)) for name, array in found.items()}
-        return cls(count=n_rows, eps=eps, **arrays)
+        numbers = np.stack([mean, n_rows * variance, low, high, at_low]).astype(np.float64, copy=False)
+        return cls(n_rows, torch.from_numpy(numbers), eps)
 
     def merged(self, other: Moments) -> Moments:
         """The moments of these rows and those, as Chan, Golub and LeVeque (1983) merge them."""
@@ -99,9 +100,9 @@ class Moments:
         squares = self.squares + other.squares + shift.square() * (self.count * other.count / count)
         low, high = torch.minimum(self.low, other.low), torch.maximum(self.high, other.high)
         at_low = self.at_low * (self.low == low) + other.at_low * (other.low == low)
-        return Moments(count, mean, squares, low, high, at_low, max(self.eps, other.eps))
+        return Moments(count, torch.stack([mean, squares, low, high, at_low]), max(self.eps, other.eps))
 
-    @functools.cached_property
+    @property
     def deviation(self) -> Tensor:
         """Standard deviation of every feature (n_features,); 0 where it is constant but for rounding errors."""
         deviation = (self.squares / self.count).sqrt()
@@ -124,7 +125,8 @@ class Moments:
     def of_channels(self, channels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Deviation, low and high of every channel; ``channels`` (n_features,) numbers the channel of each feature."""
         n = int(channels.max()) + 1
-        deviation = torch.stack([root_mean_square(self.deviation[channels == channel]) for channel in range(n)])
+        features = self.deviation
+        deviation = torch.stack([root_mean_square(features[channels == channel]) for channel in range(n)])
         low = torch.zeros(n, dtype=torch.float64).scatter_reduce_(0, channels, self.low, "amin", include_self=False)
         high = torch.zeros(n, dtype=torch.float64).scatter_reduce_(0, channels, self.high, "amax", include_self=False)
         return deviation, low, high
@@ -144,6 +146,8 @@ class Scaling:
         Variance of the scaled rows, summed over features.
     kind : {"columns", "channels", "global", None}
         What shares a scale.
+    moments : Moments, default=None
+        Of the rows it was learned from, on the CPU.
     """
 
     mean: Tensor
@@ -152,6 +156,7 @@ class Scaling:
     high: Tensor
     total_variance: Tensor
     kind: str | None = "global"
+    moments: Moments | None = None
 
     @classmethod
     def of(cls, moments: Moments, kind: str | None, is_table: bool, channels: Tensor | None = None) -> Scaling:
@@ -178,7 +183,30 @@ class Scaling:
             scale = root_mean_square(deviation) if kind == "global" else torch.ones((), dtype=torch.float64)
             low, high = moments.low.min(), moments.high.max()
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-        return cls(moments.mean, scale, low, high, (deviation / scale).square().sum(), kind)
+        return cls(moments.mean, scale, low, high, (deviation / scale).square().sum(), kind, moments)
+
+    def extended(
+        self, more: Moments, kind: str | None, is_table: bool, channels: Tensor | None = None
+    ) -> tuple[Scaling, Tensor]:
+        """The scaling once there are more rows, and which features (n_features,) it scales in another way.
+
+        Those are features that vary for the first time, and those whose scale changes by more than SAME_UNIT times;
+        all others are scaled as before.
+        """
+        assert self.moments is not None
+        moments = self.moments.merged(more)
+        target = Scaling.of(moments, self.kind if self.scale.ndim > 0 else kind, is_table, channels)
+        changed = (self.moments.deviation == 0) & (moments.deviation > 0)
+        ratio = (target.scale / self.scale).expand(moments.mean.shape)
+        if target.kind is not None:
+            changed = changed | (ratio > SAME_UNIT) | (ratio * SAME_UNIT < 1)
+        if target.scale.ndim > 0:
+            scale = torch.where(changed, target.scale, self.scale)
+        else:
+            scale = target.scale if bool((ratio > SAME_UNIT).any() or (ratio * SAME_UNIT < 1).any()) else self.scale
+        mean = torch.where(changed, moments.mean, self.mean)
+        total = (moments.deviation / scale).square().sum()
+        return Scaling(mean, scale, target.low, target.high, total, target.kind, moments), changed
 
     def to(self, device: torch.device) -> Scaling:
         """The same scaling, computing on ``device`` where that has float64."""
@@ -252,10 +280,8 @@ def share_a_unit(moments: Moments) -> bool:
     So are pixels and flags, most of which have the same two ends, and counts or weights of words, most of which are 0,
     where values other than the lowest are of similar size; and principal components, which are in order.
     """
-    varying = moments.deviation > 0
-    deviation, mean, low, high, at_low = (
-        array[varying] for array in (moments.deviation, moments.mean, moments.low, moments.high, moments.at_low)
-    )
+    found = (moments.deviation, moments.mean, moments.low, moments.high, moments.at_low)
+    deviation, mean, low, high, at_low = (array[found[0] > 0] for array in found)
     centered = bool((mean.abs() <= 1e-6 * deviation).all())
     if centered and len(mean) >= FEWEST_PRINCIPAL and bool((deviation.diff() <= 0).all()):
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ class TokenLayout(SampleLayout):
                 for few in rows.split(max(1, 2**22 // (n_tokens * length))):
                     yield one_hot(few, n_tokens)
 
-        scaling = Scaling.of(Moments.of(one_hots()), "global", is_table=False)
+        scaling = replace(Scaling.of(Moments.of(one_hots()), "global", is_table=False), moments=None)
         return cls((length,), ("n",), True, scaling, np.dtype(np.int64), n_tokens)
 
     @property

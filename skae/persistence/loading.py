@@ -12,7 +12,7 @@ import torch
 from sklearn.base import clone
 from torch import Tensor
 
-from skae.data import ARRAYS, SCALINGS, SampleLayout, Scaling, TokenLayout, read_axes
+from skae.data import ARRAYS, SCALINGS, Moments, SampleLayout, Scaling, TokenLayout, read_axes
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import LONGEST_VALUE, ModelFileError, printable, shown
 from skae.files import Stored, Table, opened, read
@@ -25,6 +25,7 @@ from skae.variants import Parts, check_variant
 from .frame_forms import NUMPY, decoded_frame
 from .network import (
     DTYPES,
+    arrays_of_scaling,
     check_finite,
     check_probe,
     expected_table,
@@ -143,8 +144,7 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
     net = decoded_net(content["net"], module, parts, loss, architecture.foreign, device, decode)
     fill_optimizer(net, arrays)
     n_components = n_codes(module)
-    numbers: dict[str, Any] = {name: arrays[f"scaling/{name}"] for name in ARRAYS}
-    layout = replace(layout, scaling=replace(layout.scaling, **numbers))
+    layout = replace(layout, scaling=filled_scaling(layout.scaling, arrays))
     learned = {
         "_codes": arrays["codes"].numpy(),
         "_frame": decoded_frame(content["frame"], decode),
@@ -154,7 +154,7 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
         "architecture_": architecture,
         "variant_": variant,
         "sample_shape_": layout.sample_shape,
-        "mean_": layout.scaling.mean.reshape(layout.scaled_shape).numpy().copy(),
+        "mean_": layout.mean,
         "n_components_": n_components,
         "n_features_in_": math.prod(layout.sample_shape),
         "n_iter_": of_type(content["n_iter"], int, "n_iter"),
@@ -236,26 +236,40 @@ def decoded_layout(described: dict[str, Any]) -> SampleLayout:
     given = None if name is None else INPUTS[chosen(name, INPUTS, "dtype")]
     if axes == ("n",):
         n_tokens = of_type(described["n_tokens"], int, "n_tokens")
-        scaling = empty_scaling(n_tokens * sample_shape[0], kind)
+        scaling = empty_scaling(n_tokens * sample_shape[0], kind, None)
         chosen(described["dtype"], TOKENS, "dtype")
         return TokenLayout(sample_shape, axes, flattened, scaling, np.dtype(np.int64), n_tokens, input_dtype=given)
-    scaling = empty_scaling(math.prod(sample_shape), kind)
+    scaling = empty_scaling(math.prod(sample_shape), kind, described["moments"])
     dtype = RETURNED[chosen(described["dtype"], RETURNED, "dtype")]
     return SampleLayout(sample_shape, axes, flattened, scaling, dtype, input_dtype=given)
 
 
-def empty_scaling(n_features: int, kind: str | None) -> Scaling:
-    """A scaling without numbers, of ``n_features`` features."""
+def empty_scaling(n_features: int, kind: str | None, moments: Any) -> Scaling:
+    """A scaling without numbers, of ``n_features`` features; ``moments`` are their count and eps, if they are kept."""
     mean = torch.empty(n_features, dtype=torch.float64, device="meta")
     one = torch.empty((), dtype=torch.float64, device="meta")
     scale = mean if kind in ("columns", "channels") else one
-    return Scaling(mean, scale, scale, scale, one, kind)
+    if moments is not None:
+        count, eps = of_type(moments, list, "moments")
+        if type(count) is not int or not 0 < count < 2**53 or type(eps) is not float or not 0 <= eps < 1:
+            raise ModelFileError(f"its moments are of {shown(count)} rows, with rounding errors of {shown(eps)}")
+        moments = Moments(count, mean.expand(5, -1), eps)
+    return Scaling(mean, scale, scale, scale, one, kind, moments)
+
+
+def filled_scaling(scaling: Scaling, arrays: dict[str, Tensor]) -> Scaling:
+    """A scaling with the numbers that stand in ``arrays``."""
+    moments: Any = scaling.moments
+    if moments is not None:
+        moments = replace(moments, numbers=arrays["scaling/moments"])
+    numbers: Any = {name: arrays[f"scaling/{name}"] for name in ARRAYS}
+    return replace(scaling, moments=moments, **numbers)
 
 
 def scaling_table(layout: SampleLayout) -> Table:
     """Type and shape of every array of the layout's scaling."""
-    arrays = {name: getattr(layout.scaling, name) for name in ARRAYS}
-    return {f"scaling/{name}": (DTYPES[array.dtype], tuple(array.shape)) for name, array in arrays.items()}
+    arrays = arrays_of_scaling(layout.scaling)
+    return {name: (DTYPES[array.dtype], tuple(array.shape)) for name, array in arrays.items()}
 
 
 def check_table(expected: Table, found: Table) -> None:

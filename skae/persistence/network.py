@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skae.data import ARRAYS, Scaling
 from skae.exceptions import ModelFileError, shown
 from skae.files import Table
 from skae.model import (
@@ -67,6 +68,14 @@ def described_module(module: Autoencoder) -> dict[str, Any]:
         "kept": bottleneck.kept if isinstance(bottleneck, Nested) else None,
         "linear_path": module.linear is not None,
     }
+
+
+def arrays_of_scaling(scaling: Scaling) -> dict[str, Tensor]:
+    """The arrays of a scaling by name, those of its moments too, if it has any."""
+    found = {f"scaling/{name}": getattr(scaling, name) for name in ARRAYS}
+    if scaling.moments is not None:
+        found["scaling/moments"] = scaling.moments.numbers
+    return found
 
 
 def arrays_of_module(module: Autoencoder) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from skae.data import ARRAYS, SampleLayout, TokenLayout
+from skae.data import SampleLayout, TokenLayout
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError
 from skae.files import check_replaceable, packed, write
@@ -27,7 +27,7 @@ from skae.version import __version__
 
 from .frame_forms import encoded_frame
 from .loading import INPUTS, load
-from .network import arrays_of_module, arrays_of_optimizer, described_module, probe, stored
+from .network import arrays_of_module, arrays_of_optimizer, arrays_of_scaling, described_module, probe, stored
 from .novelties import described_novelty
 from .pipelines import WITH_OWN_FILE, pack
 from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded
@@ -255,6 +255,9 @@ def described_layout(layout: SampleLayout) -> dict[str, Any]:
         "input_dtype": next((name for name, dtype in INPUTS.items() if dtype == layout.input_dtype), None),
         "n_tokens": layout.n_tokens if isinstance(layout, TokenLayout) else None,
         "scaling": layout.scaling.kind,
+        "moments": None
+        if layout.scaling.moments is None
+        else [layout.scaling.moments.count, layout.scaling.moments.eps],
     }
 
 
@@ -277,7 +280,7 @@ def described_net(net: Any) -> dict[str, Any]:
 def arrays_of(estimator: AutoencoderTransformer) -> dict[str, Tensor]:
     """All arrays by name, on the CPU."""
     module = estimator.net_.module_
-    found = {f"scaling/{name}": stored(getattr(estimator._layout.scaling, name)) for name in ARRAYS}
+    found = {name: stored(array) for name, array in arrays_of_scaling(estimator._layout.scaling).items()}
     found["codes"] = torch.tensor(estimator._codes, dtype=torch.float32)
     if isinstance(module.bottleneck, Nested):
         found["explained_variance_ratio"] = torch.tensor(estimator.explained_variance_ratio_, dtype=torch.float64)

@@ -32,7 +32,7 @@ DEVICES = ("cpu", "mps", "cuda")
 KEYS = {
     "": {"versions", "parameters", "layout", "architecture", "variant", "module", "net", "history", "n_iter"}
     | {"best_epoch", "frame", "feature_names", "output"},
-    "layout": {"sample_shape", "axes", "flattened", "dtype", "input_dtype", "n_tokens", "scaling"},
+    "layout": {"sample_shape", "axes", "flattened", "dtype", "input_dtype", "n_tokens", "scaling", "moments"},
     "module": {"n_components", "kept", "linear_path"},
     "net": {"loss", "optimizer", "settings", "lr", "batch_size", "cycles", "precision", "compiled", "seed"},
     "frame": {"library", "columns", "levels"},

@@ -14,6 +14,7 @@ from .device import (
     with_gradients,
 )
 from .failures import telling_of_memory
+from .features import forget_features, is_extensible
 from .fitting import built_autoencoder, built_halves, check_net_params, check_shapes, new_net, try_loss
 from .identity import RowsIdentity, labels_identity, stream_identity, weights_identity
 from .moments import go_on, moments_of, set_moments
@@ -46,8 +47,10 @@ __all__ = [
     "described",
     "enough_in_turns",
     "explained_shares",
+    "forget_features",
     "full_precision",
     "go_on",
+    "is_extensible",
     "joined_groups",
     "labels_identity",
     "losses_in_turns",

@@ -23,6 +23,8 @@ MANY_ROWS = 200
 SUGGESTIVE = 1.28
 # A cycle whose best epoch comes after this share of it would have gone on improving.
 IMPROVING = 0.8
+# A validation loss below this share of the variance leaves nothing worth another cycle.
+EXPLAINED = 1e-3
 
 
 class StopTraining(Exception):  # noqa: N818 - no error, as StopIteration is none
@@ -91,7 +93,8 @@ class BestWeights(Callback):
     def _end_cycle(self, net) -> None:
         """Begin the next cycle from the best weights, if this one improved to its end; else stop."""
         improving = self.best_epoch_ > net.cycle_start_ + IMPROVING * net.cycles[net.cycle_]
-        if not improving or net.cycle_ + 1 == len(net.cycles):
+        explained = self.best_ <= EXPLAINED * self.held_out_.rows.layout.mean_variance
+        if not improving or explained or net.cycle_ + 1 == len(net.cycles):
             net.stop_ = True
             return
         net.module_.load_state_dict(self.best_weights_)

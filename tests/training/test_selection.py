@@ -257,6 +257,14 @@ class TestCycles:
             row["train_loss"] for row in shorter.history_
         ]
 
+    def test_where_nothing_is_left_to_explain_a_cycle_is_the_last(self):
+        random = np.random.RandomState(0)
+        flags = np.hstack([np.eye(12)[random.randint(12, size=2000)], random.standard_normal((2000, 1))])
+        autoencoder = AutoencoderTransformer(8, random_state=0).fit(flags)
+        assert autoencoder.score(flags) > 0.999
+        assert autoencoder.best_epoch_ > 20
+        assert autoencoder.n_iter_ == 25
+
     def test_a_cycle_that_overfits_is_the_last(self):
         X = np.random.RandomState(0).standard_normal((60, 10))
         assert AutoencoderTransformer(2, random_state=0).fit(X).n_iter_ == 25
