@@ -20,7 +20,7 @@ from skae.parameters import warn
 from .batches import Part, equal_rows
 
 # So many rows are compared with so many others, all or in runs of RUN rows; of fewer than FEWEST nothing is said.
-QUERIES, REFERENCES, FEWEST, RUN = 500, 5000, 40, 50
+QUERIES, REFERENCES, FEWEST, RUN = 500, 5000, 100, 50
 REFERENCE_BYTES = 64 * 2**20
 # Distances below this share of the median one are rounding.
 ROUNDING = 1e-3

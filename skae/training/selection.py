@@ -13,6 +13,8 @@ from skorch.callbacks import Callback
 
 from skae.parameters import warn
 
+from .batches import equal_rows
+
 # How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so,
 # where others can be held out in turn and where they cannot. Fewer than MANY_ROWS that are better off by SUGGESTIVE
 # standard errors, which is 90 %, are joined by those others (benchmarks/README.md). Rows of one group are one
@@ -113,6 +115,7 @@ class BestWeights(Callback):
             self.in_turns is None
             and len(losses) < FEWEST_GROUPS <= len(self.held_out_)
             and losses.sum() < self.start_.sum()
+            and len(np.unique(equal_rows(self.held_out_))) != len(losses)  # equal rows are no news to the caller
         ):
             warn(
                 f"The validation set has {len(losses)} of the groups. An improvement on the weights that training "
