@@ -5,9 +5,12 @@ How far a row is from usual ones, ``skae.distances`` says.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import math
+import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,8 +20,8 @@ from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skae.data import Rows
-from skae.distances import DISTANCES, TINY, Distance, scaled_parts, typical
+from skae.data import Rows, SelectedRows
+from skae.distances import DISTANCES, TINY, Distance, ErrorSums, scaled_parts, slices_of, typical
 from skae.estimator import AutoencoderTransformer, like
 from skae.frames import FrameForm, index_of
 from skae.parameters import check_choice, check_integer, check_nested, check_real, invalid
@@ -145,7 +148,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         members = [trained(whole, X, rows, rest, s) for (rows, rest), s in zip(parts, seeds, strict=True)]
         self._shape, self.members_, self.distance_ = X.shape[1:], members, self.distance
         self.n_components_ = members[0].n_components_
-        self._part_of = {key: number for number, (_, held_out) in enumerate(parts) for key in keys(X[held_out])}
+        self._part_of = {key: number for number, (_, held_out) in enumerate(parts) for key in keys(X.at(held_out))}
         self._learn_distances(X, parts, seed)
         self._learn_threshold(self._logs(X))
 
@@ -188,10 +191,12 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         form, index = FrameForm.of(X), index_of(X)
         rows = self._samples(X)
-        restored = np.stack([member.reconstruct(rows) for member in self.members_])
-        difference = rows - np.einsum("mn,mn...->n...", self._weights(rows), restored)
+        weights, difference = self._weights(rows), np.empty(rows.shape)
+        for few in slices_of(rows):
+            restored = np.stack([member.reconstruct(rows[few]) for member in self.members_])
+            difference[few] = rows[few] - np.einsum("mn,mn...->n...", weights[:, few], restored)
         if standardized:
-            difference = difference / self._typical
+            difference /= self._typical
         return like(X, difference) if form is None else framed(form, difference, index)
 
     def _check_parameters(self) -> None:
@@ -202,31 +207,31 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         check_integer(OWNER, "n_members", self.n_members, 2)
         check_choice(OWNER, "distance", self.distance, DISTANCES)
 
-    def _samples(self, X: Any, reset: bool = False) -> np.ndarray:
-        """X, checked, as float64 of the shape fitted."""
+    def _samples(self, X: Any, reset: bool = False) -> SelectedRows:
+        """X, checked, of the shape fitted; read as float64, in which -0.0 and 0.0 are one row."""
         if hasattr(X, "toarray"):
             raise TypeError("Sparse rows are not supported. Pass X.toarray().")
         fitted = None if reset else self._shape
-        X = as_array(checked_samples(self, X, reset=reset, sample_shape=fitted)).astype(np.float64)
+        X = checked_samples(self, X, reset=reset, sample_shape=fitted)
         if fitted is not None and X.shape[1:] != fitted:
             raise ValueError(
                 f"X has samples of shape {X.shape[1:]}, but {OWNER} was fitted on samples of shape {fitted}."
             )
-        return X + 0.0  # -0.0 and 0.0 are one row
+        return SelectedRows(as_array(X) if isinstance(X, torch.Tensor) else X, np.arange(len(X)))
 
-    def _learn_distances(self, X: np.ndarray, parts: list, seed: int) -> None:
+    def _learn_distances(self, X: SelectedRows, parts: list, seed: int) -> None:
         """For every member the rows it compares with, and how errors vary in the parts of the other members.
 
         Errors of its own part would fit a whitening learned from them, those of new rows would not, and the threshold
         would be too low: by far where columns are as many as rows.
         """
         members, random = self.members_, np.random.RandomState(seed)
-        errors = [scaled_parts(member, X[part])[1] for member, (_, part) in zip(members, parts, strict=True)]
+        errors = [errors_of(member, X.at(part)) for member, (_, part) in zip(members, parts, strict=True)]
         scales = np.broadcast_to(members[0]._layout.scaling.scale.cpu().numpy(), (math.prod(self._shape),))
-        self._typical = (typical(np.concatenate(errors)) * scales).reshape(self._shape)
+        self._typical = (typical(sum_of(errors)) * scales).reshape(self._shape)
         self._measures = []
         for number, (rows, _) in enumerate(parts):
-            others = np.concatenate(errors[:number] + errors[number + 1 :])
+            others = sum_of(errors[:number] + errors[number + 1 :])
             kept = X[random.permutation(rows)[:KEPT_ROWS]] if self.distance == "neighbors" else None
             self._measures.append(Distance(members[number], others, kept))
 
@@ -238,19 +243,19 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         else:
             self.offset_ = float(np.percentile(-np.exp(logs - self._median), 100 * self.contamination))
 
-    def _logs(self, X: np.ndarray) -> np.ndarray:
+    def _logs(self, X: SelectedRows) -> np.ndarray:
         """Logarithms of distances (n,), averaged over the members that may judge a row."""
         logs = np.zeros(len(X))
         for number, weights in enumerate(self._weights(X)):
             judged = np.flatnonzero(weights)
-            if len(judged) > 0:
-                logs[judged] += weights[judged] * np.log(np.maximum(self._distances(number, X[judged]), TINY))
+            for few in (judged[some] for some in slices_of(X.at(judged))):
+                logs[few] += weights[few] * np.log(np.maximum(self._distances(number, X[few]), TINY))
         return logs
 
     def _distances(self, number: int, X: np.ndarray) -> np.ndarray:
         return self._measures[number].measure(X, self.distance_)
 
-    def _weights(self, X: np.ndarray) -> np.ndarray:
+    def _weights(self, X: SelectedRows) -> np.ndarray:
         """What each member counts for (n_members, n): all the same, but for rows of ``fit`` the one that lacked it."""
         n_members = len(self.members_)
         weights = np.full((n_members, len(X)), 1 / n_members)
@@ -261,7 +266,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         return weights
 
 
-def split(X: np.ndarray, groups: np.ndarray | None, n_parts: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def split(X: SelectedRows, groups: np.ndarray | None, n_parts: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Rows to train on and rows held out, of every part; rows of a group share one, and equal rows if possible."""
     equal = np.unique(keys(X), return_inverse=True)[1]
     for labels in (equal if groups is None else joined_groups(equal, groups), groups, np.arange(len(X))):
@@ -272,7 +277,7 @@ def split(X: np.ndarray, groups: np.ndarray | None, n_parts: int, seed: int) -> 
     return list(folds.split(X, groups=labels))
 
 
-def prepared(autoencoder: AutoencoderTransformer | None, X: np.ndarray, seed: int) -> AutoencoderTransformer:
+def prepared(autoencoder: AutoencoderTransformer | None, X: SelectedRows, seed: int) -> AutoencoderTransformer:
     """A clone of the autoencoder, or the default one with a bottleneck for X.
 
     Raises ValueError if it reads tokens.
@@ -291,16 +296,26 @@ def prepared(autoencoder: AutoencoderTransformer | None, X: np.ndarray, seed: in
     return whole
 
 
-def trained(whole: AutoencoderTransformer, X: np.ndarray, rows: np.ndarray, held_out: np.ndarray, seed: int):
+def trained(whole: AutoencoderTransformer, X: SelectedRows, rows: np.ndarray, held_out: np.ndarray, seed: int):
     """A member: the autoencoder trained on ``rows``; those held out say at most which epoch's weights are kept."""
     # An interrupt of one member ends the fit of all.
     member = clone(whole).set_params(random_state=int(seed), on_interrupt="raise")
-    return member.fit(X[rows], X_val=X[held_out]) if member.early_stopping else member.fit(X[rows])
+    return member.fit(X.at(rows), X_val=X.at(held_out) if member.early_stopping else None)
 
 
-def keys(X: np.ndarray) -> list[bytes]:
+def keys(X: SelectedRows) -> list[bytes]:
     """A short digest of every row; the same in every process."""
-    return [hashlib.blake2b(row.tobytes(), digest_size=12).digest() for row in np.ascontiguousarray(X)]
+    return [hashlib.blake2b(row.tobytes(), digest_size=12).digest() for few in slices_of(X) for row in X[few]]
+
+
+def errors_of(member: AutoencoderTransformer, X: SelectedRows) -> ErrorSums:
+    """The errors of a member, in its scaling, summed up."""
+    return sum_of(ErrorSums.of(scaled_parts(member, X[few])[1]) for few in slices_of(X))
+
+
+def sum_of(errors: Iterable[ErrorSums]) -> ErrorSums:
+    """All errors together."""
+    return functools.reduce(operator.add, errors)
 
 
 def framed(form: FrameForm, rows: np.ndarray, index: Any) -> Any:

@@ -146,3 +146,12 @@ def test_results_are_checked_piece_by_piece():
     result[-1, -1] = np.nan
     with pytest.raises(ValueError, match="The codes are not finite"):
         check_result(result, "codes", "")
+
+
+@pytest.mark.slow
+def test_novelty_copies_no_rows(tmp_path):
+    # What members keep to compare with, and slices, but no copy of X, of errors or of reconstructions.
+    given = f"{SMALL_LIMITS.split('; ')[0]}; X = np.load({{!r}})"
+    call = "AutoencoderNovelty(new(), n_members=2, random_state=0).fit(X)"
+    few, many = (peak(given.format(in_file(tmp_path, n, np.uint8, (64,))), call) for n in (50_000, 400_000))
+    assert many < few + 400_000 * 64 * 4 / MIB

@@ -10,13 +10,14 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.covariance import ledoit_wolf
 from sklearn.datasets import load_digits, load_wine
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae.distances import DISTANCES, Distance, scaled_parts, whitening
+from skae.distances import DISTANCES, Distance, ErrorSums, scaled_parts, whitening
 from skae.novelty import split
 from skae.parameters import InvalidParameterError
 
@@ -106,7 +107,7 @@ def test_pictures_with_little_error_are_found_by_what_they_show():
 
 def test_reconstructions_and_errors_are_of_typical_length_one():
     errors = np.random.RandomState(0).standard_normal((5000, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
-    distance = Distance(AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X), errors, X)
+    distance = Distance(AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X), ErrorSums.of(errors), X)
     restored, _ = scaled_parts(distance.member, X)
     places = distance._places(restored - restored.mean(0), errors[: len(X)])
     lengths = [np.sqrt(np.square(part).sum(1).mean()) for part in (places[:, :6], places[:, 6:])]
@@ -115,10 +116,32 @@ def test_reconstructions_and_errors_are_of_typical_length_one():
 
 def test_whitened_errors_are_uncorrelated_in_tables_and_keep_their_directions_in_pictures():
     errors = np.random.RandomState(0).standard_normal((5000, 4)) * [1, 1, 2, 3] @ np.triu(np.ones((4, 4)))
-    np.testing.assert_allclose(np.cov((errors @ whitening(errors, is_table=True)).T), np.eye(4), atol=0.05)
-    number = whitening(errors, is_table=False)
+    np.testing.assert_allclose(
+        np.cov((errors @ whitening(ErrorSums.of(errors), is_table=True)).T), np.eye(4), atol=0.05
+    )
+    number = whitening(ErrorSums.of(errors), is_table=False)
     assert number.shape == ()
     np.testing.assert_allclose(np.square(errors * number).mean(), 1)
+
+
+@pytest.mark.parametrize("n_features", [1, 3, 40])
+def test_covariance_of_summed_errors_is_that_of_ledoit_and_wolf(n_features):
+    random = np.random.RandomState(0)
+    errors = random.standard_normal((30, n_features)) @ random.standard_normal((n_features, n_features))
+    deviation = 1 + random.rand(n_features)
+    sums = ErrorSums.of(errors[:7]) + ErrorSums.of(errors[7:])
+    expected, _ = ledoit_wolf(errors / deviation, assume_centered=True)
+    np.testing.assert_allclose(sums.shrunk_covariance(deviation), expected, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_every_container_gives_the_same_scores(dtype, tmp_path):
+    rows = np.random.RandomState(0).randint(0, 255, size=(200, 12)).astype(dtype)
+    np.save(tmp_path / "X.npy", rows)
+    expected = AutoencoderNovelty(ONE, n_members=2, random_state=0).fit(rows.astype(np.float64)).score_samples(rows)
+    for given in (rows, np.asfortranarray(rows), np.load(tmp_path / "X.npy", mmap_mode="r"), torch.from_numpy(rows)):
+        novelty = AutoencoderNovelty(ONE, n_members=2, random_state=0).fit(given)
+        np.testing.assert_array_equal(np.asarray(novelty.score_samples(given)), expected)
 
 
 class TestThreshold:

@@ -3,7 +3,7 @@
 from .layout import SampleLayout, channels_of, read_axes
 from .reading import free_cache, in_batches, in_company, is_out_of_memory
 from .scaling import ARRAYS, SAME_UNIT, SCALINGS, Moments, Scaling
-from .sources import Rows, SparseRows, inference_length, raw_slices, slice_length
+from .sources import Rows, SelectedRows, SparseRows, inference_length, raw_slices, slice_length
 from .tokens import TokenLayout, check_tokens
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Rows",
     "SampleLayout",
     "Scaling",
+    "SelectedRows",
     "SparseRows",
     "TokenLayout",
     "channels_of",

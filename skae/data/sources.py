@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -69,7 +70,7 @@ class Rows(Dataset):
     @property
     def in_memory(self) -> bool:
         """Whether single rows are cheap to reach in any order."""
-        return self.kept is not None or (isinstance(self.X, (np.ndarray, Tensor, SparseRows)) and not is_mapped(self.X))
+        return self.kept is not None or is_in_memory(self.X)
 
     @property
     def home(self) -> torch.device | None:
@@ -138,6 +139,13 @@ class Rows(Dataset):
         return self.layout.to_network(rows).to(self.device)
 
 
+def is_in_memory(X: Any) -> bool:
+    """Whether X is an array, a tensor or sparse rows, and no memory map, or selected from such."""
+    if isinstance(X, SelectedRows):
+        return is_in_memory(X.X)
+    return isinstance(X, (np.ndarray, Tensor, SparseRows)) and not is_mapped(X)
+
+
 def is_mapped(X: Any) -> bool:
     """Whether an array's memory is a file: a memmap, or a view of one."""
     while isinstance(X, np.ndarray):
@@ -176,6 +184,37 @@ class SparseRows:
             sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(mixed)])
             hashes[first:last] = np.diff(sums[ends - ends[0]])
         return hashes
+
+
+class SelectedRows:
+    """Rows of a dense X at ``indices``, as float64 and without negative zeros; X is read when they are."""
+
+    dtype = np.dtype(np.float64)
+
+    def __init__(self, X: Any, indices: np.ndarray):
+        self.X = X
+        self.indices = indices
+        self.shape = (len(indices), *X.shape[1:])
+        self.nbytes = 8 * math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
+        indices = self.indices[key]
+        if isinstance(self.X, np.ndarray):
+            rows = self.X[indices].astype(np.float64)
+        else:
+            # What is only sliced is read in ascending order.
+            order = np.argsort(indices)
+            rows = np.empty((len(indices), *self.shape[1:]))
+            rows[order] = gathered(self.X, indices[order]).cpu().numpy().reshape(rows.shape)
+        rows += 0.0
+        return rows
+
+    def at(self, indices: np.ndarray) -> SelectedRows:
+        """Some of these rows."""
+        return SelectedRows(self.X, self.indices[indices])
 
 
 def mixed_bits(numbers: np.ndarray) -> np.ndarray:
@@ -232,7 +271,7 @@ def gathered(X: Any, indices: np.ndarray | Tensor) -> Tensor:
     if isinstance(X, Tensor):
         return flat_rows(X[indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(X.device)])
     indices = np.asarray(indices)
-    if isinstance(X, (np.ndarray, SparseRows)):
+    if isinstance(X, (np.ndarray, SparseRows, SelectedRows)):
         return flat_rows(X[indices])
     # Only slicing is promised: read ascending runs, each as the slice that covers it.
     cuts = np.flatnonzero(np.diff(indices) > 8) + 1
