@@ -9,25 +9,28 @@ from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_consistent_length
 
 from skae.parameters import InvalidParameterError
+from skae.text import name_of_column
 
+from .coloring import Coloring
 from .figures import one_axes, pyplot
 from .reading import as_numbers, autoencoder_and_rows
 
 OWNER = "LatentSpaceDisplay"
-MOST_CLASSES = 20
-# Colours end at these quantiles: one odd sample would leave all others in one colour.
+MISSING = "lightgray"
+# Colors end at these quantiles: one odd sample would leave all others in one color.
 QUANTILES = (0.02, 0.98)
 
 
 class LatentSpaceDisplay:
-    """Codes in the plane, coloured by labels or numbers; a histogram or a strip where codes have one coordinate.
+    """Codes in the plane, colored by labels or numbers; a histogram or a strip where codes have one coordinate.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples, n_components)
         More than two coordinates are brought into the plane by a PCA of the codes.
-    values : array-like of shape (n_samples,), default=None
-        Labels (text, or up to 20 different whole numbers), or numbers.
+    values : array-like of shape (n_samples,), or data frame of one column, default=None
+        Labels (text, categories, or up to 20 different integers), numbers, or dates. Samples without one (None, NaN,
+        NaT, NA) are gray.
     name : str, default=None
         What the values are.
 
@@ -61,8 +64,8 @@ class LatentSpaceDisplay:
         ----------
         estimator : AutoencoderTransformer, Pipeline or search, or any fitted transformer
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-        y : array-like of shape (n_samples,), default=None
-            Colours; None takes ``score_samples`` where the estimator has it.
+        y : array-like of shape (n_samples,), or data frame of one column, default=None
+            Colors, as ``values`` above; None takes ``score_samples`` where the estimator has it.
         ax : see :meth:`plot`
 
         Returns
@@ -85,7 +88,8 @@ class LatentSpaceDisplay:
         codes = as_numbers(estimator.transform(X)).astype(np.float64)
         if y is not None:
             check_consistent_length(codes, y)
-            return cls(codes=codes, values=y, name=getattr(y, "name", None)).plot(ax)
+            name = name_of_column(y)
+            return cls(codes=codes, values=y, name=None if name is None else str(name)).plot(ax)
         if not hasattr(estimator, "score_samples"):
             return cls(codes=codes).plot(ax)
         return cls(codes=codes, values=as_numbers(estimator.score_samples(X)), name="score_samples").plot(ax)
@@ -102,35 +106,49 @@ class LatentSpaceDisplay:
         -------
         self : LatentSpaceDisplay
         """
-        values = None if self.values is None else as_numbers(self.values)
-        labels = None if values is None else classes_of(values)
+        coloring = None if self.values is None else Coloring.of(self.values)
+        labels = None if coloring is None else coloring.labels
         codes = np.asarray(self.codes, dtype=np.float64)
         ax = one_axes(OWNER, ax)
-        if codes.shape[1] == 1 and (values is None or labels is not None):
-            draw_histograms(ax, codes[:, 0], values, labels)
+        if codes.shape[1] == 1 and (coloring is None or labels is not None):
+            draw_histograms(ax, codes[:, 0], coloring)
         else:
-            self._draw_points(ax, codes, values, labels)
-        if labels is not None:
-            self._add_legend(ax, len(labels))
+            self._draw_points(ax, codes, coloring)
+        if ax.get_legend_handles_labels()[0]:
+            self._add_legend(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _draw_points(self, ax: Any, codes: np.ndarray, values: Any, labels: Any) -> None:
+    def _draw_points(self, ax: Any, codes: np.ndarray, coloring: Coloring | None) -> None:
+        values = None if coloring is None else coloring.values
         points, names = in_the_plane(codes, values, self.name)
         size = {"s": 25 if len(points) < 500 else 8, "linewidths": 0}
-        if labels is not None:
-            for label, colour in zip(labels, colours_of(len(labels)), strict=True):
-                ax.scatter(*points[values == label].T, color=[colour], label=str(label), alpha=0.7, **size)
-        elif values is None or codes.shape[1] == 1:
+        if coloring is None or codes.shape[1] == 1:
             ax.scatter(*points.T, alpha=0.7, **size)
+            if coloring is not None and coloring.is_date:
+                tell_dates(ax.yaxis)
         else:
-            low, high = np.nanquantile(values, QUANTILES)
-            drawn = ax.scatter(*points.T, c=values, vmin=low, vmax=high, cmap="viridis", **size)
-            ax.figure.colorbar(drawn, ax=ax, label=self.name, extend="both")
+            self._draw_colored(ax, points, coloring, size)
         ax.set_xlabel(names[0])
         ax.set_ylabel(names[1])
 
-    def _add_legend(self, ax: Any, n_labels: int) -> None:
+    def _draw_colored(self, ax: Any, points: np.ndarray, coloring: Coloring, size: dict[str, Any]) -> None:
+        values, missing = coloring.values, np.isnan(coloring.values)
+        if missing.any():
+            # Below the others, which are looked at.
+            ax.scatter(*points[missing].T, color=MISSING, label="missing", alpha=0.7, zorder=0, **size)
+        if coloring.labels is not None:
+            for number, (label, color) in enumerate(zip(coloring.labels, colors_of(coloring.labels), strict=True)):
+                ax.scatter(*points[values == number].T, color=[color], label=label, alpha=0.7, **size)
+        elif not missing.all():
+            low, high = np.nanquantile(values, QUANTILES)
+            present = points[~missing]
+            drawn = ax.scatter(*present.T, c=values[~missing], vmin=low, vmax=high, cmap="viridis", **size)
+            bar = ax.figure.colorbar(drawn, ax=ax, label=self.name, extend="both")
+            if coloring.is_date:
+                tell_dates(bar.ax.yaxis)
+
+    def _add_legend(self, ax: Any) -> None:
         legend = ax.legend(title=self.name, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize="small")
         for handle in legend.legend_handles:
             handle.set_alpha(1)
@@ -152,38 +170,33 @@ def in_the_plane(codes: np.ndarray, values: Any, name: str | None) -> tuple[np.n
     )
 
 
-def draw_histograms(ax: Any, codes: np.ndarray, values: Any, labels: Any) -> None:
-    """How often codes of one coordinate occur, one outline a class."""
+def draw_histograms(ax: Any, codes: np.ndarray, coloring: Coloring | None) -> None:
+    """How often codes of one coordinate occur, one outline per class."""
     edges = np.histogram_bin_edges(codes, bins=40)
-    if labels is None:
+    if coloring is None or coloring.labels is None:
         ax.hist(codes, edges)
     else:
-        for label, colour in zip(labels, colours_of(len(labels)), strict=True):
-            ax.hist(codes[values == label], edges, histtype="step", color=colour, linewidth=1.5, label=str(label))
+        missing = np.isnan(coloring.values)
+        of_classes = [(coloring.values == number, label) for number, label in enumerate(coloring.labels)]
+        colors = colors_of(coloring.labels)
+        if missing.any():
+            of_classes, colors = [(missing, "missing"), *of_classes], [MISSING, *colors]
+        for (rows, label), color in zip(of_classes, colors, strict=True):
+            ax.hist(codes[rows], edges, histtype="step", color=color, linewidth=1.5, label=label)
     ax.set_xlabel("code 0")
     ax.set_ylabel("samples")
 
 
-def classes_of(values: np.ndarray) -> np.ndarray | None:
-    """The different labels, or None where values are numbers.
-
-    Raises
-    ------
-    ValueError
-        If there are more labels than colours.
-    """
-    numeric = values.dtype.kind in "biuf"
-    if numeric and not np.array_equal(values, np.rint(values)):
-        return None
-    labels = np.unique(values)
-    if len(labels) <= MOST_CLASSES:
-        return labels
-    if numeric:
-        return None
-    raise ValueError(f"y has {len(labels)} classes; at most {MOST_CLASSES} can be told apart. Pass numbers, or no y.")
+def colors_of(labels: list[str]) -> list[Any]:
+    """A color for every label."""
+    cmap = pyplot(OWNER).get_cmap("tab10" if len(labels) <= 10 else "tab20")
+    return [cmap(number) for number in range(len(labels))]
 
 
-def colours_of(n_labels: int) -> list[Any]:
-    """A colour for every label."""
-    cmap = pyplot(OWNER).get_cmap("tab10" if n_labels <= 10 else "tab20")
-    return [cmap(number) for number in range(n_labels)]
+def tell_dates(axis: Any) -> None:
+    """Label an axis of days since 1970 with dates."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator()
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(ConciseDateFormatter(locator))
