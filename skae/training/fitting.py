@@ -30,6 +30,7 @@ from skae.variants import Parts
 
 from .device import seeded_weights
 from .net import OPTIMIZERS, AutoencoderNet
+from .scoring import with_rows
 from .start import principal_start
 
 # A linear path of more weights than this (one way) is left out.
@@ -57,6 +58,7 @@ RESERVED = (
     "predict_nonlinearity",
     "seed",
     "train_split",
+    "use_caching",
     "verbose",
     "warm_start",
 )
@@ -254,7 +256,7 @@ def new_net(
         chosen["optimizer__weight_decay"] = float(decay)
     known["foreign"] = known["foreign"] or callable(loss)
     callbacks = chosen.pop("callbacks", None) or []
-    callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(callbacks)
+    callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(map(with_rows, callbacks))
     if verbose:
         callbacks.append(("print_log", PrintLog()))
     try:

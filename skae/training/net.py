@@ -80,6 +80,7 @@ class AutoencoderNet(NeuralNet):
             iterator_train=Batches,
             iterator_valid=Batches,
             max_epochs=sum(cycles),
+            use_caching=False,
             **kwargs,
         )
         self.seed = seed
@@ -300,6 +301,17 @@ class AutoencoderNet(NeuralNet):
         with torch.no_grad(), self.stream_():
             trace = self.module_(batch)
             return {"loss": self.criterion_(trace), "y_pred": trace}
+
+    def forward_iter(self, X, training=False, device="cpu"):
+        """Reconstructions of scaled samples (n, \\*network_shape), an array or a Part, batch by batch."""
+        if isinstance(X, Part):
+            batches = self.get_iterator(X)
+        else:
+            batches = torch.as_tensor(X, dtype=torch.float32).split(inference_length(math.prod(X.shape[1:])))
+        self._set_training(False)
+        for batch in batches:
+            with torch.no_grad():
+                yield self.module_.decode(self.module_.encode(batch.to(self.device))).to(device)
 
     def held_out_losses(self, part: Part) -> np.ndarray:
         """The objective of every row of ``part`` as the weights are now, (n,) float64."""
