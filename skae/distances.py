@@ -14,6 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from skae.data import inference_length
 from skae.estimator import AutoencoderTransformer
+from skae.inner import fit_inner
 
 DISTANCES = ("neighbors", "mahalanobis", "error")
 N_NEIGHBORS = 5
@@ -94,7 +95,7 @@ class Distance:
         spread = np.sqrt(np.square(restored - restored.mean(0)).sum(1).mean())
         self.spread = spread if spread > 0 else 1.0
         neighbors = NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(rows)))
-        self.neighbors = neighbors.fit(self._places(restored, left))
+        self.neighbors = fit_inner(neighbors, self._places(restored, left))
 
     def measure(self, X: np.ndarray, kind: str) -> np.ndarray:
         """Distances (n,) of the kind named in DISTANCES."""

@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
+from skae.inner import fit_inner
+
 SAMPLERS = ("auto", "prior", "gaussian", "mixture", "kernel")
 # Components of the mixture (Ghosh et al., 2020), and codes that each should have.
 COMPONENTS, CODES_A_COMPONENT = 10, 10
@@ -103,7 +105,7 @@ def fitted_density(kind: str, Z: np.ndarray, seed: int) -> Density:
     if kind == "kernel":
         # Scott's (1992) rule, for codes of about equal spread.
         width = np.sqrt(spread) * len(Z) ** (-1 / (Z.shape[1] + 4))
-        return Density(KernelDensity(bandwidth=max(width, 1e-6)).fit(Z))
+        return Density(fit_inner(KernelDensity(bandwidth=max(width, 1e-6)), Z))
     n_components = 1
     if kind == "mixture":
         n_distinct = len(np.unique(Z.astype(np.float32), axis=0))

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_consistent_length
 
+from skae.inner import fit_inner
 from skae.parameters import InvalidParameterError
 from skae.text import name_of_column
 
@@ -162,7 +163,7 @@ def in_the_plane(codes: np.ndarray, values: Any, name: str | None) -> tuple[np.n
         return np.column_stack([codes[:, 0], values]), ("code 0", name or "value")
     if codes.shape[1] == 2:
         return codes, ("code 0", "code 1")
-    pca = PCA(2, svd_solver="full").fit(codes)
+    pca = fit_inner(PCA(2, svd_solver="full"), codes)
     shares = [f"{100 * share:.0f} %" for share in pca.explained_variance_ratio_]
     return pca.transform(codes), (
         f"first component of {codes.shape[1]} codes ({shares[0]})",

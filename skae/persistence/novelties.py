@@ -16,6 +16,7 @@ from skae.distances import DISTANCES, N_NEIGHBORS, Distance
 from skae.estimator import AutoencoderTransformer
 from skae.exceptions import ModelFileError, shown
 from skae.files import Stored
+from skae.inner import fit_inner
 from skae.novelty import AutoencoderNovelty
 
 from .values import Decoder, encoded, of_type
@@ -157,7 +158,7 @@ def decoded_measure(
         measure.spread = float(taken(arrays, f"spread/{number}", ()))
         places = arrays.get(f"places/{number}", np.empty(0))
         rows = taken(arrays, f"places/{number}", (max(1, len(places)), 2 * n_features))
-        measure.neighbors = NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(rows))).fit(rows)
+        measure.neighbors = fit_inner(NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(rows))), rows)
         if measure.spread <= 0:
             raise ModelFileError(f"its spread is {measure.spread}")
     return measure

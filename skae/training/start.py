@@ -10,6 +10,7 @@ from torch import Tensor
 from skae.data import Rows, Scaling, SparseRows, slice_length
 from skae.data.sources import STORED_VALUES
 from skae.exceptions import DivergenceError
+from skae.inner import fit_inner
 
 # Rows that are not kept in memory are gone through once for their covariance, up to this many features; beyond, the
 # PCA is that of a sample of at most SAMPLE_BYTES as float32.
@@ -77,7 +78,7 @@ def of_sample(rows: Rows, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, np
         length = slice_length(n_features)
         for start in range(0, len(chosen), length):
             sample[start : start + length] = rows.take(chosen[start : start + length]).flatten(1).cpu().numpy()
-    pca = PCA(k, random_state=seed % 2**31, copy=rows.kept is not None).fit(sample)
+    pca = fit_inner(PCA(k, random_state=seed % 2**31, copy=rows.kept is not None), sample)
     if len(sample) < len(rows):
         return of_passes(rows, pca.components_)
     return pca.components_, pca.mean_, pca.singular_values_ / np.sqrt(max(1, len(sample) - 1))
@@ -113,7 +114,7 @@ def of_sparse(X: SparseRows, scaling: Scaling, k: int, seed: int) -> tuple[np.nd
     gain = 1 / np.broadcast_to(scale, X.shape[1])
     for start in range(0, scaled.nnz, STORED_VALUES):
         scaled.data[start : start + STORED_VALUES] *= gain[scaled.indices[start : start + STORED_VALUES]]
-    pca = PCA(k, svd_solver="arpack", random_state=seed % 2**31).fit(scaled)
+    pca = fit_inner(PCA(k, svd_solver="arpack", random_state=seed % 2**31), scaled)
     mean = pca.mean_ - scaling.mean.cpu().numpy() / scale
     return pca.components_, mean, pca.singular_values_ / np.sqrt(max(1, len(X) - 1))
 
