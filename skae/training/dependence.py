@@ -20,13 +20,14 @@ from skae.parameters import warn
 from .batches import Part, equal_rows
 
 # So many rows are compared with so many others, all or in runs of RUN rows; of fewer than FEWEST nothing is said.
-QUERIES, REFERENCES, FEWEST, RUN = 500, 5000, 100, 50
+QUERIES, REFERENCES, FEWEST, RUN = 500, 5000, 40, 50
 REFERENCE_BYTES = 64 * 2**20
 # Distances below this share of the median one are rounding.
 ROUNDING = 1e-3
 # Rows in order depend on each other where, for more than MOST of them, one of those up to NEXT places away is nearer
-# than all rows more than APART places away. In any other order this holds for about 2 * NEXT / n of the rows.
-NEXT, APART, MOST = 2, 16, 0.5
+# than all rows more than APART places away, or a tenth of all. In any other order this holds for about 2 * NEXT / n
+# of the rows; of few rows in the order of their classes for half. Fewer than FEWEST_IN_ORDER are often made in order.
+NEXT, APART, MOST, FEWEST_IN_ORDER = 2, 16, 0.5, 100
 # The range of dependence ends where the distance of rows reaches this share of that between distant ones. A block is
 # BLOCK_RANGES times as long, and there are FEWEST_BLOCKS to MOST_BLOCKS of them. Its end moves to where the step from
 # one row to the next is the longest, if it is more than JUMP times the median step: there a subject may end.
@@ -96,6 +97,8 @@ class Sample:
         Scaled, without discrete columns.
     columns : Tensor of shape (n_columns,)
         Those of the scaled rows that x has.
+    is_discrete : bool
+        Whether all columns are discrete.
     indices : ndarray of shape (n,)
         Places in the order of the distinct rows, ascending.
     queries : ndarray of shape (n_queries,)
@@ -105,6 +108,7 @@ class Sample:
 
     x: Tensor
     columns: Tensor
+    is_discrete: bool
     indices: np.ndarray
     queries: np.ndarray
     distances: Tensor
@@ -119,15 +123,20 @@ class Sample:
         indices = in_runs(len(distinct), most, random)
         x = flat(rows, distinct[indices])
         columns = continuous(x)
+        is_discrete = len(columns) == 0
+        columns = columns if tell_apart(x[:, columns]) else torch.arange(x.shape[1])
         x = x[:, columns]
         queries = np.sort(random.permutation(len(x))[:QUERIES])
-        return cls(x, columns, indices, queries, distances(x[queries], x))
+        return cls(x, columns, is_discrete, indices, queries, distances(x[queries], x))
 
     @property
     def is_ordered(self) -> bool:
         """Whether most rows are nearer to those next to them than to all that are farther away in order."""
+        # Strings and tables of categories are often sorted.
+        if len(self.indices) < FEWEST_IN_ORDER or self.is_discrete:
+            return False
         lag = self._lags()
-        apart = min(APART, (self.indices[-1] + 1) // 4)
+        apart = min(APART, len(self.indices) // 10)
         near = self.distances.where((lag > 0) & (lag <= NEXT), torch.inf).amin(1)
         far = self.distances.where(lag > apart, torch.inf).amin(1)
         return float((near < far).float().mean()) > MOST
@@ -186,13 +195,16 @@ def flat(rows: Rows, indices: np.ndarray) -> Tensor:
 
 
 def continuous(x: Tensor) -> Tensor:
-    """Indices of the columns that are not discrete; of all columns where rows would be equal in these."""
+    """Indices of the columns that are not discrete."""
     some = x[:QUERIES].sort(0).values
     n_distinct = 1 + (some.diff(dim=0) > 0).sum(0)
-    columns = torch.nonzero(n_distinct >= DISCRETE * len(some))[:, 0]
-    weights = torch.sin(torch.arange(1.0, len(columns) + 1))
-    tell_apart = len((x[:, columns].mul_(weights)).sum(1).unique()) >= UNEQUAL * len(x)
-    return columns if tell_apart else torch.arange(x.shape[1])
+    return torch.nonzero(n_distinct >= DISCRETE * len(some))[:, 0]
+
+
+def tell_apart(x: Tensor) -> bool:
+    """Whether nearly no rows are equal in these columns."""
+    weights = torch.sin(torch.arange(1.0, x.shape[1] + 1))
+    return len((x * weights).sum(1).unique()) >= UNEQUAL * len(x)
 
 
 def distances(queries: Tensor, x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 from sklearn import datasets
+from sklearn.model_selection import StratifiedKFold
 
 from skae import AutoencoderTransformer
 from skae.data import Rows, SparseRows
@@ -188,3 +189,23 @@ def test_joined_groups_are_the_same_for_rows_that_are_in_either():
     assert same_partition(
         joined_groups(np.array([0, 0, 1, 2, 3, 4, 4]), np.array([5, 2, 2, 0, 1, 1, 3])), np.array([0, 0, 0, 1, 2, 2, 2])
     )
+
+
+@pytest.mark.parametrize("name", ["wine", "iris"])
+@pytest.mark.parametrize("n_folds", [2, 3, 5])
+def test_folds_of_rows_in_the_order_of_their_classes_are_not_taken_for_dependent(name, n_folds):
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    for train, _ in StratifiedKFold(n_folds).split(X, y):
+        groups = groups_of(X[train])
+        assert groups is None or len(np.unique(groups)) == len(np.unique(X[train], axis=0))
+
+
+def test_few_numbered_rows_are_not_taken_for_dependent():
+    assert groups_of(np.arange(240.0).reshape(60, 4)) is None
+
+
+def test_sorted_categories_are_not_taken_for_dependent():
+    categories = np.random.RandomState(0).randint(4, size=(600, 8))
+    categories = categories[np.lexsort(categories.T[::-1])]
+    groups = groups_of(np.eye(4)[categories].reshape(600, -1))
+    assert len(np.unique(groups)) == len(np.unique(categories, axis=0))
