@@ -58,11 +58,16 @@ class FrameForm:
             kept = number is not None and self.library == "pandas"
             made.append(pd.Series(values, index=index, dtype=values.dtype).astype(dtype) if kept else values)
         frame = pd.DataFrame(dict(enumerate(made)), index=index)
-        if len(self.levels) > 1:
-            frame.columns = pd.MultiIndex.from_tuples(self.names, names=self.levels)
-        else:
-            frame.columns = pd.Index(list(self.names), tupleize_cols=False, name=(self.levels or (None,))[0])
+        frame.columns = self.pandas_columns()
         return frame
+
+    def pandas_columns(self) -> Any:
+        """The names as pandas' columns, of one level or of several."""
+        import pandas as pd
+
+        if len(self.levels) > 1:
+            return pd.MultiIndex.from_tuples(self.names, names=self.levels)
+        return pd.Index(list(self.names), tupleize_cols=False, name=(self.levels or (None,))[0])
 
 
 def plain_dtype(dtype: Any) -> np.dtype | None:

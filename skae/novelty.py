@@ -322,6 +322,6 @@ def framed(form: FrameForm, rows: np.ndarray, index: Any) -> Any:
     """Rows of float64 as a frame of the library and the columns of ``form``."""
     library = importlib.import_module(form.library)
     columns = (
-        {"columns": list(form.names), "index": index} if form.library == "pandas" else {"schema": list(form.names)}
+        {"columns": form.pandas_columns(), "index": index} if form.library == "pandas" else {"schema": list(form.names)}
     )
     return library.DataFrame(rows, **columns)

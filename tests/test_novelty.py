@@ -357,3 +357,10 @@ def test_wrong_groups_are_refused():
         AutoencoderNovelty(ONE).fit(X, groups=[1, 2])
     with pytest.raises(ValueError, match=r"All rows are of one group.*Pass 2 groups or more"):
         AutoencoderNovelty(ONE).fit(X, groups=np.zeros(400))
+
+
+def test_explanations_have_the_levels_of_the_columns():
+    columns = pd.MultiIndex.from_product([["left", "right"], ["x", "y"]], names=["side", None])
+    X = pd.DataFrame(np.random.RandomState(0).standard_normal((40, 4)), columns=columns)
+    novelty = AutoencoderNovelty(ONE, n_members=2, random_state=0).fit(X)
+    pd.testing.assert_index_equal(novelty.explain(X).columns, columns)
