@@ -10,11 +10,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skae.parameters import check_integer
+from skae.training import with_snapshots
 
 PADDING, UNKNOWN = 0, 1
 REPLACEMENT = "\ufffd"
 
 
+@with_snapshots("transform", "inverse_transform", "get_feature_names_out")
 class CharacterEncoder(TransformerMixin, BaseEstimator):
     """Strings to rows of character ids of one length, and back.
 
@@ -69,14 +71,17 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         longest = max(map(len, texts))
         if longest == 0:
             raise ValueError("X holds empty strings only. Pass at least one character to learn from.")
-        self.alphabet_ = sorted(set().union(*texts))
-        self.max_length_ = longest if self.max_length is None else int(self.max_length)
-        self.n_features_in_ = 1
+        learned: dict[str, Any] = {
+            "alphabet_": sorted(set().union(*texts)),
+            "max_length_": longest if self.max_length is None else int(self.max_length),
+            "n_features_in_": 1,
+        }
         name = name_of_column(X)
         if isinstance(name, str):
-            self.feature_names_in_ = np.array([name], dtype=object)
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+            learned["feature_names_in_"] = np.array([name], dtype=object)
+        # In one step, for what reads at the same time.
+        kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
+        self.__dict__ = {**kept, **learned}
         return self
 
     def transform(self, X):

@@ -43,6 +43,8 @@ def seeds(skae, folder):
         (skae.AutoencoderTransformer(2, **pictures), np.random.RandomState(0).uniform(size=(20, 4, 4))),
         (skae.AutoencoderTransformer(2, architecture="sequence", max_epochs=1), np.arange(80).reshape(20, 4) % 3),
         (make_pipeline(StandardScaler(), skae.AutoencoderTransformer(2, **small)), X),
+        (skae.AutoencoderNovelty(skae.AutoencoderTransformer(2, **small), n_members=2), X),
+        (skae.BottleneckSearchCV(skae.AutoencoderTransformer(**small), n_components=(1, 2), cv=2), X),
     ]
     for number, (estimator, data) in enumerate(kinds):
         skae.save(estimator.fit(data), folder / "model")

@@ -14,6 +14,7 @@ from skorch.callbacks import Callback
 import skae
 from skae import AutoencoderNovelty, AutoencoderTransformer, BottleneckSearchCV, Dense
 from skae.inspection import ReconstructionDisplay
+from skae.text import CharacterEncoder
 from skae.training import AutoencoderNet, BestWeights, start
 
 RANDOM = np.random.RandomState(0)
@@ -133,6 +134,13 @@ class TestReadingCalls:
         model = BottleneckSearchCV(AutoencoderTransformer(**QUICK), n_components=(1, 2), cv=2, rule="best")
         old, new = (dict(vars(model.fit(rows))) for rows in (X, OTHER))
         check_one_fit(lambda model: getattr(model, name)(X), model, old, new)
+
+    def test_of_an_encoder_see_one_fit(self):
+        model = CharacterEncoder().set_output(transform="pandas")
+        words = ["mean", "mode", "norm"]
+        old, new = (dict(vars(model.fit(texts))) for texts in (words, ["a long text", "another"]))
+        check_one_fit(lambda model: model.transform(words).to_numpy(), model, old, new, 40)
+        check_one_fit(lambda model: model.inverse_transform([[2, 3], [4, 0]]), model, old, new, 40)
 
     def test_read_while_threads_refit(self):
         model = AutoencoderTransformer(2, **QUICK)
