@@ -93,9 +93,9 @@ class Rows(Dataset):
         chosen = SparseRows(self.X.csr[indices]) if sparse else gathered(self.X, indices)
         return Rows(chosen, self.layout, self.device, keep=True)
 
-    def slices(self, length: int) -> Iterator[Tensor]:
-        """Scaled samples in order, ``length`` at a time."""
-        for rows in raw_slices(self.X, length):
+    def slices(self, length: int, every: int = 1) -> Iterator[Tensor]:
+        """Scaled samples in order, ``length`` at a time; of ``every`` few slices the first."""
+        for rows in raw_slices(self.X, length, every):
             yield self._scaled(rows)
 
     def read(self, function: Callable[[Tensor], Any]) -> Iterator[tuple[int, int, Any]]:
@@ -260,9 +260,9 @@ def inference_length(n_features: int) -> int:
     return min(LARGEST_BATCH, slice_length(n_features))
 
 
-def raw_slices(X: Any, length: int) -> Iterator[Tensor]:
-    """X in order as tensors (n, n_features) in its own dtype, without copying where possible."""
-    for start in range(0, len(X), length):
+def raw_slices(X: Any, length: int, every: int = 1) -> Iterator[Tensor]:
+    """X in order as tensors (n, n_features) in its own dtype, without copying where possible; see ``Rows.slices``."""
+    for start in range(0, len(X), length * every):
         yield flat_rows(X[start : start + length])
 
 

@@ -15,6 +15,8 @@ from skae.inner import fit_inner
 # Rows that are not kept in memory are gone through once for their covariance, up to this many features; beyond, the
 # PCA is that of a sample of at most SAMPLE_BYTES as float32.
 COVARIANCE_FEATURES = 2048
+# So many rows per feature give nearly the PCA of all, if their variance is that of all but for this share of it.
+ROWS_PER_FEATURE, SAME_VARIANCE = 256, 0.002
 SAMPLE_BYTES = 128 * 2**20
 # Then so many passes over all rows take it to theirs.
 PASSES = 4
@@ -120,18 +122,30 @@ def of_sparse(X: SparseRows, scaling: Scaling, k: int, seed: int) -> tuple[np.nd
 
 
 def of_covariance(rows: Rows, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Components, mean and deviations of all rows, in one pass that keeps only sums of products, in float64."""
-    n_features = rows.layout.n_features
-    total = np.zeros(n_features)
-    products = np.zeros((n_features, n_features))
-    for x in rows.slices(slice_length(n_features)):
-        flat = x.flatten(1).cpu().numpy()
-        total += flat.sum(0, dtype=np.float64)
-        products += flat.T @ flat
-    mean = total / len(rows)
-    covariance = (products - len(rows) * np.outer(mean, mean)) / (len(rows) - 1)
+    """Components, mean and deviations, in one pass that keeps only sums of products, in float64.
+
+    Where rows are many, of slices spread evenly over them; of all rows, if those have another variance.
+    """
+    expected = float(rows.layout.scaling.total_variance)
+    every = max(1, len(rows) // (ROWS_PER_FEATURE * rows.layout.n_features))
+    mean, covariance = mean_and_covariance(rows, every)
+    if every > 1 and abs(np.trace(covariance) - expected) > SAME_VARIANCE * expected:
+        mean, covariance = mean_and_covariance(rows, 1)
     variances, vectors = np.linalg.eigh(covariance)
     return vectors.T[::-1][:k], mean, np.sqrt(np.maximum(variances[::-1][:k], 0))
+
+
+def mean_and_covariance(rows: Rows, every: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of the rows in one of ``every`` few slices."""
+    n_features = rows.layout.n_features
+    count, total, products = 0, np.zeros(n_features), np.zeros((n_features, n_features))
+    for x in rows.slices(slice_length(n_features), every):
+        flat = x.flatten(1).cpu().numpy()
+        count += len(flat)
+        total += flat.sum(0, dtype=np.float64)
+        products += flat.T @ flat
+    mean = total / count
+    return mean, (products - count * np.outer(mean, mean)) / (count - 1)
 
 
 def overflow(rows: Rows) -> DivergenceError:
