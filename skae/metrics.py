@@ -19,7 +19,7 @@ from skae.training import snapshot
 METRICS = {"mse": mean_squared_error, "rmse": root_mean_squared_error, "mae": mean_absolute_error}
 
 
-def explained_share(X, X_restored, *, mean=None):
+def explained_share(X, X_restored, *, mean=None, multioutput="variance_weighted"):
     """Share of the variance of X that X_restored has: 1 is perfect, 0 is what the mean gives.
 
     Parameters
@@ -28,11 +28,15 @@ def explained_share(X, X_restored, *, mean=None):
     X_restored : array-like of the same shape
     mean : array-like of shape (n_features,) or sample_shape, default=None
         What 0 stands for: the mean of the training data, say. None takes that of X.
+    multioutput : {"variance_weighted", "uniform_average"}, default="variance_weighted"
+        As in :func:`sklearn.metrics.r2_score`: features count by their variance, or each feature that varies counts the
+        same, whatever its unit.
 
     Returns
     -------
     share : float
-        ``1 - sum((X - X_restored)**2) / sum((X - mean)**2)``, in the units of X.
+        ``1 - sum((X - X_restored)**2) / sum((X - mean)**2)``, in the units of X, over all features; or its mean over
+        features.
 
     Raises
     ------
@@ -49,15 +53,19 @@ def explained_share(X, X_restored, *, mean=None):
     >>> round(explained_share(X, pca.inverse_transform(pca.transform(X))), 2)  # the sum of explained_variance_ratio_
     0.67
     """
+    check_choice("explained_share", "multioutput", multioutput, ("variance_weighted", "uniform_average"))
     X, X_restored = same_rows(X, X_restored)
     mean = X.mean(0) if mean is None else np.asarray(mean, dtype=np.float64).reshape(-1)
     if mean.shape != X.shape[1:]:
         raise ValueError(f"mean must have one number for each of the {X.shape[1]} features. Got {mean.size}.")
     difference, X = X - X_restored, X - mean
+    axis = 0 if multioutput == "uniform_average" else None
     # Squares of numbers divided by the largest neither overflow nor all underflow.
-    unit = max(float(np.abs(difference).max()), float(np.abs(X).max())) or 1.0
-    error, total = (float(np.square(array / unit).sum()) for array in (difference, X))
-    return 1.0 - error / total if total > 0 else float(error == 0)
+    unit = np.maximum(np.abs(difference).max(axis), np.abs(X).max(axis))
+    unit = np.where(unit > 0, unit, 1.0)
+    error, total = (np.atleast_1d(np.square(array / unit).sum(axis)) for array in (difference, X))
+    varies = total > 0
+    return float((1.0 - error[varies] / total[varies]).mean()) if varies.any() else float(not error.any())
 
 
 def reconstruction_error(X, X_restored, *, metric="mse"):
@@ -93,6 +101,26 @@ def reconstruction_error(X, X_restored, *, metric="mse"):
 def explained_share_scorer(estimator, X, y=None):
     """``explained_share`` of what ``estimator`` brings back of X, for ``scoring``."""
     return explained_share(X, restored(estimator, X))
+
+
+def uniform_explained_share_scorer(estimator, X, y=None):
+    """``explained_share`` averaged over features, for ``scoring``: the same in every unit.
+
+    ``AutoencoderTransformer.score`` is in the scaled samples of each candidate, so a search over ``scaling`` compares
+    candidates by this scorer.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.metrics import uniform_explained_share_scorer
+    >>> autoencoder = AutoencoderTransformer(2, max_epochs=3, random_state=0)
+    >>> search = GridSearchCV(autoencoder, {"scaling": ["columns", "global"]}, scoring=uniform_explained_share_scorer)
+    >>> search.fit(load_wine().data).best_params_
+    {'scaling': 'columns'}
+    """
+    return explained_share(X, restored(estimator, X), multioutput="uniform_average")
 
 
 def neg_reconstruction_error_scorer(estimator, X, y=None):

@@ -358,3 +358,29 @@ def test_pictures_large_enough_go_through_convolutions(shape, expected):
     axes = "c h w" if shape[0] == 3 else "h w c" if len(shape) == 3 else "h w"
     fitted = AutoencoderTransformer(2, axes=axes, max_epochs=1, random_state=0).fit(pictures)
     assert type(fitted.architecture_).__name__ == expected
+
+
+class TestWindowsReadAsPictures:
+    """Windows of sensors are the commonest wrong guess: a warning names axes."""
+
+    @staticmethod
+    def windows(height, width):
+        random = np.random.RandomState(0)
+        time = np.linspace(0, 6, height)[:, None] + random.uniform(0, 6, (100, 1, width))
+        return np.sin(time) * 10.0 ** random.uniform(-2, 3, width) + 0.01 * random.standard_normal((100, height, width))
+
+    @pytest.mark.parametrize("shape", [(30, 9), (60, 20), (24, 24), (12, 8)])
+    def test_they_get_a_warning(self, shape):
+        X = self.windows(*shape)
+        for rows, axes in ((X, "t c"), (X.transpose(0, 2, 1), "c t")):
+            with pytest.warns(UserWarning, match=f"read as gray pictures.*axes='{axes}'"):
+                AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(rows)
+
+    def test_pictures_and_named_axes_do_not(self, digits):
+        pictures = digits.reshape(-1, 8, 8)[:200]
+        noise = np.random.RandomState(0).standard_normal((60, 9, 12))
+        for X in (pictures, pictures / 16, pictures.astype(np.uint8), noise):
+            AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(X)
+        named = AutoencoderTransformer(2, axes="t c", max_epochs=1, random_state=0).fit(self.windows(30, 9))
+        assert named.scaling_ == "channels"
+        assert named.scale_.shape == (1, 9)

@@ -364,3 +364,50 @@ def test_explanations_have_the_levels_of_the_columns():
     X = pd.DataFrame(np.random.RandomState(0).standard_normal((40, 4)), columns=columns)
     novelty = AutoencoderNovelty(ONE, n_members=2, random_state=0).fit(X)
     pd.testing.assert_index_equal(novelty.explain(X).columns, columns)
+
+
+class TestUnits:
+    """Faults are found in columns and channels of small unit too."""
+
+    @pytest.mark.parametrize("column", [0, 6, 7, 8])
+    def test_of_tables(self, column):
+        random = np.random.RandomState(0)
+
+        def rows(n):
+            wealth, young = random.standard_normal((2, n))
+            money = [4e4 + 3e4 * wealth + 8e3 * random.standard_normal(n) for _ in range(6)]
+            small = [40 + 9 * young, 1 + 0.8 * young, 0.05 + 0.01 * young]
+            return np.column_stack(money + [x + 0.2 * x.std() * random.standard_normal(n) for x in small])
+
+        X, usual = rows(500), rows(200)
+        novelty = AutoencoderNovelty(AutoencoderTransformer(2, max_epochs=5), n_members=2, random_state=0).fit(X)
+        faulty = usual.copy()
+        faulty[:, column] += 3 * X[:, column].std()
+        assert (novelty.predict(usual) == -1).mean() < 0.1
+        assert (novelty.predict(faulty) == -1).mean() > 0.9
+
+    @pytest.mark.parametrize("channel", [0, 1, 2])
+    def test_of_windows(self, channel):
+        random = np.random.RandomState(0)
+
+        def windows(n):
+            a, b = random.uniform(0, 2 * np.pi, (2, n, 1))
+            time = np.linspace(0, 2 * np.pi, 20)
+            noise = random.standard_normal((3, n, 20))
+            pressure, degrees, volts = np.sin(time + a), np.sin(time + b), np.cos(time + b)
+            return np.stack(
+                [
+                    1e5 + 400 * (pressure + 0.1 * noise[0]),
+                    20 + degrees + 0.1 * noise[1],
+                    3 + 0.05 * (volts + 0.1 * noise[2]),
+                ],
+                axis=2,
+            )
+
+        X, usual = windows(400), windows(200)
+        autoencoder = AutoencoderTransformer(4, axes="t c", max_epochs=5)
+        novelty = AutoencoderNovelty(autoencoder, n_members=2, random_state=0).fit(X)
+        faulty = usual.copy()
+        faulty[:, 8:12, channel] += 3 * X[..., channel].std()
+        assert (novelty.predict(usual) == -1).mean() < 0.1
+        assert (novelty.predict(faulty) == -1).mean() > 0.9

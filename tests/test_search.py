@@ -14,7 +14,7 @@ from sklearn.decomposition import NMF, PCA, KernelPCA
 from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.metrics import accuracy_score, make_scorer, r2_score
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -318,6 +318,14 @@ class TestMetrics:
         pictures = X.reshape(-1, 8, 8), restored.reshape(-1, 8, 8)
         assert explained_share(*pictures) == pytest.approx(explained_share(X, restored))
         assert explained_share(X, np.broadcast_to(X.mean(0), X.shape)) == pytest.approx(0)
+
+    def test_the_average_over_features_is_the_same_in_every_unit(self):
+        restored = X + np.random.RandomState(0).standard_normal(X.shape)
+        varying = X.std(0) > 0
+        uniform = explained_share(X[:, varying], restored[:, varying], multioutput="uniform_average")
+        assert uniform == pytest.approx(r2_score(X[:, varying], restored[:, varying]))
+        units = 10.0 ** np.random.RandomState(1).uniform(-9, 9, X.shape[1])
+        assert explained_share(X * units, restored * units, multioutput="uniform_average") == pytest.approx(uniform)
 
     @pytest.mark.parametrize("metric", [explained_share, reconstruction_error])
     def test_numbers_must_be_finite(self, metric):
