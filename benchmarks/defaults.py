@@ -14,13 +14,14 @@ from report import parser_of, write
 
 from skae import Dense
 
-SIZES = {"digits": (1, 2, 8, 16, 32), "iris": (1, 2), "MNIST, 3000 rows": (2, 10, 30)}
+SIZES = {"digits": (1, 2, 8, 16, 32), "iris": (1, 2), "MNIST, 3000 rows": (2, 10, 30), "thumbnails": (8,)}
 CANDIDATES = {
     "defaults": ({}, {}),
     "lr=3e-3": ({"lr": 3e-3}, {}),
     "lr=2e-2": ({"lr": 2e-2}, {}),
     "batch_size=16": ({"batch_size": 16}, {}),
     "batch_size=128": ({"batch_size": 128}, {}),
+    "max_epochs=25": ({"max_epochs": 25}, {}),
     "max_epochs=75": ({"max_epochs": 75}, {}),
     "activation='silu'": ({}, {"activation": "silu"}),
     "activation='relu'": ({}, {"activation": "relu"}),

@@ -2,8 +2,8 @@
 
 One row a data set and bottleneck: explained share of a held-out quarter, PCA fitted on the same scaled data; the worst
 and the mean difference over seeds. Every data set bundled with scikit-learn, whole and cut to 30 rows, patches of its
-photographs, and MNIST where --data is given. Rows that depend on each other are compared on new series and subjects:
-overlapping windows and repeated measurements, with groups and as they are found without.
+photographs, drawn thumbnails, and MNIST where --data is given. Rows that depend on each other are compared on new
+series and subjects: overlapping windows and repeated measurements, with groups and as they are found without.
 """
 
 import warnings
@@ -30,6 +30,10 @@ TABLES = {
 }
 
 
+# Of thumbnails: colors of the background and of the shape, its center and half of its size.
+SHAPES = (((150, 256), 3), ((0, 130), 3), ((6, 15), 2), ((3, 7), 2))
+
+
 def bundled():
     """Name and rows of every data set that ships with scikit-learn."""
     for name, load in TABLES.items():
@@ -40,6 +44,20 @@ def bundled():
     for name in ("china", "flower"):
         photograph = datasets.load_sample_image(f"{name}.jpg")
         yield f"patches of {name}", extract_patches_2d(photograph, (8, 8), max_patches=2000, random_state=0)
+    yield "thumbnails", thumbnails()
+
+
+def thumbnails(n=400, seed=0):
+    """Small RGB pictures (n, 20, 24, 3) of a box or an ellipse on a plain background."""
+    random = np.random.RandomState(seed)
+    y, x = np.mgrid[:20, :24]
+    pictures = np.empty((n, 20, 24, 3), dtype=np.uint8)
+    for number, picture in enumerate(pictures):
+        back, front, center, half = (random.randint(*ends, size=s) for ends, s in SHAPES)
+        across, down = np.abs(x - center[0]) / half[0], np.abs(y - center[1]) / half[1]
+        inside = np.maximum(across, down) <= 1 if number % 2 else across**2 + down**2 <= 1
+        picture[:] = np.where(inside[..., None], front, back)
+    return pictures
 
 
 def windows(seed):
@@ -108,8 +126,9 @@ def main():
         print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in table[-1]), flush=True)
 
     for name, X in sets:
-        seeds = args.seeds if len(X) < 2500 else 1
-        for k in sizes(int(np.prod(X.shape[1:]))):
+        # Convolutions take their time.
+        seeds = args.seeds if len(X) < 2500 and name != "thumbnails" else 1
+        for k in sizes(int(np.prod(X.shape[1:]))) if name != "thumbnails" else (2, 8, 32):
             add(name, len(X), k, (difference(X, k, seed, device=args.device) for seed in range(seeds)))
     for name, drawn in DEPENDENT.items():
         for given in (True, False):
