@@ -123,7 +123,7 @@ class Sample:
         indices = in_runs(len(distinct), most, random)
         x = flat(rows, distinct[indices])
         columns = continuous(x)
-        is_discrete = len(columns) == 0
+        is_discrete = len(continuous(x, 2 * DISCRETE)) == 0
         columns = columns if tell_apart(x[:, columns]) else torch.arange(x.shape[1])
         x = x[:, columns]
         queries = np.sort(random.permutation(len(x))[:QUERIES])
@@ -194,11 +194,11 @@ def flat(rows: Rows, indices: np.ndarray) -> Tensor:
     return x
 
 
-def continuous(x: Tensor) -> Tensor:
+def continuous(x: Tensor, share: float = DISCRETE) -> Tensor:
     """Indices of the columns that are not discrete."""
     some = x[:QUERIES].sort(0).values
     n_distinct = 1 + (some.diff(dim=0) > 0).sum(0)
-    return torch.nonzero(n_distinct >= DISCRETE * len(some))[:, 0]
+    return torch.nonzero(n_distinct >= share * len(some))[:, 0]
 
 
 def tell_apart(x: Tensor) -> bool:

@@ -57,6 +57,7 @@ class BestWeights(Callback):
     in_turns: Callable[[int], tuple[np.ndarray, np.ndarray, int] | None] | None = None
     start_: Any = None
     before_: tuple[int, dict[str, Any], np.ndarray] | None = None
+    pca_loss_: float | None = None
 
     def __init__(self, n_iter_no_change: int, tol: float):
         self.n_iter_no_change = n_iter_no_change
