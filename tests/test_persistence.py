@@ -809,7 +809,7 @@ class TestTampering:
             (("architecture",), {"own": ["os", "system"]}, "custom_modules"),
             (("variant",), {"object": ["Dense", {}]}, "variant"),
             (("frame",), {"library": "os", "columns": [["a", "float64"]]}, "library"),
-            (("frame",), {"library": "pandas", "columns": [["a", "category"]]}, "type of columns"),
+            (("frame",), {"library": "pandas", "columns": [["a", "period[M]"]]}, "type of columns"),
             (("feature_names",), ["a"], "features"),
             (("output",), "system", "output"),
             (("history",), [{}], "lacks"),
