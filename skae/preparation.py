@@ -52,6 +52,8 @@ PICTURE_SIDE = 16
 SMALLEST_DEVIATION = 1e-16
 # Samples looked at to tell pictures from windows of sensors, and the correlation of neighbors that pictures exceed.
 LOOKED_AT, ALIKE = 500, 0.2
+# Whatever their sizes, numbers so alike along both axes are pixels.
+SMOOTH = 0.5
 # Of samples this many times as long as wide that are alike along neither axis, none are pictures.
 OBLONG = 2
 
@@ -210,7 +212,7 @@ def check_is_picture(X: Any, sample_shape: tuple[int, ...]) -> None:
     alike = neighbor_correlations((rows - rows.mean(0)).numpy())
     differ = [spread_of_sizes(rows.numpy(), axis) > SAME_UNIT for axis in (1, 2)]
     rough = min(alike) <= ALIKE and (max(alike) > ALIKE or max(sample_shape) >= OBLONG * min(sample_shape))
-    if not rough and differ[0] == differ[1]:
+    if min(alike) > SMOOTH or (not rough and differ[0] == differ[1]):
         return
     first = differ[0] if differ[0] != differ[1] else alike[0] < alike[1]
     warn(
@@ -240,7 +242,7 @@ def spread_of_sizes(x: np.ndarray, axis: int) -> float:
     others = x > low
     if others.mean() < 0.9:
         size = np.sqrt(np.square(x - low).sum(axis=over) / np.maximum(others.sum(axis=over), 1))
-        size = size[others.mean(axis=over) >= 0.01]
+        size = size[others.mean(axis=over) >= 0.05]
     else:
         size = np.sqrt(x.var(axis=0).mean(axis=2 - axis))
     size = size[size > 0]
