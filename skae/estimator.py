@@ -165,11 +165,12 @@ class AutoencoderTransformer(
         Whether to hold rows out, stop when they show no progress, and keep the weights that do best on them, PCA's
         included. Without it the last weights are kept, and nothing says whether they do better than PCA.
     validation_fraction : float in [0, 1), default=0.1
-        Share of X that is held out, drawn at random, unless ``fit`` gets ``X_val``. At least 20 rows have to be sure
-        of an improvement on PCA. Where fewer than 200 are hopeful but not sure, up to four more networks are trained
-        to hold out others in turn, so that fits of small data can take six times as long. Of ``X_val``, and in warm
-        starts, five rows are enough. Where rows have ``groups``, whole groups are drawn, at least one; their means are
-        compared, and at least 20 rows of 5 groups are needed.
+        Share of X in the validation set, drawn at random, unless ``fit`` gets ``X_val``. Trained weights replace PCA if
+        their validation loss is significantly lower, on at least 20 rows. Where an improvement on fewer than 200 rows
+        is suggestive but not significant, cross-validation decides: up to four more networks are trained with other
+        validation sets, so that fits of small data can take six times as long. Of ``X_val``, and in warm starts, five
+        rows are enough. With ``groups``, whole groups are drawn, at least one; means of groups are compared, and at
+        least 20 rows of 5 groups are needed.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs in a row without progress after which training stops; "auto" is 60 % of ``max_epochs``, at least 25:
         while the learning rate is high, the validation loss may not fall.

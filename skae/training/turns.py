@@ -20,7 +20,7 @@ TURNS = 5
 
 
 def enough_in_turns(whole: Part, n_held_out: int) -> bool:
-    """Whether groups held out in turn, those of the first included, can be sure of anything."""
+    """Whether the groups of all validation sets, that of the first network included, are enough for a test."""
     n_groups = len(whole) if whole.groups is None else len(np.unique(whole.groups))
     enough_rows = min(TURNS, len(whole) // n_held_out) * n_held_out >= FEWEST_ROWS
     return enough_rows and n_groups >= FEWEST_GROUPS
@@ -34,7 +34,7 @@ def losses_in_turns(
     best_for: Callable[[], BestWeights],
     best_epoch: int,
 ) -> tuple[np.ndarray, np.ndarray, int] | None:
-    """Losses of groups held out in turn, by networks trained without them and by PCA of the rows those were trained on.
+    """Losses of groups in other validation sets, by networks trained without them and by PCA of their training rows.
 
     Parameters
     ----------
