@@ -51,7 +51,8 @@ class BestWeights(Callback):
     ----------
     in_turns : callable, default=None
         Takes the best epoch. Gives the losses of more groups, by such networks and by PCA, and the number of their
-        rows; or None. It is called where the groups in the validation set are few, and the improvement is suggestive but not significant.
+        rows; or None. It is called where the groups in the validation set are few, and the improvement on them is
+        suggestive but not significant.
     """
 
     in_turns: Callable[[int], tuple[np.ndarray, np.ndarray, int] | None] | None = None
