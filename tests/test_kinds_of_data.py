@@ -379,7 +379,7 @@ class TestWindowsReadAsPictures:
     def test_pictures_and_named_axes_do_not(self, digits):
         pictures = digits.reshape(-1, 8, 8)[:200]
         noise = np.random.RandomState(0).standard_normal((60, 9, 12))
-        for X in (pictures, pictures / 16, pictures.astype(np.uint8), noise):
+        for X in (pictures, pictures / 16, pictures.astype(np.uint8), (pictures > 7) * 1.0, noise):
             AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(X)
         named = AutoencoderTransformer(2, axes="t c", max_epochs=1, random_state=0).fit(self.windows(30, 9))
         assert named.scaling_ == "channels"

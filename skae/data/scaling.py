@@ -24,8 +24,12 @@ MOSTLY, FEWEST_OTHERS = 0.75, 5
 FEWEST_PRINCIPAL = 5
 # Numbers below this many rounding errors of the largest deviation are rounding errors.
 ROUNDING = 64
+# The same for components of a PCA: it may have subtracted a mean of large rounding errors.
+ROUNDING_OF_MEAN, ROUNDING_OF_MEAN_IN_FLOAT32 = 2**18, 2**9
 # Rounding errors of one sign are this many deviations from zero.
 BIASED = 20
+# Means of components of PCA and TruncatedSVD are at most this many deviations from zero.
+CENTERED, NEARLY_CENTERED = 1e-3, 0.5
 # Numbers on the CPU that are processed at a time: in float64 they stay in the processor's cache.
 PIECE_NUMBERS = 2**18
 # A mean this many scales away from zero is subtracted in float64, as are numbers near the ends of float32.
@@ -115,12 +119,25 @@ class Moments:
     def is_rounding(self, deviation: Tensor) -> Tensor:
         """Whether a feature (n_features,) holds rounding errors of the others only, as the last columns of a PCA with
         more components than the rank."""
-        size = torch.maximum(self.low.abs(), self.high.abs())
-        small = size <= ROUNDING * self.eps * deviation.max()
+        size = torch.maximum(self.low.abs(), self.high.abs()) / deviation.max()
+        small = size <= ROUNDING * self.eps
+        more = ROUNDING_OF_MEAN
         if self.eps > torch.finfo(torch.float64).eps:
-            # In float32 numbers of one sign may well be measurements in a large unit, unless they hardly differ.
+            # In float32 small numbers may well be measurements, unless columns are in the order of components, and
+            # those of one sign hardly differ.
             small &= ((self.low < 0) & (self.high > 0)) | (self.mean.abs() > BIASED * deviation)
-        return small
+            small &= self.are_components(deviation, ~small, NEARLY_CENTERED)
+            more = ROUNDING_OF_MEAN_IN_FLOAT32
+        last = size <= more * self.eps
+        return small | (last & self.are_components(deviation, ~last, CENTERED))
+
+    def are_components(self, deviation: Tensor, large: Tensor, off_center: float) -> bool:
+        """Whether features seem to be principal components: the large ones (n_features,) come first, their deviations
+        descend, and their means, but for the first one's in a TruncatedSVD, are near zero."""
+        n = int(large.sum())
+        rest = slice(min(1, n - 1), n)
+        near_zero = self.mean[rest].abs() <= off_center * deviation[rest]
+        return bool(large[:n].all() & (deviation[rest].diff() <= 0).all() & near_zero.all())
 
     def of_channels(self, channels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Deviation, low and high of every channel; ``channels`` (n_features,) numbers the channel of each feature."""

@@ -135,10 +135,18 @@ class Sample:
         # Strings and tables of categories are often sorted.
         if len(self.indices) < FEWEST_IN_ORDER or self.is_discrete:
             return False
+        x, found = self.x, self.distances
+        # Rows may be sorted by a column. Then all others tell.
+        sorted_by = is_sorted(x)
+        if bool(sorted_by.all()):
+            return False
+        if bool(sorted_by.any()):
+            x = x[:, ~sorted_by]
+            found = distances(x[self.queries], x)
         lag = self._lags()
         apart = min(APART, len(self.indices) // 10)
-        near = self.distances.where((lag > 0) & (lag <= NEXT), torch.inf).amin(1)
-        far = self.distances.where(lag > apart, torch.inf).amin(1)
+        near = found.where((lag > 0) & (lag <= NEXT), torch.inf).amin(1)
+        far = found.where(lag > apart, torch.inf).amin(1)
         return float((near < far).float().mean()) > MOST
 
     def block_length(self, n: int) -> int:
@@ -199,6 +207,12 @@ def continuous(x: Tensor, share: float = DISCRETE) -> Tensor:
     some = x[:QUERIES].sort(0).values
     n_distinct = 1 + (some.diff(dim=0) > 0).sum(0)
     return torch.nonzero(n_distinct >= share * len(some))[:, 0]
+
+
+def is_sorted(x: Tensor) -> Tensor:
+    """Whether a column (n_columns,) never falls, or never rises."""
+    steps = x.diff(dim=0)
+    return (steps >= 0).all(0) | (steps <= 0).all(0)
 
 
 def tell_apart(x: Tensor) -> bool:

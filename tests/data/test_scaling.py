@@ -136,6 +136,31 @@ class TestUnits:
             scaled = learned(codes, kind).scaled(torch.from_numpy(codes))
             assert float(scaled[:, 3:].abs().max()) < 1e-3 < float(scaled[:, :3].abs().max())
 
+    @pytest.mark.parametrize(
+        ("dtype", "solver"), [(np.float64, "covariance_eigh"), (np.float64, "full"), (np.float32, "full")]
+    )
+    @pytest.mark.parametrize("rank", [1, 3])
+    def test_rounding_errors_of_rows_far_from_zero_are_no_feature(self, dtype, solver, rank):
+        random = np.random.RandomState(0)
+        X = random.standard_normal((300, rank)) @ random.standard_normal((rank, 20)) + 50 * random.standard_normal(20)
+        codes = PCA(6, svd_solver=solver).fit_transform(X.astype(dtype))
+        moments = Moments.of([torch.from_numpy(codes)])
+        assert (moments.deviation > 0).tolist() == [True] * rank + [False] * (6 - rank)
+
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            ((4e4, 3e4), (0, 0.005)),
+            ((4e4, 3e4), (6e3, 5e3), (0, 0.005)),
+            ((0, 0.005), (4e4, 3e4), (6e3, 5e3)),
+            ((101e3, 400), (21, 2), (0, 1e-4), (0, 3e-4)),
+        ],
+    )
+    def test_small_columns_around_zero_in_float32_are_features(self, columns):
+        X = table(*columns).astype(np.float32)
+        scaled = learned(X).scaled(torch.from_numpy(X)).numpy()
+        np.testing.assert_allclose(scaled.var(0), 1, rtol=1e-3)
+
     def test_sparse_rows_are_scaled_as_dense_ones(self):
         random = np.random.RandomState(0)
         flags = np.eye(12)[random.randint(12, size=500)]

@@ -209,3 +209,19 @@ def test_sorted_categories_are_not_taken_for_dependent():
     categories = categories[np.lexsort(categories.T[::-1])]
     groups = groups_of(np.eye(4)[categories].reshape(600, -1))
     assert len(np.unique(groups)) == len(np.unique(categories, axis=0))
+
+
+@pytest.mark.parametrize("column", range(4))
+@pytest.mark.parametrize("sign", [1, -1])
+def test_rows_sorted_by_a_column_are_not_taken_for_dependent(column, sign):
+    iris = datasets.load_iris().data
+    for X in (iris, np.random.RandomState(column).standard_normal((150, 4))[:, [column, (column + 1) % 4]]):
+        X = X[np.argsort(sign * X[:, min(column, X.shape[1] - 1)], kind="stable")]
+        groups = groups_of(X)
+        assert groups is None or len(np.unique(groups)) == len(np.unique(X, axis=0))
+
+
+def test_windows_with_their_time_are_validated_in_blocks():
+    X = np.column_stack([np.arange(500.0), windows()])
+    with pytest.warns(UserWarning, match="near copies of those next to them"):
+        assert 5 < len(np.unique(groups_of(X))) <= 100
