@@ -32,20 +32,25 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def check_nested(estimator: Any, params: dict[str, Any], objects: dict[str, Callable[[Any, str], str]]) -> None:
-    """Raise ValueError if ``set_params`` gets a setting of a parameter that is a name or None, not an object.
+    """Raise ValueError if ``set_params`` gets a setting of a parameter that has none: a name, a number or None.
 
     ``objects`` has, for every parameter that may be one, what gives the class to write in place of a name or None, for
     a setting.
     """
     for key, value in params.items():
         name, separator, setting = key.partition("__")
-        if separator and name in objects:
-            given = params.get(name, getattr(estimator, name))
+        if not separator or name not in estimator.get_params(deep=False):
+            continue
+        given = params.get(name, getattr(estimator, name))
+        if name in objects:
             if given is None or isinstance(given, str):
                 raise ValueError(
                     f"{name}={given!r} has no setting {setting!r} to set. Pass an object: "
                     f"{name}={objects[name](given, setting)}({setting}={value!r})."
                 )
+        elif not hasattr(given, "set_params"):
+            hint = f" Pass net_params={{{key!r}: {value!r}}}." if name == "optimizer" else ""
+            raise ValueError(f"{name}={given!r} has no setting {setting!r} to set.{hint}")
 
 
 def first_with(setting: str, kinds: Collection[Any], named: Any) -> str:

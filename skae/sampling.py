@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
@@ -110,8 +111,28 @@ def fitted_density(kind: str, Z: np.ndarray, seed: int) -> Density:
     if kind == "mixture":
         n_distinct = len(np.unique(Z.astype(np.float32), axis=0))
         n_components = max(1, min(COMPONENTS, len(Z) // CODES_A_COMPONENT, n_distinct // 2))
-    model = GaussianMixture(n_components, reg_covar=1e-6 * spread + 1e-12, random_state=seed, max_iter=200, tol=1e-2)
-    return Density(model.fit(Z))
+    return Density(fitted_mixture(Z, n_components, 1e-6 * spread + 1e-12, seed))
+
+
+def fitted_mixture(Z: np.ndarray, n_components: int, reg_covar: float, seed: int) -> GaussianMixture:
+    """A Gaussian mixture that starts at clusters of k-means, as scikit-learn's does.
+
+    The clusters are found here, because scikit-learn would fit k-means by a ``fit`` that others may have replaced.
+    """
+    clusters = fit_inner(KMeans(n_components, n_init=1, random_state=seed), Z).labels_
+    members = [Z[clusters == number] for number in range(n_components)]
+    covariances = [np.atleast_2d(np.cov(rows, rowvar=False, bias=True)) for rows in members]
+    model = GaussianMixture(
+        n_components,
+        reg_covar=reg_covar,
+        random_state=seed,
+        max_iter=200,
+        tol=1e-2,
+        weights_init=[len(rows) / len(Z) for rows in members],
+        means_init=[rows.mean(0) for rows in members],
+        precisions_init=[np.linalg.inv(covariance + reg_covar * np.eye(Z.shape[1])) for covariance in covariances],
+    )
+    return fit_inner(model, Z, "fit_predict")
 
 
 def on_the_way(a: np.ndarray, b: np.ndarray, steps: int, sphere: bool) -> np.ndarray:

@@ -603,6 +603,12 @@ class TestSettingsOfNames:
                 {"architecture": "dense", "architecture__hidden_sizes": (8,)},
                 "architecture='dense' has no setting",
             ),
+            (
+                AutoencoderTransformer(),
+                {"optimizer__weight_decay": 0.1},
+                r"net_params=\{'optimizer__weight_decay': 0.1\}",
+            ),
+            (AutoencoderTransformer(), {"loss__delta": 2}, "loss='auto' has no setting 'delta' to set"),
             (AutoencoderNovelty(), {"autoencoder__max_epochs": 5}, r"AutoencoderTransformer\(max_epochs=5\)"),
         ],
         ids=str,

@@ -6,36 +6,44 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.cluster import KMeans
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
 from skae.inner import fit_inner
+from skae.sampling import fitted_mixture
 
 QUICK = AutoencoderTransformer(2, max_epochs=2, random_state=0)
 
 
 @pytest.fixture
 def recorded(monkeypatch):
-    """Classes of scikit-learn's whose ``fit`` was called, by what stands in its place."""
+    """Classes of scikit-learn's of which a fitting method was called, by what stands in its place."""
     seen = []
-    for kind in (PCA, LedoitWolf, NearestNeighbors, KernelDensity):
+    for kind in (PCA, LedoitWolf, NearestNeighbors, KernelDensity, KMeans, GaussianMixture):
+        for name in ("fit", "fit_predict", "fit_transform"):
+            original = getattr(kind, name, None)
+            if original is None:
+                continue
 
-        def fit(self, *args, _original=kind.fit, **kwargs):
-            seen.append(type(self).__name__)
-            return _original(self, *args, **kwargs)
+            def fit(self, *args, _original=original, **kwargs):
+                seen.append(type(self).__name__)
+                return _original(self, *args, **kwargs)
 
-        monkeypatch.setattr(kind, "fit", functools.wraps(kind.fit)(fit))
+            monkeypatch.setattr(kind, name, functools.wraps(original)(fit))
     return seen
 
 
 def test_replaced_fits_do_not_see_inner_ones(digits, recorded):
     model = AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(digits[:200])
     model.fit(sparse.csr_array(digits[:200]))
-    model.sample(3, sampler="kernel")
+    for sampler in ("kernel", "gaussian", "mixture"):
+        model.sample(3, sampler=sampler)
     AutoencoderNovelty(QUICK, n_members=2, random_state=0).fit(digits[:100])
     assert recorded == []
     PCA(2).fit(digits)
@@ -45,6 +53,16 @@ def test_replaced_fits_do_not_see_inner_ones(digits, recorded):
 def test_inner_fits_give_the_same(digits):
     for pca in (PCA(3, random_state=0), PCA(3, svd_solver="arpack", random_state=0)):
         np.testing.assert_array_equal(fit_inner(pca, digits).components_, pca.fit(digits).components_)
+
+
+@pytest.mark.parametrize(("n_features", "n_components"), [(1, 3), (4, 5), (20, 10)])
+def test_mixture_is_that_of_scikit_learn(n_features, n_components):
+    random = np.random.RandomState(0)
+    Z = random.standard_normal((200, n_features)) + 3 * random.randint(3, size=(200, 1))
+    expected = GaussianMixture(n_components, reg_covar=1e-6, random_state=0, max_iter=200, tol=1e-2).fit(Z)
+    found = fitted_mixture(Z, n_components, 1e-6, 0)
+    for name in ("weights_", "means_", "covariances_"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-8)
 
 
 @pytest.mark.slow
@@ -66,6 +84,8 @@ def test_mlflow_logs_the_autoencoder_and_not_its_pca(digits, tmp_path, monkeypat
     try:
         assert set(logged(PCA(2))) == {"PCA"}
         assert logged(QUICK) == {}
+        QUICK.sample(3)
+        assert len(mlflow.search_runs(output_format="list")) == 1
         of_pipeline = logged(make_pipeline(QUICK))
         assert set(of_pipeline) == {"Pipeline"}
         assert of_pipeline["Pipeline"]["autoencodertransformer__n_components"] == "2"

@@ -151,8 +151,8 @@ def in_skops(made: Any) -> bytes:
     except Exception as error:
         raise TypeError(
             f"A model file holds pipelines and searches whose parts are scikit-learn's own or AutoencoderTransformer "
-            f"itself, not inside a ColumnTransformer or another estimator. Save the AutoencoderTransformer alone. "
-            f"({error})"
+            f"itself, not inside a ColumnTransformer, a search or another estimator. Save the AutoencoderTransformer "
+            f"alone, or a search of a pipeline in place of a pipeline with a search. ({error})"
         ) from error
     others = sorted(set(skops_io().get_untrusted_types(data=data)) - set(TRUSTED))
     if others:

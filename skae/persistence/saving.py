@@ -110,7 +110,7 @@ def file_of(estimator: Any) -> bytes:
     if not isinstance(estimator, Pipeline) and type(estimator) is not BottleneckSearchCV:
         raise TypeError(
             f"save takes a fitted AutoencoderTransformer, AutoencoderNovelty or BottleneckSearchCV, or a Pipeline of "
-            f"scikit-learn's steps and these, got {type(estimator).__name__}. Of another search save its "
+            f"scikit-learn's steps and the first two, got {type(estimator).__name__}. Of another search save its "
             f"best_estimator_; pickle what else there is."
         )
     check_is_fitted(estimator)

@@ -169,6 +169,11 @@ class TestSearches:
         with pytest.raises(NotFittedError):
             skae.save(BottleneckSearchCV(autoencoder()), tmp_path / "model.skae")
 
+    def test_in_a_pipeline_say_what_to_save(self, tmp_path):
+        pipeline = make_pipeline(StandardScaler(), BottleneckSearchCV(autoencoder(), (1, 2), cv=2)).fit(X)
+        with pytest.raises(TypeError, match="a search of a pipeline in place of a pipeline with a search"):
+            skae.save(pipeline, tmp_path / "model.skae")
+
     def test_code_of_your_own(self):
         own = {"encoder": nn.Linear(4, 2), "decoder": nn.LazyLinear(4)}
         search = BottleneckSearchCV(autoencoder(architecture=Custom(**own)), n_components=(2,), cv=2).fit(X)
