@@ -582,8 +582,11 @@ class AutoencoderTransformer(
         """Print the layer table: name, output shape, parameters, and the formula of every size; then how samples are
         scaled, and which weights are kept. Returns it too."""
         check_is_fitted(self)
-        kept = "PCA, as no epoch is significantly better" if self.is_pca_ else f"epoch {self.best_epoch_}"
-        notes = [f"scaling: {SCALING_NOTES[self.scaling_]}", f"weights: {kept}, of {self.n_iter_} epochs"]
+        if self.is_pca_:
+            kept = f"those of PCA; none of {self.n_iter_} epochs is significantly better"
+        else:
+            kept = f"epoch {self.best_epoch_} of {self.n_iter_}"
+        notes = [f"scaling: {SCALING_NOTES[self.scaling_]}", f"weights: {kept}"]
         table = layer_table(self._layers, self._layout.caller_view, notes)
         print(table)
         return table
