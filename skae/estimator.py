@@ -137,9 +137,10 @@ class AutoencoderTransformer(
         feature is subtracted, then all features are divided by one number ("global"), each by its own standard
         deviation ("columns"), those of each channel by one number ("channels"), or nothing is divided (None). "auto"
         takes "columns" for a table, and "channels" for signals, pictures and videos with channels, if standard
-        deviations of columns or channels differ by more than a factor of ten, else "global". Tables of pixels, flags,
-        counts or weights of words, and principal components, are of one unit in spite of such differences. A column
-        of rounding errors counts as constant. ``scaling_`` and ``scale_`` tell what was taken.
+        deviations of columns or channels differ by more than a factor of ten, else "global". Pictures and videos of
+        uint8, tables of pixels, flags, counts or weights of words, and principal components, are of one unit in spite
+        of such differences. A column of rounding errors counts as constant. ``scaling_`` and ``scale_`` tell what was
+        taken.
     variant : str or variant object, default="plain"
         A name in :data:`skae.variants.VARIANTS`, or an object of its classes with settings of your own, such as
         ``Variational(beta=4)``: what becomes of codes, what training does to samples, what is minimised besides.
@@ -379,7 +380,8 @@ class AutoencoderTransformer(
 
         Later calls update the scaling of features that vary for the first time, and of features whose scale changes by
         a factor of more than ten. The network learns those anew: where nothing else changes, codes of earlier rows stay
-        the same before training on X. All other features are scaled as in the first call.
+        the same before training on X. All other features are scaled as in the first call,
+        as are all with ``loss="bce"`` and tokens.
 
         Parameters
         ----------

@@ -166,7 +166,8 @@ def learned_layout(estimator: Any, X: Any) -> SampleLayout:
             f"scaling=None needs features of a standard deviation of at least {SMALLEST_DEVIATION:g}, whose squares "
             f"float32 holds. The largest of X is {largest:.3g}. Leave scaling='auto', or multiply X by a power of ten."
         )
-    scaling = Scaling.of(moments, estimator.scaling, is_table=not axes, channels=channels_of(sample_shape, axes))
+    kind = wanted_scaling(estimator.scaling, axes, input_dtype(X))
+    scaling = Scaling.of(moments, kind, is_table=not axes, channels=channels_of(sample_shape, axes))
     return SampleLayout(
         sample_shape,
         axes,
@@ -182,8 +183,14 @@ def extended_layout(estimator: Any, X: Any) -> tuple[SampleLayout, torch.Tensor]
     the caller's order are scaled in another way."""
     layout = estimator._layout
     more, channels = moments_of(X, layout.n_features), channels_of(layout.sample_shape, layout.axes)
-    scaling, changed = layout.scaling.extended(more, estimator.scaling, not layout.axes, channels)
+    kind = wanted_scaling(estimator.scaling, layout.axes, layout.input_dtype)
+    scaling, changed = layout.scaling.extended(more, kind, not layout.axes, channels)
     return replace(layout, scaling=scaling), changed
+
+
+def wanted_scaling(scaling: str | None, axes: tuple[str, ...], dtype: Any) -> str | None:
+    """The kind of scaling to learn: colors of 8 bits share a unit, whatever their deviations."""
+    return "global" if scaling == "auto" and axes and dtype == np.uint8 else scaling
 
 
 def moments_of(X: Any, n_features: int) -> Moments:

@@ -384,3 +384,10 @@ class TestWindowsReadAsPictures:
         named = AutoencoderTransformer(2, axes="t c", max_epochs=1, random_state=0).fit(self.windows(30, 9))
         assert named.scaling_ == "channels"
         assert named.scale_.shape == (1, 9)
+
+
+def test_colors_of_8_bits_share_one_scale(digits):
+    red = np.stack([digits.reshape(-1, 8, 8)[:100] * share for share in (15, 1, 0.2)], axis=-1)
+    settings = {"max_epochs": 1, "random_state": 0}
+    assert AutoencoderTransformer(2, **settings).fit(red.astype(np.uint8)).scaling_ == "global"
+    assert AutoencoderTransformer(2, **settings).fit(red).scaling_ == "channels"

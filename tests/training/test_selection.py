@@ -296,7 +296,7 @@ class TestPCAIsKept:
         assert "PCA is kept" in printed
         assert "pca_loss" in printed
         assert all(row["pca_loss"] > 0 for row in autoencoder.history_)
-        assert "weights: PCA" in autoencoder.summary()
+        assert "weights: those of PCA" in autoencoder.summary()
 
     def test_it_is_no_news_where_nothing_is_lost(self, digits):
         with warnings.catch_warnings():
