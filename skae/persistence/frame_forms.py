@@ -12,16 +12,10 @@ from skae.parameters import warn
 
 from .values import Decoder, NotStorableError, encoded, of_type
 
+INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 NUMPY = (
     "bool",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
+    *INTEGERS,
     "float16",
     "float32",
     "float64",
@@ -58,14 +52,7 @@ PYARROW = tuple(
     f"{name}[pyarrow]"
     for name in (
         "bool",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
+        *INTEGERS,
         "halffloat",
         "float",
         "double",

@@ -16,8 +16,8 @@ from skae.parameters import warn
 from .batches import equal_rows
 
 # How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so,
-# where others can be held out in turn and where they cannot. Fewer than MANY_ROWS that are better off by SUGGESTIVE
-# standard errors, which is 90 %, are joined by those others (benchmarks/README.md). Rows of one group are one
+# with cross-validation and without it. Fewer than MANY_ROWS that are better off by SUGGESTIVE standard errors, which is
+# 90 %, are joined by those of other validation sets (benchmarks/README.md). Rows of one group are one
 # observation, their mean: FEWEST_ROWS rows of FEWEST_GROUPS groups are enough.
 CONFIDENCE = 0.975
 FEWEST_ROWS, FEWEST_GROUPS = 20, 5
