@@ -1,6 +1,6 @@
 """How long do others take to train the same network for as many epochs, and how good is it then?
 
-A 64-32-8-32-64 network with ReLU, ten epochs of 20,000 grey 8 x 8 patches of scikit-learn's photographs, batches of 128
+A 64-32-8-32-64 network with ReLU, ten epochs of 20,000 gray 8 x 8 patches of scikit-learn's photographs, batches of 128
 and of 1,024; each library at its own learning rate; the best of several turns, which other programs disturb least.
 Peers are the extra ``bench``; those not installed are left out.
 """
@@ -28,14 +28,14 @@ from torch import nn
 from skae import AutoencoderTransformer, Dense
 
 EPOCHS = 10
-TURNS = 5
+N_FOLDS = 5
 RATE = 1e-3
 # Of skae; the others choose their device themselves, or are told the CPU.
 SETTINGS = {"device": "cpu"}
 
 
 def patches(n_each=12_500):
-    """Grey patches (25000, 64), centred and scaled."""
+    """Gray patches (25000, 64), centered and scaled."""
     photographs = [load_sample_image(name).mean(2) for name in ("china.jpg", "flower.jpg")]
     X = np.concatenate([extract_patches_2d(p, (8, 8), max_patches=n_each, random_state=0) for p in photographs])
     X = X.reshape(len(X), 64)
@@ -206,7 +206,7 @@ def main():
         for train_by in peers.values():
             trained(train_by, train[:2000], batch_size)
         seconds, shares = [], {}
-        for _ in range(TURNS):
+        for _ in range(N_FOLDS):
             row = []
             for name, train_by in peers.items():
                 taken, restored = trained(train_by, train, batch_size)

@@ -1,6 +1,6 @@
 """Does it cost speed to train by the estimator instead of a hand-written PyTorch loop?
 
-Rows a second of ``fit``, everything in it counted, against a loop over the same network, optimiser and batches, by
+Rows a second of ``fit``, everything in it counted, against a loop over the same network, optimizer and batches, by
 turns in one run; and against skorch's default data path.
 """
 
@@ -65,7 +65,7 @@ def by_estimator(X, architecture, n_components, batch_size, epochs, device):
 
 
 def by_hand(X, architecture, n_components, batch_size, epochs, device):
-    """What a careful user writes: data on the device once, one index a batch, a fused optimiser, one-cycle rates."""
+    """What a careful user writes: data on the device once, one index a batch, a fused optimizer, one-cycle rates."""
     module = Both(architecture, network_shape(X.shape[1:]), n_components).to(device)
     x = network_rows(X).to(device)
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, fused=True)
@@ -120,7 +120,7 @@ def main():
             order = (by_estimator, by_hand) if turn % 2 else (by_hand, by_estimator)
             measured = {t: rows_a_second(t, X, *settings, epochs=epochs, device=device) for t in order}
             speeds.append((measured[by_estimator], measured[by_hand]))
-        # Neighbours in time are disturbed alike, so it is pairs that are compared.
+        # Neighbors in time are disturbed alike, so it is pairs that are compared.
         ratio = float(np.median([estimator / hand for estimator, hand in speeds]))
         estimator, hand = (int(np.median(speed)) for speed in zip(*speeds, strict=True))
         share = "-"

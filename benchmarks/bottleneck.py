@@ -1,4 +1,4 @@
-"""What does one ordered fit a fold give, beside one fit for every size?
+"""What does one nested fit a fold give, beside one fit for every size?
 
 For each data set, eight sizes and three folds: the time of the curve against three fits at the largest size and against
 GridSearchCV over the same sizes, and the held-out error of every size as a ratio to that of an autoencoder of that size
@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skae import AutoencoderTransformer, BottleneckSearchCV
-from skae.folds import chosen
+from skae._search.folds import chosen
 
 SIZES = {"digits": (1, 2, 4, 6, 8, 12, 16, 24), "breast cancer": (1, 2, 3, 4, 5, 6, 8, 12)}
 MNIST_SIZES = (1, 2, 4, 8, 12, 16, 24, 32)
@@ -51,10 +51,10 @@ def curve(name, X, sizes):
     for train, test in cv.split(X):
         fitted = AutoencoderTransformer(1, max_epochs=1, random_state=0, **SETTINGS).fit(X[train])
         by_pca += [pca_error(fitted, X[train], X[test], k) / 3 for k in sizes]
-    ordered, alone = (1 - s.cv_results_["mean_test_score"] for s in (search, grid))
+    nested, alone = (1 - s.cv_results_["mean_test_score"] for s in (search, grid))
     rows = [
         [name, k, float(o), float(a), float(p), float(o / a), float(o / p)]
-        for k, o, a, p in zip(sizes, ordered, alone, by_pca, strict=True)
+        for k, o, a, p in zip(sizes, nested, alone, by_pca, strict=True)
     ]
     return rows, [name, ours, ours / single, ours / theirs]
 
@@ -129,15 +129,15 @@ def main():
     ours, theirs = accuracies.mean(0)
     allowed = float(accuracies.std(0, ddof=1).max() / np.sqrt(len(accuracies)))
     print(f"digits, accuracy of the chosen pipeline: {ours:.4f}; of GridSearchCV's {theirs:.4f} +- {allowed:.4f}")
-    columns = ["data", "size", "ordered", "alone", "PCA", "ordered / alone", "ordered / PCA"]
+    columns = ["data", "size", "nested", "alone", "PCA", "nested / alone", "nested / PCA"]
     figures = {"times": times, "choices": steps, "accuracy": [float(ours), float(theirs)]}
     write("bottleneck", columns, errors, device=args.device, **figures)
     ratios = np.array([row[5] for row in errors])
     print(f"{np.mean(ratios <= 1.15):.2f} of sizes within 15 % of an autoencoder alone; mean ratio {ratios.mean():.3f}")
     assert max(row[2] for row in times) <= 2.0, "the curve costs more than twice three fits"
     assert max(row[3] for row in times) <= 0.25, "the curve costs more than a quarter of GridSearchCV"
-    assert max(row[6] for row in errors) <= 1.002, "ordered codes are worse than PCA"
-    assert ratios.mean() <= 1.2, "ordered codes are far from autoencoders of their own"
+    assert max(row[6] for row in errors) <= 1.002, "nested codes are worse than PCA"
+    assert ratios.mean() <= 1.2, "nested codes are far from autoencoders of their own"
     assert min(row[2] for row in steps) >= 0.9, "the sizes chosen differ by more than a step"
     assert ours >= theirs - max(allowed, 0.005), "the chosen pipeline classifies worse"
 

@@ -1,6 +1,6 @@
 """Does it pay to clip gradients by default?
 
-One row an optimiser and a kind of clipping: fits of bundled tables with wild rows (one in a hundred, a million times as
+One row an optimizer and a kind of clipping: fits of bundled tables with wild rows (one in a hundred, a million times as
 large) that diverge at the automatic learning rate; the mean held-out share on the tables as they are; and the time of a
 step beside the same step without it. Clipped is the norm of all gradients together: to 1, or to ten times the median of
 the last fifty norms. The package's own clipping, which SGD has from what was found here, is off.

@@ -1,7 +1,7 @@
 """Would a loss per column group pay: categories trained by cross entropy, numbers by squared error?
 
 A table of numbers and one-hot groups, made from bundled ones by cutting half of the columns into four categories each.
-The same network, started and trained alike, minimises the squared error of all columns, or the squared error of numbers
+The same network, started and trained alike, minimizes the squared error of all columns, or the squared error of numbers
 and the cross entropy of groups, at several weights. Held out: categories right, and squared error of the numbers.
 """
 

@@ -1,6 +1,6 @@
 """Of runs whose loss stops being finite, how many would a second one at a tenth of the learning rate save?
 
-One row an optimiser and a multiple of its automatic learning rate: fits of bundled tables, as they are and with wild
+One row an optimizer and a multiple of its automatic learning rate: fits of bundled tables, as they are and with wild
 rows (one in a hundred, a million times as large), with three losses, early stopping on and off. A run is saved where
 the second ends with a finite loss, and worth it where its codes then explain more than PCA's, or, without early
 stopping, than the mean. Gradients are not clipped, which is what clipping.py asks about.
@@ -13,7 +13,7 @@ from never_worse_than_pca import TABLES
 from report import parser_of, write
 
 from skae import AutoencoderTransformer, DivergenceError
-from skae.training import automatic_learning_rate
+from skae._training import automatic_learning_rate
 
 OPTIMIZERS = ("adamw", "sgd", "rmsprop")
 MULTIPLES = (1, 10, 100, 1000, 1e6)

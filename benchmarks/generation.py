@@ -2,7 +2,7 @@
 
 For each variant: accuracy on real test digits of a classifier trained only on generated ones, their labels from a
 mixture fitted to each class's codes, against the same classifier trained on real digits; for each sampler, for
-unlabelled samples, the accuracy of telling them from real ones by the nearest neighbour (Lopez-Paz and Oquab, 2017; 0.5
+unlabeled samples, the accuracy of telling them from real ones by the nearest neighbor (Lopez-Paz and Oquab, 2017; 0.5
 is best), the maximum mean discrepancy times 1,000, precision and recall (Kynkäänniemi et al., 2019), all four in the
 last hidden layer of a classifier trained on real digits; and the share of exact training copies.
 """
@@ -38,8 +38,8 @@ CONTESTANTS = [
     ("hyperspherical", "prior"),
     ("importance_weighted", "prior"),
     ("vamp_prior", "prior"),
-    ("regularised", "mixture"),
-    ("vector_quantised", "prior"),
+    ("regularized", "mixture"),
+    ("vector_quantized", "prior"),
 ]
 
 
@@ -89,13 +89,13 @@ def discrepancy(a, b, gamma):
 
 
 def covered(points, by, k=3):
-    """Share of points within the k-th neighbour's distance of one of ``by``."""
+    """Share of points within the k-th neighbor's distance of one of ``by``."""
     radius = NearestNeighbors(n_neighbors=k + 1).fit(by).kneighbors(by)[0][:, -1]
     return float((euclidean_distances(points, by) <= radius).any(1).mean())
 
 
 def telling(real, made):
-    """Leave-one-out accuracy of the nearest neighbour between real and made ones."""
+    """Leave-one-out accuracy of the nearest neighbor between real and made ones."""
     both = np.concatenate([real, made])
     labels = np.repeat([0, 1], [len(real), len(made)])
     return float(cross_val_score(KNeighborsClassifier(1), both, labels, cv=LeaveOneOut()).mean())

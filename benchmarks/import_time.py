@@ -10,7 +10,7 @@ import time
 import numpy as np
 from report import write
 
-TURNS = 15
+N_FOLDS = 15
 CLAIM = 1.1
 
 
@@ -24,7 +24,7 @@ def main():
     for module in ("skae", "skorch"):
         seconds(module)
     taken = []
-    for turn in range(TURNS):
+    for turn in range(N_FOLDS):
         order = ("skae", "skorch") if turn % 2 else ("skorch", "skae")
         measured = {module: seconds(module) for module in order}
         taken.append((measured["skae"], measured["skorch"]))

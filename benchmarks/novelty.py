@@ -26,8 +26,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
 from skae import AutoencoderNovelty
-from skae.distances import DISTANCES
-from skae.novelty import prepared
+from skae._novelty.distances import DISTANCES
+from skae._novelty.novelty import prepared
 
 OURS, PEER, MARGIN = "AutoencoderNovelty", "PyOD AutoEncoder", 0.02
 # Of the autoencoders here.
@@ -76,7 +76,7 @@ def ours(train, test):
 
 
 def by_pca(train, test):
-    """Minus the squared error of PCA of standardised columns, with components for 0.9 of the variance."""
+    """Minus the squared error of PCA of standardized columns, with components for 0.9 of the variance."""
     scaler = StandardScaler().fit(flat(train))
     train, test = scaler.transform(flat(train)), scaler.transform(flat(test))
     pca = PCA(0.9, svd_solver="full").fit(train)
@@ -88,13 +88,13 @@ def by_pca_of_one_unit(train, test):
     return -np.square(flat(test) - pca.inverse_transform(pca.transform(flat(test)))).sum(1)
 
 
-def by_neighbours(train, test):
+def by_neighbors(train, test):
     scaler = StandardScaler().fit(flat(train))
     search = NearestNeighbors(n_neighbors=5).fit(scaler.transform(flat(train)))
     return -search.kneighbors(scaler.transform(flat(test)))[0].mean(1)
 
 
-def by_neighbours_of_one_unit(train, test):
+def by_neighbors_of_one_unit(train, test):
     return -NearestNeighbors(n_neighbors=5).fit(flat(train)).kneighbors(flat(test))[0].mean(1)
 
 
@@ -129,8 +129,8 @@ METHODS = {
     "IsolationForest": by_forest,
     "LocalOutlierFactor": by_factor,
     "OneClassSVM": by_machine,
-    "nearest neighbours": by_neighbours,
-    "nearest neighbours, columns as they are": by_neighbours_of_one_unit,
+    "nearest neighbors": by_neighbors,
+    "nearest neighbors, columns as they are": by_neighbors_of_one_unit,
 }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from report import parser_of, write
 
 from skae import AutoencoderTransformer, Dense
-from skae.data import inference_length
+from skae._data import inference_length
 
 SMALL = Dense((32,), normalization=None)
 # What grows, shape of X, architecture.

@@ -1,7 +1,7 @@
 """Would it pay to train the candidates of a search in one batched program instead of one after another?
 
 Candidates that differ in seed or learning rate only, stacked by torch.func, against the same steps one after another:
-the same networks, batches and optimiser on one device. Above 1 the stack is faster.
+the same networks, batches and optimizer on one device. Above 1 the stack is faster.
 """
 
 import itertools

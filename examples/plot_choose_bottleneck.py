@@ -1,4 +1,4 @@
-"""How many components? One ordered fit a fold gives the whole curve; GridSearchCV trains once for every size.
+"""How many components? One nested fit a fold gives the whole curve; GridSearchCV trains once for every size.
 
 On scikit-learn's digits, by explained share: the curve beside GridSearchCV's and PCA's, and how long each took. Then by
 how well a classifier does on the codes.
@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 
 from skae import AutoencoderTransformer, BottleneckSearchCV
 from skae.inspection import BottleneckCurveDisplay
-from skae.metrics import explained_share_scorer
+from skae.metrics import explained_variance_scorer
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
@@ -38,9 +38,9 @@ def main():
     digits = load_digits()
     X, X_test, y, y_test = train_test_split(digits.data, digits.target, test_size=0.3, random_state=0)
     autoencoder, sizes = AutoencoderTransformer(random_state=0), {"n_components": SIZES}
-    common = {"cv": KFold(3, shuffle=True, random_state=0), "scoring": explained_share_scorer}
+    common = {"cv": KFold(3, shuffle=True, random_state=0), "scoring": explained_variance_scorer}
     searches = {
-        "one ordered fit a fold": BottleneckSearchCV(autoencoder, SIZES, refit=False, **common),
+        "one nested fit a fold": BottleneckSearchCV(autoencoder, SIZES, refit=False, **common),
         "GridSearchCV": GridSearchCV(autoencoder, sizes, refit=False, **common),
         "PCA": GridSearchCV(PCA(random_state=0), sizes, refit=False, **common),
     }
@@ -54,7 +54,7 @@ def main():
     for name, (search, took) in found.items():
         means = "".join(f"{score:7.3f}" for score in search.cv_results_["mean_test_score"])
         print(f"{name:<24}{took:7.1f} {means}", flush=True)
-    share = found["one ordered fit a fold"][1] / found["GridSearchCV"][1]
+    share = found["one nested fit a fold"][1] / found["GridSearchCV"][1]
     print(f"The curve took {share:.2f} of GridSearchCV's time.")
 
     classifier = LogisticRegression(max_iter=5000)
@@ -66,13 +66,13 @@ def main():
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
     curves = {name: search for name, (search, _) in found.items()}
-    BottleneckCurveDisplay.from_results(curves, score_name="explained share", ax=left)
+    BottleneckCurveDisplay.from_results(curves, score_name="explained variance", ax=left)
     left.set_title(f"by share: the curve in {share:.2f} of GridSearchCV's time")
     BottleneckCurveDisplay.from_results(by_accuracy, "classifier on codes", score_name="accuracy", ax=right)
     right.set_title(f"by accuracy: {by_accuracy.n_components_} components, {accuracy:.3f} on unseen digits")
     figure.savefig(out / "plot_choose_bottleneck.png", dpi=110)
     scores = {name: search.cv_results_["mean_test_score"] for name, search in curves.items()}
-    assert (scores["one ordered fit a fold"] >= scores["PCA"] - 0.002).all()
+    assert (scores["one nested fit a fold"] >= scores["PCA"] - 0.002).all()
 
 
 if __name__ == "__main__":

@@ -31,16 +31,16 @@ def explained(restored, X, mean):
 def draw(terms, original, restored, shares, out):
     """The curve of explained share, and one paragraph's heaviest terms as they come back."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained", width_ratios=(1, 1.2))
-    for (who, share), colour in zip(shares.items(), ("tab:blue", "tab:orange"), strict=True):
-        left.plot(SIZES, 100 * np.array(share), "o-", color=colour, label=who)
+    for (who, share), color in zip(shares.items(), ("tab:blue", "tab:orange"), strict=True):
+        left.plot(SIZES, 100 * np.array(share), "o-", color=color, label=who)
     left.set(xscale="log", xticks=SIZES, xticklabels=SIZES, xlabel="numbers a paragraph", ylim=(0, None))
     left.set(ylabel="explained share, %", title="Held-out paragraphs")
     left.minorticks_off()
     left.legend(frameon=False)
     heaviest = original.argsort()[-N_TERMS:]
     rows = {"original": original, **restored}
-    for number, (who, colour) in enumerate(zip(rows, ("0.75", "tab:blue", "tab:orange"), strict=True)):
-        right.barh(np.arange(N_TERMS) + 0.27 * (1 - number), rows[who][heaviest], 0.27, color=colour, label=who)
+    for number, (who, color) in enumerate(zip(rows, ("0.75", "tab:blue", "tab:orange"), strict=True)):
+        right.barh(np.arange(N_TERMS) + 0.27 * (1 - number), rows[who][heaviest], 0.27, color=color, label=who)
     right.set(yticks=range(N_TERMS), yticklabels=terms[heaviest], xlabel="weight")
     right.set(title=f"One held-out paragraph through {SHOWN} numbers")
     right.legend(frameon=False, loc="lower right")

@@ -1,7 +1,7 @@
 """New digits from one fitted autoencoder: from densities of its codes, on the way between two digits, and from a prior.
 
 On scikit-learn's digits, or with ``--data``, a file .npz with ``X_train`` (n, 28, 28), on its first 5,000 pictures. The
-figure beside each row is the accuracy of telling its digits from real ones by the nearest neighbour: 0.5 is best.
+figure beside each row is the accuracy of telling its digits from real ones by the nearest neighbor: 0.5 is best.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SHOWN, COMPARED = 16, 300
 
 
 def told_apart(real, made):
-    """Leave-one-out accuracy of the nearest neighbour between real and made pictures (Lopez-Paz and Oquab, 2017)."""
+    """Leave-one-out accuracy of the nearest neighbor between real and made pictures (Lopez-Paz and Oquab, 2017)."""
     both = np.concatenate([real[:COMPARED], made[:COMPARED]])
     labels = np.repeat([0, 1], COMPARED)
     return cross_val_score(KNeighborsClassifier(1), both.reshape(len(both), -1), labels, cv=LeaveOneOut()).mean()
@@ -39,16 +39,16 @@ def main():
     train, real = X[order[: -2 * COMPARED]], X[order[-2 * COMPARED :]]
     plain = AutoencoderTransformer(10, random_state=0).fit(train)
     variational = AutoencoderTransformer(10, variant="variational", random_state=0).fit(train)
-    quantised = AutoencoderTransformer(10, variant="vector_quantised", random_state=0).fit(train)
+    quantized = AutoencoderTransformer(10, variant="vector_quantized", random_state=0).fit(train)
     made = {"plain, Gaussian": plain.sample(COMPARED, random_state=0, sampler="gaussian")}
     made["plain, mixture of ten"] = plain.sample(COMPARED, random_state=0)
     made["variational, its prior"] = variational.sample(COMPARED, random_state=0)
     made["variational, mixture"] = variational.sample(COMPARED, random_state=0, sampler="mixture")
-    made["vector quantised"] = quantised.sample(COMPARED, random_state=0)
+    made["vector quantized"] = quantized.sample(COMPARED, random_state=0)
     told = {"real": told_apart(real[COMPARED:], real)} | {
         name: told_apart(real, digits) for name, digits in made.items()
     }
-    print("accuracy of telling digits from real ones by the nearest neighbour (0.5 is best, 1 is worst)")
+    print("accuracy of telling digits from real ones by the nearest neighbor (0.5 is best, 1 is worst)")
     for name, accuracy in told.items():
         print(f"{name:<24}{accuracy:6.3f}")
     ways = plain.interpolate(real[:2], real[2:4], steps=SHOWN)
@@ -59,7 +59,7 @@ def main():
         label = f"{name}\n{told[name]:.2f}" if name in told else name
         axis.set_ylabel(label, rotation=0, ha="right", va="center")
         axis.set(xticks=[], yticks=[])
-    figure.suptitle("New digits; beside them, how often the nearest neighbour tells them from real ones")
+    figure.suptitle("New digits; beside them, how often the nearest neighbor tells them from real ones")
     figure.savefig(arguments.out / "plot_generate_digits.png", dpi=110)
     assert told["plain, mixture of ten"] < told["plain, Gaussian"]
 

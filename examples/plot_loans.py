@@ -55,7 +55,7 @@ def main():
     models = {"autoencoder": AutoencoderTransformer(random_state=0), "PCA": PCA(random_state=0), "all columns": None}
     samples, areas = np.random.RandomState(0).randint(len(y_test), size=(200, len(y_test))), {}
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-    for (who, model), colour in zip(models.items(), ("tab:blue", "tab:orange", "0.4"), strict=True):
+    for (who, model), color in zip(models.items(), ("tab:blue", "tab:orange", "0.4"), strict=True):
         steps = [("columns", columns), ("code", model), ("predict", LogisticRegression(max_iter=1000))]
         search = GridSearchCV(Pipeline(steps), {"code__n_components": SIZES} if model else {}, scoring="roc_auc", cv=3)
         p, k = search.fit(X, y).predict_proba(X_test)[:, 1], search.best_params_.get("code__n_components", "-")
@@ -63,9 +63,9 @@ def main():
         area, hits = roc_auc_score(y_test, p), (p > 0.5) == y_test
         print(f"{who:<12}{k:>10}    {area:.3f} ± {areas[who].std():.3f}    ", end="")
         print(f"{hits.mean():.3f} ± {hits[samples].mean(1).std():.3f}", flush=True)
-        left.plot(*roc_curve(y_test, p)[:2], color=colour, label=f"{who}: area {area:.3f}")
+        left.plot(*roc_curve(y_test, p)[:2], color=color, label=f"{who}: area {area:.3f}")
         mean, error = (np.resize(search.cv_results_[f"{name}_test_score"], len(SIZES)) for name in ("mean", "std"))
-        right.errorbar(SIZES, mean, error / np.sqrt(2), fmt="o-" if model else "--", capsize=3, color=colour, label=who)
+        right.errorbar(SIZES, mean, error / np.sqrt(2), fmt="o-" if model else "--", capsize=3, color=color, label=who)
     left.set(xlabel="share of defaults taken for repaid", ylabel="share of repaid loans found", title="Held-out loans")
     right.set(xlabel="components", ylabel="ROC AUC", xticks=SIZES, title="Search: mean and standard error, 3 folds")
     for axis in (left, right):

@@ -1,8 +1,8 @@
 """Variants side by side: what each brings back, what it makes up, and how its codes lie.
 
 On scikit-learn's digits, eight numbers each: held-out explained share, latent units in use, and accuracy of a nearest
-neighbour on the codes of held-out digits. A row of the picture is a variant: digits brought back, digits made up, and
-two principal directions of the codes, coloured by digit.
+neighbor on the codes of held-out digits. A row of the picture is a variant: digits brought back, digits made up, and
+two principal directions of the codes, colored by digit.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from skae import AutoencoderTransformer
-from skae.variants import Denoising, Ordered, Variational
+from skae.variants import Denoising, Nested, Variational
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
@@ -24,15 +24,15 @@ import matplotlib.pyplot as plt
 VARIANTS = {
     "plain": "plain",
     "denoising": "denoising",
-    "ordered": "ordered",
+    "nested": "nested",
     "variational": "variational",
     "variational, beta 3": Variational(beta=3),
     "Wasserstein": "wasserstein",
     "VampPrior": "vamp_prior",
     "adversarial": "adversarial",
     "hyperspherical": "hyperspherical",
-    "vector quantised": "vector_quantised",
-    "denoising, ordered": Denoising(variant=Ordered()),
+    "vector quantized": "vector_quantized",
+    "denoising, nested": Denoising(variant=Nested()),
 }
 SHOWN = 8
 
@@ -52,7 +52,7 @@ def main():
     figure, grid = plt.subplots(
         len(VARIANTS), 3, figsize=(11, 1.5 * len(VARIANTS)), layout="constrained", width_ratios=(SHOWN, SHOWN, 3)
     )
-    print(f"{'variant':<22}explained share   units in use   nearest neighbour on codes")
+    print(f"{'variant':<22}explained share   units in use   nearest neighbor on codes")
     shares = {}
     for (name, variant), axes in zip(VARIANTS.items(), grid, strict=True):
         autoencoder = AutoencoderTransformer(8, variant=variant, random_state=0).fit(train)

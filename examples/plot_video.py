@@ -1,8 +1,8 @@
 """Short videos as a few numbers each, compared with PCA.
 
-No video ships with scikit-learn, so a window is moved over its photograph of a Chinese palace, made smaller: colour
+No video ships with scikit-learn, so a window is moved over its photograph of a Chinese palace, made smaller: color
 clips (n, t, h, w, c), held out at random; their windows overlap those of the training clips. With ``--data``, e.g.
-MNIST, digits at half size move in a straight line: grey clips (n, t, h, w). These, too, are not recorded videos.
+MNIST, digits at half size move in a straight line: gray clips (n, t, h, w). These, too, are not recorded videos.
 """
 
 import argparse

@@ -57,8 +57,8 @@ def main():
         print(f"{k:>2}   {shares['autoencoder'][-1]:11.3f}  {shares['PCA'][-1]:5.3f}", flush=True)
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained", width_ratios=(1, 1.2))
-    for (who, share), colour in zip(shares.items(), ("tab:blue", "tab:orange"), strict=True):
-        left.plot(SIZES, 100 * np.array(share), "o-", color=colour, label=who)
+    for (who, share), color in zip(shares.items(), ("tab:blue", "tab:orange"), strict=True):
+        left.plot(SIZES, 100 * np.array(share), "o-", color=color, label=who)
     left.set(xscale="log", xticks=SIZES, xticklabels=SIZES, xlabel="numbers a word", ylim=(0, 100))
     left.set(ylabel="characters right, %", title=f"{len(test)} unseen words")
     left.minorticks_off()

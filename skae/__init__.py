@@ -2,13 +2,13 @@
 
 import importlib
 
-from .estimator import AutoencoderTransformer
+from ._estimator import AutoencoderTransformer
+from ._model import Convolutional, Custom, Dense, Sequence
+from ._novelty import AutoencoderNovelty
+from ._persistence import load, save
+from ._search import BottleneckSearchCV
+from ._version import __version__
 from .exceptions import DivergenceError, ModelFileError, OutOfMemoryError
-from .model import Convolutional, Custom, Dense, Sequence
-from .novelty import AutoencoderNovelty
-from .persistence import load, save
-from .search import BottleneckSearchCV
-from .version import __version__
 
 __all__ = [
     "AutoencoderNovelty",
@@ -25,8 +25,8 @@ __all__ = [
     "load",
     "save",
 ]
-# Public modules that nothing above needs; imported where they are first asked for.
-MODULES = ("inspection", "metrics", "text", "variants")
+# The public modules. Those that nothing above needs are imported where they are first asked for.
+MODULES = ("exceptions", "inspection", "metrics", "text", "variants")
 
 
 def __getattr__(name):

@@ -1,6 +1,6 @@
 """How much of X is in what was brought back, for all that has ``inverse_transform``: PCA, NMF, KernelPCA, this package.
 
-Where scorers are asked for, pass ``explained_share_scorer`` or ``neg_reconstruction_error_scorer``: estimators of
+Where scorers are asked for, pass ``explained_variance_scorer`` or ``neg_reconstruction_error_scorer``: estimators of
 different kinds then compete in one search.
 """
 
@@ -13,13 +13,13 @@ from scipy import sparse
 from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_squared_error
 from sklearn.utils import assert_all_finite
 
-from skae.parameters import check_choice
-from skae.training import snapshot
+from skae._parameters import check_choice
+from skae._training import snapshot
 
 METRICS = {"mse": mean_squared_error, "rmse": root_mean_squared_error, "mae": mean_absolute_error}
 
 
-def explained_share(X, X_restored, *, mean=None, multioutput="variance_weighted"):
+def explained_variance(X, X_restored, *, mean=None, multioutput="variance_weighted"):
     """Share of the variance of X that X_restored has: 1 is perfect, 0 is what the mean gives.
 
     Parameters
@@ -47,13 +47,13 @@ def explained_share(X, X_restored, *, mean=None, multioutput="variance_weighted"
     --------
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.decomposition import PCA
-    >>> from skae.metrics import explained_share
+    >>> from skae.metrics import explained_variance
     >>> X = load_digits().data
     >>> pca = PCA(8).fit(X)
-    >>> round(explained_share(X, pca.inverse_transform(pca.transform(X))), 2)  # the sum of explained_variance_ratio_
+    >>> round(explained_variance(X, pca.inverse_transform(pca.transform(X))), 2)  # the sum of explained_variance_ratio_
     0.67
     """
-    check_choice("explained_share", "multioutput", multioutput, ("variance_weighted", "uniform_average"))
+    check_choice("explained_variance", "multioutput", multioutput, ("variance_weighted", "uniform_average"))
     X, X_restored = same_rows(X, X_restored)
     mean = X.mean(0) if mean is None else np.asarray(mean, dtype=np.float64).reshape(-1)
     if mean.shape != X.shape[1:]:
@@ -98,13 +98,13 @@ def reconstruction_error(X, X_restored, *, metric="mse"):
     return float(METRICS[metric](*same_rows(X, X_restored)))
 
 
-def explained_share_scorer(estimator, X, y=None):
-    """``explained_share`` of what ``estimator`` brings back of X, for ``scoring``."""
-    return explained_share(X, restored(estimator, X))
+def explained_variance_scorer(estimator, X, y=None):
+    """``explained_variance`` of what ``estimator`` brings back of X, for ``scoring``."""
+    return explained_variance(X, restored(estimator, X))
 
 
-def uniform_explained_share_scorer(estimator, X, y=None):
-    """``explained_share`` averaged over features, for ``scoring``: the same in every unit.
+def uniform_explained_variance_scorer(estimator, X, y=None):
+    """``explained_variance`` averaged over features, for ``scoring``: the same in every unit.
 
     ``AutoencoderTransformer.score`` is in the scaled samples of each candidate, so a search over ``scaling`` compares
     candidates by this scorer.
@@ -114,13 +114,14 @@ def uniform_explained_share_scorer(estimator, X, y=None):
     >>> from sklearn.datasets import load_wine
     >>> from sklearn.model_selection import GridSearchCV
     >>> from skae import AutoencoderTransformer
-    >>> from skae.metrics import uniform_explained_share_scorer
+    >>> from skae.metrics import uniform_explained_variance_scorer
     >>> autoencoder = AutoencoderTransformer(2, max_epochs=3, random_state=0)
-    >>> search = GridSearchCV(autoencoder, {"scaling": ["columns", "global"]}, scoring=uniform_explained_share_scorer)
+    >>> scaling = {"scaling": ["columns", "global"]}
+    >>> search = GridSearchCV(autoencoder, scaling, scoring=uniform_explained_variance_scorer)
     >>> search.fit(load_wine().data).best_params_
     {'scaling': 'columns'}
     """
-    return explained_share(X, restored(estimator, X), multioutput="uniform_average")
+    return explained_variance(X, restored(estimator, X), multioutput="uniform_average")
 
 
 def neg_reconstruction_error_scorer(estimator, X, y=None):

@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skae.parameters import check_integer
-from skae.training import with_snapshots
+from skae._parameters import check_integer
+from skae._training import with_snapshots
 
 PADDING, UNKNOWN = 0, 1
 REPLACEMENT = "\ufffd"

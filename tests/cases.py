@@ -22,7 +22,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense, DivergenceError, OutOfMemoryError
-from skae.parameters import InvalidParameterError
+from skae._parameters import InvalidParameterError
 from skae.variants import Variational
 
 X = np.random.RandomState(0).standard_normal((60, 8)) @ np.diag(np.arange(1.0, 9.0))
@@ -55,7 +55,7 @@ GREEDY = Custom(lambda: Greedy(8, 2), lambda: nn.Linear(2, 8))
 
 @functools.cache
 def fitted_on(kind: str) -> AutoencoderTransformer:
-    """An estimator that knows moments of its optimiser too, as only partial_fit leaves them."""
+    """An estimator that knows moments of its optimizer too, as only partial_fit leaves them."""
     estimator = AutoencoderTransformer(**SMALL)
     if kind == "greedy":
         estimator.set_params(architecture=GREEDY, batch_size=20, early_stopping=False)
@@ -401,7 +401,7 @@ FITTED = [
         "samples with two readings",
         X[:48].reshape(16, 2, 12),
         ValueError,
-        "shape \\(2, 12\\) can be read in 2 ways.*axes='c t' for 2-channel signals; axes='h w' for grey pictures",
+        "shape \\(2, 12\\) can be read in 2 ways.*axes='c t' for 2-channel signals; axes='h w' for gray pictures",
         "samples of shape \\(2, 12\\), but AutoencoderTransformer was fitted on samples of shape \\(8,\\)",
     ),
     *fitting(
@@ -502,7 +502,7 @@ FITTED = [
     works(87, "one row, nothing held out", X[:1], early_stopping=False),
     works(
         88,
-        "a last batch of one row with batch normalisation",
+        "a last batch of one row with batch normalization",
         X[:33],
         architecture=Dense((4,), normalization="batch"),
         batch_size=16,
@@ -510,7 +510,7 @@ FITTED = [
     ),
     Case(
         89,
-        "one row with batch normalisation",
+        "one row with batch normalization",
         ValueError,
         "BatchNorm needs at least 2 samples.*n_samples=1",
         {"architecture": Dense((4,), normalization="batch"), "early_stopping": False},

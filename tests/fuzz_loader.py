@@ -38,7 +38,7 @@ def seeds(skae, folder):
         (skae.AutoencoderTransformer(2, **small), X),
         *[
             (skae.AutoencoderTransformer(2, variant=name, **small), X)
-            for name in ("ordered", "vector_quantised", "variational", "denoising")
+            for name in ("nested", "vector_quantized", "variational", "denoising")
         ],
         (skae.AutoencoderTransformer(2, **pictures), np.random.RandomState(0).uniform(size=(20, 4, 4))),
         (skae.AutoencoderTransformer(2, architecture="sequence", max_epochs=1), np.arange(80).reshape(20, 4) % 3),
@@ -49,7 +49,7 @@ def seeds(skae, folder):
     for number, (estimator, data) in enumerate(kinds):
         skae.save(estimator.fit(data), folder / "model")
         raw = (folder / "model").read_bytes()
-        head = skae.files.HEAD
+        head = skae._serialization.container.HEAD
         n_text = head.unpack(raw[: head.size])[2]
         (folder / "seeds" / str(number)).write_bytes(LENGTH.pack(n_text) + raw[head.size :])
 
@@ -111,7 +111,7 @@ class Loading:
         if len(data) < 4:
             return
         n_text = LENGTH.unpack(data[:4])[0]
-        files = self.skae.files
+        files = self.skae._serialization.container
         Path(self.path).write_bytes(files.sealed(files.FORMAT, data[4 : 4 + n_text], data[4 + n_text :]))
         self.watching = True
         try:
@@ -127,7 +127,7 @@ def main():
 
     with atheris.instrument_imports(include=["skae"]):
         import skae
-        import skae.files
+        import skae._serialization.container
     import skops.io  # noqa: F401 - imported late it would be code that runs
     import torch
 

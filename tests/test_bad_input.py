@@ -18,7 +18,7 @@ from sklearn.random_projection import GaussianRandomProjection
 
 from cases import CASES, FRAME, NO_CUDA, NO_MPS, NOT_TOLD, PICTURES, SMALL, Case, X, fitted_on
 from skae import AutoencoderTransformer
-from skae.preparation import is_learned
+from skae._inputs.preparation import is_learned
 from unchanged import bits, soon, state, unchanged_globals
 
 
@@ -88,7 +88,7 @@ def test_what_is_private_or_forgotten_is_a_change(forgotten):
     assert state(estimator) != before
 
 
-def test_moments_of_the_optimiser_and_weights_are_looked_at():
+def test_moments_of_the_optimizer_and_weights_are_looked_at():
     estimator = AutoencoderTransformer(**SMALL).partial_fit(X)
     kept = [part for moments in estimator.net_.optimizer_.state.values() for part in moments.values()]
     assert kept

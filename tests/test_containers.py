@@ -29,7 +29,7 @@ class Shaped:
         return self.X[key]
 
 
-class Labelled(Dataset):
+class Labeled(Dataset):
     def __len__(self):
         return len(A)
 
@@ -73,7 +73,7 @@ def test_dataset_of_one_tensor_is_its_tensor():
     ("X", "message"),
     [
         (TensorDataset(torch.from_numpy(A), torch.arange(40)), r"of 2 tensors.*X.tensors\[0\]"),
-        (Labelled(), r"torch dataset \(Labelled\).*torch.stack"),
+        (Labeled(), r"torch dataset \(Labeled\).*torch.stack"),
         (Subset(TensorDataset(torch.from_numpy(A)), [0, 1]), r"torch dataset \(Subset\)"),
         (DataLoader(TensorDataset(torch.from_numpy(A))), r"torch.cat\(list\(X\)\)"),
     ],

@@ -29,8 +29,8 @@ from skae import (
     DivergenceError,
     OutOfMemoryError,
 )
-from skae.data import sources
-from skae.training import Part, automatic_patience
+from skae._data import sources
+from skae._training import Part, automatic_patience
 from skae.variants import Denoising
 
 QUICK = {"max_epochs": 2, "random_state": 0}
@@ -40,9 +40,9 @@ KINDS = {
     "table": ((6,), None, "auto"),
     "signals": ((40,), "t", "conv"),
     "signals with channels": ((40, 2), "t c", "conv"),
-    "grey pictures": ((9, 12), None, "conv"),
-    "colour pictures": ((8, 7, 3), None, "conv"),
-    "colour pictures, channels first": ((3, 8, 7), None, "conv"),
+    "gray pictures": ((9, 12), None, "conv"),
+    "color pictures": ((8, 7, 3), None, "conv"),
+    "color pictures, channels first": ((3, 8, 7), None, "conv"),
     "volumes": ((4, 5, 6), "d h w", "conv"),
     "videos": ((4, 8, 8, 3), None, "conv"),
     "pictures, dense": ((9, 12), None, "dense"),
@@ -103,7 +103,7 @@ def test_channels_first_and_last_are_the_same_pictures():
     np.testing.assert_allclose(*codes, rtol=1e-3, atol=1e-4)
 
 
-def test_score_is_the_explained_share(fitted):
+def test_score_is_the_explained_variance(fitted):
     scaling = fitted._layout.scaling
     scaled = (X - scaling.mean.numpy()) / scaling.scale.numpy()
     restored = (fitted.reconstruct(X) - scaling.mean.numpy()) / scaling.scale.numpy()
@@ -384,11 +384,11 @@ class TestTraining:
         assert halved.net_.longest_ == 20
         by_rows = -halved.score_samples(X[:20])
         assert by_rows.shape == (20,)
-        losses = halved.net_.held_out_losses(Part.whole(halved._rows(X)))
+        losses = halved.net_.losses_per_row(Part.whole(halved._rows(X)))
         np.testing.assert_allclose(losses[:20], by_rows, rtol=1e-5)
         assert len(losses) == 80
 
-    def test_batches_of_one_row_with_batch_normalisation(self):
+    def test_batches_of_one_row_with_batch_normalization(self):
         architecture = Dense((8,), normalization="batch")
         for n in (2, 3, 17, 33):
             AutoencoderTransformer(
@@ -519,7 +519,7 @@ class TestCallableLosses:
         return (output - target).square().flatten(1).mean(1)
 
     @pytest.mark.parametrize("shape", [(6,), (9, 8), (8, 7, 3)])
-    @pytest.mark.parametrize("variant", ["plain", "importance_weighted", "ordered"])
+    @pytest.mark.parametrize("variant", ["plain", "importance_weighted", "nested"])
     def test_train(self, shape, variant):
         given = samples(shape)
         fitted = AutoencoderTransformer(2, loss=self.squares, variant=variant, **QUICK).fit(given)
@@ -631,7 +631,7 @@ def test_public_modules_are_there_without_an_import():
     code = (
         "import sys, skae\n"
         "assert not {'skae.metrics', 'skae.inspection', 'matplotlib'} & set(sys.modules)\n"
-        "skae.metrics.explained_share, skae.text.CharacterEncoder, skae.variants.Denoising\n"
+        "skae.metrics.explained_variance, skae.text.CharacterEncoder, skae.variants.Denoising\n"
         "skae.inspection.LatentSpaceDisplay\n"
         "assert 'matplotlib' not in sys.modules\n"
         "assert {'inspection', 'metrics', 'text', 'variants'} <= set(dir(skae))\n"

@@ -15,7 +15,7 @@ import pytest
 
 import skae
 from skae import AutoencoderTransformer, Dense, ModelFileError
-from skae import files as container
+from skae._serialization import container
 from skae.exceptions import LONGEST_MESSAGE, printable, shown
 
 X = np.random.RandomState(0).standard_normal((40, 4))

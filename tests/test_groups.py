@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, BottleneckSearchCV
-from skae.training import split_rows
+from skae._training import split_rows
 
 X = np.random.RandomState(0).standard_normal((60, 5))
 GROUPS = np.arange(60) // 6
@@ -40,7 +40,7 @@ def splits(monkeypatch):
         found.append((train.groups, held_out.indices))
         return train, held_out
 
-    monkeypatch.setattr("skae.estimator.split_rows", watched)
+    monkeypatch.setattr("skae._estimator.transformer.split_rows", watched)
     return found
 
 
@@ -140,7 +140,7 @@ def test_rows_of_any_container_have_groups(kind, tmp_path, splits):
 
 
 def test_a_checkpoint_of_other_groups_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
+    monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
     autoencoder = AutoencoderTransformer(2, checkpoint_dir=tmp_path, random_state=0, max_epochs=4)
     with pytest.raises(ZeroDivisionError):
         autoencoder.set_params(net_params={"callbacks": [Failing()]}).fit(X, groups=GROUPS)

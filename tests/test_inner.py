@@ -15,8 +15,8 @@ from sklearn.neighbors import KernelDensity, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae.inner import fit_inner
-from skae.sampling import fitted_mixture
+from skae._inner import fit_inner
+from skae._sampling import fitted_mixture
 
 QUICK = AutoencoderTransformer(2, max_epochs=2, random_state=0)
 

@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
+from skae._parameters import InvalidParameterError
 from skae.inspection import (
     BottleneckCurve,
     BottleneckCurveDisplay,
@@ -32,7 +33,6 @@ from skae.inspection import (
     SampleForm,
     TrainingHistoryDisplay,
 )
-from skae.parameters import InvalidParameterError
 
 DISPLAYS = [
     GeneratedSamplesDisplay,
@@ -47,23 +47,23 @@ def kinds_of_data():
     """Samples by name, and the axes they need."""
     random = np.random.RandomState(0)
     digits = load_digits().images[:100]
-    colour = digits[:, :, :, None] * random.uniform(size=(100, 1, 1, 3))
+    color = digits[:, :, :, None] * random.uniform(size=(100, 1, 1, 3))
     phases = random.uniform(0, 3, (100, 1, 2))
     signals = np.sin(np.linspace(0, 6, 32)[:, None] + phases) + 0.1 * random.standard_normal((100, 32, 2))
     return {
         "pictures": (digits, None),
-        "colour pictures": (colour, None),
-        "channels first": (colour.transpose(0, 3, 1, 2), None),
+        "color pictures": (color, None),
+        "channels first": (color.transpose(0, 3, 1, 2), None),
         "signals": (signals, "t c"),
         "table": (load_wine(as_frame=True).data, None),
         "wide table": (digits.reshape(100, -1), None),
-        "videos": (np.stack([np.roll(colour, shift, 2) for shift in range(6)], 1), None),
+        "videos": (np.stack([np.roll(color, shift, 2) for shift in range(6)], 1), None),
         "tokens": (np.tile(random.randint(0, 5, (100, 4)), (1, 2)), "n"),
     }
 
 
 DATA = kinds_of_data()
-PICTURED = ("pictures", "colour pictures", "channels first", "videos")
+PICTURED = ("pictures", "color pictures", "channels first", "videos")
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_reconstructions_of_wide_tables_fit_a_page():
 
 
 @pytest.mark.parametrize("kind", ["pictures", "signals", "table"])
-def test_codes_are_coloured_by_labels_numbers_or_scores(fitted, kind):
+def test_codes_are_colored_by_labels_numbers_or_scores(fitted, kind):
     X = DATA[kind][0]
     labels = np.arange(len(X)) % 3
     display = drawn(LatentSpaceDisplay.from_estimator(fitted[kind], X, labels))
@@ -162,7 +162,7 @@ def test_codes_of_other_transformers_are_drawn(digits):
     np.testing.assert_allclose(display.codes, PCA(2).fit_transform(digits))
 
 
-def test_more_labels_than_colours_are_refused():
+def test_more_labels_than_colors_are_refused():
     names = [f"name {i}" for i in range(30)]
     with pytest.raises(ValueError, match=r"30 classes; at most 20"):
         LatentSpaceDisplay(codes=np.zeros((30, 2)), values=names).plot()
@@ -222,18 +222,18 @@ def test_history_without_held_out_rows_marks_nothing():
         TrainingHistoryDisplay(history=[]).plot()
 
 
-def test_curves_of_an_autoencoder_and_its_rivals_are_by_one_score():
+def test_curves_of_an_autoencoder_and_its_baselines_are_by_one_score():
     autoencoder = AutoencoderTransformer(architecture=Dense((8,)), max_epochs=2, random_state=0)
     X = DATA["pictures"][0]
-    rivals = {"PCA": PCA(random_state=0)}
+    baselines = {"PCA": PCA(random_state=0)}
     cv = KFold(2, shuffle=True)
     with pytest.warns(UserWarning, match="over-complete"):
         display = BottleneckCurveDisplay.from_estimator(
-            autoencoder, X, n_components=(4, 1, 2, 65), cv=cv, rivals=rivals
+            autoencoder, X, n_components=(4, 1, 2, 65), cv=cv, baselines=baselines
         )
     drawn(display)
     mine, pca = display.curves
-    assert (mine.name, pca.name, display.score_name) == ("autoencoder", "PCA", "explained share")
+    assert (mine.name, pca.name, display.score_name) == ("autoencoder", "PCA", "explained variance")
     np.testing.assert_array_equal(mine.n_components, [1, 2, 4, 65])
     np.testing.assert_array_equal(pca.n_components, [1, 2, 4])
     assert pca.chosen == 4
@@ -250,7 +250,7 @@ def test_curves_with_a_classifier_are_its_accuracy():
         y,
         n_components=(2, 4),
         classifier=LogisticRegression(),
-        rivals={"PCA": make_pipeline(StandardScaler(), PCA())},
+        baselines={"PCA": make_pipeline(StandardScaler(), PCA())},
     )
     assert display.score_name == "score"
     assert all(curve.scores.min() > 0.85 for curve in display.curves)
@@ -365,10 +365,10 @@ def test_results_without_a_size_are_refused(digits):
         BottleneckCurveDisplay.from_results(shares, parameter="size")
 
 
-@pytest.mark.parametrize("rivals", [[PCA()], {"scaler": StandardScaler()}, {"text": "PCA"}])
-def test_rivals_without_a_name_or_a_size_are_refused(digits, rivals):
-    with pytest.raises(InvalidParameterError, match=r"rivals.*dict|one parameter that ends in"):
-        BottleneckCurveDisplay.from_estimator(AutoencoderTransformer(), digits, rivals=rivals)
+@pytest.mark.parametrize("baselines", [[PCA()], {"scaler": StandardScaler()}, {"text": "PCA"}])
+def test_baselines_without_a_name_or_a_size_are_refused(digits, baselines):
+    with pytest.raises(InvalidParameterError, match=r"baselines.*dict|one parameter that ends in"):
+        BottleneckCurveDisplay.from_estimator(AutoencoderTransformer(), digits, baselines=baselines)
 
 
 def test_displays_draw_on_the_axes_they_are_given(fitted):

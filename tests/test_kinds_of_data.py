@@ -317,9 +317,9 @@ class TestFramesComeBack:
 
 
 def test_moving_window_over_a_photograph_as_video():
-    grey = load_sample_image("china.jpg").mean(2)[::8, ::8]
+    gray = load_sample_image("china.jpg").mean(2)[::8, ::8]
     corners = [(y, x) for y in range(30) for x in range(0, 60, 3)]
-    videos = np.stack([[grey[y : y + 12, x + t : x + t + 12] for t in range(4)] for y, x in corners])
+    videos = np.stack([[gray[y : y + 12, x + t : x + t + 12] for t in range(4)] for y, x in corners])
     autoencoder = AutoencoderTransformer(8, axes="t h w", architecture="conv", max_epochs=5, random_state=0).fit(videos)
     assert autoencoder.reconstruct(videos).shape == videos.shape
     pca = PCA(8).fit(videos.reshape(len(videos), -1))

@@ -17,7 +17,7 @@ import skae
 from skae import AutoencoderTransformer, Dense
 
 X = np.random.RandomState(0).standard_normal((60, 5)).cumsum(1)
-VARIANTS = ("plain", "denoising", "variational", "ordered", "vector_quantised")
+VARIANTS = ("plain", "denoising", "variational", "nested", "vector_quantized")
 
 
 class Calls(RuleBasedStateMachine):

@@ -11,7 +11,7 @@ import torch
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer
-from skae.validation import check_result
+from skae._inputs.validation import check_result
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells the memory of Linux")
 MIB = 2**20
@@ -23,7 +23,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from skae import AutoencoderNovelty, AutoencoderTransformer, Dense
-from skae.data import sources
+from skae._data import sources
 torch.set_num_threads(1)
 warnings.simplefilter("ignore")
 def anonymous():
@@ -112,7 +112,7 @@ def test_no_tensor_is_kept_per_step(digits):
     ],
 )
 def test_steps_leave_no_memory_behind(tmp_path, read, call, sizes):
-    given = f"from skae.training import batches; {SMALL_LIMITS}; {read}"
+    given = f"from skae._training import batches; {SMALL_LIMITS}; {read}"
     few, many = (peak(given.format(in_file(tmp_path, n, np.uint8)), call) for n in sizes)
     assert many < few + 80  # slices of 16 MiB come and go
 

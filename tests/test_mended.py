@@ -34,12 +34,12 @@ from torch import nn
 
 import skae
 from skae import AutoencoderTransformer, Custom, Dense, ModelFileError, OutOfMemoryError
-from skae import files as container
-from skae.data import Rows
-from skae.persistence import archives
-from skae.preparation import learned_layout
-from skae.training import BestWeights, Part, described, device, row_groups, split_rows, start, training_codes
-from skae.training.records import columns_of, history_of
+from skae._data import Rows
+from skae._inputs.preparation import learned_layout
+from skae._persistence import archives
+from skae._serialization import container
+from skae._training import BestWeights, Part, described, device, pca_init, row_groups, split_rows, training_codes
+from skae._training.records import columns_of, history_of
 from skae.variants import Denoising
 
 X = load_iris().data
@@ -320,7 +320,7 @@ class Odd(Callback):
 
 
 def test_checkpoints_hold_what_json_does(tmp_path, monkeypatch):
-    monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
+    monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
     AutoencoderTransformer(2, checkpoint_dir=tmp_path, net_params={"callbacks": [Odd()]}, **SMALL).fit(X)
 
 
@@ -349,7 +349,7 @@ import sys
 from skorch.callbacks import Callback
 from test_mended import X, SMALL, halved, widened
 from skae import AutoencoderTransformer, Custom
-from skae.training import checkpoints
+from skae._training import checkpoints
 
 class Stop(Callback):
     def on_epoch_end(self, net, **kwargs):
@@ -483,7 +483,7 @@ def test_an_interrupt_after_the_last_epoch_keeps_what_was_trained(monkeypatch):
             raise KeyboardInterrupt
         return training_codes(*args)
 
-    monkeypatch.setattr("skae.estimator.training_codes", interrupted)
+    monkeypatch.setattr("skae._estimator.transformer.training_codes", interrupted)
     fitted = AutoencoderTransformer(2, **SMALL)
     with pytest.raises(KeyboardInterrupt):
         fitted.fit(X)
@@ -530,8 +530,8 @@ def test_rows_in_a_file_start_at_the_pca_of_all_of_them(monkeypatch):
     ) + random.standard_normal((600, 300))
     layout = learned_layout(AutoencoderTransformer(2), rows)
     for name, value in (("SAMPLE_BYTES", 4 * 300 * 60), ("COVARIANCE_FEATURES", 0)):
-        monkeypatch.setattr(start, name, value)
-    components, _, deviations = start.principal_start(Rows(rows, layout, torch.device("cpu")), 15, 0)
+        monkeypatch.setattr(pca_init, name, value)
+    components, _, deviations = pca_init.pca_start(Rows(rows, layout, torch.device("cpu")), 15, 0)
     scaled = layout.scaling.scaled(torch.from_numpy(rows)).numpy()
     exact = PCA(15).fit(scaled)
     np.testing.assert_allclose(components @ components.T, np.eye(15), atol=1e-5)
@@ -541,7 +541,7 @@ def test_rows_in_a_file_start_at_the_pca_of_all_of_them(monkeypatch):
 
 
 def test_a_linear_path_too_large_is_told(monkeypatch):
-    monkeypatch.setattr("skae.training.fitting.LINEAR_PATH_WEIGHTS", 7)
+    monkeypatch.setattr("skae._training.build.LINEAR_PATH_WEIGHTS", 7)
     with pytest.warns(UserWarning, match="The linear path from PCA is left out.*worse than PCA"):
         AutoencoderTransformer(2, **SMALL).fit(X)
     AutoencoderTransformer(2, **{**SMALL, "architecture": Dense((4,), linear_path=False)}).fit(X)
@@ -552,7 +552,7 @@ def test_memory_that_is_wanting_before_training_is_told_in_the_same_words(monkey
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
 
     fitted = AutoencoderTransformer(2, **SMALL).fit(X)
-    monkeypatch.setattr("skae.estimator.split_rows", wanting)
+    monkeypatch.setattr("skae._estimator.transformer.split_rows", wanting)
     with pytest.raises(OutOfMemoryError, match="device='auto' with batch_size='auto'"):
         fitted.fit(X)
     assert len(fitted.transform(X)) == len(X)
@@ -628,15 +628,15 @@ def test_partial_fit_goes_on_with_moments_and_under_a_decay_of_its_own(optimizer
         autoencoder.set_params(net_params=net_params).partial_fit(X)
         return autoencoder.net_.optimizer_
 
-    autoencoder = AutoencoderTransformer(2, optimizer=optimizer, variant="regularised", **SMALL)
-    first, optimiser = passed(before), passed(after)
-    assert optimiser is not first
+    autoencoder = AutoencoderTransformer(2, optimizer=optimizer, variant="regularized", **SMALL)
+    first, optimizer = passed(before), passed(after)
+    assert optimizer is not first
     name, weight = next(iter(autoencoder.net_.module_.named_parameters()))
     assert name == "encoder.0.weight"
     if optimizer != "sgd":
-        assert float(optimiser.state[weight]["step"]) == 2 * float(next(iter(first.state.values()))["step"])
+        assert float(optimizer.state[weight]["step"]) == 2 * float(next(iter(first.state.values()))["step"])
     expected = {"adamw": 0.1}.get(optimizer, 0.0) if after is None else after
-    decay = {id(p): group["weight_decay"] for group in optimiser.param_groups for p in group["params"]}
+    decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     assert decay[id(weight)] == expected
     skae.save(autoencoder, tmp_path / "model")
     loaded = skae.load(tmp_path / "model").partial_fit(X)

@@ -17,9 +17,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae.distances import DISTANCES, Distance, ErrorSums, scaled_parts, whitening
-from skae.novelty import split
-from skae.parameters import InvalidParameterError
+from skae._novelty.distances import DISTANCES, Distance, ErrorSums, scaled_parts, whitening
+from skae._novelty.novelty import split
+from skae._parameters import InvalidParameterError
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
 
@@ -166,7 +166,7 @@ class TestThreshold:
             log = np.log(fitted._distances(number, X[rows])) - fitted._median
             np.testing.assert_allclose(scores[rows], -np.exp(log))
             assert member.n_features_in_ == 6
-        # A neighbour of distance 0 would be the row itself.
+        # A neighbor of distance 0 would be the row itself.
         assert scores.max() < -0.05
 
     def test_auto_calls_few_usual_rows_unusual(self, fitted):

@@ -39,11 +39,11 @@ from torch import nn
 
 import skae
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense, ModelFileError, load, save
-from skae import files as container
-from skae.model import Halves
-from skae.persistence.saving import in_bytes
+from skae._model import EncoderDecoder
+from skae._persistence.saving import in_bytes
+from skae._serialization import container
 from skae.text import CharacterEncoder
-from skae.variants import VARIANTS, Denoising, Ordered, Regularised, Variant, Variational
+from skae.variants import VARIANTS, Denoising, Nested, Regularized, Variant, Variational
 
 FILES = Path(__file__).parent / "files"
 sys.path.insert(0, str(FILES))
@@ -66,10 +66,10 @@ CASES = {
     "custom": ({"architecture": Custom(*OWN.values())}, X),
     "custom with a linear path": ({"architecture": Custom(*OWN.values(), linear_path=True)}, X),
     "a share of the variance": ({"n_components": 0.9, "architecture": SMALL}, X),
-    "wrapped": ({"variant": Ordered(Denoising("swap", variant=Variational(free_bits=0.1))), "architecture": SMALL}, X),
-    "spectral": ({"variant": Regularised("spectral"), "architecture": SMALL}, X),
+    "wrapped": ({"variant": Nested(Denoising("swap", variant=Variational(free_bits=0.1))), "architecture": SMALL}, X),
+    "spectral": ({"variant": Regularized("spectral"), "architecture": SMALL}, X),
     "spectral without a linear path": (
-        {"variant": Regularised("spectral"), "architecture": Dense((4,), linear_path=False)},
+        {"variant": Regularized("spectral"), "architecture": Dense((4,), linear_path=False)},
         X,
     ),
     **{f"variant {name}": ({"variant": name, "architecture": SMALL}, X) for name in VARIANTS},
@@ -80,7 +80,7 @@ CASES = {
     "sparse": ({"architecture": SMALL}, sparse.random_array((60, 9), density=0.3, rng=RANDOM, format="csr")),
     "float64 that needs it": ({"architecture": SMALL, "scaling": "columns"}, X * 1e-3 + 1.7e9),
     "sample_shape": ({"architecture": SMALL, "sample_shape": (2, 3), "axes": "h w"}, X),
-    "batch normalisation": ({"architecture": Dense((4,), normalization="batch", dropout=0.1)}, X),
+    "batch normalization": ({"architecture": Dense((4,), normalization="batch", dropout=0.1)}, X),
     "settings of every kind": (
         {
             "architecture": Dense(np.array([4, 3])),
@@ -157,7 +157,7 @@ def test_numbers_of_numpy_come_back_as_those_of_python(path):
     assert loaded.device == torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["dense", "custom", "spectral", "variant vector_quantised", "sequence", "polars"])
+@pytest.mark.parametrize("name", ["dense", "custom", "spectral", "variant vector_quantized", "sequence", "polars"])
 def test_training_goes_on_as_it_would_have(name, path):
     given, data = CASES[name]
     estimator = fitted({**given, "architecture": given.get("architecture", SMALL)}, data)
@@ -176,7 +176,7 @@ def test_a_random_state_goes_on_where_it_was(path):
     np.testing.assert_array_equal(loaded.fit(X).transform(X), estimator.fit(X).transform(X))
 
 
-@pytest.mark.parametrize("variant", ["plain", "variational", "vector_quantised", "ordered", "hyperspherical"])
+@pytest.mark.parametrize("variant", ["plain", "variational", "vector_quantized", "nested", "hyperspherical"])
 def test_new_samples_are_drawn_as_before(variant, path):
     estimator = fitted({"variant": variant, "architecture": SMALL}, X)
     loaded = again(estimator, path)
@@ -185,7 +185,7 @@ def test_new_samples_are_drawn_as_before(variant, path):
 
 
 def test_codes_cut_short_stay_so(path):
-    short = fitted({"n_components": 4, "variant": "ordered", "architecture": SMALL}, X).shortened(3)
+    short = fitted({"n_components": 4, "variant": "nested", "architecture": SMALL}, X).shortened(3)
     loaded = again(short, path)
     assert loaded.transform(X).shape == (60, 3)
     np.testing.assert_array_equal(loaded.transform(X), short.transform(X))
@@ -286,13 +286,13 @@ class TestOwnCode:
 
     def test_architectures_and_variants(self, path):
         class Lines(BaseEstimator):
-            linear_path, foreign = False, True
+            linear_path, is_custom = False, True
 
             def check(self):
                 pass
 
             def build(self, shape, n_components):
-                return Halves(nn.Linear(6, n_components), nn.Linear(n_components, 6))
+                return EncoderDecoder(nn.Linear(6, n_components), nn.Linear(n_components, 6))
 
         class Quiet(Variant):
             pass
@@ -555,7 +555,7 @@ class Written:
 FULL_DISK = """
 import sys, numpy as np, torch, skae
 from pathlib import Path
-from skae.training import checkpoints
+from skae._training import checkpoints
 checkpoints.PATIENCE = 0
 folder = Path(sys.argv[1])
 X = np.random.RandomState(0).standard_normal((60, 6))
@@ -694,8 +694,8 @@ HOSTILE = [
     {"object": ["os.system", {}]},
     {"object": ["Dense", {"hidden_sizes": [10**12]}]},
     {"object": ["Convolutional", {"depth": 10**12}]},
-    {"object": ["VectorQuantised", {"codebook_size": 10**15}]},
-    {"object": ["Ordered", {"variant": {"object": ["VectorQuantised", {"codebook_size": 10**15}]}}]},
+    {"object": ["VectorQuantized", {"codebook_size": 10**15}]},
+    {"object": ["Nested", {"variant": {"object": ["VectorQuantized", {"codebook_size": 10**15}]}}]},
     {"object": ["Custom", {}]},
     {"own": ["encoder", "x"]},
     {"device": "cuda:99999999999"},
@@ -1021,10 +1021,10 @@ def bounded():
 def local_class():
     """A class that cannot be imported."""
 
-    class Halves(nn.Linear):
+    class EncoderDecoder(nn.Linear):
         pass
 
-    return Halves(6, 2)
+    return EncoderDecoder(6, 2)
 
 
 class TestPickle:
@@ -1036,7 +1036,7 @@ class TestPickle:
     @pytest.mark.bad_input(122)
     def test_of_another_version_warns(self, small, monkeypatch):
         dumped = pickle.dumps(small)
-        monkeypatch.setattr("skae.estimator.__version__", "99.0")
+        monkeypatch.setattr("skae._estimator.transformer.__version__", "99.0")
         with pytest.warns(InconsistentVersionWarning, match=r"skae 0\..* with skae 99\.0"):
             pickle.loads(dumped)
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from skae.training import concurrency, device
+from skae._training import concurrency, device
 
 FORK = """
 import multiprocessing, numpy as np, torch
@@ -128,8 +128,8 @@ X = np.random.RandomState(0).standard_normal((90, 6))
 parent = os.getpid()
 class Killing(Callback):
     def on_train_begin(self, net, **kwargs):
-        import skae.training.checkpoints
-        skae.training.checkpoints.PATIENCE = 0
+        import skae._training.checkpoints
+        skae._training.checkpoints.PATIENCE = 0
     def on_epoch_end(self, net, **kwargs):
         if os.getpid() != parent and net.lr == 0.02 and len(net.history) == 3:
             os.kill(os.getpid(), signal.SIGKILL)

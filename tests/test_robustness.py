@@ -15,7 +15,7 @@ from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler, T
 from torch import nn
 
 from skae import AutoencoderTransformer, Custom, Dense, DivergenceError
-from skae.metrics import explained_share
+from skae.metrics import explained_variance
 from skae.text import CharacterEncoder
 
 QUICK = {"max_epochs": 2, "random_state": 0}
@@ -60,7 +60,7 @@ def test_going_on_with_another_form_of_samples_is_refused(changed):
         autoencoder.set_params(**changed).partial_fit(X)
 
 
-def test_float32_with_a_large_offset_is_centred_in_float64():
+def test_float32_with_a_large_offset_is_centered_in_float64():
     x = (1.7e9 + np.random.RandomState(0).randint(0, 4, (400, 2)) * 128).astype(np.float32)
     autoencoder = AutoencoderTransformer(1, **QUICK).fit(x)
     scaled = autoencoder._layout.scaling.scaled(torch.from_numpy(x))
@@ -251,9 +251,9 @@ def test_deviations_whose_squares_underflow_work_or_are_refused(unit):
 
 
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
-def test_explained_shares_of_numbers_whose_squares_are_out_of_range(unit):
-    assert explained_share(X * unit, X * 0.9 * unit) == pytest.approx(explained_share(X, X * 0.9))
-    assert explained_share(np.ones((3, 2)), np.ones((3, 2))) == 1.0
+def test_cumulative_explained_variance_of_numbers_whose_squares_are_out_of_range(unit):
+    assert explained_variance(X * unit, X * 0.9 * unit) == pytest.approx(explained_variance(X, X * 0.9))
+    assert explained_variance(np.ones((3, 2)), np.ones((3, 2))) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ class TestMessages:
         with pytest.raises(ValueError, match="Pass their sizes as sample_shape"):
             AutoencoderTransformer(2, axes="h w").fit(X)
 
-    def test_two_pictures_cannot_be_normalised_by_batch(self):
+    def test_two_pictures_cannot_be_normalized_by_batch(self):
         with pytest.raises(ValueError, match="2 samples to train on beside those held out; n_samples=1"):
             AutoencoderTransformer(2, architecture="conv").fit(np.zeros((2, 28, 28)))
 

@@ -6,13 +6,13 @@ import pytest
 from sklearn.datasets import load_digits, load_wine
 
 from skae import AutoencoderTransformer
-from skae.sampling import Books, on_the_way
+from skae._sampling import Books, on_the_way
 
 X = load_digits().images[:600]
 QUICK = {"max_epochs": 5, "random_state": 0}
 
 
-@pytest.fixture(scope="module", params=["plain", "variational", "vector_quantised", "hyperspherical"])
+@pytest.fixture(scope="module", params=["plain", "variational", "vector_quantized", "hyperspherical"])
 def fitted(request):
     """An autoencoder of pictures."""
     return AutoencoderTransformer(6, variant=request.param, **QUICK).fit(X)

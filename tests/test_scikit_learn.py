@@ -9,7 +9,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from torch import nn
 
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense
-from skae.preparation import is_learned
+from skae._inputs.preparation import is_learned
 from skae.variants import VARIANTS
 
 
@@ -39,7 +39,7 @@ CONFIGURATIONS = {
     "one component": AutoencoderTransformer(n_components=1, max_epochs=3),
     "dense, mean absolute error": AutoencoderTransformer(architecture="dense", loss="mae", max_epochs=3),
     "dense, cross entropy": AutoencoderTransformer(architecture=Dense((8,)), loss="bce", max_epochs=3),
-    "batch normalisation": AutoencoderTransformer(
+    "batch normalization": AutoencoderTransformer(
         architecture=Dense((16,), normalization="batch"), early_stopping=False, max_epochs=3
     ),
     "one-dimensional convolution": AutoencoderTransformer(

@@ -1,4 +1,4 @@
-"""The size of the bottleneck: ordered codes, BottleneckSearchCV, and the searches of scikit-learn."""
+"""The size of the bottleneck: nested codes, BottleneckSearchCV, and the searches of scikit-learn."""
 
 import importlib.util
 import re
@@ -30,8 +30,13 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import LinearSVC
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
-from skae.metrics import explained_share, explained_share_scorer, neg_reconstruction_error_scorer, reconstruction_error
-from skae.variants import Denoising, Ordered, Variational
+from skae.metrics import (
+    explained_variance,
+    explained_variance_scorer,
+    neg_reconstruction_error_scorer,
+    reconstruction_error,
+)
+from skae.variants import Denoising, Nested, Variational
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
@@ -42,26 +47,26 @@ pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the 
 
 
 @pytest.fixture(scope="module")
-def ordered():
+def nested():
     """Ordered codes of 8 coordinates, fitted on digits."""
-    return AutoencoderTransformer(8, variant="ordered", max_epochs=10, random_state=0).fit(X)
+    return AutoencoderTransformer(8, variant="nested", max_epochs=10, random_state=0).fit(X)
 
 
 class TestOrderedCodes:
-    def test_shares_add_up_to_the_score(self, ordered):
-        shares = ordered.explained_variance_ratio_
+    def test_shares_add_up_to_the_score(self, nested):
+        shares = nested.explained_variance_ratio_
         assert shares.shape == (8,)
-        assert abs(shares.sum() - ordered.score(X)) < 0.02
+        assert abs(shares.sum() - nested.score(X)) < 0.02
         assert (shares > -0.01).all()
         assert shares[:4].sum() > shares[4:].sum()
 
-    def test_first_coordinates_are_a_code(self, ordered):
-        Z, pca = ordered.transform(X), PCA(8).fit(X)
+    def test_first_coordinates_are_a_code(self, nested):
+        Z, pca = nested.transform(X), PCA(8).fit(X)
         by_pca = pca.explained_variance_ratio_.cumsum()
         for k in range(1, 9):
-            restored = ordered.inverse_transform(Z[:, :k])
-            assert explained_share(X, restored) > by_pca[k - 1] - 0.002
-            short = ordered.shortened(k)
+            restored = nested.inverse_transform(Z[:, :k])
+            assert explained_variance(X, restored) > by_pca[k - 1] - 0.002
+            short = nested.shortened(k)
             np.testing.assert_array_equal(short.transform(X), Z[:, :k])
             np.testing.assert_array_equal(short.reconstruct(X), restored)
 
@@ -73,14 +78,14 @@ class TestOrderedCodes:
         assert len(fitted.get_feature_names_out()) == fitted.n_components_
 
     def test_wraps_a_variant(self):
-        fitted = AutoencoderTransformer(4, variant=Ordered(Variational()), **QUICK).fit(X)
+        fitted = AutoencoderTransformer(4, variant=Nested(Variational()), **QUICK).fit(X)
         assert fitted.inverse_transform(fitted.transform(X)[:, :2]).shape == X.shape
         assert "train_divergence" in fitted.history_[0]
 
     def test_codes_of_others_are_not_cut(self):
         fitted = AutoencoderTransformer(4, **QUICK).fit(X)
         assert not hasattr(fitted, "explained_variance_ratio_")
-        with pytest.raises(ValueError, match="not ordered, so they cannot be cut"):
+        with pytest.raises(ValueError, match="not nested, so they cannot be cut"):
             fitted.shortened(2)
         with pytest.raises(ValueError, match="X has 2 columns, but n_components is 4"):
             fitted.inverse_transform(fitted.transform(X)[:, :2])
@@ -90,20 +95,20 @@ class TestOrderedCodes:
         with pytest.raises(ValueError, match=r"int in the range \[1, inf\) or a float in the range \(0.0, 1.0\)"):
             AutoencoderTransformer(share).fit(X)
 
-    @pytest.mark.parametrize("variant", ["vector_quantised", "hyperspherical", Denoising(variant="vector_quantised")])
+    @pytest.mark.parametrize("variant", ["vector_quantized", "hyperspherical", Denoising(variant="vector_quantized")])
     def test_a_share_of_what_cannot_be_ordered(self, variant):
-        with pytest.raises(ValueError, match="Ordered cannot wrap"):
+        with pytest.raises(ValueError, match="Nested cannot wrap"):
             AutoencoderTransformer(0.9, variant=variant, **QUICK).fit(X)
 
     @pytest.mark.parametrize("size", [0, -1, 2.0, "2", True])
-    def test_sizes_that_cannot_be(self, ordered, size):
+    def test_sizes_that_cannot_be(self, nested, size):
         with pytest.raises(ValueError, match="'n_components' parameter"):
-            ordered.shortened(size)
+            nested.shortened(size)
 
-    def test_training_goes_on_with_a_shortened_one(self, ordered):
-        short = ordered.shortened(3)
+    def test_training_goes_on_with_a_shortened_one(self, nested):
+        short = nested.shortened(3)
         assert short.partial_fit(X).transform(X).shape == (500, 3)
-        assert ordered.transform(X).shape == (500, 8)
+        assert nested.transform(X).shape == (500, 8)
 
     def test_a_share_goes_with_fit_only(self):
         with pytest.raises(ValueError, match="partial_fit needs an int"):
@@ -210,7 +215,7 @@ class TestBottleneckSearchCV:
     @pytest.mark.parametrize(
         ("wrong", "match"),
         [
-            ({"variant": "vector_quantised"}, "Ordered cannot wrap"),
+            ({"variant": "vector_quantized"}, "Nested cannot wrap"),
             ({"variant": "none"}, "'variant' parameter"),
             ({"lr": -1}, "'lr' parameter"),
         ],
@@ -301,10 +306,10 @@ class TestSearchesOfScikitLearn:
 
     def test_kinds_compete_in_one_search(self):
         pipeline = Pipeline([("scale", MinMaxScaler()), ("reduce", PCA(4))])
-        rivals = [PCA(4), NMF(4, max_iter=1000), KernelPCA(4, fit_inverse_transform=True), AutoencoderTransformer(4)]
-        rivals[-1].set_params(max_epochs=15, random_state=0)
-        for scoring in (explained_share_scorer, neg_reconstruction_error_scorer):
-            search = GridSearchCV(pipeline, {"reduce": rivals}, scoring=scoring, cv=ShuffleSplit(2, random_state=0))
+        baselines = [PCA(4), NMF(4, max_iter=1000), KernelPCA(4, fit_inverse_transform=True), AutoencoderTransformer(4)]
+        baselines[-1].set_params(max_epochs=15, random_state=0)
+        for scoring in (explained_variance_scorer, neg_reconstruction_error_scorer):
+            search = GridSearchCV(pipeline, {"reduce": baselines}, scoring=scoring, cv=ShuffleSplit(2, random_state=0))
             assert isinstance(search.fit(X).best_params_["reduce"], AutoencoderTransformer)
 
 
@@ -312,29 +317,29 @@ class TestMetrics:
     def test_agree_with_pca_and_by_hand(self):
         pca = PCA(5).fit(X)
         restored = pca.inverse_transform(pca.transform(X))
-        assert explained_share(X, restored) == pytest.approx(pca.explained_variance_ratio_.sum())
+        assert explained_variance(X, restored) == pytest.approx(pca.explained_variance_ratio_.sum())
         assert reconstruction_error(X, restored) == pytest.approx(np.mean((X - restored) ** 2))
         assert reconstruction_error(X, restored, metric="mae") == pytest.approx(np.abs(X - restored).mean())
         pictures = X.reshape(-1, 8, 8), restored.reshape(-1, 8, 8)
-        assert explained_share(*pictures) == pytest.approx(explained_share(X, restored))
-        assert explained_share(X, np.broadcast_to(X.mean(0), X.shape)) == pytest.approx(0)
+        assert explained_variance(*pictures) == pytest.approx(explained_variance(X, restored))
+        assert explained_variance(X, np.broadcast_to(X.mean(0), X.shape)) == pytest.approx(0)
 
     def test_the_average_over_features_is_the_same_in_every_unit(self):
         restored = X + np.random.RandomState(0).standard_normal(X.shape)
         varying = X.std(0) > 0
-        uniform = explained_share(X[:, varying], restored[:, varying], multioutput="uniform_average")
+        uniform = explained_variance(X[:, varying], restored[:, varying], multioutput="uniform_average")
         assert uniform == pytest.approx(r2_score(X[:, varying], restored[:, varying]))
         units = 10.0 ** np.random.RandomState(1).uniform(-9, 9, X.shape[1])
-        assert explained_share(X * units, restored * units, multioutput="uniform_average") == pytest.approx(uniform)
+        assert explained_variance(X * units, restored * units, multioutput="uniform_average") == pytest.approx(uniform)
 
-    @pytest.mark.parametrize("metric", [explained_share, reconstruction_error])
+    @pytest.mark.parametrize("metric", [explained_variance, reconstruction_error])
     def test_numbers_must_be_finite(self, metric):
         with pytest.raises(ValueError, match="NaN"):
             metric([[1, np.nan], [3, 4]], [[1, 2], [3, 4]])
 
     def test_shapes_must_match(self):
         with pytest.raises(ValueError, match=r"\(500, 64\) and \(500, 63\)"):
-            explained_share(X, X[:, 1:])
+            explained_variance(X, X[:, 1:])
 
 
 def leave_out(splitter, X, y, groups):

@@ -20,9 +20,9 @@ from skorch.callbacks import Callback
 
 import skae
 from skae import AutoencoderTransformer, Custom, Dense
-from skae.preparation import is_learned
-from skae.training import RowsIdentity
-from skae.variants import Denoising, Ordered, Variational
+from skae._inputs.preparation import is_learned
+from skae._training import RowsFingerprint
+from skae.variants import Denoising, Nested, Variational
 
 X = np.random.RandomState(0).standard_normal((90, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
@@ -216,11 +216,11 @@ class TestInterrupts:
 LONG = {
     "plain": {"variant": "plain"},
     "recorded steps": RECORDED,
-    "drawing": {"variant": Denoising(variant=Ordered(Variational()))},
+    "drawing": {"variant": Denoising(variant=Nested(Variational()))},
     "no early stopping": {"early_stopping": False, "optimizer": "sgd"},
     "stops early": {"tol": 0.5, "n_iter_no_change": 4},
-    "quantised": {"variant": "vector_quantised"},
-    "foreign": {
+    "quantized": {"variant": "vector_quantized"},
+    "is_custom": {
         "architecture": Custom(torch.nn.Sequential(torch.nn.Dropout(0.1), torch.nn.Linear(6, 3)), torch.nn.Linear(3, 6))
     },
 }
@@ -239,7 +239,7 @@ class TestCheckpoints:
     @pytest.fixture(autouse=True)
     def after_every_epoch(self, monkeypatch):
         """Fits this short would have none."""
-        monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
+        monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
 
     @pytest.mark.parametrize("settings", LONG.values(), ids=LONG.keys())
     @pytest.mark.parametrize("epoch", [1, 3])
@@ -255,7 +255,7 @@ class TestCheckpoints:
         assert list(tmp_path.iterdir()) == []
 
     def test_resumes_in_the_second_cycle_to_the_same_bits(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("skae.training.automatic.CYCLES", (6, 6))
+        monkeypatch.setattr("skae._training.schedule.CYCLES", (6, 6))
         phase = np.random.RandomState(0).uniform(0, 1, (200, 1))
         waves = np.sin(2 * np.pi * (2 * np.linspace(0, 1, 16) + phase)) ** 3
         settings = {**SMALL, "max_epochs": "auto"}
@@ -317,12 +317,12 @@ class TestCheckpoints:
 
     def test_rows_are_read_in_full_only_where_there_is_a_checkpoint(self, tmp_path, monkeypatch):
         read = []
-        whole = RowsIdentity.in_full.func
-        monkeypatch.setattr(RowsIdentity, "in_full", property(lambda self: read.append(1) or whole(self)))
-        monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 10**6)
+        whole = RowsFingerprint.in_full.func
+        monkeypatch.setattr(RowsFingerprint, "in_full", property(lambda self: read.append(1) or whole(self)))
+        monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 10**6)
         AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}", **SMALL).fit(X)
         assert not read
-        monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
+        monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
         AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}", **SMALL).fit(X)
         assert read
 
@@ -489,7 +489,7 @@ SCRIPT = """
 import sys, numpy as np, torch, hashlib
 torch.set_num_threads(1)
 from skae import AutoencoderTransformer, Dense
-from skae.training import checkpoints
+from skae._training import checkpoints
 checkpoints.PATIENCE = 0
 X = np.load(sys.argv[1])
 folder = None if sys.argv[2] == "None" else sys.argv[2]

@@ -18,13 +18,13 @@ from skae.variants import (
     Hyperspherical,
     ImportanceWeighted,
     Info,
-    Ordered,
-    Regularised,
+    Nested,
+    Regularized,
     Sparse,
     TotalCorrelation,
     VampPrior,
     Variational,
-    VectorQuantised,
+    VectorQuantized,
     Wasserstein,
     variant_for,
 )
@@ -38,18 +38,18 @@ SETTINGS = {
     "wasserstein rbf": Wasserstein(distance="rbf"),
     "wasserstein sliced": Wasserstein(distance="sliced"),
     "hyperspherical imq": Hyperspherical(distance="imq"),
-    "regularised gradient": Regularised(smoothness="gradient"),
-    "regularised spectral": Regularised(smoothness="spectral"),
+    "regularized gradient": Regularized(smoothness="gradient"),
+    "regularized spectral": Regularized(smoothness="spectral"),
     **{f"denoising {name}": Denoising(name) for name in ("gaussian", "salt_and_pepper", "swap")},
 }
-NOT_ORDERED = ("vector_quantised", "hyperspherical", "importance_weighted")
+NOT_ORDERED = ("vector_quantized", "hyperspherical", "importance_weighted")
 PAIRS = {
     f"{wrapper} {name}": VARIANTS[wrapper](variant=name)
-    for wrapper in ("denoising", "ordered")
+    for wrapper in ("denoising", "nested")
     for name in VARIANTS
-    if name != "ordered" and not (wrapper == "ordered" and name in NOT_ORDERED)
+    if name != "nested" and not (wrapper == "nested" and name in NOT_ORDERED)
 }
-ALL = {**{name: name for name in VARIANTS}, **SETTINGS, **PAIRS, "denoising ordered": Denoising(variant="ordered")}
+ALL = {**{name: name for name in VARIANTS}, **SETTINGS, **PAIRS, "denoising nested": Denoising(variant="nested")}
 
 
 def quick(variant, n_components=4, **settings):
@@ -111,9 +111,9 @@ class TestVariational:
         assert fitted.history_[-1]["train_divergence"] < 1.0  # nats away from 4
 
 
-class TestVectorQuantised:
+class TestVectorQuantized:
     def test_codes_are_sums_of_codebook_vectors(self):
-        fitted = quick(VectorQuantised(8, 2), 4, max_epochs=6).fit(X[:500])
+        fitted = quick(VectorQuantized(8, 2), 4, max_epochs=6).fit(X[:500])
         assert len(np.unique(fitted.transform(X[:500]).round(4), axis=0)) <= 64
         bottleneck = fitted.net_.module_.bottleneck
         features = torch.from_numpy(fitted._codes)
@@ -121,7 +121,7 @@ class TestVectorQuantised:
         assert min(used) >= 4, "most of a codebook is dead"
 
     def test_a_codebook_larger_than_the_data(self):
-        fitted = quick(VectorQuantised(512, 1)).fit(X[:40])
+        fitted = quick(VectorQuantized(512, 1)).fit(X[:40])
         assert np.isfinite(fitted.transform(X[:40])).all()
 
 
@@ -147,10 +147,10 @@ class TestSparseAndOthers:
         ("optimizer", "own", "everywhere"),
         [("adamw", None, 0.1), ("adamw", 0.25, 0.25), ("adam", None, 0.0), ("adam", 0.25, 0.25)],
     )
-    def test_regularised_decoders_decay_whole(self, optimizer, own, everywhere):
+    def test_regularized_decoders_decay_whole(self, optimizer, own, everywhere):
         net_params = None if own is None else {"optimizer__weight_decay": own}
         settings = {"optimizer": optimizer, "net_params": net_params}
-        net = quick(Regularised(decoder_weight=0.5), **settings).fit(X[:100]).net_
+        net = quick(Regularized(decoder_weight=0.5), **settings).fit(X[:100]).net_
         decay = {id(p): group["weight_decay"] for group in net.optimizer_.param_groups for p in group["params"]}
         module = net.module_
         assert [decay[id(half.weight)] for half in (module.linear.encoder, module.linear.decoder)] == [0.0, 0.5]
@@ -265,13 +265,13 @@ class TestCritics:
         (Denoising("maskin"), "Did you mean 'masking'"),
         (Denoising("masking", 1.5), r"'amount' parameter of Denoising.*\[0.0, 1.0\].*Got 1.5"),
         (Denoising(variant="nothing"), "'variant' parameter of Denoising"),
-        (Ordered("vector_quantised"), "Ordered cannot wrap 'vector_quantised'"),
-        (Ordered(Denoising(variant="ordered")), "ordered already"),
-        (VectorQuantised(codebook_size=1), "'codebook_size' parameter"),
+        (Nested("vector_quantized"), "Nested cannot wrap 'vector_quantized'"),
+        (Nested(Denoising(variant="nested")), "nested already"),
+        (VectorQuantized(codebook_size=1), "'codebook_size' parameter"),
         (Sparse(rate=0.0), "'rate' parameter"),
         (TotalCorrelation(beta=0.5), "'beta' parameter of TotalCorrelation"),
         (Wasserstein(distance="mmd"), "'distance' parameter"),
-        (Ordered("importance_weighted"), "Ordered cannot wrap 'importance_weighted'"),
+        (Nested("importance_weighted"), "Nested cannot wrap 'importance_weighted'"),
         (ImportanceWeighted(0), "'n_draws' parameter of ImportanceWeighted.*Got 0"),
         (VampPrior(n_learned=2.5), "'n_learned' parameter of VampPrior"),
         (VampPrior(n_learned=10**9), "an estimated"),

@@ -63,7 +63,7 @@ def has(value, name):
 
 
 def state(estimator):
-    """Parameters and all that is learned, what is private, the net and the moments of its optimiser included."""
+    """Parameters and all that is learned, what is private, the net and the moments of its optimizer included."""
     return {name: bits(value) for name, value in vars(estimator).items()}
 
 

@@ -10,10 +10,10 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.pipeline import make_pipeline
 
-from skae.folds import checked_sizes
-from skae.metrics import explained_share_scorer
-from skae.parameters import InvalidParameterError
-from skae.search import BottleneckSearchCV
+from skae._parameters import InvalidParameterError
+from skae._search.folds import checked_sizes
+from skae._search.search import BottleneckSearchCV
+from skae.metrics import explained_variance_scorer
 
 from .curves import SUFFIX, curve_of
 from .figures import one_axes, pyplot
@@ -48,7 +48,7 @@ class BottleneckCurveDisplay:
     >>> from skae.inspection import BottleneckCurveDisplay
     >>> X, _ = load_digits(return_X_y=True)
     >>> autoencoder = AutoencoderTransformer(max_epochs=3, random_state=0)
-    >>> display = BottleneckCurveDisplay.from_estimator(autoencoder, X, n_components=(2, 64), rivals={"PCA": PCA()})
+    >>> display = BottleneckCurveDisplay.from_estimator(autoencoder, X, n_components=(2, 64), baselines={"PCA": PCA()})
     >>> [curve.name for curve in display.curves]
     ['autoencoder', 'PCA']
     """
@@ -101,31 +101,31 @@ class BottleneckCurveDisplay:
         cv=3,
         scoring=None,
         rule="one_standard_error",
-        rivals=None,
+        baselines=None,
         name="autoencoder",
         n_jobs=None,
         ax=None,
     ):
-        """Search the size of an autoencoder, and of its rivals on the same folds, and draw the scores.
+        """Search the size of an autoencoder, and of its baselines on the same folds, and draw the scores.
 
         Parameters
         ----------
         estimator : AutoencoderTransformer or Pipeline
             Searched with :class:`skae.BottleneckSearchCV`.
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            Rivals get samples of more than one axis flattened.
+            Baselines get samples of more than one axis flattened.
         y : array-like of shape (n_samples,), default=None
         n_components : sequence of int, default=(1, 2, 4, 8)
-            Rivals get those that are at most the number of features.
+            Baselines get those that are at most the number of features.
         classifier : estimator, default=None
-            Fitted on codes, those of rivals too; then scores are its own.
+            Fitted on codes, those of baselines too; then scores are its own.
         cv : int, splitter or iterable, default=3
         scoring : str or callable, default=None
-            None is the estimator's ``score``; with rivals and nothing that predicts it is
-            :func:`skae.metrics.explained_share_scorer` for all, in the units of X.
+            None is the estimator's ``score``; with baselines and nothing that predicts it is
+            :func:`skae.metrics.explained_variance_scorer` for all, in the units of X.
         rule : {"one_standard_error", "best"}
             How sizes are chosen, as in BottleneckSearchCV.
-        rivals : dict of str to estimator, default=None
+        baselines : dict of str to estimator, default=None
             Estimators with a parameter that ends in "n_components"; searched with GridSearchCV.
         name : str, default="autoencoder"
             Of the autoencoder's curve.
@@ -143,10 +143,10 @@ class BottleneckCurveDisplay:
         """
         pyplot(OWNER)
         sizes = checked_sizes(n_components)
-        models = checked_rivals(rivals, classifier)
+        models = checked_baselines(baselines, classifier)
         predicts = classifier is not None or hasattr(estimator, "predict")
         if scoring is None and models and not predicts:
-            scoring = explained_share_scorer
+            scoring = explained_variance_scorer
         # Listed once: a splitter that shuffles would give every model other folds.
         splitter = check_cv(cv, y, classifier=is_classifier(estimator if classifier is None else classifier))
         folds = list(splitter.split(X, y))
@@ -157,8 +157,8 @@ class BottleneckCurveDisplay:
         rows = flattened(X) if models else X
         fitting = [size for size in sizes if size <= rows.shape[1]] if models else sizes
         for label, (model, parameter) in models.items():
-            rival = GridSearchCV(model, {parameter: fitting}, cv=folds, scoring=scoring, n_jobs=n_jobs, refit=False)
-            curves.append(curve_of(rival.fit(rows, y), label, parameter, rule))
+            baseline = GridSearchCV(model, {parameter: fitting}, cv=folds, scoring=scoring, n_jobs=n_jobs, refit=False)
+            curves.append(curve_of(baseline.fit(rows, y), label, parameter, rule))
         return cls(curves=curves, score_name=name_of_score(scoring, predicts)).plot(ax)
 
     def plot(self, ax=None):
@@ -176,18 +176,18 @@ class BottleneckCurveDisplay:
         ax = one_axes(OWNER, ax)
         self.errorbars_ = []
         for number, curve in enumerate(self.curves):
-            colour = f"C{number}"
+            color = f"C{number}"
             remarks = [] if curve.chosen is None else [f"{curve.chosen} chosen"]
             remarks += ["lower estimate"] if curve.is_lower_estimate else []
             label = f"{curve.name} ({', '.join(remarks)})" if remarks else curve.name
-            style = {"fmt": "o-", "markersize": 4, "capsize": 3, "color": colour, "label": label}
+            style = {"fmt": "o-", "markersize": 4, "capsize": 3, "color": color, "label": label}
             self.errorbars_.append(ax.errorbar(curve.n_components, curve.scores, curve.errors, **style))
             place = np.flatnonzero(curve.n_components == curve.chosen)
             ax.plot(
                 curve.n_components[place],
                 curve.scores[place],
                 "o",
-                color=colour,
+                color=color,
                 markersize=12,
                 markerfacecolor="none",
             )
@@ -200,25 +200,25 @@ class BottleneckCurveDisplay:
         return self
 
 
-def checked_rivals(rivals: Any, classifier: Any) -> dict[str, tuple[Any, str]]:
-    """Every rival, with the classifier after it, and its parameter that is the size.
+def checked_baselines(baselines: Any, classifier: Any) -> dict[str, tuple[Any, str]]:
+    """Every baseline, with the classifier after it, and its parameter that is the size.
 
     Raises
     ------
     InvalidParameterError
-        If rivals are no dict, or one has no size.
+        If baselines are no dict, or one has no size.
     """
-    if rivals is not None and not isinstance(rivals, Mapping):
+    if baselines is not None and not isinstance(baselines, Mapping):
         raise InvalidParameterError(
-            f"The 'rivals' parameter of {OWNER} must be a dict of names. Got {rivals!r} instead."
+            f"The 'baselines' parameter of {OWNER} must be a dict of names. Got {baselines!r} instead."
         )
     models = {}
-    for name, rival in (rivals or {}).items():
-        model = rival if classifier is None else make_pipeline(rival, clone(classifier))
+    for name, baseline in (baselines or {}).items():
+        model = baseline if classifier is None else make_pipeline(baseline, clone(classifier))
         sizes = [key for key in getattr(model, "get_params", dict)() if key.endswith(SUFFIX)]
         if len(sizes) != 1:
             raise InvalidParameterError(
-                f"The rival {name!r} must have one parameter that ends in {SUFFIX!r}. Got {rival!r} with {sizes}."
+                f"The baseline {name!r} must have one parameter that ends in {SUFFIX!r}. Got {baseline!r} with {sizes}."
             )
         models[name] = (model, sizes[0])
     return models
@@ -236,8 +236,8 @@ def name_of_score(scoring: Any, predicts: bool) -> str:
     if isinstance(scoring, str):
         return scoring.replace("_", " ")
     if scoring is None:
-        return "score" if predicts else "explained share"
-    return "explained share" if scoring is explained_share_scorer else "score"
+        return "score" if predicts else "explained variance"
+    return "explained variance" if scoring is explained_variance_scorer else "score"
 
 
 def set_size_axis(ax: Any, sizes: np.ndarray) -> None:

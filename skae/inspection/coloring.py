@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skae.validation import is_missing
+from skae._inputs.validation import is_missing
 
 from .reading import as_numbers
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae.folds import chosen
-from skae.parameters import is_integer
-from skae.search import BottleneckSearchCV
+from skae._parameters import is_integer
+from skae._search.folds import chosen
+from skae._search.search import BottleneckSearchCV
 
 SUFFIX = "n_components"
 

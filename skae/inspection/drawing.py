@@ -15,18 +15,18 @@ MOST_CHANNELS = 4
 
 
 def show_picture(ax: Any, picture: np.ndarray, limits: tuple[float, float]) -> None:
-    """A picture (height, width) in grey or (height, width, 3 or 4) in colour; NaN stays blank."""
+    """A picture (height, width) in gray or (height, width, 3 or 4) in color; NaN stays blank."""
     low, high = limits
     if picture.ndim == 2:
         ax.imshow(np.ma.masked_invalid(picture), cmap="gray", vmin=low, vmax=high)
     else:
-        # A float picture in colour has to lie in [0, 1].
+        # A float picture in color has to lie in [0, 1].
         ax.imshow(np.nan_to_num(np.clip((picture - low) / (high - low), 0, 1), nan=PALE))
     without_ticks(ax)
 
 
 def show_error(ax: Any, error: np.ndarray, largest: float) -> None:
-    """Blue where the reconstruction is darker, red where it is brighter; in colour how far off it is."""
+    """Blue where the reconstruction is darker, red where it is brighter; in color how far off it is."""
     if error.ndim == 2:
         ax.imshow(np.ma.masked_invalid(error), cmap="RdBu_r", vmin=-largest, vmax=largest)
     else:

@@ -8,7 +8,7 @@ import numpy as np
 
 # Room between Axes that stand inside the caller's one, as a share of each.
 GAP = 0.08
-# A light grey, from 0 (black) to 1 (white).
+# A light gray, from 0 (black) to 1 (white).
 PALE = 0.85
 
 

@@ -20,7 +20,7 @@ class SampleForm:
     sample_shape : tuple of int
         Shape of one sample; samples are drawn in it, flattened ones too.
     axes : str
-        Names of the sample's axes as in ``AutoencoderTransformer(axes=...)``: "h w c" for colour pictures, "" for a
+        Names of the sample's axes as in ``AutoencoderTransformer(axes=...)``: "h w c" for color pictures, "" for a
         table's rows.
     names : tuple of str
         Names of a table's columns; empty where they have none.
@@ -82,7 +82,7 @@ class SampleForm:
         return samples.reshape(len(samples), *self.sample_shape)
 
     def pictures(self, samples: Any) -> np.ndarray:
-        """(n, height, width), or (n, height, width, 3 or 4) in colour; frames side by side, NaN between them.
+        """(n, height, width), or (n, height, width, 3 or 4) in color; frames side by side, NaN between them.
 
         Any other number of channels is averaged.
         """

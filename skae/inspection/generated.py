@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from skae.parameters import check_integer
+from skae._parameters import check_integer
 
 from .drawing import MOST_CHANNELS, MOST_COLUMNS, name_columns, show_picture, unit
 from .figures import grid_of_axes, pyplot, share_limits, whole_numbers

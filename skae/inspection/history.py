@@ -98,9 +98,9 @@ class TrainingHistoryDisplay:
             raise ValueError(f"terms must be among {known}. Got {unknown or terms} instead.")
         ax = one_axes(OWNER, ax)
         self.lines_: dict[str, Any] = {}
-        for colour, term in enumerate(terms):
+        for color, term in enumerate(terms):
             for part, style in (("train", "-"), ("valid", "--")):
-                self._draw(ax, f"{part}_{term}", f"{term}, {PARTS[part]}", f"C{colour}{style}")
+                self._draw(ax, f"{part}_{term}", f"{term}, {PARTS[part]}", f"C{color}{style}")
         if self.kept_epoch is not None:
             label = f"kept: epoch {self.kept_epoch}" if self.kept_epoch else "kept: the start, which is PCA"
             ax.axvline(self.kept_epoch, color="0.3", linestyle=":", linewidth=1.2, label=label)
@@ -144,7 +144,7 @@ def logarithmic(ax: Any) -> None:
 
 
 def terms_of(history: list[dict[str, Any]]) -> list[str]:
-    """Names of what is minimised, the loss first.
+    """Names of what is minimized, the loss first.
 
     Raises
     ------

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_consistent_length
 
-from skae.inner import fit_inner
-from skae.parameters import InvalidParameterError
+from skae._inner import fit_inner
+from skae._parameters import InvalidParameterError
 from skae.text import name_of_column
 
 from .coloring import Coloring

@@ -9,9 +9,9 @@ from scipy import sparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skae.estimator import AutoencoderTransformer
-from skae.parameters import invalid
-from skae.training import snapshot
+from skae._estimator.transformer import AutoencoderTransformer
+from skae._parameters import invalid
+from skae._training import snapshot
 
 
 def autoencoder_and_rows(owner: str, estimator: Any, X: Any = None) -> tuple[AutoencoderTransformer, Any]:

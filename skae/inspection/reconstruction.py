@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skae.parameters import check_integer
+from skae._parameters import check_integer
 
 from .drawing import MOST_COLUMNS, draw_difference, draw_pair, name_columns, show_error, show_picture, unit
 from .figures import grid_of_axes, pyplot, share_limits
@@ -124,8 +124,8 @@ class ReconstructionDisplay:
     def _draw_pictures(self, ax: Any) -> None:
         before, after = self.form.pictures(self.samples), self.form.pictures(self.reconstructions)
         error = after - before
-        in_colour = error.ndim == 4
-        size = np.abs(error).mean(-1) if in_colour else np.abs(error)
+        in_color = error.ndim == 4
+        size = np.abs(error).mean(-1) if in_color else np.abs(error)
         largest = max(float(np.nanmax(size)), 1e-12)
         limits = self.form.brightness(before)
         wide = before.shape[2] / before.shape[1]
@@ -134,7 +134,7 @@ class ReconstructionDisplay:
             show_picture(self.ax_[0, column], before[column], limits)
             show_picture(self.ax_[1, column], after[column], limits)
             show_error(self.ax_[2, column], error[column], largest)
-        sign = "up to " if in_colour else "±"
+        sign = "up to " if in_color else "±"
         for cell, label in zip(
             self.ax_[:, 0], ("input", "reconstruction", f"error\n({sign}{largest:.3g})"), strict=True
         ):

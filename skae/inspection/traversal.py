@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skae.parameters import check_integer, check_real, check_sizes
+from skae._parameters import check_integer, check_real, check_sizes
 
 from .drawing import MOST_COLUMNS, name_columns, show_picture, unit
 from .figures import grid_of_axes, pyplot
@@ -139,12 +139,12 @@ class LatentTraversalDisplay:
 
     def _draw_lines(self, ax: Any) -> None:
         self.ax_ = grid_of_axes(OWNER, ax, (len(self.samples), 1), (6.0, 1.5))
-        colours = pyplot(OWNER).get_cmap("coolwarm")(np.linspace(0, 1, len(self.steps)))
+        colors = pyplot(OWNER).get_cmap("coolwarm")(np.linspace(0, 1, len(self.steps)))
         few = self.form.kind == "table" and np.prod(self.form.sample_shape) <= MOST_COLUMNS
         style = {"marker": "o", "markersize": 3} if few else {}
         for cell, samples, coordinate in zip(self.ax_[:, 0], self.samples, self.coordinates, strict=True):
-            for line, colour, step in zip(self.form.lines(samples), colours, self.steps, strict=True):
-                cell.plot(line[:, 0], color=colour, linewidth=1.2, label=signed(step), **style)
+            for line, color, step in zip(self.form.lines(samples), colors, self.steps, strict=True):
+                cell.plot(line[:, 0], color=color, linewidth=1.2, label=signed(step), **style)
             cell.set_ylabel(f"code {coordinate}\n{unit(self.form)}", fontsize="small")
             cell.tick_params(labelbottom=cell is self.ax_[-1, 0])
         name_columns(self.ax_[-1, 0], self.form)

@@ -1,6 +1,6 @@
 """Variants of the autoencoder as choices of parts: a bottleneck, a corruption, and terms beside the loss."""
 
-from .codes import Contractive, Plain, Regularised, Sparse, VectorQuantised, spectrally_normalised
+from .codes import Contractive, Plain, Regularized, Sparse, VectorQuantized, spectrally_normalized
 from .densities import (
     Adversarial,
     Hyperspherical,
@@ -12,7 +12,7 @@ from .densities import (
     Wasserstein,
 )
 from .parts import Parts, Variant
-from .wrappers import VARIANTS, Denoising, Ordered, check_variant, class_of_variant, is_ordered, ordered, variant_for
+from .wrappers import VARIANTS, Denoising, Nested, check_variant, class_of_variant, is_nested, nested, variant_for
 
 __all__ = [
     "VARIANTS",
@@ -22,21 +22,21 @@ __all__ = [
     "Hyperspherical",
     "ImportanceWeighted",
     "Info",
-    "Ordered",
+    "Nested",
     "Parts",
     "Plain",
-    "Regularised",
+    "Regularized",
     "Sparse",
     "TotalCorrelation",
     "VampPrior",
     "Variant",
     "Variational",
-    "VectorQuantised",
+    "VectorQuantized",
     "Wasserstein",
     "check_variant",
     "class_of_variant",
-    "is_ordered",
-    "ordered",
-    "spectrally_normalised",
+    "is_nested",
+    "nested",
+    "spectrally_normalized",
     "variant_for",
 ]

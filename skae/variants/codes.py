@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from skae.model import Quantised, SpectrallyNormalised
-from skae.objectives import Term
-from skae.objectives.penalties import (
+from skae._model import Quantized, SpectrallyNormalized
+from skae._objectives import Term
+from skae._objectives.penalties import (
     DecoderSlope,
     EncoderSlope,
     RareActivity,
@@ -14,12 +14,12 @@ from skae.objectives.penalties import (
     rounding_error,
     squared_code,
 )
-from skae.parameters import check_choice, check_integer
+from skae._parameters import check_choice, check_integer
 
 from .parts import Parts, Variant
 
 # A transposed convolution is the adjoint of one, and has its norm.
-NORMALISED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+NORMALIZED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 class Plain(Variant):
@@ -57,7 +57,7 @@ class Sparse(Variant):
 
 
 class Contractive(Variant):
-    """Codes that change little with the sample (Rifai et al., 2011): the encoder's squared Jacobian is penalised.
+    """Codes that change little with the sample (Rifai et al., 2011): the encoder's squared Jacobian is penalized.
 
     Parameters
     ----------
@@ -75,13 +75,13 @@ class Contractive(Variant):
         return Parts(terms=(Term("slope", self.weight, EncoderSlope()),), follows_samples=True)
 
 
-class Regularised(Variant):
+class Regularized(Variant):
     """Plain codes kept small, and a decoder kept smooth, to be sampled from (RAE, Ghosh et al., 2020).
 
     Parameters
     ----------
     smoothness : {"l2", "gradient", "spectral"}
-        Weight decay of the decoder, a penalty on its slope, or spectral normalisation (Miyato et al., 2018) of all its
+        Weight decay of the decoder, a penalty on its slope, or spectral normalization (Miyato et al., 2018) of all its
         layers but the linear path from PCA and the one that begins at zero.
     weight : float
         Of the penalty on codes, beside the log-likelihood.
@@ -95,7 +95,7 @@ class Regularised(Variant):
         self.decoder_weight = decoder_weight
 
     def check(self):
-        check_choice("Regularised", "smoothness", self.smoothness, ("l2", "gradient", "spectral"))
+        check_choice("Regularized", "smoothness", self.smoothness, ("l2", "gradient", "spectral"))
         self._check_real("weight", "decoder_weight")
 
     def parts(self):
@@ -104,10 +104,10 @@ class Regularised(Variant):
             return Parts(terms=terms, decoder_decay=self.decoder_weight)
         if self.smoothness == "gradient":
             return Parts(terms=(*terms, Term("slope", self.decoder_weight, DecoderSlope())))
-        return Parts(terms=terms, decoder=spectrally_normalised)
+        return Parts(terms=terms, decoder=spectrally_normalized)
 
 
-class VectorQuantised(Variant):
+class VectorQuantized(Variant):
     """Codes from codebooks (van den Oord et al., 2017): each is a sum of one vector from every book, where every book
     holds what the ones before left over. Books follow the features by moving averages; vectors that nothing is near to
     are put where features are (Razavi et al., 2019).
@@ -128,21 +128,21 @@ class VectorQuantised(Variant):
         self.commitment = commitment
 
     def check(self):
-        check_integer("VectorQuantised", "codebook_size", self.codebook_size, 2)
-        check_integer("VectorQuantised", "n_books", self.n_books)
+        check_integer("VectorQuantized", "codebook_size", self.codebook_size, 2)
+        check_integer("VectorQuantized", "n_books", self.n_books)
         self._check_real("commitment")
 
     def parts(self):
-        def bottleneck(n: int) -> Quantised:
-            return Quantised(n, int(self.codebook_size), int(self.n_books))
+        def bottleneck(n: int) -> Quantized:
+            return Quantized(n, int(self.codebook_size), int(self.n_books))
 
         return Parts(bottleneck, (Term("commitment", self.commitment, rounding_error, of_likelihood=False),))
 
 
-def spectrally_normalised(decoder: nn.Module) -> nn.Module:
+def spectrally_normalized(decoder: nn.Module) -> nn.Module:
     """The decoder with every weight divided by its largest singular value, but the last ones that start at zero."""
     for part in list(decoder.modules()):
         for name, child in list(part.named_children()):
-            if isinstance(child, NORMALISED) and bool(child.weight.any()):
-                setattr(part, name, SpectrallyNormalised(child))
+            if isinstance(child, NORMALIZED) and bool(child.weight.any()):
+                setattr(part, name, SpectrallyNormalized(child))
     return decoder

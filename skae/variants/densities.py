@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from skae.model import Criticised, Deterministic, Drawn, Gaussian, Sphere
-from skae.objectives import Term
-from skae.objectives.penalties import (
+from skae._model import Criticised, Deterministic, Drawn, Gaussian, Sphere
+from skae._objectives import Term
+from skae._objectives.penalties import (
     Capacity,
     Discrepancy,
     FreeBits,
@@ -19,7 +19,7 @@ from skae.objectives.penalties import (
     mixture_divergence,
     total_correlation,
 )
-from skae.parameters import check_choice, check_integer, check_real, invalid
+from skae._parameters import check_choice, check_integer, check_real, invalid
 
 from .parts import Parts, Variant
 

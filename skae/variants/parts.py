@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae.model import Deterministic
-from skae.objectives import Term
-from skae.parameters import check_real
+from skae._model import Deterministic
+from skae._objectives import Term
+from skae._parameters import check_real
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Parts:
     follows_samples : bool
         Whether a term follows codes back to the samples they came from.
     decoder : callable or None
-        Takes the decoder module and gives the one to train, e.g. with its weights normalised.
+        Takes the decoder module and gives the one to train, e.g. with its weights normalized.
     decoder_decay : float
         Weight decay of the decoder beside the one of all weights.
     n_learned_rows : int

@@ -9,10 +9,10 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
-from skae.model import CORRUPTIONS, Nested
-from skae.parameters import InvalidParameterError, check_choice, check_nested, first_with, invalid
+from skae._model import CORRUPTIONS, NestedDropout
+from skae._parameters import InvalidParameterError, check_choice, check_nested, first_with, invalid
 
-from .codes import Contractive, Plain, Regularised, Sparse, VectorQuantised
+from .codes import Contractive, Plain, Regularized, Sparse, VectorQuantized
 from .densities import (
     Adversarial,
     Hyperspherical,
@@ -69,41 +69,41 @@ class Denoising(Wrapper):
         return replace(inner, corruption=own if inner.corruption is None else nn.Sequential(own, inner.corruption))
 
 
-class Ordered(Wrapper):
+class Nested(Wrapper):
     """Codes whose first k coordinates are a good code for every k, as PCA's are: nested dropout (Rippel, Gelbart and
     Adams, 2014), as in Matryoshka codes (Kusupati et al., 2022). Wraps any variant whose coordinates can be left out.
 
     Parameters
     ----------
     variant : str or variant object
-        The variant whose codes are ordered.
+        The variant whose codes are nested.
     """
 
     def __init__(self, variant="plain"):
         self.variant = variant
 
     def check(self):
-        check_variant("Ordered", self.variant)
-        if is_ordered(variant_for(self.variant)):
-            raise InvalidParameterError(f"Ordered cannot wrap {self.variant!r}: its codes are ordered already.")
+        check_variant("Nested", self.variant)
+        if is_nested(variant_for(self.variant)):
+            raise InvalidParameterError(f"Nested cannot wrap {self.variant!r}: its codes are nested already.")
         parts = variant_for(self.variant).parts()
         with torch.device("meta"):  # where its weights are not drawn
             bottleneck = parts.bottleneck(1)
-        if not bottleneck.can_be_ordered:
+        if not bottleneck.can_be_nested:
             raise InvalidParameterError(
-                f"Ordered cannot wrap {self.variant!r}: its codes cannot be cut, or are drawn several times. Wrap "
+                f"Nested cannot wrap {self.variant!r}: its codes cannot be cut, or are drawn several times. Wrap "
                 f"'plain', 'variational' or another variant whose coordinates stand for themselves."
             )
 
     def parts(self):
         parts = variant_for(self.variant).parts()
-        return replace(parts, bottleneck=lambda n: Nested(parts.bottleneck(n)))
+        return replace(parts, bottleneck=lambda n: NestedDropout(parts.bottleneck(n)))
 
 
 VARIANTS: dict[str, type[Variant]] = {
     "plain": Plain,
     "denoising": Denoising,
-    "ordered": Ordered,
+    "nested": Nested,
     "sparse": Sparse,
     "contractive": Contractive,
     "variational": Variational,
@@ -114,8 +114,8 @@ VARIANTS: dict[str, type[Variant]] = {
     "adversarial": Adversarial,
     "hyperspherical": Hyperspherical,
     "info": Info,
-    "regularised": Regularised,
-    "vector_quantised": VectorQuantised,
+    "regularized": Regularized,
+    "vector_quantized": VectorQuantized,
 }
 
 
@@ -129,16 +129,16 @@ def variant_for(variant: Any) -> Variant:
     return VARIANTS[variant]() if isinstance(variant, str) else clone(variant)
 
 
-def ordered(variant: Any) -> Variant:
-    """A fresh variant object with ordered codes: the variant itself where it has them, else wrapped."""
+def nested(variant: Any) -> Variant:
+    """A fresh variant object with nested codes: the variant itself where it has them, else wrapped."""
     made = variant_for(variant)
-    return made if is_ordered(made) else Ordered(made)
+    return made if is_nested(made) else Nested(made)
 
 
-def is_ordered(variant: Variant) -> bool:
-    """Whether a variant's codes are ordered, itself or within a wrapper."""
+def is_nested(variant: Variant) -> bool:
+    """Whether a variant's codes are nested, itself or within a wrapper."""
     inner = getattr(variant, "variant", None)
-    return isinstance(variant, Ordered) or (inner is not None and is_ordered(variant_for(inner)))
+    return isinstance(variant, Nested) or (inner is not None and is_nested(variant_for(inner)))
 
 
 def check_variant(owner: str, variant: Any) -> None:

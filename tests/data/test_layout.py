@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skae.data import Moments, SampleLayout, Scaling, read_axes
+from skae._data import Moments, SampleLayout, Scaling, read_axes
 
 
 def layout_of(sample_shape, axes, X, kind="global", flattened=False):

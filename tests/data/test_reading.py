@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skae import OutOfMemoryError
-from skae.data import in_batches
+from skae._data import in_batches
 
 
 def largest(limit):

@@ -8,7 +8,7 @@ from sklearn.datasets import load_sample_image
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from skae.data import Moments, Scaling, channels_of
+from skae._data import Moments, Scaling, channels_of
 
 
 def learned(X, kind="auto", is_table=True, length=7):
@@ -16,13 +16,13 @@ def learned(X, kind="auto", is_table=True, length=7):
     return Scaling.of(Moments.of(X[i : i + length] for i in range(0, len(X), length)), kind, is_table)
 
 
-def test_columns_are_standardised_as_scikit_learn_does(tables):
+def test_columns_are_standardized_as_scikit_learn_does(tables):
     for X in tables.values():
         scaled = learned(X, "columns").scaled(torch.from_numpy(X))
         np.testing.assert_allclose(scaled.numpy(), StandardScaler().fit_transform(X), atol=1e-5)
 
 
-def test_auto_standardises_mixed_units_only(tables, digits):
+def test_auto_standardizes_mixed_units_only(tables, digits):
     assert learned(tables["wine"]).scale.ndim == 1
     assert learned(tables["breast cancer"]).scale.ndim == 1
     assert learned(tables["diabetes"]).scale.ndim == 0

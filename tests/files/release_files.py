@@ -31,14 +31,14 @@ def models():
         2, architecture=Convolutional((4,), hidden_sizes=(8,)), axes="h w", optimizer="sgd", **QUICK
     )
     sequence = AutoencoderTransformer(2, architecture=Sequence(4, hidden_sizes=(4,)), loss="cross_entropy", **QUICK)
-    quantised = AutoencoderTransformer(4, architecture=SMALL, variant="vector_quantised", loss="bce", **QUICK)
+    quantized = AutoencoderTransformer(4, architecture=SMALL, variant="vector_quantized", loss="bce", **QUICK)
     pipeline = make_pipeline(PCA(4), clone(small))
     search = BottleneckSearchCV(clone(small), n_components=(1, 2, 3), cv=2)
     novelty = AutoencoderNovelty(clone(small), n_members=2, random_state=0)
     return {
         "convolutions": (lambda: conv.fit(PICTURES), PICTURES),
         "tokens": (lambda: sequence.fit(TOKENS), TOKENS),
-        "quantised": (lambda: quantised.fit(ROWS), ROWS),
+        "quantized": (lambda: quantized.fit(ROWS), ROWS),
         "frame": (lambda: clone(small).fit(FRAME), FRAME),
         "going on": (lambda: clone(small).partial_fit(ROWS).partial_fit(ROWS), ROWS),
         "pipeline": (lambda: pipeline.fit(ROWS), ROWS),

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from skae.model import Code, Trace
-from skae.objectives import Objective, Term
-from skae.objectives.penalties import (
+from skae._model import Code, Trace
+from skae._objectives import Objective, Term
+from skae._objectives.penalties import (
     DecoderSlope,
     Discrepancy,
     EncoderSlope,

@@ -12,7 +12,7 @@ import pytest
 
 import skae
 from skae import AutoencoderTransformer, Dense, ModelFileError
-from skae import files as container
+from skae._serialization import container
 
 X = np.random.RandomState(0).standard_normal((40, 3)) @ np.random.RandomState(1).standard_normal((3, 4))
 NUMBERS = pd.DataFrame(X, columns=list("abcd"))

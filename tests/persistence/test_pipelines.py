@@ -23,8 +23,8 @@ from torch import nn
 
 import skae
 from skae import AutoencoderNovelty, AutoencoderTransformer, BottleneckSearchCV, Custom, Dense, ModelFileError
-from skae import files as container
-from skae.persistence.archives import PLACES, place_named_by
+from skae._persistence.skops_archives import PLACES, place_named_by
+from skae._serialization import container
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_components=. was chosen")
 RANDOM = np.random.RandomState(0)

@@ -13,7 +13,7 @@ from safetensors.torch import save as bytes_of
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, Dense
-from skae import files as container
+from skae._serialization import container
 
 X = np.random.RandomState(0).standard_normal((60, 5))
 SMALL = {"architecture": Dense((8,)), "max_epochs": 3, "random_state": 0}
@@ -24,7 +24,7 @@ PRECIOUS = b"precious" * 100
 
 @pytest.fixture(autouse=True)
 def after_every_epoch(monkeypatch):
-    monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
+    monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
 
 
 class Crashing(Callback):

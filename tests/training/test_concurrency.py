@@ -13,17 +13,17 @@ from skorch.callbacks import Callback
 
 import skae
 from skae import AutoencoderNovelty, AutoencoderTransformer, BottleneckSearchCV, Dense
+from skae._training import AutoencoderNet, BestWeights, pca_init
 from skae.inspection import ReconstructionDisplay
 from skae.text import CharacterEncoder
-from skae.training import AutoencoderNet, BestWeights, start
 
 RANDOM = np.random.RandomState(0)
 X, OTHER = RANDOM.standard_normal((60, 5)), 7 + 3 * RANDOM.standard_normal((60, 5))
 QUICK = {"architecture": Dense((8,)), "max_epochs": 1, "random_state": 0}
 
 
-def ordered(**settings):
-    return AutoencoderTransformer(2, variant="ordered", **{**QUICK, **settings})
+def nested(**settings):
+    return AutoencoderTransformer(2, variant="nested", **{**QUICK, **settings})
 
 
 class Refitted:
@@ -113,12 +113,12 @@ class TestReadingCalls:
     @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
     @pytest.mark.parametrize("other", [OTHER, OTHER[:, :4]], ids=["other units", "another width"])
     def test_see_one_fit_while_another_ends(self, call, other):
-        model = ordered().fit(X)
-        old, new = dict(vars(model)), dict(vars(ordered(random_state=1).fit(other)))
+        model = nested().fit(X)
+        old, new = dict(vars(model)), dict(vars(nested(random_state=1).fit(other)))
         check_one_fit(call, model, old, new)
 
     def test_names_of_columns_are_of_the_same_fit(self):
-        model = ordered().set_output(transform="pandas").fit(X)
+        model = nested().set_output(transform="pandas").fit(X)
         new = vars(AutoencoderTransformer(3, **QUICK).set_output(transform="pandas").fit(X))
         check_one_fit(lambda model: model.transform(X).to_numpy(), model, dict(vars(model)), dict(new), 40)
 
@@ -165,7 +165,7 @@ class TestReadingCalls:
         assert not strange
 
     def test_leave_the_estimator_as_it_was(self):
-        model = ordered().fit(X)
+        model = nested().fit(X)
         before = dict(vars(model))
         for call in CALLS.values():
             call(model)
@@ -217,19 +217,19 @@ class TestInterrupts:
             (AutoencoderNet, "initialize"),
             (AutoencoderNet, "train_step"),
             (AutoencoderNet, "validation_step"),
-            (AutoencoderNet, "held_out_losses"),
+            (AutoencoderNet, "losses_per_row"),
             (BestWeights, "on_train_begin"),
-            (start, "principal_start"),
-            (skae.data.Rows, "__init__"),
-            (skae.data.Scaling, "of"),
+            (pca_init, "pca_start"),
+            (skae._data.Rows, "__init__"),
+            (skae._data.Scaling, "of"),
         ],
     )
     def test_before_the_first_epoch_are_raised(self, monkeypatch, name, owner, method):
         model = fits()[name]
         before = dict(vars(model))
-        if name == "warm start" and method in ("principal_start", "of"):
+        if name == "warm start" and method in ("pca_start", "of"):
             pytest.skip("warm starts learn neither")
-        target = skae.training.fitting if method == "principal_start" else owner
+        target = skae._training.build if method == "pca_start" else owner
         monkeypatch.setattr(target, method, interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.fit(X)

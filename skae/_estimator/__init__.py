@@ -1,0 +1,5 @@
+"""The estimator: parameters, order of calls, sampling."""
+
+from .transformer import AutoencoderTransformer
+
+__all__ = ["AutoencoderTransformer"]

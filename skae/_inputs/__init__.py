@@ -1,0 +1,1 @@
+"""X as callers give it: containers, data frames, validation, layout inference."""

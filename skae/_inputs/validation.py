@@ -1,0 +1,262 @@
+"""X as callers give it, checked without copying it: slices of large or mapped arrays, frames and lists whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Set
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array, issparse
+from sklearn.utils.validation import check_array, validate_data
+
+from skae._data import SparseRows, slice_length
+from skae._inputs.containers import (
+    STRINGS,
+    check_columns,
+    check_entries,
+    check_one_shape,
+    check_text,
+    rows_of_dataset,
+    with_length,
+)
+from skae._parameters import warn
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def readable(X: Any) -> Any:
+    """X with lists made arrays, tensors detached, and a length where there is none.
+
+    Raises
+    ------
+    TypeError
+        If X holds dates, time spans or structures, or is a torch dataset of more than one tensor.
+    ValueError
+        If values are masked, strings that are no numbers, or vectors in a column.
+    """
+    X = with_length(rows_of_dataset(X))
+    if isinstance(X, torch.Tensor):
+        if X.layout is not torch.strided:
+            raise TypeError(f"Sparse torch tensors ({X.layout}) are not supported. Pass X.to_dense().")
+        X = X.detach()
+        return X.float() if X.dtype is torch.bfloat16 else X
+    if isinstance(X, (Mapping, Set, Iterator)) and not hasattr(X, "toarray"):
+        raise TypeError(f"X must be an array, a frame, a tensor or a list of samples. Got {type(X).__name__} instead.")
+    if isinstance(X, (list, tuple)):
+        masked = any(isinstance(row, np.ma.MaskedArray) for row in X)
+        check_one_shape(X)
+        X = np.ma.asarray(X) if masked else np.asarray(X)
+    if isinstance(X, np.ma.MaskedArray):
+        if np.ma.is_masked(X):
+            raise ValueError(f"Input X has {np.ma.count_masked(X)} masked values. Fill them: X.filled(value).")
+        X = np.asarray(X)
+    check_kind(getattr(X, "dtype", None))
+    check_entries(X)
+    if hasattr(X, "columns") and hasattr(X, "head"):
+        check_columns(X.head(1))
+        # pandas has ``sparse`` where every column is so; names and order stay with the frame.
+        X = X.sparse.to_dense() if hasattr(X, "sparse") else X
+    if isinstance(X, np.ndarray) and (X.dtype.kind in "UST" or (X.dtype.kind == "O" and X.ndim > 2)):
+        try:
+            return X.astype(np.float64)
+        except ValueError as error:
+            if "could not convert" not in str(error):
+                raise
+            raise ValueError(f"{error}. X holds strings: {STRINGS}.") from error
+    return X
+
+
+def check_kind(dtype: Any) -> None:
+    """Raise TypeError if the dtype is not one of numbers."""
+    if not isinstance(dtype, np.dtype):
+        return
+    if dtype.names is not None:
+        raise TypeError(f"Input X has the structured dtype {dtype}. Pass its fields as columns of one numeric array.")
+    if dtype.kind in "mM":
+        raise TypeError(f"Input X has dtype {dtype.name}. Convert it to numbers, such as seconds, first.")
+
+
+# Sums of infinities of both signs, which validation looks at, are no news to the caller.
+@np.errstate(invalid="ignore")
+def checked_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[int, ...] | None = None) -> Any:
+    """X, checked and ready to be sliced; sets or compares ``n_features_in_`` and ``feature_names_in_``.
+
+    ``sample_shape`` is that of the samples fitted, where X is compared with them.
+
+    Returns
+    -------
+    X : ndarray or whatever sliceable was given
+        Of shape (n_samples, n_features) or (n_samples, *sample_shape); never a copy of an array.
+    """
+    X = readable(X)
+    if sample_shape is not None:
+        check_sample_shape(type(estimator).__name__, tuple(getattr(X, "shape", ())), sample_shape)
+    if issparse(X):
+        checked = validate_data(estimator, X, reset=reset, dtype="numeric", accept_sparse="csr")
+        check_range(checked.data)
+        rows = csr_array(checked)
+        if not rows.has_canonical_format:
+            # Entries given twice count as their sum, also in moments; the caller's matrix stays as it is.
+            rows = rows.copy()
+            rows.sum_duplicates()
+        return SparseRows(rows)
+    if not is_sliceable(X):
+        try:
+            checked = validate_data(estimator, X, reset=reset, dtype="numeric")
+        except (ValueError, TypeError) as error:
+            if hasattr(X, "columns"):
+                check_text(X)
+            if "could not convert string" in str(error):
+                raise ValueError(f"{error}. X holds strings: {STRINGS}.") from error
+            raise
+        if checked.dtype.kind == "O" and hasattr(X, "columns"):  # as of categories of text
+            check_text(X)
+        check_kind(checked.dtype)
+        check_range(checked)
+        return checked
+    n_features = math.prod(X.shape[1:])
+    length = slice_length(max(1, n_features))
+    for start in range(0, max(1, len(X)), length):
+        part = as_array(X[start : start + length])
+        part = part.reshape(len(part), n_features) if part.ndim > 2 else part
+        if start == 0:
+            checked = validate_data(estimator, part, reset=reset, dtype="numeric")
+        else:
+            checked = check_array(part, dtype="numeric", input_name="X", estimator=estimator)
+        check_range(checked)
+    return X
+
+
+def group_labels(groups: Any, n_samples: int) -> np.ndarray | None:
+    """Labels 0, 1, ... of the groups of all samples (n_samples,), in the order in which groups first appear.
+
+    Raises
+    ------
+    ValueError
+        If they are not one-dimensional, not one per sample, or some are missing.
+    """
+    if groups is None:
+        return None
+    if isinstance(groups, (Mapping, Set, Iterator, str)) or not hasattr(groups, "__len__"):
+        raise ValueError(f"groups must be an array-like of shape ({n_samples},). Got {type(groups).__name__} instead.")
+    if isinstance(groups, np.ma.MaskedArray) and np.ma.is_masked(groups):
+        raise ValueError("groups has masked values. Pass a label for every sample.")
+    values = as_array(groups)
+    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    if values.shape != (n_samples,):
+        raise ValueError(
+            f"groups must have one label per sample, shape ({n_samples},): X has {n_samples} samples. "
+            f"Got shape {values.shape} instead."
+        )
+    missing = np.flatnonzero([is_missing(value) for value in values] if values.dtype.kind in "OfcmM" else [])
+    if len(missing) > 0:
+        raise ValueError(f"groups has no label at index {missing[0]}: {values[missing[0]]!r}. Give each one a group.")
+    number: dict[Any, int] = {}
+    return np.array([number.setdefault(value, len(number)) for value in values.tolist()], dtype=np.intp)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a label is None, NaN, NaT or pandas' NA."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return bool(value != value)
+
+
+def check_sample_shape(owner: str, given: tuple[int, ...], fitted: tuple[int, ...]) -> None:
+    """Raise ValueError if samples of more than one axis have another shape than those fitted; tables are not looked at.
+
+    Flattened samples fit, if they are as many numbers.
+    """
+    if (len(fitted) == 1 and len(given) <= 2) or len(given) < 2 or given[1:] in (fitted, (math.prod(fitted),)):
+        return
+    wanted = f"(n_samples, {', '.join(map(str, fitted))})"
+    if given == fitted:
+        raise ValueError(f"X has shape {given}, which is that of one sample. Pass X of shape {wanted}: X[None].")
+    raise ValueError(
+        f"X has samples of shape {given[1:]}, but {owner} was fitted on samples of shape {fitted}. Pass X of shape "
+        f"{wanted}."
+    )
+
+
+def warn_of_target(X: Any, y: Any, some: int = 100) -> None:
+    """Warn if y, which is ignored, looks like samples to be reconstructed: of the shape of X, with other values.
+
+    Of checked X, and of y, the first ``some`` rows are compared, to the precision of float32.
+    """
+    if isinstance(y, (list, tuple)) and len(y) == len(X):
+        try:
+            X, y = X[:some], np.asarray(y[:some])
+        except ValueError:  # of rows of several lengths
+            return
+    shape = tuple(getattr(y, "shape", ()))
+    if len(shape) < 2 or shape != tuple(X.shape) or math.prod(shape[1:]) == 1 or hasattr(y, "toarray"):
+        return
+    target = np.asarray(as_array(y.head(some) if hasattr(y, "head") else y[:some]))
+    if target.dtype.kind not in "biuf":
+        return
+    given = as_array(X[:some]).astype(np.float64)
+    rounding = 1e-6 * float(np.abs(given).max())
+    if not np.allclose(given, target.astype(np.float64), rtol=0, atol=rounding, equal_nan=True):
+        warn(
+            "y is ignored: X is what is reconstructed. y has the shape of X and other values, as in fit(noisy, clean). "
+            "For denoising pass clean samples as X, with variant=Denoising(...) of skae.variants, which corrupts them "
+            "in training; then call reconstruct(noisy)."
+        )
+
+
+def is_sliceable(X: Any) -> bool:
+    """Whether X is an array of numbers, in memory or not, that is best read slice by slice."""
+    if isinstance(X, torch.Tensor):
+        return X.ndim > 1
+    if hasattr(X, "columns") or hasattr(X, "toarray") or isinstance(X, np.matrix) or not hasattr(X, "__getitem__"):
+        return False
+    dtype = getattr(X, "dtype", None)
+    try:
+        numeric = np.dtype(dtype).kind in "biuf" if dtype is not None else False
+    except TypeError:
+        return False
+    return numeric and len(getattr(X, "shape", ())) > 1
+
+
+def as_array(rows: Any) -> np.ndarray:
+    """A slice of X as a numpy array, without copying where it is one."""
+    return rows.cpu().numpy() if isinstance(rows, torch.Tensor) else np.asarray(rows)
+
+
+def check_range(rows: np.ndarray) -> None:
+    """Raise ValueError if a number does not fit into float32, which the network computes in."""
+    if rows.dtype.kind != "f" or rows.dtype.itemsize <= 4 or rows.size == 0:
+        return
+    largest = max(float(rows.max()), -float(rows.min()))
+    if largest > LARGEST:
+        raise ValueError(
+            f"Input X contains a value too large for dtype('float32'): {largest:g}. Divide X by a power of ten first."
+        )
+
+
+@np.errstate(invalid="ignore")
+def checked_codes(Z: Any, n_components: int, nested: bool = False) -> np.ndarray:
+    """Codes (n, n_components), checked; of nested codes the first columns will do.
+
+    Raises
+    ------
+    ValueError
+        If Z has another width, is empty, or holds NaN, infinities or what float32 does not hold.
+    """
+    Z = check_array(as_array(readable(Z)) if isinstance(Z, torch.Tensor) else readable(Z), dtype="numeric")
+    check_kind(Z.dtype)
+    check_range(Z)
+    if Z.shape[1] != n_components and not (nested and Z.shape[1] < n_components):
+        raise ValueError(
+            f"X has {Z.shape[1]} columns, but n_components is {n_components}: pass codes as transform returns them."
+        )
+    return Z
+
+
+def check_result(result: np.ndarray, what: str, cause: str) -> None:
+    """Raise ValueError if numbers computed from finite ones overflowed."""
+    length = slice_length(max(1, result[0].size)) if len(result) else 1
+    if not all(np.isfinite(result[start : start + length]).all() for start in range(0, len(result), length)):
+        raise ValueError(f"The {what} are not finite in float32: {cause}.")

@@ -1,0 +1,60 @@
+"""The layer table: what ``summary()`` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from .autoencoder import LinearPath
+from .layers import EncoderDecoder, Step
+
+Shape = tuple[int, ...]
+
+
+class LayerRow(NamedTuple):
+    """One layer in plain values; the shape is channels first, without the batch axis."""
+
+    name: str
+    shape: Shape
+    n_parameters: int
+    formula: str
+
+
+class LayerTable(str):
+    """A table that was printed already: at a prompt it is not shown a second time."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return ""
+
+
+def layer_rows(encoder_decoder: EncoderDecoder, linear: LinearPath | None, shape: Shape) -> list[LayerRow]:
+    """Every layer of the network, in order."""
+    steps = [Step("samples", shape), *encoder_decoder.encoder_steps, *encoder_decoder.decoder_steps]
+    if linear is not None:
+        n_features, n_components = linear.encoder.in_features, linear.encoder.out_features
+        steps += [
+            Step("linear path, encoder", (n_components,), f"{n_features} -> {n_components}", linear.encoder),
+            Step("linear path, decoder", shape, f"{n_components} -> {n_features}", linear.decoder),
+        ]
+    return [LayerRow(step.name, step.shape, step.n_parameters, step.formula) for step in steps]
+
+
+def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape], notes: Sequence[str]) -> LayerTable:
+    """Name, output shape (in the caller's order of axes), parameters and size formula of every layer; then notes."""
+    rows = [(layer.name, shown(view(layer.shape)), f"{layer.n_parameters:,}", layer.formula) for layer in layers]
+    rows.insert(0, ("layer", "output shape", "parameters", "size"))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [
+        f"{name:<{widths[0]}}  {size:<{widths[1]}}  {count:>{widths[2]}}  {formula}".rstrip()
+        for name, size, count, formula in rows
+    ]
+    lines.insert(1, "-" * max(map(len, lines)))
+    lines.append(f"{sum(layer.n_parameters for layer in layers):,} parameters")
+    return LayerTable("\n".join([*lines, *notes]))
+
+
+def shown(shape: Shape) -> str:
+    """A shape as Python writes it."""
+    return str(tuple(int(size) for size in shape))

@@ -1,0 +1,126 @@
+"""Checks of parameters, each naming the parameter, what is expected and what was given."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import sys
+import warnings
+from collections.abc import Callable, Collection
+from numbers import Integral, Real
+from typing import Any
+
+try:  # scikit-learn keeps it private; what callers rely on is that it is both errors.
+    from sklearn.utils._param_validation import InvalidParameterError
+except ImportError:  # pragma: no cover
+
+    class InvalidParameterError(ValueError, TypeError):  # type: ignore[no-redef]
+        """A parameter has a wrong type or value."""
+
+
+def invalid(owner: str, name: str, expected: str, value: Any) -> InvalidParameterError:
+    """The error for a parameter whose value is not what is expected."""
+    return InvalidParameterError(f"The {name!r} parameter of {owner} must be {expected}. Got {value!r} instead.")
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line of the caller's own code, past the frames of this package and of scikit-learn."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("skae", "sklearn"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def check_nested(estimator: Any, params: dict[str, Any], objects: dict[str, Callable[[Any, str], str]]) -> None:
+    """Raise ValueError if ``set_params`` gets a setting of a parameter that has none: a name, a number or None.
+
+    ``objects`` has, for every parameter that may be one, what gives the class to write in place of a name or None, for
+    a setting.
+    """
+    for key, value in params.items():
+        name, separator, setting = key.partition("__")
+        if not separator or name not in estimator.get_params(deep=False):
+            continue
+        given = params.get(name, getattr(estimator, name))
+        if name in objects:
+            if given is None or isinstance(given, str):
+                raise ValueError(
+                    f"{name}={given!r} has no setting {setting!r} to set. Pass an object: "
+                    f"{name}={objects[name](given, setting)}({setting}={value!r})."
+                )
+        elif not hasattr(given, "set_params"):
+            hint = f" Pass net_params={{{key!r}: {value!r}}}." if name == "optimizer" else ""
+            raise ValueError(f"{name}={given!r} has no setting {setting!r} to set.{hint}")
+
+
+def first_with(setting: str, kinds: Collection[Any], named: Any) -> str:
+    """The class of a name if it has a setting, else the first of ``kinds`` that has it, else that of the name again."""
+    return next((kind for kind in (named, *kinds) if setting in kind._get_param_names()), named).__name__
+
+
+def is_integer(value: Any) -> bool:
+    """Whether value is an int of Python or numpy, booleans excluded."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_real(value: Any) -> bool:
+    """Whether value is a finite number, booleans excluded."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an int beyond the range of floats
+        return False
+
+
+def is_fraction(value: Any) -> bool:
+    """Whether value is a number in (0, 1), as a share of the variance is."""
+    return is_real(value) and not is_integer(value) and 0 < value < 1
+
+
+def check_integer(owner: str, name: str, value: Any, minimum: int = 1, *, otherwise: str = "") -> None:
+    """Raise InvalidParameterError unless value is an int of at least ``minimum``."""
+    if not is_integer(value) or value < minimum:
+        raise invalid(owner, name, f"an int in the range [{minimum}, inf){otherwise}", value)
+
+
+def check_real(owner: str, name: str, value: Any, interval: str, *, otherwise: str = "") -> None:
+    """Raise InvalidParameterError unless value is a number in ``interval``, such as ``"[0.0, 1.0)"``."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    if is_real(value):
+        above = value >= low if interval[0] == "[" else value > low
+        below = value <= high if interval[-1] == "]" else value < high
+        if above and below:
+            return
+    raise invalid(owner, name, f"a float in the range {interval}{otherwise}", value)
+
+
+def check_bool(owner: str, name: str, value: Any) -> None:
+    """Raise InvalidParameterError unless value is True or False."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise invalid(owner, name, "True or False", value)
+
+
+def check_choice(owner: str, name: str, value: Any, choices: Collection[str | None], *, otherwise: str = "") -> None:
+    """Raise InvalidParameterError unless value is among choices; the message suggests the nearest one."""
+    if (value is None or isinstance(value, str)) and value in choices:
+        return
+    listed = ", ".join(repr(choice) for choice in choices)
+    names = [choice for choice in choices if choice is not None]
+    near = difflib.get_close_matches(value, names, n=1) if isinstance(value, str) else []
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    error = invalid(owner, name, f"one of {listed}{otherwise}", value)
+    raise InvalidParameterError(f"{error}{hint}")
+
+
+def check_sizes(
+    owner: str, name: str, value: Any, minimum: int = 1, *, may_be_empty: bool = False, otherwise: str = ""
+) -> None:
+    """Raise InvalidParameterError unless value is a sequence of ints; the message names the element."""
+    if isinstance(value, str) or not hasattr(value, "__len__") or (len(value) == 0 and not may_be_empty):
+        kind = "a tuple" if may_be_empty else "a non-empty tuple"
+        raise invalid(owner, name, f"{kind} of ints in the range [{minimum}, inf){otherwise}", value)
+    for index, size in enumerate(value):
+        if not is_integer(size) or size < minimum:
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {owner} must hold ints in the range [{minimum}, inf). "
+                f"Got {size!r} at index {index} of {value!r} instead."
+            )

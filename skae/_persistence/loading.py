@@ -1,0 +1,363 @@
+"""``load``: an estimator put together from a file, every name, type and shape in it checked before use."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from torch import Tensor
+
+from skae._data import ARRAYS, SCALINGS, Moments, SampleLayout, Scaling, TokenLayout, read_axes
+from skae._estimator.transformer import AutoencoderTransformer
+from skae._inputs.preparation import check_architecture
+from skae._model import Autoencoder, NestedDropout
+from skae._objectives import LOSSES
+from skae._serialization.container import Stored, Table, opened, read
+from skae._training import OPTIMIZERS, PRECISIONS, AutoencoderNet, check_net_params, new_net, resolve_device
+from skae.exceptions import LONGEST_VALUE, ModelFileError, printable, shown
+from skae.variants import Parts, check_variant
+
+from .data_frames import NUMPY, decoded_frame
+from .network import (
+    DTYPES,
+    arrays_of_scaling,
+    check_finite,
+    check_probe,
+    expected_table,
+    fill,
+    fill_optimizer,
+    laid_out,
+    optimizer_table,
+    probe_table,
+)
+from .novelties import assembled_novelty
+from .pipelines import unpack
+from .values import KEPT_NET_PARAMS, OWNER, Decoder, check_keys, check_usable, of_type
+
+# Of what inverse_transform gives.
+RETURNED: dict[str, np.dtype] = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+TOKENS = ("int64",)
+# Of X that was fitted.
+INPUTS = {name: np.dtype(name) for name in NUMPY if name != "object"}
+OUTPUTS = ("default", "pandas", "polars")
+
+
+def load(path, device="cpu", custom_modules=None):
+    """Read an estimator that :func:`save` wrote.
+
+    Loading runs no code that stands in the file: it holds none, and names in it are looked up in fixed tables. All
+    else a file can be is an error before anything is used.
+
+    Parameters
+    ----------
+    path : str, path-like or binary file object
+    device : str or torch.device, default="cpu"
+        Where the loaded estimator computes, as ``device`` of AutoencoderTransformer. That parameter itself is as it
+        was when saved, and decides where training goes on.
+    custom_modules : dict, default=None
+        What stands for your own code: {"encoder": ..., "decoder": ...} as given to :class:`Custom`, or
+        {"architecture": ...}, {"variant": ...} for objects of classes of your own, {"loss": ...} for a callable.
+
+    Returns
+    -------
+    estimator : AutoencoderTransformer, AutoencoderNovelty, BottleneckSearchCV or Pipeline
+
+    Raises
+    ------
+    ModelFileError
+        A ValueError: if the file is damaged, was tampered with, is from a newer version, or needs ``custom_modules``.
+    FileNotFoundError, PermissionError
+        If there is none, or it may not be opened.
+    """
+    where, decode = resolve_device(device), Decoder(dict(custom_modules or {}))
+    path = path if hasattr(path, "read") and not isinstance(path, os.PathLike) else os.fsdecode(path)
+    try:
+        file = read(path) if isinstance(path, str) else opened(path.read())
+        return whole_of(file, decode, where)
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # Whatever a file makes go wrong is the file's fault, want of memory too.
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        # What a traceback shows as the cause may hold anything that stands in the file.
+        cause = error if printable(str(error)) == str(error) else None
+        raise ModelFileError(f"{path!r} cannot be loaded: {printable(reason).rstrip('.')}.") from cause
+
+
+def whole_of(file: Stored, decode: Decoder, device: torch.device) -> Any:
+    """The estimator of any kind that a file describes."""
+    if file.content.get("kind") in ("pipeline", "search"):
+        return unpack(file, lambda raw: part_of(opened(raw), decode, device))
+    if file.content.get("kind") == "settings":
+        raise ModelFileError("it holds settings without anything learned, as within the file of a search")
+    return part_of(file, decode, device)
+
+
+def part_of(file: Stored, decode: Decoder, device: torch.device) -> Any:
+    """The estimator that a file describes which may be within another: no pipeline or search."""
+    kind = file.content.get("kind")
+    if kind == "settings":
+        if set(file.content) != {"kind", "versions", "parameters"} or file.table:
+            raise ModelFileError("it holds more than settings")
+        return settings_in(file.content["parameters"], decode)
+    if kind == "novelty":
+        return assembled_novelty(
+            file,
+            decode,
+            lambda parameters: settings_in(parameters, decode),
+            lambda raw: assembled(opened(raw), decode, device),
+        )
+    return assembled(file, decode, device)
+
+
+def settings_in(parameters: Any, decode: Decoder) -> AutoencoderTransformer:
+    """An estimator with these parameters, and nothing learned."""
+    # Checks of variants make small bottlenecks, whose size a file could name at will.
+    with torch.device("meta"):
+        return decoded_estimator(parameters, decode)
+
+
+def assembled(file: Stored, decode: Decoder, device: torch.device) -> AutoencoderTransformer:
+    """The fitted autoencoder that a file describes."""
+    content = file.content
+    check_keys(content)
+    # Checks of variants make small bottlenecks, whose size a file could name at will.
+    with torch.device("meta"):
+        estimator = decoded_estimator(content["parameters"], decode)
+        built = decoded_objects(content, decode)
+    # As in fit: settings changed later are not those of the network.
+    architecture, variant = map(clone, built)
+    layout = decoded_layout(content["layout"])
+    expected = scaling_table(layout)
+    check_table(expected, {name: row for name, row in file.table.items() if name.startswith("scaling/")})
+    shape, parts, loss = layout.network_shape, variant.parts(), decoded_loss(content["net"]["loss"], decode)
+    module, layers = laid_out(architecture, parts, shape, content["module"], loss, file.table)
+    check_table(expected | arrays_expected(module, shape, file.table), file.table)
+    arrays = file.arrays()
+    check_finite(arrays, is_custom=architecture.is_custom)
+    fill(module, arrays)
+    check_probe(module, layers, shape, arrays, written_by(content["versions"]))
+    net = decoded_net(content["net"], module, parts, loss, architecture.is_custom, device, decode)
+    fill_optimizer(net, arrays)
+    n_components = n_codes(module)
+    layout = replace(layout, scaling=filled_scaling(layout.scaling, arrays))
+    learned = {
+        "_codes": arrays["codes"].numpy(),
+        "_frame": decoded_frame(content["frame"], decode),
+        "_layers": layers,
+        "_layout": layout,
+        "_n_features_out": n_components,
+        "architecture_": architecture,
+        "variant_": variant,
+        "sample_shape_": layout.sample_shape,
+        "mean_": layout.mean,
+        "n_components_": n_components,
+        "n_features_in_": math.prod(layout.sample_shape),
+        "n_iter_": of_type(content["n_iter"], int, "n_iter"),
+        "best_epoch_": of_type(content.get("best_epoch", content["n_iter"]), int, "best_epoch"),
+        "history_": decoded_history(content["history"], decode),
+        "net_": net,
+    }
+    return with_learned(estimator, learned, content, arrays)
+
+
+def arrays_expected(module: Autoencoder, shape: tuple[int, ...], found: Table) -> Table:
+    """Type and shape of every array beside the scaling's."""
+    expected = expected_table(module) | optimizer_table(module, found) | probe_table(module, shape, n_codes(module))
+    # Codes of some training rows: of any number, with the coordinates that are kept, or some that are not.
+    n_rows, width = (*found.get("codes", ("", ()))[1], 0, 0)[:2]
+    if n_rows < 1 or not n_codes(module) <= width <= module.bottleneck.n_components:
+        raise ModelFileError(f"it holds training codes of shape {(n_rows, width)}")
+    expected["codes"] = ("F32", (n_rows, width))
+    if isinstance(module.bottleneck, NestedDropout):
+        expected["explained_variance_ratio"] = ("F64", (n_codes(module),))
+    return expected
+
+
+def n_codes(module: Autoencoder) -> int:
+    """Coordinates of a code."""
+    bottleneck = module.bottleneck
+    return bottleneck.kept if isinstance(bottleneck, NestedDropout) else bottleneck.n_components
+
+
+def decoded_estimator(parameters: Any, decode: Decoder) -> AutoencoderTransformer:
+    """The estimator with its parameters, checked, and nothing learned."""
+    stored = of_type(parameters, dict, "parameters")
+    unknown = set(stored) - set(AutoencoderTransformer._get_param_names())
+    if unknown:
+        raise ModelFileError(f"it names parameters that {OWNER} does not have: {shown(sorted(unknown))}")
+    given = {name: decode(value) for name, value in stored.items()}
+    estimator = AutoencoderTransformer(**{**given, "checkpoint_dir": None})  # no file says where fit writes
+    check_usable(estimator)
+    for name in estimator.net_params or {}:
+        check_kept(name)
+    return estimator
+
+
+def decoded_objects(content: dict[str, Any], decode: Decoder) -> tuple[Any, Any]:
+    """The architecture and the variant that were built, checked."""
+    architecture, variant = decode(content["architecture"]), decode(content["variant"])
+    check_architecture(architecture)
+    check_variant(OWNER, variant)
+    return architecture, variant
+
+
+def decoded_loss(described: Any, decode: Decoder) -> Any:
+    """The loss that was trained with: a name, or the caller's own."""
+    loss = decode(described)
+    return loss if isinstance(described, dict) and callable(loss) else chosen(loss, LOSSES, "loss")
+
+
+def check_kept(name: str) -> None:
+    """Raise ModelFileError for a setting of the net that ``save`` does not keep."""
+    if not name.startswith(KEPT_NET_PARAMS):
+        raise ModelFileError(f"its net_params hold {shown(name)}, which is not kept in files")
+
+
+def decoded_layout(described: dict[str, Any]) -> SampleLayout:
+    """The layout, without the numbers of its scaling."""
+    sample_shape = tuple(of_type(size, int, "sample_shape") for size in described["sample_shape"])
+    axes = tuple(of_type(name, str, "axes") for name in described["axes"])
+    if not sample_shape or min(sample_shape) < 1:
+        raise ModelFileError(f"its samples have shape {sample_shape}")
+    if axes and read_axes(sample_shape, " ".join(axes)) != axes:
+        raise ModelFileError(f"its samples have axes {axes}")
+    flattened = of_type(described["flattened"], bool, "flattened")
+    kind = described["scaling"]
+    if kind not in SCALINGS or kind == "auto":
+        raise ModelFileError(f"it names an unknown scaling {kind!r}")
+    if (axes == ("n",)) != (described["n_tokens"] is not None) or (not axes and len(sample_shape) > 1):
+        raise ModelFileError("its samples are neither tokens nor numbers")
+    name = described.get("input_dtype")
+    given = None if name is None else INPUTS[chosen(name, INPUTS, "dtype")]
+    if axes == ("n",):
+        n_tokens = of_type(described["n_tokens"], int, "n_tokens")
+        scaling = empty_scaling(n_tokens * sample_shape[0], kind, None)
+        chosen(described["dtype"], TOKENS, "dtype")
+        return TokenLayout(sample_shape, axes, flattened, scaling, np.dtype(np.int64), n_tokens, input_dtype=given)
+    scaling = empty_scaling(math.prod(sample_shape), kind, described["moments"])
+    dtype = RETURNED[chosen(described["dtype"], RETURNED, "dtype")]
+    return SampleLayout(sample_shape, axes, flattened, scaling, dtype, input_dtype=given)
+
+
+def empty_scaling(n_features: int, kind: str | None, moments: Any) -> Scaling:
+    """A scaling without numbers, of ``n_features`` features; ``moments`` are their count and eps, if they are kept."""
+    mean = torch.empty(n_features, dtype=torch.float64, device="meta")
+    one = torch.empty((), dtype=torch.float64, device="meta")
+    scale = mean if kind in ("columns", "channels") else one
+    if moments is not None:
+        count, eps = of_type(moments, list, "moments")
+        if type(count) is not int or not 0 < count < 2**53 or type(eps) is not float or not 0 <= eps < 1:
+            raise ModelFileError(f"its moments are of {shown(count)} rows, with rounding errors of {shown(eps)}")
+        moments = Moments(count, mean.expand(5, -1), eps)
+    return Scaling(mean, scale, scale, scale, one, kind, moments)
+
+
+def filled_scaling(scaling: Scaling, arrays: dict[str, Tensor]) -> Scaling:
+    """A scaling with the numbers that stand in ``arrays``."""
+    moments: Any = scaling.moments
+    if moments is not None:
+        moments = replace(moments, numbers=arrays["scaling/moments"])
+    numbers: Any = {name: arrays[f"scaling/{name}"] for name in ARRAYS}
+    return replace(scaling, moments=moments, **numbers)
+
+
+def scaling_table(layout: SampleLayout) -> Table:
+    """Type and shape of every array of the layout's scaling."""
+    arrays = arrays_of_scaling(layout.scaling)
+    return {name: (DTYPES[array.dtype], tuple(array.shape)) for name, array in arrays.items()}
+
+
+def check_table(expected: Table, found: Table) -> None:
+    """Raise ModelFileError unless a file has the arrays expected, in type and shape, and no others."""
+    for name in sorted({*expected, *found}):
+        if name not in expected:
+            raise ModelFileError(f"it holds the array {shown(name)}, which its network does not have")
+        if found.get(name) != expected[name]:
+            raise ModelFileError(
+                f"its array {shown(name)} should be {expected[name]}, and is {found.get(name, 'missing')}"
+            )
+
+
+def decoded_net(
+    described: dict[str, Any],
+    module: Autoencoder,
+    parts: Parts,
+    loss: Any,
+    is_custom: bool,
+    device: torch.device,
+    decode: Decoder,
+) -> AutoencoderNet:
+    """The net around the module, on its device, as it was after training."""
+    settings = {name: decode(value) for name, value in of_type(described["settings"], dict, "settings").items()}
+    check_net_params(settings)
+    for name in settings:
+        check_kept(name)
+    net = new_net(
+        module,
+        loss=loss,
+        parts=parts,
+        optimizer=chosen(described["optimizer"], OPTIMIZERS, "optimizer"),
+        device=device,
+        verbose=0,
+        net_params=settings,
+        lr=float(described["lr"]),
+        batch_size=of_type(described["batch_size"], int, "batch_size"),
+        cycles=tuple(of_type(epochs, int, "cycles") for epochs in decode(described["cycles"])),
+        precision=chosen(described["precision"], PRECISIONS, "precision"),
+        compiled=of_type(described["compiled"], bool, "compiled"),
+        seed=of_type(described["seed"], int, "seed"),
+        is_custom=is_custom,
+    )
+    net.module_.eval()
+    net.criterion_.eval()
+    return net
+
+
+def decoded_history(rows: Any, decode: Decoder) -> list[dict[str, Any]]:
+    """One dict an epoch."""
+    history = [
+        {name: decode(value) for name, value in of_type(row, dict, "an epoch").items()}
+        for row in of_type(rows, list, "history")
+    ]
+    for row in history:
+        of_type(row["epoch"], int, "the number of an epoch")
+    return history
+
+
+def with_learned(
+    estimator: AutoencoderTransformer, learned: dict[str, Any], content: dict[str, Any], arrays: dict[str, Tensor]
+) -> AutoencoderTransformer:
+    """The estimator with what was learned, and with what not every one has."""
+    names, output = content["feature_names"], content["output"]
+    if names is not None:
+        checked = [of_type(name, str, "a feature's name") for name in of_type(names, list, "feature_names")]
+        if len(checked) != learned["n_features_in_"]:
+            raise ModelFileError(f"it names {len(checked)} features of {learned['n_features_in_']}")
+        learned["feature_names_in_"] = np.array(checked, dtype=object)
+    frame = learned["_frame"]
+    if frame is not None and len(frame.names) != learned["n_features_in_"]:
+        raise ModelFileError(f"its frame has {len(frame.names)} columns for {learned['n_features_in_']} features")
+    if "explained_variance_ratio" in arrays:
+        learned["explained_variance_ratio_"] = arrays["explained_variance_ratio"].numpy()
+    if output is not None:
+        estimator.set_output(transform=chosen(output, OUTPUTS, "output"))
+    estimator.__dict__.update(learned)
+    return estimator
+
+
+def chosen(name: Any, known: Any, what: str) -> str:
+    """The name, which is one of those known."""
+    if not isinstance(name, str) or name not in known:
+        raise ModelFileError(f"it names an unknown {what} {shown(name)}")
+    return name
+
+
+def written_by(versions: Any) -> str:
+    """The versions a file was written with, for a message."""
+    told = ", ".join(f"{name} {version}" for name, version in of_type(versions, dict, "versions").items())
+    return printable(told, LONGEST_VALUE)

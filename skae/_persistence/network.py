@@ -1,0 +1,256 @@
+"""The network of a model file: laid out without memory first, compared with what is stored, then filled."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skae._data import ARRAYS, Scaling
+from skae._model import (
+    Autoencoder,
+    Deterministic,
+    EncoderDecoder,
+    Identity,
+    LayerRow,
+    LinearPath,
+    NestedDropout,
+    Softmax,
+    SpectrallyNormalized,
+    UnitInterval,
+    layer_rows,
+)
+from skae._serialization.container import Table
+from skae._training import (
+    AutoencoderNet,
+    build_encoder_decoder,
+    check_shapes,
+    full_precision,
+    moments_of,
+    seeded_weights,
+    set_moments,
+)
+from skae.exceptions import ModelFileError, shown
+from skae.variants import Parts, spectrally_normalized
+
+from .values import of_type
+
+DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+# What torch's optimizers keep of every parameter: numbers of its shape, and a count.
+MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg")
+COUNT = "step"
+# Numbers of the reconstruction that are compared; and those that all layers make of one sample, at most.
+PROBED = 1024
+MOST_NUMBERS = 2**22
+TOLERANCE = 1e-3
+
+
+def described_module(module: Autoencoder) -> dict[str, Any]:
+    """What beside architecture and variant decides the network."""
+    bottleneck = module.bottleneck
+    return {
+        "n_components": bottleneck.n_components,
+        "kept": bottleneck.kept if isinstance(bottleneck, NestedDropout) else None,
+        "linear_path": module.linear is not None,
+    }
+
+
+def arrays_of_scaling(scaling: Scaling) -> dict[str, Tensor]:
+    """The arrays of a scaling by name, those of its moments too, if it has any."""
+    found = {f"scaling/{name}": getattr(scaling, name) for name in ARRAYS}
+    if scaling.moments is not None:
+        found["scaling/moments"] = scaling.moments.numbers
+    return found
+
+
+def arrays_of_module(module: Autoencoder) -> dict[str, Tensor]:
+    """Weights and buffers by name, on the CPU, none sharing memory.
+
+    Raises
+    ------
+    TypeError
+        If a module keeps state that is no tensor, or one of a type that model files do not hold.
+    """
+    found = {}
+    for name, array in module.state_dict().items():
+        if not isinstance(array, Tensor) or array.dtype not in DTYPES:
+            kind = array.dtype if isinstance(array, Tensor) else type(array).__name__
+            raise TypeError(f"The module's state {name!r} is {kind}, which a model file cannot hold. Use float32.")
+        found[f"module/{name}"] = stored(array)
+    return found
+
+
+def stored(array: Tensor) -> Tensor:
+    """A copy on the CPU."""
+    return array.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+
+
+def laid_out(
+    architecture: Any, parts: Parts, shape: tuple[int, ...], described: dict[str, Any], loss: str, names: Table
+) -> tuple[Autoencoder, list[LayerRow]]:
+    """The network and its layers, on the ``meta`` device; the caller's own modules are real, their weights aside.
+
+    ``names`` of stored arrays say which layers are spectrally normalized.
+    """
+    n_components = of_type(described["n_components"], int, "n_components")
+    if names.get("module/latent_scale") != ("F32", (n_components,)):
+        raise ModelFileError(f"it does not hold the scale of {n_components} components")
+    own = architecture.is_custom or parts.decoder not in (None, spectrally_normalized)
+    with torch.device("meta"):
+        bottleneck = parts.bottleneck(n_components).float()
+        linear = LinearPath(shape, n_components).float() if described["linear_path"] is True else None
+        link = empty_link(loss, shape)
+        latent_scale = torch.empty(n_components, dtype=torch.float32)
+        learned_rows = torch.empty(parts.n_learned_rows, *shape, dtype=torch.float32) if parts.n_learned_rows else None
+    set_kept(bottleneck, described["kept"])
+    with seeded_weights(0), contextlib.nullcontext() if own else torch.device("meta"):
+        encoder_decoder = build_encoder_decoder(architecture, shape, bottleneck)
+        for half in (encoder_decoder.encoder, encoder_decoder.decoder):
+            half.float()
+        if architecture.is_custom:
+            check_shapes(encoder_decoder.encoder, encoder_decoder.decoder, shape, bottleneck)
+        encoder_decoder = with_decoder(encoder_decoder, parts, names)
+    module = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, learned_rows)
+    module.follows_samples = parts.follows_samples
+    return module, layer_rows(encoder_decoder, linear, shape)
+
+
+def empty_link(loss: str, shape: tuple[int, ...]) -> Identity | UnitInterval | Softmax:
+    """The link that goes with a loss, without its numbers."""
+    if loss == "bce":
+        return UnitInterval(torch.empty(shape, dtype=torch.float32), torch.empty(shape, dtype=torch.float32))
+    if loss == "cross_entropy":
+        return Softmax(torch.empty(shape, dtype=torch.float32), torch.empty((), dtype=torch.float32))
+    return Identity()
+
+
+def set_kept(bottleneck: Deterministic, kept: Any) -> None:
+    """Let nested codes have as many coordinates as those saved."""
+    if isinstance(bottleneck, NestedDropout):
+        if not 1 <= of_type(kept, int, "kept") <= bottleneck.n_components:
+            raise ModelFileError(f"it keeps {kept} of {bottleneck.n_components} components")
+        bottleneck.kept = kept
+    elif kept is not None:
+        raise ModelFileError("it keeps some components of codes that are not nested")
+
+
+def with_decoder(encoder_decoder: EncoderDecoder, parts: Parts, names: Table) -> EncoderDecoder:
+    """The encoder_decoder with their decoder as the variant makes it; spectrally normalized where the one saved is."""
+    if parts.decoder is None:
+        return encoder_decoder
+    if parts.decoder is not spectrally_normalized:
+        return replace(encoder_decoder, decoder=parts.decoder(encoder_decoder.decoder))
+    for path, part in list(encoder_decoder.decoder.named_modules(prefix="module/decoder")):
+        for name, child in list(part.named_children()):
+            if f"{path}.{name}.direction" in names:
+                setattr(part, name, SpectrallyNormalized(child))
+    return encoder_decoder
+
+
+def expected_table(module: nn.Module) -> Table:
+    """Type and shape of every array of the module."""
+    return {f"module/{name}": (DTYPES[a.dtype], tuple(a.shape)) for name, a in module.state_dict().items()}
+
+
+def fill(module: Autoencoder, arrays: dict[str, Tensor]) -> None:
+    """Give the module memory where it has none, and put the arrays into it."""
+    for part in module.modules():
+        if any(a.is_meta for a in (*part.parameters(recurse=False), *part.buffers(recurse=False))):
+            part.to_empty(device=torch.device("cpu"), recurse=False)
+    module.load_state_dict({name[7:]: array for name, array in arrays.items() if name.startswith("module/")})
+    module.eval()
+
+
+def check_finite(arrays: dict[str, Tensor], is_custom: bool) -> None:
+    """Raise ModelFileError if a weight, a code or the scaling is not finite; the caller's own modules may hold any."""
+    for name, array in arrays.items():
+        own = is_custom and name.startswith(("module/encoder.", "module/decoder."))
+        if name.startswith(("module/", "scaling/", "codes")) and not own and not bool(array.isfinite().all()):
+            raise ModelFileError(f"its array {shown(name)} holds numbers that are not finite")
+
+
+def arrays_of_optimizer(net: AutoencoderNet) -> dict[str, Tensor]:
+    """What the optimizer keeps after ``partial_fit``, by parameter; nothing after ``fit``."""
+    return {
+        f"optimizer/{name}/{key}": stored(value)
+        for name, moments in moments_of(net).items()
+        for key, value in moments.items()
+        if isinstance(value, Tensor) and key in (*MOMENTS, COUNT)
+    }
+
+
+def optimizer_table(module: nn.Module, names: Table) -> Table:
+    """Type and shape of what the optimizer may keep, of those arrays that ``names`` has."""
+    expected: Table = {}
+    for name, parameter in module.named_parameters():
+        for key in (*MOMENTS, COUNT):
+            path = f"optimizer/{name}/{key}"
+            if path in names:
+                expected[path] = ("F32", () if key == COUNT else tuple(parameter.shape))
+    return expected
+
+
+def fill_optimizer(net: AutoencoderNet, arrays: dict[str, Tensor]) -> None:
+    """Let the optimizer go on where the one saved was."""
+    moments: dict[str, dict[str, Tensor]] = {}
+    for path, array in arrays.items():
+        if path.startswith("optimizer/"):
+            name, _, key = path.partition("/")[2].rpartition("/")
+            moments.setdefault(name, {})[key] = array
+    set_moments(net, moments)
+
+
+def probe(module: Autoencoder, shape: tuple[int, ...], codes: Tensor | None = None) -> dict[str, Tensor]:
+    """What the network makes of one sample of known numbers, and of one code: the one given, else its own."""
+    device = module.latent_scale.device
+    with full_precision(device):
+        x = torch.sin(torch.arange(math.prod(shape), dtype=torch.float32)).view(1, *shape).to(device)
+        codes = module.encode(x) if codes is None else codes
+        samples = module.decode(codes.to(device)).flatten()[:PROBED]
+        # Features, not codes: those that are rounded to a codebook may jump.
+        found = {"features": module.features(x), "codes": codes, "samples": samples}
+        return {f"probe/{name}": stored(array.float()) for name, array in found.items()}
+
+
+def check_probe(
+    module: Autoencoder, layers: list[LayerRow], shape: tuple[int, ...], arrays: dict[str, Tensor], written_by: str
+) -> None:
+    """Raise ModelFileError if the network does not compute what the one saved did.
+
+    Arrays alone do not say it: a default, or the caller's own code, may have changed and kept every shape. Networks
+    that make much of a sample, as a file of few weights may describe one, are not run.
+    """
+    if sum(math.prod(row.shape) for row in layers) > MOST_NUMBERS:
+        return
+    for name, found in probe(module, shape, arrays["probe/codes"]).items():
+        known = arrays[name]
+        scale = float(known.abs().nan_to_num(posinf=1.0).max())
+        if not torch.allclose(found, known, rtol=0, atol=TOLERANCE * max(scale, 1e-6), equal_nan=True):
+            raise ModelFileError(
+                f"the network does not compute what the one saved did ({name.partition('/')[2]} differ). Pass the "
+                f"custom_modules it was fitted with, or load it with the versions that made it: {written_by}"
+            )
+
+
+def probe_table(module: Autoencoder, shape: tuple[int, ...], n_components: int) -> Table:
+    """Type and shape of what ``probe`` gives."""
+    return {
+        "probe/features": ("F32", (1, module.bottleneck.n_in)),
+        "probe/codes": ("F32", (1, n_components)),
+        "probe/samples": ("F32", (min(PROBED, math.prod(shape)),)),
+    }

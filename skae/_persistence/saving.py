@@ -1,0 +1,289 @@
+"""``save``: what of an estimator goes into a file."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from typing import Any
+
+import numpy as np
+import sklearn
+import torch
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from skae._data import SampleLayout, TokenLayout
+from skae._estimator.transformer import AutoencoderTransformer
+from skae._model import NestedDropout
+from skae._novelty.novelty import AutoencoderNovelty
+from skae._parameters import warn
+from skae._search.search import BottleneckSearchCV
+from skae._serialization.container import check_replaceable, packed, write
+from skae._training import OPTIMIZERS, snapshot
+from skae._version import __version__
+from skae.exceptions import ModelFileError
+
+from .data_frames import encoded_frame
+from .loading import INPUTS, load
+from .network import arrays_of_module, arrays_of_optimizer, arrays_of_scaling, described_module, probe, stored
+from .novelties import described_novelty
+from .pipelines import WITH_OWN_FILE, pack
+from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded
+
+# Of the net that was trained.
+NET = ("lr", "batch_size", "cycles", "precision", "compiled", "seed")
+
+
+def save(estimator, path, *, overwrite=False):
+    """Write a fitted estimator to a file that :func:`load` reads, on any machine.
+
+    The file holds JSON and plain arrays, no pickle, under a SHA-256; it is put in place in one step, so a failed write
+    leaves the earlier file as it was. Kept are parameters, all that was learned, the optimizer's state after
+    ``partial_fit`` and ``set_output``. Not kept: ``net_.history`` (``history_`` is), ``checkpoint_dir``, metadata
+    routing, callbacks and what else ``net_params`` holds beside ``optimizer__...`` (with a warning), and the code of
+    your own modules and loss, which ``load`` asks for.
+
+    Parameters
+    ----------
+    estimator : AutoencoderTransformer, AutoencoderNovelty, BottleneckSearchCV or Pipeline
+        Other parts of pipelines and searches have to be scikit-learn's own, or CharacterEncoder; they go through skops.
+        ``memory`` of pipelines is not kept. A search needs ``scoring`` that is a name or None.
+    path : str, path-like or binary file object
+        A model file that is there is replaced.
+    overwrite : bool, default=False
+        Whether a file of another kind is, too.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these, or holds what a model file cannot hold, such as estimators that read files
+        (``CountVectorizer(input="filename")``) or write a cache (``FeatureAgglomeration(memory=...)``).
+    ImportError
+        If it is a pipeline or a search and skops is not installed.
+    NotFittedError
+        If it is not fitted.
+    InvalidParameterError
+        A ValueError and TypeError: if a parameter was set to what ``fit`` refuses.
+    ValueError
+        If the file would not load, as of wrappers nested dozens deep: it is read back before it is written, unless it
+        needs code of your own.
+    OSError
+        If the file cannot be written, the earlier one then being as it was: a FileExistsError, if another kind of file
+        is there, a PermissionError, if it is read-only, an IsADirectoryError, if the path names a folder or ends in
+        "/". Once the new file is in place ``save`` succeeds, also where its folder cannot be synchronized.
+
+    Examples
+    --------
+    >>> import skae, tempfile
+    >>> from sklearn.datasets import load_digits
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = skae.AutoencoderTransformer(8, max_epochs=2, random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     skae.save(autoencoder, folder + "/digits.skae")
+    ...     loaded = skae.load(folder + "/digits.skae")
+    >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
+    True
+    """
+    content = file_of(estimator)
+    if hasattr(path, "write") and not isinstance(path, os.PathLike):
+        write_all(path, content)
+        return
+    path = os.fsdecode(path)
+    check_replaceable(path, overwrite)
+    write(os.path.realpath(path), content)
+
+
+def write_all(file: Any, content: bytes) -> None:
+    """Write all of it; a raw file may take only some at a time."""
+    rest = memoryview(content)
+    while len(rest) > 0:
+        written = file.write(rest)
+        rest = rest[len(rest) if written is None else written :]
+
+
+def file_of(estimator: Any) -> bytes:
+    """The file of an estimator of any kind that is saved."""
+    if type(estimator) in WITH_OWN_FILE:
+        return in_bytes(estimator)
+    if not isinstance(estimator, Pipeline) and type(estimator) is not BottleneckSearchCV:
+        raise TypeError(
+            f"save takes a fitted AutoencoderTransformer, AutoencoderNovelty or BottleneckSearchCV, or a Pipeline of "
+            f"scikit-learn's steps and the first two, got {type(estimator).__name__}. Of another search save its "
+            f"best_estimator_; pickle what else there is."
+        )
+    check_is_fitted(estimator)
+    estimator = snapshot(estimator)
+    kind = "pipeline" if isinstance(estimator, Pipeline) else "search"
+    raw = packed({"kind": kind, "versions": versions()}, pack(estimator, in_bytes))
+    if not needs_own_code(estimator):
+        check_loads(raw)
+    return raw
+
+
+def in_bytes(estimator: Any, fitted: bool = True) -> bytes:
+    """The file of one autoencoder, or novelty detector, as it is now; without what was learned, if not ``fitted``."""
+    estimator = snapshot(estimator)
+    if not fitted:
+        return packed({"kind": "settings", "versions": versions(), "parameters": settings_of(estimator)}, {})
+    check_is_fitted(estimator)
+    if isinstance(estimator, AutoencoderNovelty):
+        content, arrays = described_novelty(estimator, settings_of, in_bytes)
+        raw = packed({"versions": versions(), **content}, arrays)
+    else:
+        check_usable(estimator)
+        raw = packed(described(estimator), arrays_of(estimator))
+    if not needs_own_code(estimator):
+        check_loads(raw)
+    return raw
+
+
+def needs_own_code(estimator: Any) -> bool:
+    """Whether a file of it can be read only with ``custom_modules``."""
+    if isinstance(estimator, Pipeline):
+        return any(needs_own_code(step) for _, step in estimator.steps)
+    if isinstance(estimator, BottleneckSearchCV):
+        return any(needs_own_code(vars(estimator).get(name)) for name in ("estimator", "best_estimator_"))
+    if isinstance(estimator, AutoencoderNovelty):
+        return any(needs_own_code(one) for one in (estimator.autoencoder, *estimator.members_))
+    if type(estimator) is not AutoencoderTransformer:
+        return False
+    learned = [getattr(estimator, name, None) for name in ("architecture_", "variant_")]
+    losses = [estimator.loss, estimator.net_.criterion__loss if hasattr(estimator, "net_") else None]
+    named = [(value, "") for value in (estimator.architecture, estimator.variant, *learned)]
+    named += [(value, "loss") for value in losses]
+    return '{"own":' in json.dumps([encoded(value, name) for value, name in named])
+
+
+def check_loads(raw: bytes) -> None:
+    """Raise ValueError if what is about to be written would not load.
+
+    For the bounds on what a file may hold are those of reading, and a file is of use only if it can be read.
+    """
+    try:
+        load(io.BytesIO(raw))
+    except ModelFileError as error:
+        raise ValueError(f"It cannot be saved, since its file would not load: {error.__cause__ or error}") from error
+
+
+def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
+    """All but the arrays, as JSON."""
+    parameters, left_out = described_parameters(estimator)
+    history = []
+    for row in estimator.history_:
+        known, others = storable_entries(row)
+        history.append(known)
+        left_out += [f"history_[{name!r}]" for name in others]
+    if left_out:
+        warn_of(left_out)
+    return {
+        "versions": versions(),
+        "parameters": parameters,
+        "layout": described_layout(estimator._layout),
+        "architecture": encoded(estimator.architecture_, "architecture"),
+        "variant": encoded(estimator.variant_, "variant"),
+        "module": described_module(estimator.net_.module_),
+        "net": described_net(estimator.net_),
+        "history": history,
+        "n_iter": int(estimator.n_iter_),
+        "best_epoch": int(estimator.best_epoch_),
+        "frame": encoded_frame(estimator._frame),
+        "feature_names": [str(name) for name in getattr(estimator, "feature_names_in_", ())] or None,
+        "output": getattr(estimator, "_sklearn_output_config", {}).get("transform"),
+    }
+
+
+def settings_of(estimator: AutoencoderTransformer) -> dict[str, Any]:
+    """The parameters as JSON, of an estimator that need not be fitted; with a warning of those left out."""
+    check_usable(estimator)
+    parameters, left_out = described_parameters(estimator)
+    if left_out:
+        warn_of(left_out)
+    return parameters
+
+
+def described_parameters(estimator: AutoencoderTransformer) -> tuple[dict[str, Any], list[str]]:
+    """The parameters as JSON, and the names of what no file holds."""
+    parameters = estimator.get_params(deep=False)
+    parameters["checkpoint_dir"] = None
+    kept, left_out = storable_net_params(parameters["net_params"] or {})
+    if parameters["net_params"] is not None:
+        parameters["net_params"] = kept
+    try:
+        encoded(parameters["random_state"], "random_state")
+    except NotStorableError:
+        parameters["random_state"] = None
+        left_out.append("random_state")
+    return {name: encoded(value, name) for name, value in parameters.items()}, left_out
+
+
+def warn_of(left_out: list[str]) -> None:
+    """Warn of what a file does not hold."""
+    warn(f"A model file cannot hold {', '.join(dict.fromkeys(left_out))}: left out.")
+
+
+def versions() -> dict[str, str]:
+    """Of what wrote a file."""
+    own = {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
+    return own | {"scikit-learn": sklearn.__version__}
+
+
+def storable_net_params(net_params: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Those settings that a file keeps, and the names of the others."""
+    known, _ = storable_entries({k: v for k, v in net_params.items() if k.startswith(KEPT_NET_PARAMS)})
+    return {name: net_params[name] for name in known}, [f"net_params[{n!r}]" for n in net_params if n not in known]
+
+
+def storable_entries(entries: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Those entries that JSON holds, encoded, and the names of the others."""
+    known, others = {}, []
+    for name, value in entries.items():
+        try:
+            known[name] = encoded(value, name)
+        except NotStorableError:
+            others.append(name)
+    return known, others
+
+
+def described_layout(layout: SampleLayout) -> dict[str, Any]:
+    return {
+        "sample_shape": list(layout.sample_shape),
+        "axes": list(layout.axes),
+        "flattened": layout.flattened,
+        "dtype": layout.dtype.name,
+        "input_dtype": next((name for name, dtype in INPUTS.items() if dtype == layout.input_dtype), None),
+        "n_tokens": layout.n_tokens if isinstance(layout, TokenLayout) else None,
+        "scaling": layout.scaling.kind,
+        "moments": None
+        if layout.scaling.moments is None
+        else [layout.scaling.moments.count, layout.scaling.moments.eps],
+    }
+
+
+def described_net(net: Any) -> dict[str, Any]:
+    """Settings of the net that was trained: those of the estimator may have been changed since."""
+    optimizer = next(name for name, (kind, _) in OPTIMIZERS.items() if net.optimizer is kind)
+    settings = {
+        name: value
+        for name, value in vars(net).items()
+        if name.startswith(KEPT_NET_PARAMS) and name != "optimizer__param_groups"
+    }
+    return {
+        "loss": encoded(net.criterion__loss, "loss"),
+        "optimizer": optimizer,
+        "settings": storable_entries(settings)[0],
+        **{name: encoded(getattr(net, name), name) for name in NET},
+    }
+
+
+def arrays_of(estimator: AutoencoderTransformer) -> dict[str, Tensor]:
+    """All arrays by name, on the CPU."""
+    module = estimator.net_.module_
+    found = {name: stored(array) for name, array in arrays_of_scaling(estimator._layout.scaling).items()}
+    found["codes"] = torch.tensor(estimator._codes, dtype=torch.float32)
+    if isinstance(module.bottleneck, NestedDropout):
+        found["explained_variance_ratio"] = torch.tensor(estimator.explained_variance_ratio_, dtype=torch.float64)
+    found |= arrays_of_module(module)
+    found |= arrays_of_optimizer(estimator.net_)
+    return found | probe(module, estimator._layout.network_shape)

@@ -1,0 +1,5 @@
+"""The search over bottleneck sizes."""
+
+from .search import BottleneckSearchCV
+
+__all__ = ["BottleneckSearchCV"]

@@ -1,0 +1,254 @@
+"""What a bottleneck search does with one fold: an nested fit, every size scored from it, and the table of all.
+
+It knows pipelines by the place of the autoencoder among their steps.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn import get_config
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _num_samples
+
+from skae._estimator.callbacks import subtask
+from skae._estimator.transformer import AutoencoderTransformer
+from skae._inputs.preparation import check_parameters
+from skae._parameters import InvalidParameterError, invalid, is_integer
+from skae.variants import check_variant, nested
+
+OWNER = "BottleneckSearchCV"
+
+
+def checked_sizes(n_components: Any) -> list[int]:
+    """The sizes in ascending order, each once.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is none, or one is not an int of at least 1.
+    """
+    if isinstance(n_components, (str, Integral, float)) or not hasattr(n_components, "__iter__"):
+        raise invalid(OWNER, "n_components", "a sequence of ints such as (1, 2, 4, 8)", n_components)
+    sizes = list(n_components)
+    if not sizes:
+        raise InvalidParameterError(f"The 'n_components' parameter of {OWNER} is empty. Pass sizes such as (1, 2, 4).")
+    for index, size in enumerate(sizes):
+        if not is_integer(size) or size < 1:
+            raise InvalidParameterError(
+                f"The 'n_components' parameter of {OWNER} must hold ints in the range [1, inf). Got {size!r} at index "
+                f"{index} instead."
+            )
+    return sorted({int(size) for size in sizes})
+
+
+def place_of_autoencoder(estimator: Any) -> int:
+    """Index of the autoencoder among a pipeline's steps."""
+    if isinstance(estimator, Pipeline):
+        for index, (_, step) in enumerate(estimator.steps):
+            if isinstance(step, AutoencoderTransformer):
+                return index
+    raise invalid(OWNER, "estimator", "an AutoencoderTransformer, or a Pipeline with one among its steps", estimator)
+
+
+def check_settings(whole: Any, largest: int) -> None:
+    """Raise InvalidParameterError if a setting of the autoencoder is wrong, before any fold is fitted."""
+    autoencoder = autoencoder_of(whole)
+    check_variant("AutoencoderTransformer", autoencoder.variant)
+    check_parameters(clone(autoencoder).set_params(n_components=largest, variant=nested(autoencoder.variant)))
+
+
+def size_parameter(estimator: Any) -> str:
+    """The name of the parameter that is the autoencoder's size."""
+    if isinstance(estimator, AutoencoderTransformer):
+        return "n_components"
+    index = place_of_autoencoder(estimator)
+    return f"{estimator.steps[index][0]}__n_components"
+
+
+class Keeper(BaseEstimator):
+    """The last step of a pipeline that keeps what reaches it: codes, and labels as samplers left them."""
+
+    def fit(self, X, y=None):
+        self.X_, self.y_ = X, y
+        return self
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What is needed to score every size on one fold.
+
+    Attributes
+    ----------
+    number, n_folds : int
+    train, test : ndarray of int
+        Indices of rows.
+    fit_params, score_params : dict
+        Metadata by name; what has one entry per row is indexed as X is.
+    """
+
+    number: int
+    n_folds: int
+    train: Any
+    test: Any
+    fit_params: dict[str, Any]
+    score_params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """Scores of every size on one fold, seconds of the fit and of every score, and the number of features."""
+
+    scores: list[float]
+    fit_time: float
+    score_times: list[float]
+    n_features: int | None = None
+
+
+def scored_fold(
+    search: Any, whole: Any, sizes: list[int], X: Any, y: Any, fold: Fold, scorer: Any, task: Any = None
+) -> FoldResult:
+    """Fit with nested codes on one fold, and score every size; ``task`` is what callbacks hear of the fold."""
+    began, error_score = time.perf_counter(), search.error_score
+    X_train, y_train = _safe_split(whole, X, y, fold.train)
+    X_test, y_test = _safe_split(whole, X, y, fold.test, fold.train)
+    fit_params = indexed(fold.fit_params, X, fold.train)
+    score_params = indexed(fold.score_params, X, fold.test)
+    try:
+        with subtask(search, task, X_train, y_train) as propagate:
+            fitted, codes, labels = fitted_in_order(whole, max(sizes), X_train, y_train, fit_params, propagate)
+    except Exception as error:
+        if error_score == "raise" or isinstance(error, UnsetMetadataPassedError):
+            raise
+        warnings.warn(f"A fold's fit failed and scores {error_score}: {error}", FitFailedWarning, stacklevel=2)
+        return FoldResult([error_score] * len(sizes), time.perf_counter() - began, [0.0] * len(sizes))
+    fit_time = time.perf_counter() - began
+    scores, times = [], []
+    for size in sizes:
+        began = time.perf_counter()
+        try:
+            model = cut_to(whole, fitted, codes, labels, size, fit_params)
+            scores.append(scorer(model, X_test, *(() if y_test is None else (y_test,)), **score_params))
+        except Exception as error:
+            if error_score == "raise" or isinstance(error, UnsetMetadataPassedError):
+                raise
+            warnings.warn(f"n_components={size} scores {error_score}: {error}", FitFailedWarning, stacklevel=2)
+            scores.append(error_score)
+        times.append(time.perf_counter() - began)
+    if search.verbose > 1:
+        shown = ", ".join(f"{size}: {score:.3f}" for size, score in zip(sizes, scores, strict=True))
+        print(f"[CV {fold.number}/{fold.n_folds}] {shown}; total time={fit_time + sum(times):.1f}s")
+    return FoldResult(scores, fit_time, times, autoencoder_of(fitted).n_features_in_)
+
+
+def autoencoder_of(whole: Any) -> AutoencoderTransformer:
+    """The autoencoder itself, or that of a pipeline."""
+    return whole.steps[place_of_autoencoder(whole)][1] if isinstance(whole, Pipeline) else whole
+
+
+def with_steps(pipeline: Pipeline, steps: list) -> Pipeline:
+    """A pipeline of the same class and settings with other steps."""
+    made = clone(pipeline)
+    made.steps = list(steps)
+    return made
+
+
+def indexed(params: dict[str, Any], X: Any, rows: Any) -> dict[str, Any]:
+    """Metadata of some rows of X: what has an entry per row is indexed, all else stays."""
+    n_rows = _num_samples(X)
+
+    def per_row(value: Any) -> bool:
+        has_length = hasattr(value, "__len__") or hasattr(value, "shape")
+        return has_length and not isinstance(value, (str, dict)) and _num_samples(value) == n_rows
+
+    return {name: _safe_indexing(value, rows) if per_row(value) else value for name, value in params.items()}
+
+
+def params_for(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Those of the parameters of ``fit`` that are for an estimator, or for the steps of a pipeline."""
+    if get_config().get("enable_metadata_routing", False):
+        consumed = get_routing_for_object(estimator).consumes("fit", params.keys())
+        return {name: value for name, value in params.items() if name in consumed}
+    if not isinstance(estimator, Pipeline):
+        return params
+    names = [name for name, _ in estimator.steps]
+    return {name: value for name, value in params.items() if name.partition("__")[0] in names}
+
+
+def fitted_in_order(
+    whole: Any, size: int, X: Any, y: Any, params: dict[str, Any], propagate: Any
+) -> tuple[Any, Any, Any]:
+    """The estimator fitted up to the autoencoder, with nested codes; and the codes and labels that later steps get.
+
+    A pipeline's own ``fit`` runs, so that samplers, caches and routing are those of its class.
+    """
+    whole = clone(whole)
+    # An interrupt of one fold ends the search.
+    autoencoder_of(whole).set_params(
+        n_components=size, variant=nested(autoencoder_of(whole).variant), on_interrupt="raise"
+    )
+    if not isinstance(whole, Pipeline):
+        with propagate(whole):
+            return whole.fit(X, y, **params), None, None
+    index, keeper = place_of_autoencoder(whole), Keeper()
+    has_later = len(whole.steps) > index + 1
+    head = with_steps(whole, whole.steps[: index + 1] + ([("keeper", keeper)] if has_later else []))
+    with propagate(head):
+        head.fit(X, y, **params_for(head, params))
+    fitted = with_steps(whole, head.steps[: index + 1])
+    return (fitted, keeper.X_, keeper.y_) if has_later else (fitted, None, None)
+
+
+def cut_to(whole: Any, fitted: Any, codes: Any, y: Any, size: int, params: dict[str, Any]) -> Any:
+    """The fitted estimator with codes of ``size`` coordinates; the steps after the autoencoder are fitted on them."""
+    short = autoencoder_of(fitted).shortened(size)
+    if not isinstance(whole, Pipeline):
+        return short
+    index = len(fitted.steps) - 1
+    later = []
+    if len(whole.steps) > index + 1:
+        tail = clone(with_steps(whole, whole.steps[index + 1 :]))
+        head = codes.iloc[:, :size] if hasattr(codes, "iloc") else codes[:, :size]
+        later = tail.fit(head, y, **params_for(tail, params)).steps
+    return with_steps(whole, [*fitted.steps[:-1], (fitted.steps[-1][0], short), *later])
+
+
+def results(parameter: str, sizes: list[int], folds: list[FoldResult]) -> dict[str, Any]:
+    """``cv_results_`` in the form of GridSearchCV."""
+    scores = np.array([fold.scores for fold in folds], dtype=np.float64)
+    fit_times = np.array([[fold.fit_time / len(sizes)] * len(sizes) for fold in folds])
+    score_times = np.array([fold.score_times for fold in folds])
+    found: dict[str, Any] = {}
+    for name, times in (("fit_time", fit_times), ("score_time", score_times)):
+        found |= {f"mean_{name}": times.mean(0), f"std_{name}": times.std(0)}
+    found[f"param_{parameter}"] = np.ma.MaskedArray(np.array(sizes), mask=False)
+    found["params"] = [{parameter: size} for size in sizes]
+    found |= {f"split{number}_test_score": row for number, row in enumerate(scores)}
+    mean = scores.mean(0)
+    found |= {"mean_test_score": mean, "std_test_score": scores.std(0)}
+    n_folds = len(folds)
+    found["standard_error_test_score"] = (
+        scores.std(0, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else np.zeros(len(mean))
+    )
+    found["rank_test_score"] = rankdata(-np.where(np.isnan(mean), -np.inf, mean), method="min").astype(np.int32)
+    return found
+
+
+def chosen(found: dict[str, np.ndarray], rule: str) -> int:
+    """Index of the size that ``rule`` takes."""
+    mean = found["mean_test_score"]
+    best = int(np.nanargmax(mean))
+    if rule == "best":
+        return best
+    return int(np.flatnonzero(mean >= mean[best] - found["standard_error_test_score"][best])[0])

@@ -1,0 +1,1 @@
+"""The container of model files and checkpoints."""

@@ -1,0 +1,175 @@
+"""When to stop, and which weights to keep: those of the epoch that does best on held-out rows."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtrit
+from skorch.callbacks import Callback
+
+from skae._parameters import warn
+
+from .batches import equal_rows
+
+# How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so,
+# with cross-validation and without it. Fewer than MANY_ROWS that are better off by SUGGESTIVE standard errors, which is
+# 90 %, are joined by those of other validation sets (benchmarks/README.md). Rows of one group are one
+# observation, their mean: FEWEST_ROWS rows of FEWEST_GROUPS groups are enough.
+CONFIDENCE = 0.975
+FEWEST_ROWS, FEWEST_GROUPS = 20, 5
+MANY_ROWS = 200
+SUGGESTIVE = 1.28
+# A cycle whose best epoch comes after this share of it would have gone on improving.
+IMPROVING = 0.8
+# A validation loss below this share of the variance leaves nothing worth another cycle.
+EXPLAINED = 1e-3
+
+
+class StopTraining(Exception):  # noqa: N818 - no error, as StopIteration is none
+    """Training ends here, as planned: a callback set the net's ``stop_``."""
+
+
+class BestWeights(Callback):
+    """Keep the weights of the epoch with the lowest held-out loss; stop without progress.
+
+    A network that starts at PCA goes back to it unless held-out rows show an improvement that chance would not explain:
+    a one-sided paired t-test of the best epoch at 97.5 %, on at least twenty rows of at least five groups. An
+    observation is the mean over a group; a row without a group is one of its own.
+
+    Parameters
+    ----------
+    n_iter_no_change : int
+        Epochs in a row without progress after which training stops.
+    tol : float
+        Progress is a held-out loss below ``(1 - tol)`` times the one of the last progress.
+
+    Attributes
+    ----------
+    cross_validate : callable, default=None
+        Takes the best epoch. Gives the losses of more groups, by such networks and by PCA, and the number of their
+        rows; or None. It is called where the groups in the validation set are few, and the improvement on them is
+        suggestive but not significant.
+    """
+
+    cross_validate: Callable[[int], tuple[np.ndarray, np.ndarray, int] | None] | None = None
+    start_: Any = None
+    before_: tuple[int, dict[str, Any], np.ndarray] | None = None
+    pca_loss_: float | None = None
+
+    def __init__(self, n_iter_no_change: int, tol: float):
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        self.held_out_ = X[1]
+        # A start at PCA is no yardstick for what is trained towards more than reconstruction.
+        starts_at_pca = net.module_.linear is not None and not net.criterion_.terms
+        losses = net.losses_per_row(X[1]) if starts_at_pca else None
+        self.start_ = None if losses is None else X[1].group_means(losses)
+        self.pca_loss_ = None if losses is None else float(losses.mean())
+        self.start_weights_ = copy.deepcopy(net.module_.state_dict())
+        self.best_weights_ = copy.deepcopy(self.start_weights_)
+        self.before_ = None
+        self.best_ = self.mark_ = math.inf
+        self.waited_ = self.best_epoch_ = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.pca_loss_ is not None:
+            net.history.record("pca_loss", self.pca_loss_)
+        loss = net.history[-1, "valid_loss"]
+        if loss < self.best_:
+            # Whole, whenever an interrupt comes.
+            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+            self.best_, self.best_epoch_ = loss, len(net.history)
+        self.waited_ += 1
+        if loss < self.mark_ * (1 - self.tol):
+            self.mark_, self.waited_ = loss, 0
+        # A second cycle is run to its end, where it improves most.
+        if self.waited_ >= self.n_iter_no_change and net.cycle_ == 0:
+            net.stop_ = True
+        elif net.ends_cycle():
+            self._end_cycle(net)
+
+    def _end_cycle(self, net) -> None:
+        """Begin the next cycle from the best weights, if this one improved to its end; else stop."""
+        improving = self.best_epoch_ > net.cycle_start_ + IMPROVING * net.cycles[net.cycle_]
+        explained = self.best_ <= EXPLAINED * self.held_out_.rows.layout.mean_variance
+        if not improving or explained or net.cycle_ + 1 == len(net.cycles):
+            net.stop_ = True
+            return
+        net.module_.load_state_dict(self.best_weights_)
+        self.before_ = (self.best_epoch_, self.best_weights_, net.losses_per_row(self.held_out_))
+        self.best_weights_ = copy.deepcopy(self.best_weights_)  # two arrays in a checkpoint share no memory
+        net.restart()
+
+    def restore(self, net) -> int:
+        """Put the best weights back, those of the start where no epoch is surely better; returns the epoch, or 0."""
+        net.module_.load_state_dict(self.best_weights_)
+        self._compare_with_cycle_before(net)
+        if self.start_ is None:
+            return self.best_epoch_
+        losses = self.held_out_.group_means(net.losses_per_row(self.held_out_))
+        if (
+            self.cross_validate is None
+            and len(losses) < FEWEST_GROUPS <= len(self.held_out_)
+            and losses.sum() < self.start_.sum()
+            and len(np.unique(equal_rows(self.held_out_))) != len(losses)  # equal rows are no news to the caller
+        ):
+            warn(
+                f"The validation set has {len(losses)} of the groups. An improvement on the weights that training "
+                f"started from, PCA's or those before a warm start, needs at least {FEWEST_GROUPS}, so these are kept. "
+                f"Pass more groups to fit, a larger validation_fraction, or X_val."
+            )
+        if not self._is_better(losses, self.start_, len(self.held_out_)):
+            net.module_.load_state_dict(self.start_weights_)
+            return 0
+        return self.best_epoch_
+
+    def _compare_with_cycle_before(self, net) -> None:
+        """Go back to the best weights of the cycle before, unless those of this one have a lower validation loss by
+        more than a standard error or so: on few rows many epochs are lower by chance, and more training may overfit."""
+        if self.before_ is None or self.best_epoch_ == self.before_[0]:
+            return
+        epoch, weights, losses = self.before_
+        now = net.losses_per_row(self.held_out_)
+        if standard_errors_lower(*map(self.held_out_.group_means, (now, losses))) < SUGGESTIVE:
+            net.module_.load_state_dict(weights)
+            self.best_epoch_, self.best_weights_ = epoch, weights
+
+    def _is_better(self, losses: np.ndarray, start: np.ndarray, n_rows: int) -> bool:
+        if self.cross_validate is None:
+            return significantly_lower(losses, start)
+        if n_rows >= FEWEST_ROWS and significantly_lower(losses, start):
+            return True
+        if len(losses) >= MANY_ROWS or standard_errors_lower(losses, start) < SUGGESTIVE:
+            return False
+        others = self.cross_validate(self.best_epoch_)
+        if others is None or n_rows + others[2] < FEWEST_ROWS:
+            return False
+        return significantly_lower(np.concatenate([losses, others[0]]), np.concatenate([start, others[1]]))
+
+
+def significantly_lower(losses: np.ndarray, others: np.ndarray) -> bool:
+    """Whether ``losses`` (n,) are lower than ``others`` (n,) of the same groups beyond chance; n is at least 5."""
+    n = len(losses)
+    if n < FEWEST_GROUPS:
+        return False
+    return standard_errors_lower(losses, others) > float(stdtrit(n - 1, CONFIDENCE))
+
+
+def standard_errors_lower(losses: np.ndarray, others: np.ndarray) -> float:
+    """By how many standard errors ``losses`` (n,) are lower than ``others`` (n,) of the same groups.
+
+    Of one group, which has no standard error, only the sign is known.
+    """
+    gain = others - losses
+    if not gain.any():
+        return 0.0
+    if len(gain) == 1:
+        return math.copysign(math.inf, gain[0])
+    error = gain.std(ddof=1) / math.sqrt(len(gain))
+    return float(gain.mean() / error) if error > 0 else math.copysign(math.inf, gain.mean())

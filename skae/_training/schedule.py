@@ -1,0 +1,59 @@
+"""What "auto" means for training: found on all bundled data sets and MNIST together (benchmarks/README.md)."""
+
+from __future__ import annotations
+
+import math
+
+# Batches a pass over the rows should have, so that small data still make enough steps.
+BATCHES_AN_EPOCH = 40
+SMALLEST_BATCH, LARGEST_BATCH = 16, 256
+LEAST_PATIENCE, PATIENCE_SHARE = 25, 0.6
+# Epochs of the two cycles of max_epochs="auto", the second for data of which a cycle has few steps; without a
+# validation set there is one cycle, of about so many steps.
+CYCLES, FEW_STEPS, STEPS_WITHOUT_VALIDATION = (25, 50), 2000, 1000
+# Share of the steps over which the learning rate rises.
+WARM_UP = 0.2
+
+
+def automatic_batch_size(n_rows: int) -> int:
+    """The power of two that gives about 40 batches an epoch, from 16 up to 256."""
+    size = SMALLEST_BATCH
+    while size < LARGEST_BATCH and 2 * size * BATCHES_AN_EPOCH <= n_rows:
+        size *= 2
+    return size
+
+
+def planned_cycles(max_epochs: int | str, n_rows: int, batch_size: int, validates: bool) -> tuple[int, ...]:
+    """Epochs of every cycle of the learning rate.
+
+    One cycle of ``max_epochs``; "auto" is a cycle of 25, and where rows are few, and only if the validation loss still
+    falls at its end, a second one of 50, from the best weights (warm restarts, Loshchilov and Hutter, 2017).
+    """
+    if not isinstance(max_epochs, str):
+        return (int(max_epochs),)
+    steps = -(-n_rows // batch_size)
+    if not validates:
+        return (min(sum(CYCLES), max(CYCLES[0], STEPS_WITHOUT_VALIDATION // steps)),)
+    return CYCLES if CYCLES[0] * steps <= FEW_STEPS else CYCLES[:1]
+
+
+def automatic_learning_rate(optimizer: str, planned: bool = True) -> float:
+    """The peak learning rate of an optimizer; where it does not rise and fall, SGD keeps to a tenth."""
+    peak = {"adamw": 1e-2, "adam": 1e-2, "rmsprop": 1e-3, "sgd": 1e-1}[optimizer]
+    return peak / 10 if optimizer == "sgd" and not planned else peak
+
+
+def automatic_patience(max_epochs: int) -> int:
+    """Epochs without progress after which training stops: more than the learning rate spends near its peak, where
+    held-out rows may show none for half of the time."""
+    return max(LEAST_PATIENCE, math.ceil(PATIENCE_SHARE * max_epochs))
+
+
+def learning_rate_share(progress: float) -> float:
+    """Share of the peak learning rate at ``progress`` in [0, 1): up in a fifth, then down along a cosine.
+
+    The form of the one-cycle schedule (Smith and Topin, 2019).
+    """
+    if progress < WARM_UP:
+        return 0.04 + 0.96 * progress / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))

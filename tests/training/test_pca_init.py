@@ -1,0 +1,40 @@
+"""The PCA that training starts from, of rows that are not kept in memory."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from skae._data import Moments, Rows, SampleLayout, Scaling
+from skae._training import pca_init
+
+
+def rows_of(X):
+    scaling = Scaling.of(Moments.of([torch.from_numpy(X)]), "global", is_table=True)
+    return Rows(X, SampleLayout((X.shape[1],), (), True, scaling, np.dtype(np.float32)), torch.device("cpu"))
+
+
+def explained(X, components):
+    X = X - X.mean(0)
+    return np.square(X @ components.numpy().T).sum() / np.square(X).sum()
+
+
+@pytest.mark.parametrize("burst", [False, True])
+def test_covariance_of_some_slices_is_taken_where_they_have_the_variance_of_all(burst, monkeypatch):
+    monkeypatch.setattr(pca_init, "slice_length", lambda _: 100)
+    read = []
+    taken = Rows.slices
+
+    def counted(self, *args):
+        for x in taken(self, *args):
+            read.append(len(x))
+            yield x
+
+    monkeypatch.setattr(Rows, "slices", counted)
+    X = (np.random.RandomState(0).standard_normal((40_000, 8)) * [4, 3, 2, 1, 1, 1, 1, 1]).astype(np.float32)
+    if burst:  # in a slice that is not among them, and the first component of all
+        X[150:160, -1] = 1e3
+    monkeypatch.setattr(pca_init, "SAME_VARIANCE", 0.05)  # of fewer rows than in earnest
+    components, _, _ = pca_init.pca_start(rows_of(X), 2, seed=0)
+    assert sum(read) < (5_000 if not burst else 50_000)
+    assert explained(X, components) > explained(X, torch.from_numpy(PCA(2).fit(X).components_)) - 1e-3
