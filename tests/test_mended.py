@@ -36,7 +36,7 @@ import skae
 from skae import AutoencoderTransformer, Custom, Dense, ModelFileError, OutOfMemoryError
 from skae._data import Rows
 from skae._inputs.preparation import learned_layout
-from skae._persistence import archives
+from skae._persistence import skops_archives
 from skae._serialization import container
 from skae._training import BestWeights, Part, described, device, pca_init, row_groups, split_rows, training_codes
 from skae._training.records import columns_of, history_of
