@@ -261,7 +261,7 @@ class TestPipelineFiles:
         np.testing.assert_array_equal(
             skae.load(tmp_path / "pipeline.skae").transform(documents), pipeline.transform(documents)
         )
-        monkeypatch.setattr(archives, "LONGEST_SCHEMA", 2**20)
+        monkeypatch.setattr(skops_archives, "LONGEST_SCHEMA", 2**20)
         with pytest.raises(ValueError, match="would not load: its JSON holds too much"):
             skae.save(pipeline, tmp_path / "another.skae")
 
@@ -629,14 +629,14 @@ def test_partial_fit_goes_on_with_moments_and_under_a_decay_of_its_own(optimizer
         return autoencoder.net_.optimizer_
 
     autoencoder = AutoencoderTransformer(2, optimizer=optimizer, variant="regularized", **SMALL)
-    first, optimizer = passed(before), passed(after)
-    assert optimizer is not first
+    first, second = passed(before), passed(after)
+    assert second is not first
     name, weight = next(iter(autoencoder.net_.module_.named_parameters()))
     assert name == "encoder.0.weight"
     if optimizer != "sgd":
-        assert float(optimizer.state[weight]["step"]) == 2 * float(next(iter(first.state.values()))["step"])
+        assert float(second.state[weight]["step"]) == 2 * float(next(iter(first.state.values()))["step"])
     expected = {"adamw": 0.1}.get(optimizer, 0.0) if after is None else after
-    decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    decay = {id(p): group["weight_decay"] for group in second.param_groups for p in group["params"]}
     assert decay[id(weight)] == expected
     skae.save(autoencoder, tmp_path / "model")
     loaded = skae.load(tmp_path / "model").partial_fit(X)
