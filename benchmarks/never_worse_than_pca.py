@@ -99,7 +99,7 @@ def compared(train, test, groups, n_components, seed, **settings):
     autoencoder = AutoencoderTransformer(n_components, random_state=seed, **settings).fit(train, groups=groups)
     scaling = autoencoder._layout.scaling
     flat_train, flat_test = (
-        scaling.scaled(torch.from_numpy(part.reshape(len(part), -1))).numpy() for part in (train, test)
+        scaling.transform(torch.from_numpy(part.reshape(len(part), -1))).numpy() for part in (train, test)
     )
     pca = PCA(min(n_components, *flat_train.shape), random_state=0).fit(flat_train)
     restored = pca.inverse_transform(pca.transform(flat_test))

@@ -15,7 +15,7 @@ def scores(X, n_components):
     train, test = train_test_split(X, test_size=0.25, random_state=0)
     autoencoder = AutoencoderTransformer(n_components, random_state=0).fit(train)
     scaling = autoencoder._layout.scaling
-    scaled_train, scaled_test = (scaling.scaled(torch.from_numpy(part)).numpy() for part in (train, test))
+    scaled_train, scaled_test = (scaling.transform(torch.from_numpy(part)).numpy() for part in (train, test))
     pca = PCA(n_components, random_state=0).fit(scaled_train)
     restored = pca.inverse_transform(pca.transform(scaled_test))
     return autoencoder.score(test), 1 - ((scaled_test - restored) ** 2).sum() / (scaled_test**2).sum()

@@ -11,7 +11,7 @@ import torch
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer
-from skae._inputs.validation import check_result
+from skae._inputs.validation import check_no_overflow
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells the memory of Linux")
 MIB = 2**20
@@ -144,13 +144,13 @@ def test_results_are_checked_piece_by_piece():
     result = np.zeros((20_000, 1_000), dtype=np.float32)
     tracemalloc.start()
     try:
-        check_result(result, "codes", "")
+        check_no_overflow(result, "codes", "")
         assert tracemalloc.get_traced_memory()[1] < 8 * MIB
     finally:
         tracemalloc.stop()
     result[-1, -1] = np.nan
     with pytest.raises(ValueError, match="The codes are not finite"):
-        check_result(result, "codes", "")
+        check_no_overflow(result, "codes", "")
 
 
 @pytest.mark.slow

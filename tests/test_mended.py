@@ -457,10 +457,10 @@ def test_rows_that_repeat_do_not_count_as_held_out(load):
     train, test = train_test_split(load(return_X_y=True)[0], random_state=0)
     repeated = AutoencoderTransformer(2, random_state=0).fit(np.repeat(train, 10, axis=0))
     scaling = repeated._layout.scaling
-    train, test = (scaling.scaled(torch.from_numpy(part)).numpy() for part in (train, test))
+    train, test = (scaling.transform(torch.from_numpy(part)).numpy() for part in (train, test))
     pca = PCA(2, random_state=0).fit(train)
     lost = np.square(test - pca.inverse_transform(pca.transform(test))).sum() / np.square(test).sum()
-    assert repeated.score(scaling.restored(torch.from_numpy(test), np.float64)) >= 1 - lost - 0.002
+    assert repeated.score(scaling.inverse_transform(torch.from_numpy(test), np.float64)) >= 1 - lost - 0.002
 
 
 def test_equal_rows_share_a_part():
@@ -532,7 +532,7 @@ def test_rows_in_a_file_start_at_the_pca_of_all_of_them(monkeypatch):
     for name, value in (("SAMPLE_BYTES", 4 * 300 * 60), ("COVARIANCE_FEATURES", 0)):
         monkeypatch.setattr(pca_init, name, value)
     components, _, deviations = pca_init.pca_start(Rows(rows, layout, torch.device("cpu")), 15, 0)
-    scaled = layout.scaling.scaled(torch.from_numpy(rows)).numpy()
+    scaled = layout.scaling.transform(torch.from_numpy(rows)).numpy()
     exact = PCA(15).fit(scaled)
     np.testing.assert_allclose(components @ components.T, np.eye(15), atol=1e-5)
     np.testing.assert_allclose(deviations, np.sqrt(exact.explained_variance_), rtol=2e-2)

@@ -63,7 +63,7 @@ def test_going_on_with_another_form_of_samples_is_refused(changed):
 def test_float32_with_a_large_offset_is_centered_in_float64():
     x = (1.7e9 + np.random.RandomState(0).randint(0, 4, (400, 2)) * 128).astype(np.float32)
     autoencoder = AutoencoderTransformer(1, **QUICK).fit(x)
-    scaled = autoencoder._layout.scaling.scaled(torch.from_numpy(x))
+    scaled = autoencoder._layout.scaling.transform(torch.from_numpy(x))
     assert scaled.mean(0).abs().max() < 1e-5
     assert autoencoder.score(x) == pytest.approx(autoencoder.score(x.astype(float)), abs=1e-6)
 

@@ -1,10 +1,10 @@
-"""Samples: how one looks to the caller and to the network, and where the rows live."""
+"""Data: layout and scaling of samples, and access to rows in memory, in files and on devices."""
 
-from .layout import SampleLayout, channels_of, read_axes
-from .pictures import check_is_picture
-from .reading import free_cache, in_batches, in_company, is_out_of_memory
+from .axes import feature_channels, infer_axes, warn_if_sensor_windows
+from .batching import apply_padded, free_cache, is_out_of_memory, map_batches
+from .layout import SampleLayout
 from .scaling import ARRAYS, SCALINGS, Moments, Scaling
-from .sources import Rows, SelectedRows, SparseRows, inference_length, raw_slices, slice_length
+from .sources import Rows, SelectedRows, SparseRows, inference_length, iterate_slices, slice_length
 from .tokens import TokenLayout, check_tokens
 
 __all__ = [
@@ -17,15 +17,15 @@ __all__ = [
     "SelectedRows",
     "SparseRows",
     "TokenLayout",
-    "channels_of",
-    "check_is_picture",
+    "apply_padded",
     "check_tokens",
+    "feature_channels",
     "free_cache",
-    "in_batches",
-    "in_company",
+    "infer_axes",
     "inference_length",
     "is_out_of_memory",
-    "raw_slices",
-    "read_axes",
+    "iterate_slices",
+    "map_batches",
     "slice_length",
+    "warn_if_sensor_windows",
 ]

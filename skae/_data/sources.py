@@ -1,4 +1,4 @@
-"""Where rows live: in memory, on the device, or in a file that is read slice by slice and never copied whole."""
+"""Access to rows in memory, on the device, or in a file, which is read slice by slice and never copied as a whole."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .batching import map_batches
 from .layout import SampleLayout
-from .reading import in_batches
 from .scaling import PIECE_NUMBERS
 
-# Scaled rows are kept as float32 up to this size, wherever they come from: joblib hands its workers memory maps, and
-# they are to find what the caller would. Beyond, every batch is scaled when it is drawn.
+# Scaled rows up to this size are cached as float32. Memory maps too: joblib passes them to its workers, and the results
+# have to be those of the parent. Larger data is scaled batch by batch.
 CACHE_BYTES = 256 * 2**20
-# Sparse rows, which take far less as they are.
+# The same for sparse rows, which take much less memory unscaled.
 SPARSE_CACHE_BYTES = 64 * 2**20
-# Larger rows in memory are put on a GPU as they are, up to this share of its free memory, and scaled batch by batch.
+# Larger rows are copied to a GPU unscaled, up to this fraction of its free memory, and scaled batch by batch.
 RESIDENT_SHARE = 0.5
-# One slice of a pass in order, and one buffer of rows shuffled together, as float32.
+# Size of a slice of a sequential pass, and of a buffer whose rows are shuffled together, as float32.
 SLICE_BYTES = 16 * 2**20
 BUFFER_BYTES = 64 * 2**20
 BLOCK_ROWS = 64
-# Stored values of sparse rows that are processed at a time.
+# Number of stored values of sparse rows that are processed at a time.
 STORED_VALUES = 2**20
 LARGEST_BATCH = 8192
 NEEDS_FLOAT64 = (np.uint16, np.uint32, np.uint64, np.longdouble, np.object_)
 
 
 class Rows(Dataset):
-    """The rows of one X, drawn as batches the network takes.
+    """A torch dataset of the rows of X, read as scaled batches in the layout of the network.
 
     Parameters
     ----------
     X : ndarray, memmap, Tensor or anything with shape, dtype and slicing
     layout : SampleLayout
     device : torch.device
-        Where batches are wanted.
+        Device of the batches.
     keep : bool
-        Whether small rows are scaled once and kept on the device: worth it when they are read more than once.
+        Whether to cache the scaled rows on the device if they are small; faster if they are read more than once.
     """
 
     def __init__(self, X: Any, layout: SampleLayout, device: torch.device, keep: bool = False):
@@ -62,92 +62,92 @@ class Rows(Dataset):
                 start += len(x)
             self.kept = kept
         elif keep and self.in_memory and device.type == "cuda" and fits_on(device, X):
-            self.X = resident(X, slice_length(layout.n_features), device)
+            self.X = copy_to_device(X, slice_length(layout.n_features), device)
 
     def __len__(self) -> int:
         return len(self.X)
 
     @property
     def in_memory(self) -> bool:
-        """Whether single rows are cheap to reach in any order."""
+        """Whether rows can be read efficiently in any order."""
         return self.kept is not None or is_in_memory(self.X)
 
     @property
-    def home(self) -> torch.device | None:
-        """Where rows can be gathered by a tensor of indices; None where they are not in a tensor."""
+    def tensor_device(self) -> torch.device | None:
+        """Device of the tensor that holds the rows, and of index tensors for ``take``; None if there is no tensor."""
         return self.kept.device if self.kept is not None else self.X.device if isinstance(self.X, Tensor) else None
 
     def take(self, indices: np.ndarray | Tensor) -> Tensor:
-        """Scaled samples (n, \\*network_shape) at ``indices``; ascending where rows are not in memory.
+        """Scaled samples (n, \\*network_shape) at ``indices``, which are ascending if rows are not in memory.
 
-        Indices that are a tensor are at ``home`` already: a batch waits for no copy of them.
+        Index tensors are on ``tensor_device``, so that no batch waits for a copy of indices.
         """
         if self.kept is not None:
             at = indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(self.device)
             return self.kept.index_select(0, at)
-        return self._in_pieces(len(indices), lambda start, stop: gathered(self.X, indices[start:stop]))
+        return self._in_pieces(len(indices), lambda start, stop: gather_rows(self.X, indices[start:stop]))
 
-    def only(self, indices: np.ndarray) -> Rows:
-        """Some of the rows as an X of its own, scaled alike."""
+    def subset(self, indices: np.ndarray) -> Rows:
+        """The rows at ``indices`` with the same scaling, copied and cached."""
         sparse = isinstance(self.X, SparseRows)
-        chosen = SparseRows(self.X.csr[indices]) if sparse else gathered(self.X, indices)
+        chosen = SparseRows(self.X.csr[indices]) if sparse else gather_rows(self.X, indices)
         return Rows(chosen, self.layout, self.device, keep=True)
 
     def slices(self, length: int, every: int = 1) -> Iterator[Tensor]:
-        """Scaled samples in order, ``length`` at a time; of ``every`` few slices the first."""
-        for rows in raw_slices(self.X, length, every):
-            yield self._scaled(rows)
+        """Scaled samples in order, ``length`` at a time; only every ``every``-th slice."""
+        for rows in iterate_slices(self.X, length, every):
+            yield self._to_samples(rows)
 
-    def read(self, function: Callable[[Tensor], Any]) -> Iterator[tuple[int, int, Any]]:
-        """``function`` of scaled samples in order, in large batches, as (start, stop, result)."""
+    def map(self, function: Callable[[Tensor], Any]) -> Iterator[tuple[int, int, Any]]:
+        """Apply ``function`` to large batches of scaled samples in order; yields (start, stop, result)."""
 
-        def of_rows(start: int, stop: int) -> Any:
-            return function(self._scaled(flat_rows(self.X[start:stop])))
+        def apply(start: int, stop: int) -> Any:
+            return function(self._to_samples(flat_rows(self.X[start:stop])))
 
-        return in_batches(of_rows, len(self), inference_length(self.layout.n_features))
+        return map_batches(apply, len(self), inference_length(self.layout.n_features))
 
     @property
-    def streams(self) -> bool:
-        """Whether batches have to be brought to a GPU while it computes."""
+    def needs_transfer(self) -> bool:
+        """Whether batches are copied to a GPU one by one."""
         resident = self.kept is not None or (isinstance(self.X, Tensor) and self.X.device.type == "cuda")
         return self.device.type == "cuda" and not resident
 
-    def _scaled(self, rows: Tensor) -> Tensor:
-        """Raw rows (n, n_features) as scaled samples."""
+    def _to_samples(self, rows: Tensor) -> Tensor:
+        """Convert raw rows (n, n_features) to scaled samples."""
         return self._in_pieces(len(rows), lambda start, stop: rows[start:stop])
 
     def _in_pieces(self, n: int, raw: Callable[[int, int], Tensor]) -> Tensor:
-        """Scaled samples from ``n`` raw rows; ``raw(start, stop)`` gives some of them.
+        """Scaled samples from ``n`` raw rows; ``raw(start, stop)`` returns a part of them.
 
-        On the CPU a few at a time, which stay in the processor's cache: float64 numbers of all would take several
-        times the memory of the result.
+        On the CPU, small pieces are scaled one after the other: they fit into the cache, and a float64 copy of all rows
+        would take several times the memory of the result.
         """
         length = max(1, PIECE_NUMBERS // self.layout.n_features)
         if self.device.type != "cpu" or n <= length:
-            return self._ready(raw(0, n))
+            return self._convert(raw(0, n))
         samples = torch.empty((n, *self.layout.network_shape), dtype=torch.float32)
         for start in range(0, n, length):
-            samples[start : start + length] = self._ready(raw(start, min(start + length, n)))
+            samples[start : start + length] = self._convert(raw(start, min(start + length, n)))
         return samples
 
-    def _ready(self, rows: Tensor) -> Tensor:
-        if self.streams:
+    def _convert(self, rows: Tensor) -> Tensor:
+        if self.needs_transfer:
             rows = rows.pin_memory()
         if self.device.type != "mps":
-            # To the CPU it would be read before it is there.
+            # A non-blocking copy to the CPU could be read before it is complete.
             rows = rows.to(self.device, non_blocking=self.device.type == "cuda")
         return self.layout.to_network(rows).to(self.device)
 
 
 def is_in_memory(X: Any) -> bool:
-    """Whether X is an array, a tensor or sparse rows, and no memory map, or selected from such."""
+    """Whether X, or the array its rows are selected from, is in memory and no memory map."""
     if isinstance(X, SelectedRows):
         return is_in_memory(X.X)
     return isinstance(X, (np.ndarray, Tensor, SparseRows)) and not is_mapped(X)
 
 
 def is_mapped(X: Any) -> bool:
-    """Whether an array's memory is a file: a memmap, or a view of one."""
+    """Whether X is a memmap or a view of one."""
     while isinstance(X, np.ndarray):
         if isinstance(X, np.memmap):
             return True
@@ -156,7 +156,7 @@ def is_mapped(X: Any) -> bool:
 
 
 class SparseRows:
-    """CSR rows that are made dense slice by slice."""
+    """CSR rows that are converted to dense arrays slice by slice."""
 
     def __init__(self, X: csr_array):
         self.csr = X
@@ -169,17 +169,17 @@ class SparseRows:
         return self.csr[key].toarray()
 
     def row_hashes(self) -> np.ndarray:
-        """A number for every row (n,), uint64: equal for equal rows, and next to never for others."""
+        """A 64-bit hash of every row (n,), uint64; equal rows have equal hashes."""
         indptr = self.csr.indptr
         hashes = np.zeros(len(self), dtype=np.uint64)
-        # A million stored values at a time, or a row.
+        # At most STORED_VALUES at a time, but at least one row.
         cuts = np.searchsorted(indptr, np.arange(0, indptr[-1], STORED_VALUES), side="right") - 1
         for first, last in pairwise([*dict.fromkeys(cuts.tolist()), len(self)]):
             ends = indptr[first : last + 1]
             values = self.csr.data[ends[0] : ends[-1]].astype(np.float64)
             columns = self.csr.indices[ends[0] : ends[-1]].astype(np.uint64)
-            mixed = mixed_bits(values.view(np.uint64) ^ mixed_bits(columns))
-            # A stored zero is as one that is not stored.
+            mixed = mix_bits(values.view(np.uint64) ^ mix_bits(columns))
+            # Explicit zeros must not change the hash.
             mixed[values == 0] = 0
             sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(mixed)])
             hashes[first:last] = np.diff(sums[ends - ends[0]])
@@ -187,7 +187,7 @@ class SparseRows:
 
 
 class SelectedRows:
-    """Rows of a dense X at ``indices``, as float64 and without negative zeros; X is read when they are."""
+    """Lazy view of the rows of a dense X at ``indices``, as float64 and without negative zeros."""
 
     dtype = np.dtype(np.float64)
 
@@ -205,20 +205,20 @@ class SelectedRows:
         if isinstance(self.X, np.ndarray):
             rows = self.X[indices].astype(np.float64)
         else:
-            # What is only sliced is read in ascending order.
+            # Arrays that support slicing only are read in ascending order.
             order = np.argsort(indices)
             rows = np.empty((len(indices), *self.shape[1:]))
-            rows[order] = gathered(self.X, indices[order]).cpu().numpy().reshape(rows.shape)
+            rows[order] = gather_rows(self.X, indices[order]).cpu().numpy().reshape(rows.shape)
         rows += 0.0
         return rows
 
     def at(self, indices: np.ndarray) -> SelectedRows:
-        """Some of these rows."""
+        """The rows at ``indices`` of these rows."""
         return SelectedRows(self.X, self.indices[indices])
 
 
-def mixed_bits(numbers: np.ndarray) -> np.ndarray:
-    """Numbers of 64 bits, each of which depends on all bits of one given (SplitMix64; Steele, Lea and Flood, 2014)."""
+def mix_bits(numbers: np.ndarray) -> np.ndarray:
+    """Hash 64-bit integers (the finalizer of SplitMix64; Steele, Lea and Flood, 2014)."""
     numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -226,23 +226,23 @@ def mixed_bits(numbers: np.ndarray) -> np.ndarray:
 
 
 def fits_on(device: torch.device, X: Any) -> bool:
-    """Whether X in its own dtype takes no more than its share of a GPU's free memory."""
+    """Whether X in its own dtype takes at most RESIDENT_SHARE of the free memory of a GPU."""
     if isinstance(X, SparseRows) or (isinstance(X, np.ndarray) and X.dtype.kind not in "biuf"):
         return False
     return is_on(device, X) or X.nbytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def is_on(device: torch.device, X: Any) -> bool:
-    """Whether X is a tensor on that device; a device without a number is any of its kind."""
+    """Whether X is a tensor on ``device``; a device without an index matches all of its type."""
     return isinstance(X, Tensor) and X.device.type == device.type and device.index in (None, X.device.index)
 
 
-def resident(X: Any, length: int, device: torch.device) -> Tensor:
-    """X on a device in the dtype its slices have, in the memory of its own size."""
+def copy_to_device(X: Any, length: int, device: torch.device) -> Tensor:
+    """Copy X to a device slice by slice, in its own dtype."""
     if is_on(device, X):
         return X
     whole, start = torch.empty(0), 0
-    for rows in raw_slices(X, length):
+    for rows in iterate_slices(X, length):
         if start == 0:
             whole = torch.empty((len(X), *rows.shape[1:]), dtype=rows.dtype, device=device)
         whole[start : start + len(rows)] = rows
@@ -251,36 +251,36 @@ def resident(X: Any, length: int, device: torch.device) -> Tensor:
 
 
 def slice_length(n_features: int) -> int:
-    """Rows of one slice of about SLICE_BYTES as float32; at least 1."""
+    """Number of rows of a slice of about SLICE_BYTES as float32; at least 1."""
     return max(1, SLICE_BYTES // (4 * n_features))
 
 
 def inference_length(n_features: int) -> int:
-    """Rows of one batch where the network only reads."""
+    """Number of rows of a batch for inference."""
     return min(LARGEST_BATCH, slice_length(n_features))
 
 
-def raw_slices(X: Any, length: int, every: int = 1) -> Iterator[Tensor]:
-    """X in order as tensors (n, n_features) in its own dtype, without copying where possible; see ``Rows.slices``."""
+def iterate_slices(X: Any, length: int, every: int = 1) -> Iterator[Tensor]:
+    """Slices of X in order as tensors (n, n_features) in its own dtype; see ``Rows.slices``."""
     for start in range(0, len(X), length * every):
         yield flat_rows(X[start : start + length])
 
 
-def gathered(X: Any, indices: np.ndarray | Tensor) -> Tensor:
-    """Rows of X at ``indices`` as a tensor (n, n_features)."""
+def gather_rows(X: Any, indices: np.ndarray | Tensor) -> Tensor:
+    """The rows of X at ``indices`` as a tensor (n, n_features)."""
     if isinstance(X, Tensor):
         return flat_rows(X[indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(X.device)])
     indices = np.asarray(indices)
     if isinstance(X, (np.ndarray, SparseRows, SelectedRows)):
         return flat_rows(X[indices])
-    # Only slicing is promised: read ascending runs, each as the slice that covers it.
+    # X supports slicing only: read runs of nearby rows, each as one slice.
     cuts = np.flatnonzero(np.diff(indices) > 8) + 1
     runs = [flat_rows(X[int(run[0]) : int(run[-1]) + 1])[run - run[0]] for run in np.split(indices, cuts)]
     return torch.cat(runs)
 
 
 def flat_rows(rows: Any) -> Tensor:
-    """A slice of X as a tensor of shape (n, n_features), without copying where numpy and torch allow it."""
+    """Convert a slice of X to a tensor (n, n_features), without a copy if numpy and torch allow it."""
     if isinstance(rows, Tensor):
         return rows.detach().reshape(len(rows), -1)
     rows = np.ascontiguousarray(rows).reshape(len(rows), -1)
@@ -289,6 +289,6 @@ def flat_rows(rows: Any) -> Tensor:
     elif rows.dtype.type in NEEDS_FLOAT64:
         rows = rows.astype(np.float64)
     elif not rows.dtype.isnative or not rows.flags.writeable:
-        # torch takes native byte order only, and warns of read-only memory even where nothing writes.
+        # torch supports native byte order only, and warns about read-only arrays.
         rows = rows.astype(rows.dtype.newbyteorder("="))
     return torch.from_numpy(rows)

@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._data import Rows, in_batches, in_company, inference_length
+from skae._data import Rows, apply_padded, inference_length, map_batches
 from skae._estimator.callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from skae._estimator.generation import GenerationMixin
-from skae._inputs.data_frames import FrameForm, index_of, nearest, output_library
+from skae._inputs.data_frames import FrameSchema, nearest, output_library, pandas_index
 from skae._inputs.preparation import (
     architecture_for,
     check_groups,
@@ -31,7 +31,7 @@ from skae._inputs.preparation import (
     loss_for,
     validation_size,
 )
-from skae._inputs.validation import check_result, checked_codes, checked_samples, group_labels, warn_of_target
+from skae._inputs.validation import check_codes, check_no_overflow, check_samples, encode_groups, warn_if_y_is_target
 from skae._model import LayerTable, NestedDropout, check_importable, layer_table
 from skae._parameters import check_choice, check_integer, check_nested, is_fraction, warn
 from skae._training import (
@@ -352,9 +352,9 @@ class AutoencoderTransformer(
         draft = self._draft(keep=warm)
         with reported("Reading X", self.verbose):
             X = draft._prepare(X, learn=not warm)
-        warn_of_target(X, y)
+        warn_if_y_is_target(X, y)
         X_val = None if X_val is None else draft._checked(X_val)
-        groups = group_labels(groups, len(X))
+        groups = encode_groups(groups, len(X))
         groups = groups if X_val is None and self.early_stopping else None
         check_groups(groups)
         with draft._checkpoints(X, X_val, groups, self.net_ if warm else None) as checkpoints:
@@ -399,7 +399,7 @@ class AutoencoderTransformer(
         draft = self._draft(keep=not first)
         with reported("Reading X", self.verbose):
             X = draft._prepare(X, learn=first)
-        warn_of_target(X, y)
+        warn_if_y_is_target(X, y)
         module = None if first else copy.deepcopy(self.net_.module_)
         if module is not None and is_extensible(module, draft._layout):
             draft._layout, changed = extended_layout(draft, X)
@@ -451,7 +451,7 @@ class AutoencoderTransformer(
         """
         check_is_fitted(self)
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
-        Z = checked_codes(X, self.n_components_, nested=hasattr(self, "explained_variance_ratio_"))
+        Z = check_codes(X, self.n_components_, nested=hasattr(self, "explained_variance_ratio_"))
         return self._as_fitted(X, self._decoded(Z), dtype)
 
     def reconstruct(self, X, *, dtype=None):
@@ -472,9 +472,9 @@ class AutoencoderTransformer(
         rows = self._rows(X)
         samples = np.empty((len(rows), *self._layout.caller_shape), dtype=self._layout.dtype)
         with self._reading():
-            for start, stop, part in rows.read(lambda x: self._layout.to_caller(self._reconstruction(x))):
+            for start, stop, part in rows.map(lambda x: self._layout.to_caller(self._reconstruction(x))):
                 samples[start:stop] = part
-        check_result(samples, "samples", FAR_AWAY)
+        check_no_overflow(samples, "samples", FAR_AWAY)
         return self._as_fitted(X, samples, dtype)
 
     def score(self, X, y=None):
@@ -501,10 +501,10 @@ class AutoencoderTransformer(
         rows = self._rows(X)
         error = total = 0.0
         with self._reading():
-            for _, _, sums in rows.read(self._squares):
+            for _, _, sums in rows.map(self._squares):
                 error += float(sums[0])
                 total += float(sums[1])
-        check_result(np.array([error, total]), "squares that the score is of", FAR_AWAY)
+        check_no_overflow(np.array([error, total]), "squares that the score is of", FAR_AWAY)
         return 1.0 - error / total if total > 0 else float(error == 0)
 
     def score_samples(self, X):
@@ -527,9 +527,9 @@ class AutoencoderTransformer(
         rows = self._rows(X)
         scores = np.empty(len(rows), dtype=np.float32)
         with self._reading():
-            for start, stop, errors in rows.read(lambda x: self._squared_difference(x).flatten(1).mean(1)):
+            for start, stop, errors in rows.map(lambda x: self._squared_difference(x).flatten(1).mean(1)):
                 scores[start:stop] = -errors.cpu().numpy()
-        check_result(scores, "scores", FAR_AWAY)
+        check_no_overflow(scores, "scores", FAR_AWAY)
         return like(X, scores)
 
     def shortened(self, n_components: int) -> AutoencoderTransformer:
@@ -716,8 +716,8 @@ class AutoencoderTransformer(
             checked = self._checked(X)
             check_same_network(self, checked.shape)
             return checked
-        self._frame = FrameForm.of(X)
-        X = checked_samples(self, X, reset=True)
+        self._frame = FrameSchema.of(X)
+        X = check_samples(self, X, reset=True)
         self._layout = learned_layout(self, X).to(torch.device("cpu"))
         self.architecture_ = architecture_for(self.architecture, self._layout)
         self.sample_shape_ = self._layout.sample_shape
@@ -726,7 +726,7 @@ class AutoencoderTransformer(
 
     def _checked(self, X: Any) -> Any:
         """X, checked against what was fitted."""
-        X = checked_samples(self, X, reset=False, sample_shape=self.sample_shape_)
+        X = check_samples(self, X, reset=False, sample_shape=self.sample_shape_)
         check_same_tokens(self, X)
         return X
 
@@ -811,9 +811,9 @@ class AutoencoderTransformer(
         rows = self._rows(X)
         Z = np.empty((len(rows), self.n_components_), dtype=np.float32)
         with self._reading():
-            for start, stop, codes in rows.read(self._encoded):
+            for start, stop, codes in rows.map(self._encoded):
                 Z[start:stop] = codes.cpu().numpy()
-        check_result(Z, "codes", FAR_AWAY)
+        check_no_overflow(Z, "codes", FAR_AWAY)
         return Z
 
     def _decoded(self, Z: np.ndarray) -> np.ndarray:
@@ -822,12 +822,12 @@ class AutoencoderTransformer(
 
         def decoded(start: int, stop: int) -> np.ndarray:
             codes = torch.from_numpy(Z[start:stop].astype(np.float32)).to(self.net_.device)
-            return self._layout.to_caller(self._in_company(self.net_.module_.decode, codes))
+            return self._layout.to_caller(self._apply_padded(self.net_.module_.decode, codes))
 
         with self._reading():
-            for start, stop, part in in_batches(decoded, len(Z), inference_length(self._layout.n_features)):
+            for start, stop, part in map_batches(decoded, len(Z), inference_length(self._layout.n_features)):
                 samples[start:stop] = part
-        check_result(samples, "samples", "the codes are far from those of transform")
+        check_no_overflow(samples, "samples", "the codes are far from those of transform")
         return samples
 
     def _rows(self, X: Any) -> Rows:
@@ -839,19 +839,19 @@ class AutoencoderTransformer(
         return full_precision(torch.device(self.net_.device))
 
     def _reconstruction(self, x: torch.Tensor) -> torch.Tensor:
-        return self._in_company(lambda rows: self.net_.module_.decode(self.net_.module_.encode(rows)), x)
+        return self._apply_padded(lambda rows: self.net_.module_.decode(self.net_.module_.encode(rows)), x)
 
     def _encoded(self, x: torch.Tensor) -> torch.Tensor:
-        return self._in_company(self.net_.module_.encode, x)
+        return self._apply_padded(self.net_.module_.encode, x)
 
-    def _in_company(self, function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-        return in_company(function, x, math.prod(self._layout.network_shape))
+    def _apply_padded(self, function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        return apply_padded(function, x, math.prod(self._layout.network_shape))
 
     def _as_fitted(self, X: Any, samples: np.ndarray, dtype: str | None) -> Any:
         """Samples as a data frame with the columns fitted, if data frames are asked for; else as what X is."""
         library = output_library(self)
         if self._frame is not None and samples.ndim == 2 and library is not None:
-            return self._frame.frame(samples, library, index_of(X))
+            return self._frame.frame(samples, library, pandas_index(X))
         given = self._layout.input_dtype
         return like(X, samples if dtype is None or given is None else nearest(samples, given))
 

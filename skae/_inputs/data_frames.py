@@ -12,7 +12,7 @@ LIBRARIES = ("pandas", "polars")
 
 
 @dataclass(frozen=True)
-class FrameForm:
+class FrameSchema:
     """Library, names and types of a data frame's columns; ``levels`` are the names of pandas' levels of columns."""
 
     library: str
@@ -21,7 +21,7 @@ class FrameForm:
     levels: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, X: Any) -> FrameForm | None:
+    def of(cls, X: Any) -> FrameSchema | None:
         """The form of X if it is a pandas or polars data frame."""
         library = type(X).__module__.partition(".")[0]
         if library not in LIBRARIES or not hasattr(X, "columns"):
@@ -106,7 +106,7 @@ def output_library(estimator: Any) -> str | None:
     return asked if asked in LIBRARIES else None
 
 
-def index_of(X: Any) -> Any:
+def pandas_index(X: Any) -> Any:
     """The index of a pandas data frame; None of all else."""
-    form = FrameForm.of(X)
+    form = FrameSchema.of(X)
     return X.index if form is not None and form.library == "pandas" else None

@@ -18,12 +18,12 @@ from skae._data import (
     Scaling,
     SparseRows,
     TokenLayout,
-    channels_of,
-    check_is_picture,
     check_tokens,
-    raw_slices,
-    read_axes,
+    feature_channels,
+    infer_axes,
+    iterate_slices,
     slice_length,
+    warn_if_sensor_windows,
 )
 from skae._model import Convolutional, Dense, Sequence
 from skae._objectives import LOSSES
@@ -151,13 +151,14 @@ def learned_layout(estimator: Any, X: Any) -> SampleLayout:
             "scaling='channels' needs samples with channels: pass axes such as 't c', or scaling='columns' for a table."
         )
     if estimator.axes is None and axes == ("h", "w"):
-        check_is_picture(X, sample_shape)
+        warn_if_sensor_windows(X, sample_shape)
     if axes == ("n",):
         if isinstance(X, SparseRows):
             raise TypeError("Tokens cannot be sparse: 0 is a token too. Pass X.toarray().")
         check_tokens(X)
         return replace(
-            TokenLayout.learn(raw_slices(X, slice_length(sample_shape[0])), sample_shape[0]), input_dtype=input_dtype(X)
+            TokenLayout.learn(iterate_slices(X, slice_length(sample_shape[0])), sample_shape[0]),
+            input_dtype=input_dtype(X),
         )
     moments = moments_of(X, math.prod(sample_shape))
     largest = float(moments.deviation.max())
@@ -167,7 +168,7 @@ def learned_layout(estimator: Any, X: Any) -> SampleLayout:
             f"float32 holds. The largest of X is {largest:.3g}. Leave scaling='auto', or multiply X by a power of ten."
         )
     kind = wanted_scaling(estimator.scaling, axes, input_dtype(X))
-    scaling = Scaling.of(moments, kind, is_table=not axes, channels=channels_of(sample_shape, axes))
+    scaling = Scaling.of(moments, kind, is_table=not axes, channels=feature_channels(sample_shape, axes))
     return SampleLayout(
         sample_shape,
         axes,
@@ -182,9 +183,9 @@ def extended_layout(estimator: Any, X: Any) -> tuple[SampleLayout, torch.Tensor]
     """The layout of an estimator once its scaling has seen checked samples X too, and which features (n_features,) of
     the caller's order are scaled in another way."""
     layout = estimator._layout
-    more, channels = moments_of(X, layout.n_features), channels_of(layout.sample_shape, layout.axes)
+    more, channels = moments_of(X, layout.n_features), feature_channels(layout.sample_shape, layout.axes)
     kind = wanted_scaling(estimator.scaling, layout.axes, layout.input_dtype)
-    scaling, changed = layout.scaling.extended(more, kind, not layout.axes, channels)
+    scaling, changed = layout.scaling.extend(more, kind, not layout.axes, channels)
     return replace(layout, scaling=scaling), changed
 
 
@@ -196,7 +197,9 @@ def wanted_scaling(scaling: str | None, axes: tuple[str, ...], dtype: Any) -> st
 def moments_of(X: Any, n_features: int) -> Moments:
     """The moments of checked samples."""
     return (
-        Moments.of_sparse(X.csr) if isinstance(X, SparseRows) else Moments.of(raw_slices(X, slice_length(n_features)))
+        Moments.of_sparse(X.csr)
+        if isinstance(X, SparseRows)
+        else Moments.of(iterate_slices(X, slice_length(n_features)))
     )
 
 
@@ -225,7 +228,7 @@ def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[t
         given = tuple(int(size) for size in shape[1:])
         if asked not in (None, given):
             raise ValueError(f"sample_shape={asked} does not fit X, whose samples have shape {given}. Leave it out.")
-        return given, read_axes(given, axes)
+        return given, infer_axes(given, axes)
     if asked is not None and math.prod(asked) != n_features:
         raise ValueError(f"sample_shape={asked} needs {math.prod(asked)} features, X has {n_features}.")
     asked = asked or (n_features,)
@@ -236,7 +239,7 @@ def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[t
             f"axes={axes!r} names {len(axes.split())} axes, but X is 2-D. Pass their sizes as sample_shape, or X of "
             f"shape (n_samples, *sample_shape)."
         )
-    return asked, read_axes(asked, axes)
+    return asked, infer_axes(asked, axes)
 
 
 def input_dtype(X: Any) -> np.dtype:

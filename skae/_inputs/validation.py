@@ -80,7 +80,7 @@ def check_kind(dtype: Any) -> None:
 
 # Sums of infinities of both signs, which validation looks at, are no news to the caller.
 @np.errstate(invalid="ignore")
-def checked_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[int, ...] | None = None) -> Any:
+def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[int, ...] | None = None) -> Any:
     """X, checked and ready to be sliced; sets or compares ``n_features_in_`` and ``feature_names_in_``.
 
     ``sample_shape`` is that of the samples fitted, where X is compared with them.
@@ -129,7 +129,7 @@ def checked_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[
     return X
 
 
-def group_labels(groups: Any, n_samples: int) -> np.ndarray | None:
+def encode_groups(groups: Any, n_samples: int) -> np.ndarray | None:
     """Labels 0, 1, ... of the groups of all samples (n_samples,), in the order in which groups first appear.
 
     Raises
@@ -180,7 +180,7 @@ def check_sample_shape(owner: str, given: tuple[int, ...], fitted: tuple[int, ..
     )
 
 
-def warn_of_target(X: Any, y: Any, some: int = 100) -> None:
+def warn_if_y_is_target(X: Any, y: Any, some: int = 100) -> None:
     """Warn if y, which is ignored, looks like samples to be reconstructed: of the shape of X, with other values.
 
     Of checked X, and of y, the first ``some`` rows are compared, to the precision of float32.
@@ -237,7 +237,7 @@ def check_range(rows: np.ndarray) -> None:
 
 
 @np.errstate(invalid="ignore")
-def checked_codes(Z: Any, n_components: int, nested: bool = False) -> np.ndarray:
+def check_codes(Z: Any, n_components: int, nested: bool = False) -> np.ndarray:
     """Codes (n, n_components), checked; of nested codes the first columns will do.
 
     Raises
@@ -255,7 +255,7 @@ def checked_codes(Z: Any, n_components: int, nested: bool = False) -> np.ndarray
     return Z
 
 
-def check_result(result: np.ndarray, what: str, cause: str) -> None:
+def check_no_overflow(result: np.ndarray, what: str, cause: str) -> None:
     """Raise ValueError if numbers computed from finite ones overflowed."""
     length = slice_length(max(1, result[0].size)) if len(result) else 1
     if not all(np.isfinite(result[start : start + length]).all() for start in range(0, len(result), length)):

@@ -22,9 +22,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._data import Rows, SelectedRows
 from skae._estimator.transformer import AutoencoderTransformer, like
-from skae._inputs.data_frames import FrameForm, index_of
+from skae._inputs.data_frames import FrameSchema, pandas_index
 from skae._inputs.preparation import DENSE_FEATURES, check_parameters, learned_layout, needing_tokens
-from skae._inputs.validation import as_array, checked_samples, group_labels
+from skae._inputs.validation import as_array, check_samples, encode_groups
 from skae._novelty.distances import DISTANCES, TINY, Distance, ErrorSums, scaled_parts, slices_of, typical
 from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid
 from skae._training import components_for_share, joined_groups, one_at_a_time, row_groups, with_snapshots
@@ -134,7 +134,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         X = self._samples(X, reset=True)
         if len(X) < 4:
             raise ValueError(f"Members need rows to train on and rows held out: at least 4, got n_samples={len(X)}.")
-        groups = group_labels(groups, len(X))
+        groups = encode_groups(groups, len(X))
         if groups is not None and groups.max() == 0:
             raise ValueError(
                 "All rows are of one group, but members need others to be scored on. Pass 2 groups or more."
@@ -189,7 +189,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         difference : ndarray of the shape of X, float64, or a frame with the columns and the index of X
         """
         check_is_fitted(self)
-        form, index = FrameForm.of(X), index_of(X)
+        form, index = FrameSchema.of(X), pandas_index(X)
         rows = self._samples(X)
         weights, difference = self._weights(rows), np.empty(rows.shape)
         for few in slices_of(rows):
@@ -212,7 +212,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         if hasattr(X, "toarray"):
             raise TypeError("Sparse rows are not supported. Pass X.toarray().")
         fitted = None if reset else self._shape
-        X = checked_samples(self, X, reset=reset, sample_shape=fitted)
+        X = check_samples(self, X, reset=reset, sample_shape=fitted)
         if fitted is not None and X.shape[1:] != fitted:
             raise ValueError(
                 f"X has samples of shape {X.shape[1:]}, but {OWNER} was fitted on samples of shape {fitted}."
@@ -318,7 +318,7 @@ def sum_of(errors: Iterable[ErrorSums]) -> ErrorSums:
     return functools.reduce(operator.add, errors)
 
 
-def framed(form: FrameForm, rows: np.ndarray, index: Any) -> Any:
+def framed(form: FrameSchema, rows: np.ndarray, index: Any) -> Any:
     """Rows of float64 as a frame of the library and the columns of ``form``."""
     library = importlib.import_module(form.library)
     columns = (

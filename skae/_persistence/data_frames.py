@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skae._inputs.data_frames import FrameForm
+from skae._inputs.data_frames import FrameSchema
 from skae._parameters import warn
 from skae.exceptions import ModelFileError, shown
 
@@ -70,7 +70,7 @@ MOST = 5
 OTHERWISE = {"pandas": "object", "polars": "Object"}
 
 
-def encoded_frame(form: FrameForm | None) -> Any:
+def encoded_frame(form: FrameSchema | None) -> Any:
     """The form as JSON, with a warning of types and names that a file cannot hold."""
     if form is None:
         return None
@@ -111,7 +111,7 @@ def warn_of(cannot: str, odd: list[Any], instead: str) -> None:
         warn(f"A model file cannot {cannot} {told} of the fitted data frame's columns: a loaded model gives {instead}.")
 
 
-def decoded_frame(described: Any, decode: Decoder) -> FrameForm | None:
+def decoded_frame(described: Any, decode: Decoder) -> FrameSchema | None:
     """The form; None with a warning where the frames' library is not installed."""
     if described is None:
         return None
@@ -131,7 +131,7 @@ def decoded_frame(described: Any, decode: Decoder) -> FrameForm | None:
     decoded = tuple(map(decode, names))
     if len(levels) > 1 and any(len(of_type(name, tuple, "a column's name")) != len(levels) for name in decoded):
         raise ModelFileError(f"its columns do not have {len(levels)} levels")
-    return FrameForm(library, decoded, dtypes, levels)
+    return FrameSchema(library, decoded, dtypes, levels)
 
 
 def pandas_dtypes(kinds: tuple[str, ...]) -> list[Any]:

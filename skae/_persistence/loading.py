@@ -12,7 +12,7 @@ import torch
 from sklearn.base import clone
 from torch import Tensor
 
-from skae._data import ARRAYS, SCALINGS, Moments, SampleLayout, Scaling, TokenLayout, read_axes
+from skae._data import ARRAYS, SCALINGS, Moments, SampleLayout, Scaling, TokenLayout, infer_axes
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._inputs.preparation import check_architecture
 from skae._model import Autoencoder, NestedDropout
@@ -224,7 +224,7 @@ def decoded_layout(described: dict[str, Any]) -> SampleLayout:
     axes = tuple(of_type(name, str, "axes") for name in described["axes"])
     if not sample_shape or min(sample_shape) < 1:
         raise ModelFileError(f"its samples have shape {sample_shape}")
-    if axes and read_axes(sample_shape, " ".join(axes)) != axes:
+    if axes and infer_axes(sample_shape, " ".join(axes)) != axes:
         raise ModelFileError(f"its samples have axes {axes}")
     flattened = of_type(described["flattened"], bool, "flattened")
     kind = described["scaling"]

@@ -35,7 +35,7 @@ class Part(Dataset):
 
     def alone(self) -> Part:
         """The same rows as a whole of their own."""
-        return Part.whole(self.rows.only(self.indices), None if self.groups is None else self.groups[self.indices])
+        return Part.whole(self.rows.subset(self.indices), None if self.groups is None else self.groups[self.indices])
 
     def group_means(self, values: np.ndarray) -> np.ndarray:
         """Means over the rows of each group: values (..., n) of the rows become (..., n_groups)."""
@@ -146,7 +146,7 @@ class Batches:
         return [self.batch_size * i for i in range(1, n)]
 
     def __iter__(self) -> Iterator[Tensor]:
-        return prefetched(self._batches()) if self.dataset.rows.streams else self._batches()
+        return prefetched(self._batches()) if self.dataset.rows.needs_transfer else self._batches()
 
     def _batches(self) -> Iterator[Tensor]:
         rows, indices = self.dataset.rows, self.dataset.indices
@@ -155,10 +155,12 @@ class Batches:
             return
         if self.generator is not None:
             indices = indices[self._permutation(len(indices))]
-        if rows.home is None:
+        if rows.tensor_device is None:
             yield from (rows.take(batch) for batch in np.split(indices, self.cuts))
         else:
-            yield from (rows.take(batch) for batch in torch.from_numpy(indices).to(rows.home).tensor_split(self.cuts))
+            yield from (
+                rows.take(batch) for batch in torch.from_numpy(indices).to(rows.tensor_device).tensor_split(self.cuts)
+            )
 
     def _permutation(self, n: int) -> np.ndarray:
         return torch.randperm(n, generator=self.generator, device="cpu").numpy()

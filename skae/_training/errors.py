@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from skae._data import Rows, free_cache, is_out_of_memory, raw_slices, slice_length
+from skae._data import Rows, free_cache, is_out_of_memory, iterate_slices, slice_length
 from skae._parameters import warn
 from skae.exceptions import DivergenceError, OutOfMemoryError
 
@@ -75,7 +75,7 @@ def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:
 
 def largest(rows: Rows) -> float:
     """The largest absolute value of these rows, which need not be those that the scaling was learned from."""
-    slices = raw_slices(rows.X, slice_length(rows.layout.n_features))
+    slices = iterate_slices(rows.X, slice_length(rows.layout.n_features))
     return max(float(part.double().abs().max()) for part in slices)
 
 

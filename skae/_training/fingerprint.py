@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from skae._data import SampleLayout, raw_slices, slice_length
+from skae._data import SampleLayout, iterate_slices, slice_length
 
 # Rows from either end that stand for all where all would take too long.
 SOME_ROWS = 500
@@ -59,7 +59,7 @@ class RowsFingerprint:
         for value in (scaling.mean, scaling.scale, scaling.low, scaling.high):
             digest.update(bytes_of(value))
         for array in arrays:
-            for rows in raw_slices(array, slice_length(self.layout.n_features)):
+            for rows in iterate_slices(array, slice_length(self.layout.n_features)):
                 digest.update(str(rows.dtype).encode())
                 digest.update(bytes_of(rows))
         return digest.hexdigest()[:16]

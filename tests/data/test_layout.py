@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skae._data import Moments, SampleLayout, Scaling, read_axes
+from skae._data import Moments, SampleLayout, Scaling, infer_axes
 
 
 def layout_of(sample_shape, axes, X, kind="global", flattened=False):
@@ -33,17 +33,17 @@ def layout_of(sample_shape, axes, X, kind="global", flattened=False):
     ],
 )
 def test_shapes_with_one_reading(shape, axes):
-    assert read_axes(shape, None) == tuple(axes.split())
+    assert infer_axes(shape, None) == tuple(axes.split())
 
 
 @pytest.mark.parametrize("shape", [(16, 28, 28), (2, 500), (500, 2), (3, 4, 3), (3, 32, 3), (10, 32, 32, 8)])
 def test_shapes_with_more_readings_list_them_and_each_can_be_named(shape):
     with pytest.raises(ValueError, match="can be read in") as caught:
-        read_axes(shape, None)
+        infer_axes(shape, None)
     named = [part.split("'")[1] for part in str(caught.value).split("axes=")[1:]]
     assert len(named) > 1
     for axes in named:
-        assert read_axes(shape, axes) == tuple(axes.split())
+        assert infer_axes(shape, axes) == tuple(axes.split())
 
 
 @given(st.permutations(["c", "t", "h", "w"]), st.integers(1, 4), st.data())

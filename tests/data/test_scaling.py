@@ -8,7 +8,7 @@ from sklearn.datasets import load_sample_image
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from skae._data import Moments, Scaling, channels_of
+from skae._data import Moments, Scaling, feature_channels
 
 
 def learned(X, kind="auto", is_table=True, length=7):
@@ -18,7 +18,7 @@ def learned(X, kind="auto", is_table=True, length=7):
 
 def test_columns_are_standardized_as_scikit_learn_does(tables):
     for X in tables.values():
-        scaled = learned(X, "columns").scaled(torch.from_numpy(X))
+        scaled = learned(X, "columns").transform(torch.from_numpy(X))
         np.testing.assert_allclose(scaled.numpy(), StandardScaler().fit_transform(X), atol=1e-5)
 
 
@@ -31,22 +31,22 @@ def test_auto_standardizes_mixed_units_only(tables, digits):
 
 
 def test_global_scaling_leaves_mean_zero_and_variance_one_on_average(digits):
-    scaled = learned(digits, "global").scaled(torch.from_numpy(digits)).numpy()
+    scaled = learned(digits, "global").transform(torch.from_numpy(digits)).numpy()
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(scaled.var(0).mean(), 1, rtol=1e-5)
 
 
 def test_none_subtracts_the_mean_only(digits):
-    scaled = learned(digits, None).scaled(torch.from_numpy(digits)).numpy()
+    scaled = learned(digits, None).transform(torch.from_numpy(digits)).numpy()
     np.testing.assert_allclose(scaled, digits - digits.mean(0), atol=1e-5)
 
 
 def test_timestamps_keep_their_spread():
     X = 1.23e6 + 1e-3 * np.random.RandomState(0).standard_normal((500, 3))
     scaling = learned(X)
-    scaled = scaling.scaled(torch.from_numpy(X))
+    scaled = scaling.transform(torch.from_numpy(X))
     np.testing.assert_allclose(scaled.numpy().std(0), 1, rtol=0.1)
-    np.testing.assert_allclose(scaling.restored(scaled, np.float64), X, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(scaling.inverse_transform(scaled, np.float64), X, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0, 0.1, 1e9 / 3])
@@ -55,9 +55,9 @@ def test_constant_columns_come_back_as_they_are(value):
     X[:, 1] = value
     for kind in ("columns", "global"):
         scaling = learned(X, kind)
-        scaled = scaling.scaled(torch.from_numpy(X))
+        scaled = scaling.transform(torch.from_numpy(X))
         assert np.abs(scaled.numpy()[:, 1]).max() < 1e-6
-        np.testing.assert_allclose(scaling.restored(scaled, np.float64)[:, 1], value, rtol=1e-12)
+        np.testing.assert_allclose(scaling.inverse_transform(scaled, np.float64)[:, 1], value, rtol=1e-12)
 
 
 def test_slices_of_any_length_learn_the_same():
@@ -74,8 +74,8 @@ def test_uint8_is_scaled_as_float64_is():
     for kind in ("columns", "global", None):
         scaling = learned(X, kind)
         torch.testing.assert_close(
-            scaling.scaled(torch.from_numpy(X)),
-            scaling.scaled(torch.from_numpy(X.astype(np.float64))),
+            scaling.transform(torch.from_numpy(X)),
+            scaling.transform(torch.from_numpy(X.astype(np.float64))),
             rtol=1e-5,
             atol=1e-5,
         )
@@ -86,7 +86,7 @@ def test_unit_interval_takes_the_ends_to_zero_and_one():
     for kind in ("columns", "global"):
         scaling = learned(X, kind)
         gain, offset = scaling.unit_interval()
-        shares = scaling.scaled(torch.from_numpy(X)) * gain + offset
+        shares = scaling.transform(torch.from_numpy(X)) * gain + offset
         np.testing.assert_allclose([shares.min(), shares.max()], [0, 1], atol=1e-6)
 
 
@@ -111,7 +111,7 @@ class TestUnits:
         ],
     )
     def test_columns_of_other_units_have_the_same_variance(self, X):
-        scaled = learned(X).scaled(torch.from_numpy(X)).numpy()
+        scaled = learned(X).transform(torch.from_numpy(X)).numpy()
         np.testing.assert_allclose(scaled.var(0), 1, rtol=1e-3)
 
     @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ class TestUnits:
         X = random.standard_normal((300, 3)) @ random.standard_normal((3, n_features)) + 5
         codes = PCA(6, svd_solver="full").fit_transform(X.astype(dtype))
         for kind in ("auto", "columns"):
-            scaled = learned(codes, kind).scaled(torch.from_numpy(codes))
+            scaled = learned(codes, kind).transform(torch.from_numpy(codes))
             assert float(scaled[:, 3:].abs().max()) < 1e-3 < float(scaled[:, :3].abs().max())
 
     @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ class TestUnits:
     )
     def test_small_columns_around_zero_in_float32_are_features(self, columns):
         X = table(*columns).astype(np.float32)
-        scaled = learned(X).scaled(torch.from_numpy(X)).numpy()
+        scaled = learned(X).transform(torch.from_numpy(X)).numpy()
         np.testing.assert_allclose(scaled.var(0), 1, rtol=1e-3)
 
     def test_sparse_rows_are_scaled_as_dense_ones(self):
@@ -181,26 +181,26 @@ class TestUnits:
     def test_channels_of_other_units_have_scales_of_their_own(self):
         random = np.random.RandomState(0)
         X = (random.standard_normal((200, 10, 3)) * [400, 2, 0.05] + [1e5, 20, 3]).reshape(200, 30)
-        channels = channels_of((10, 3), ("t", "c"))
+        channels = feature_channels((10, 3), ("t", "c"))
         scaling = Scaling.of(Moments.of([torch.from_numpy(X)]), "auto", is_table=False, channels=channels)
         assert scaling.kind == "channels"
-        scaled = scaling.scaled(torch.from_numpy(X)).numpy().reshape(200, 10, 3)
+        scaled = scaling.transform(torch.from_numpy(X)).numpy().reshape(200, 10, 3)
         np.testing.assert_allclose(scaled.var((0, 1)), 1, rtol=0.02)
         np.testing.assert_allclose(
-            scaling.restored(torch.from_numpy(scaled.reshape(200, 30)), np.float64), X, rtol=1e-6
+            scaling.inverse_transform(torch.from_numpy(scaled.reshape(200, 30)), np.float64), X, rtol=1e-6
         )
 
     def test_colors_share_one_scale(self):
         photograph = load_sample_image("china.jpg")[::8, ::8]
         X = torch.from_numpy(photograph.reshape(-1, 80 * 3)[:50].copy())
-        channels = channels_of((80, 3), ("w", "c"))
+        channels = feature_channels((80, 3), ("w", "c"))
         assert Scaling.of(Moments.of([X]), "auto", is_table=False, channels=channels).kind == "global"
 
     @pytest.mark.parametrize("unit", [1e-170, 1e-300, 1e-320])
     def test_squares_that_underflow_are_no_constants(self, unit):
         X = np.random.RandomState(0).standard_normal((50, 4)) * unit
         for kind in ("columns", "global"):
-            scaled = learned(X, kind).scaled(torch.from_numpy(X))
+            scaled = learned(X, kind).transform(torch.from_numpy(X))
             assert 0.1 < float(scaled.var()) < 1.1
 
 

@@ -55,7 +55,7 @@ def test_every_form_gives_the_same_rows(form, tmp_path):
 
 
 def test_reading_goes_over_every_row_once():
-    covered = [(start, stop, len(x)) for start, stop, x in rows_of(X).read(lambda x: x)]
+    covered = [(start, stop, len(x)) for start, stop, x in rows_of(X).map(lambda x: x)]
     assert [(start, stop - start) for start, stop, n in covered] == [(0, 200)]
     assert covered[0][2] == 200
 

@@ -31,7 +31,7 @@ def curve(n):
 
 
 def share_of_pca(autoencoder, X):
-    rows = autoencoder._layout.scaling.scaled(torch.from_numpy(X)).numpy()
+    rows = autoencoder._layout.scaling.transform(torch.from_numpy(X)).numpy()
     pca = PCA(autoencoder.n_components_).fit(rows)
     return 1 - ((rows - pca.inverse_transform(pca.transform(rows))) ** 2).sum() / (rows**2).sum()
 
@@ -195,7 +195,7 @@ def test_parts_of_all_turns_are_disjoint_and_rows_that_repeat_stay_together():
     X = np.repeat(curve(40), 3, axis=0)
     autoencoder = AutoencoderTransformer(1, max_epochs=1).fit(X)
     rows = autoencoder._rows(X)
-    rows = rows.only(np.arange(len(X)))
+    rows = rows.subset(np.arange(len(X)))
     whole = Part.whole(rows, row_groups(rows))
     parts = [split_rows(whole, 12, torch.Generator().manual_seed(0), turn) for turn in range(cross_validation.N_FOLDS)]
     held_out = np.concatenate([held.indices for _, held in parts])

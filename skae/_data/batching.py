@@ -1,4 +1,4 @@
-"""Passes that only read: large batches in order, halved where memory runs out."""
+"""Batched inference: large batches in order, halved when memory runs out."""
 
 from __future__ import annotations
 
@@ -12,27 +12,35 @@ from skae._parameters import warn
 from skae.exceptions import OutOfMemoryError
 
 Result = TypeVar("Result")
-# Beyond this many numbers a sample, company would cost more than twice the time of a row alone.
-COMPANY, SMALL_SAMPLE = 16, 1024
+# Smaller batches are padded to this number of rows. For samples of more features than SMALL_SAMPLE, padding would more
+# than double the time of a single row.
+PADDED_ROWS, SMALL_SAMPLE = 16, 1024
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or numpy failed to get memory, on any device."""
+    """Whether torch or numpy failed to allocate memory, on any device."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     # The CPU allocator of torch raises a plain RuntimeError.
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
-def in_batches(function: Callable[[int, int], Result], n_rows: int, length: int) -> Iterator[tuple[int, int, Result]]:
-    """``function(start, stop)`` over ``n_rows`` rows in order, at most ``length`` at a time, as (start, stop, result).
+def map_batches(function: Callable[[int, int], Result], n_rows: int, length: int) -> Iterator[tuple[int, int, Result]]:
+    """Call ``function(start, stop)`` on ``n_rows`` rows in order, at most ``length`` at a time.
 
-    Where memory runs out the batch is halved, with one warning, and the pass goes on.
+    When memory runs out, the batch is halved, with one warning per pass.
+
+    Yields
+    ------
+    start, stop : int
+        The rows of the batch.
+    result
+        The return value of ``function``.
 
     Raises
     ------
     OutOfMemoryError
-        If memory does not suffice for a single row.
+        If memory runs out on a single row.
     """
     start, warned = 0, False
     while start < n_rows:
@@ -54,19 +62,19 @@ def in_batches(function: Callable[[int, int], Result], n_rows: int, length: int)
         start = stop
 
 
-def in_company(function: Callable[[Tensor], Tensor], x: Tensor, n_features: int) -> Tensor:
-    """What ``function`` makes of every row of x, run on COMPANY rows at least where ``n_features`` are few.
+def apply_padded(function: Callable[[Tensor], Tensor], x: Tensor, n_features: int) -> Tensor:
+    """Apply ``function`` to x, padded to at least PADDED_ROWS rows if samples are small, and drop the padding.
 
-    Products of a few rows are summed up in another order than those of many; with company a row gives the same bits
-    alone as among others.
+    Matrix products of a few rows are summed in another order than products of many rows. With padding, the result of
+    a row is bitwise the same in batches of any size.
     """
-    missing = COMPANY - len(x)
+    missing = PADDED_ROWS - len(x)
     if missing <= 0 or n_features > SMALL_SAMPLE:
         return function(x)
     return function(torch.cat([x, x[:1].expand(missing, *x.shape[1:])]))[: len(x)]
 
 
 def free_cache() -> None:
-    """Give cached memory of the GPU back, if it was used at all."""
+    """Release the cached memory of the GPU, if CUDA was initialized."""
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.empty_cache()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skae import OutOfMemoryError
-from skae._data import in_batches
+from skae._data import map_batches
 
 
 def largest(limit):
@@ -19,14 +19,14 @@ def largest(limit):
 
 
 def test_batches_come_in_order():
-    batches = list(in_batches(largest(100), 25, 10))
+    batches = list(map_batches(largest(100), 25, 10))
     assert [(start, stop) for start, stop, _ in batches] == [(0, 10), (10, 20), (20, 25)]
     assert [row for *_, rows in batches for row in rows] == list(range(25))
 
 
 def test_batches_are_halved_where_memory_runs_out_with_one_warning():
     with pytest.warns(UserWarning, match="Out of memory on a batch of 16 rows: going on in batches of 8") as caught:
-        batches = list(in_batches(largest(3), 40, 16))
+        batches = list(map_batches(largest(3), 40, 16))
     assert len(caught) == 1
     assert [row for *_, rows in batches for row in rows] == list(range(40))
     assert max(stop - start for start, stop, _ in batches) == 2
@@ -35,7 +35,7 @@ def test_batches_are_halved_where_memory_runs_out_with_one_warning():
 @pytest.mark.filterwarnings("ignore:Out of memory on a batch")
 def test_one_row_too_large_is_a_memory_error():
     with pytest.raises(OutOfMemoryError, match="one row"):
-        list(in_batches(largest(0), 8, 4))
+        list(map_batches(largest(0), 8, 4))
 
 
 def test_other_errors_pass_through():
@@ -43,4 +43,4 @@ def test_other_errors_pass_through():
         raise RuntimeError("something else")
 
     with pytest.raises(RuntimeError, match="something else"):
-        list(in_batches(failing, 8, 4))
+        list(map_batches(failing, 8, 4))
