@@ -1,4 +1,4 @@
-"""scikit-learn's estimators where they are steps within those of this package."""
+"""Estimators of scikit-learn that are used inside estimators of this package."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 
 def fit_inner(estimator: Any, X: Any, method: str = "fit") -> Any:
-    """Fit an estimator of scikit-learn by its own ``fit``, without what other packages have put around it.
+    """Fit an estimator by its original ``fit``, without the wrappers of other packages.
 
-    Tools that record fits, as ``mlflow.sklearn.autolog`` does, replace ``fit`` of all classes of scikit-learn: an inner
-    PCA would be recorded as if the user had fitted it.
+    Experiment trackers such as ``mlflow.sklearn.autolog`` wrap ``fit`` of all classes of scikit-learn. They would
+    record an inner PCA as if the user had fitted it.
 
     Parameters
     ----------
     method : str, default="fit"
-        "fit_predict" for classes whose ``fit`` calls that, which is replaced too.
+        "fit_predict" for classes whose ``fit`` calls ``fit_predict``, which is wrapped too.
 
     Returns
     -------
-    estimator : the same, fitted
+    estimator : the fitted estimator
     """
     inspect.unwrap(getattr(type(estimator), method))(estimator, X)
     return estimator

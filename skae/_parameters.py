@@ -1,4 +1,4 @@
-"""Checks of parameters, each naming the parameter, what is expected and what was given."""
+"""Checks of parameters. Each error names the parameter, the expected value and the given value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from numbers import Integral, Real
 from typing import Any
 
-try:  # scikit-learn keeps it private; what callers rely on is that it is both errors.
+try:  # private in scikit-learn; callers rely only on its base classes
     from sklearn.utils._param_validation import InvalidParameterError
 except ImportError:  # pragma: no cover
 
@@ -19,12 +19,12 @@ except ImportError:  # pragma: no cover
 
 
 def invalid(owner: str, name: str, expected: str, value: Any) -> InvalidParameterError:
-    """The error for a parameter whose value is not what is expected."""
+    """The error for a parameter with an invalid value."""
     return InvalidParameterError(f"The {name!r} parameter of {owner} must be {expected}. Got {value!r} instead.")
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the line of the caller's own code, past the frames of this package and of scikit-learn."""
+    """Warn with the stack level of the caller: the first frame outside this package and scikit-learn."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("skae", "sklearn"):
         level, frame = level + 1, frame.f_back
@@ -32,10 +32,10 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def check_nested(estimator: Any, params: dict[str, Any], objects: dict[str, Callable[[Any, str], str]]) -> None:
-    """Raise ValueError if ``set_params`` gets a setting of a parameter that has none: a name, a number or None.
+    """Raise ValueError if ``set_params`` gets a nested parameter of a value that has none: a name, a number or None.
 
-    ``objects`` has, for every parameter that may be one, what gives the class to write in place of a name or None, for
-    a setting.
+    ``objects`` maps each parameter that may be an object to a function. From the given value and the name of the
+    nested parameter, the function returns the class that the error message suggests.
     """
     for key, value in params.items():
         name, separator, setting = key.partition("__")
@@ -54,25 +54,25 @@ def check_nested(estimator: Any, params: dict[str, Any], objects: dict[str, Call
 
 
 def first_with(setting: str, kinds: Collection[Any], named: Any) -> str:
-    """The class of a name if it has a setting, else the first of ``kinds`` that has it, else that of the name again."""
+    """Name of the first class that has the parameter ``setting``, starting with ``named``; else that of ``named``."""
     return next((kind for kind in (named, *kinds) if setting in kind._get_param_names()), named).__name__
 
 
 def is_integer(value: Any) -> bool:
-    """Whether value is an int of Python or numpy, booleans excluded."""
+    """Whether value is a Python or numpy integer, not a boolean."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def is_real(value: Any) -> bool:
-    """Whether value is a finite number, booleans excluded."""
+    """Whether value is a finite real number, not a boolean."""
     try:
         return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # an int beyond the range of floats
+    except OverflowError:  # an int outside the range of float
         return False
 
 
 def is_fraction(value: Any) -> bool:
-    """Whether value is a number in (0, 1), as a share of the variance is."""
+    """Whether value is a float in (0, 1), such as an explained variance."""
     return is_real(value) and not is_integer(value) and 0 < value < 1
 
 
@@ -100,7 +100,7 @@ def check_bool(owner: str, name: str, value: Any) -> None:
 
 
 def check_choice(owner: str, name: str, value: Any, choices: Collection[str | None], *, otherwise: str = "") -> None:
-    """Raise InvalidParameterError unless value is among choices; the message suggests the nearest one."""
+    """Raise InvalidParameterError unless value is in ``choices``; the message suggests the closest one."""
     if (value is None or isinstance(value, str)) and value in choices:
         return
     listed = ", ".join(repr(choice) for choice in choices)
@@ -114,7 +114,7 @@ def check_choice(owner: str, name: str, value: Any, choices: Collection[str | No
 def check_sizes(
     owner: str, name: str, value: Any, minimum: int = 1, *, may_be_empty: bool = False, otherwise: str = ""
 ) -> None:
-    """Raise InvalidParameterError unless value is a sequence of ints; the message names the element."""
+    """Raise InvalidParameterError unless value is a sequence of ints; the message names the invalid element."""
     if isinstance(value, str) or not hasattr(value, "__len__") or (len(value) == 0 and not may_be_empty):
         kind = "a tuple" if may_be_empty else "a non-empty tuple"
         raise invalid(owner, name, f"{kind} of ints in the range [{minimum}, inf){otherwise}", value)

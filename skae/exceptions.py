@@ -1,45 +1,45 @@
-"""Errors of this package. Every one is also the built-in error a caller would expect."""
+"""Errors and warnings of this package. Each error derives from the built-in error for its kind."""
 
 from typing import Any
 
 from sklearn.exceptions import InconsistentVersionWarning
 
-# Characters of a message about a file, and of one value in it: it may name anything, at any length.
+# Length in characters of a message about an untrusted file, and of one value from the file.
 LONGEST_MESSAGE, LONGEST_VALUE = 800, 100
 
 
-def printable(text: str, longest: int = LONGEST_MESSAGE) -> str:
-    """Text for a terminal or a log: on one line, without control characters, its middle left out where it is long."""
-    if len(text) > 4 * longest:
-        text = text[: 2 * longest] + text[-2 * longest :]
+def printable(text: str, max_length: int = LONGEST_MESSAGE) -> str:
+    """Convert untrusted text to one line of printable characters; cut the middle of long text."""
+    if len(text) > 4 * max_length:
+        text = text[: 2 * max_length] + text[-2 * max_length :]
     text = " ".join(text.split())
     text = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
-    if len(text) <= longest:
+    if len(text) <= max_length:
         return text
-    end = longest // 4
-    return f"{text[: longest - end - 5]} ... {text[-end:]}"
+    end = max_length // 4
+    return f"{text[: max_length - end - 5]} ... {text[-end:]}"
 
 
 def shown(value: Any) -> str:
-    """An untrusted value for a message: what ``repr`` gives, escaped and cut."""
+    """The ``repr`` of an untrusted value, escaped and cut, for a message."""
     return printable(repr(value), LONGEST_VALUE)
 
 
 class DivergenceError(ValueError):
-    """The training loss stopped being finite. What was fitted before is kept."""
+    """The training loss became NaN or infinite. The estimator keeps its state from before ``fit``."""
 
 
 class OutOfMemoryError(MemoryError):
-    """Memory of the device did not suffice; the message names the batch size and the device."""
+    """The device ran out of memory; the message names the batch size and the device."""
 
 
 class ModelFileError(ValueError):
-    """A model file is damaged, was tampered with, or is not one this version reads.
+    """A model file is damaged, was tampered with, or has an unsupported format.
 
-    Its message is on one line, of at most 800 characters, all of them printable, whatever the file holds.
+    The message is one line of at most 800 printable characters, whatever the content of the file.
     """
 
-    def __init__(self, message: str = ""):
+    def __init__(self, message: str = "") -> None:
         super().__init__(printable(str(message)))
 
 
@@ -48,9 +48,9 @@ class PCAKeptWarning(UserWarning):
 
 
 class OtherVersionWarning(InconsistentVersionWarning):
-    """A pickle was made by another version of this package."""
+    """A pickle was written by another version of this package."""
 
-    def __init__(self, message: str):
+    def __init__(self, message: str) -> None:
         Warning.__init__(self, message)
 
     def __str__(self) -> str:

@@ -1,14 +1,14 @@
-"""How much of X is in what was brought back, for all that has ``inverse_transform``: PCA, NMF, KernelPCA, this package.
+"""Metrics of reconstructions, for all estimators with ``inverse_transform``: PCA, NMF, KernelPCA, autoencoders.
 
-Where scorers are asked for, pass ``explained_variance_scorer`` or ``neg_reconstruction_error_scorer``: estimators of
-different kinds then compete in one search.
+The scorers go into ``scoring`` of a search, which can then compare different kinds of estimators.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_squared_error
 from sklearn.utils import assert_all_finite
@@ -19,29 +19,35 @@ from skae._training import snapshot
 METRICS = {"mse": mean_squared_error, "rmse": root_mean_squared_error, "mae": mean_absolute_error}
 
 
-def explained_variance(X, X_restored, *, mean=None, multioutput="variance_weighted"):
-    """Share of the variance of X that X_restored has: 1 is perfect, 0 is what the mean gives.
+def explained_variance(
+    X: ArrayLike,
+    X_reconstructed: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+    multioutput: Literal["variance_weighted", "uniform_average"] = "variance_weighted",
+) -> float:
+    """Explained variance (R2) of a reconstruction: 1 is perfect, 0 is that of the mean, below 0 is worse than the mean.
 
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-    X_restored : array-like of the same shape
+    X_reconstructed : array-like of the same shape
     mean : array-like of shape (n_features,) or sample_shape, default=None
-        What 0 stands for: the mean of the training data, say. None takes that of X.
+        The reconstruction that scores 0, such as the mean of the training data. None is the mean of X.
     multioutput : {"variance_weighted", "uniform_average"}, default="variance_weighted"
-        As in :func:`sklearn.metrics.r2_score`: features count by their variance, or each feature that varies counts the
-        same, whatever its unit.
+        Weights of the features, as in :func:`sklearn.metrics.r2_score`: their variances, or equal weights, which make
+        the result independent of units. Constant features are left out of the average.
 
     Returns
     -------
-    share : float
-        ``1 - sum((X - X_restored)**2) / sum((X - mean)**2)``, in the units of X, over all features; or its mean over
-        features.
+    r2 : float
+        In (-inf, 1]. ``1 - sum((X - X_reconstructed)**2) / sum((X - mean)**2)`` over all features, or the average of
+        this ratio over features.
 
     Raises
     ------
     ValueError
-        If shapes differ, X is empty, or a number is NaN or infinite.
+        If shapes differ, X is empty, or a value is NaN or infinite.
 
     Examples
     --------
@@ -54,13 +60,13 @@ def explained_variance(X, X_restored, *, mean=None, multioutput="variance_weight
     0.67
     """
     check_choice("explained_variance", "multioutput", multioutput, ("variance_weighted", "uniform_average"))
-    X, X_restored = same_rows(X, X_restored)
+    X, X_reconstructed = check_same_shape(X, X_reconstructed)
     mean = X.mean(0) if mean is None else np.asarray(mean, dtype=np.float64).reshape(-1)
     if mean.shape != X.shape[1:]:
         raise ValueError(f"mean must have one number for each of the {X.shape[1]} features. Got {mean.size}.")
-    difference, X = X - X_restored, X - mean
+    difference, X = X - X_reconstructed, X - mean
     axis = 0 if multioutput == "uniform_average" else None
-    # Squares of numbers divided by the largest neither overflow nor all underflow.
+    # Dividing by the largest value prevents overflow and underflow of the squares.
     unit = np.maximum(np.abs(difference).max(axis), np.abs(X).max(axis))
     unit = np.where(unit > 0, unit, 1.0)
     error, total = (np.atleast_1d(np.square(array / unit).sum(axis)) for array in (difference, X))
@@ -68,25 +74,27 @@ def explained_variance(X, X_restored, *, mean=None, multioutput="variance_weight
     return float((1.0 - error[varies] / total[varies]).mean()) if varies.any() else float(not error.any())
 
 
-def reconstruction_error(X, X_restored, *, metric="mse"):
-    """Average difference between X and X_restored.
+def reconstruction_error(
+    X: ArrayLike, X_reconstructed: ArrayLike, *, metric: Literal["mse", "rmse", "mae"] = "mse"
+) -> float:
+    """Average error of a reconstruction over samples and features.
 
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-    X_restored : array-like of the same shape
+    X_reconstructed : array-like of the same shape
     metric : {"mse", "rmse", "mae"}
-        Squared, its root for every feature, or absolute.
+        Mean squared error, its square root per feature (averaged over features), or mean absolute error.
 
     Returns
     -------
     error : float
-        In the units of X, squared for "mse".
+        In [0, inf), in the units of X; squared units for "mse".
 
     Raises
     ------
     ValueError
-        If shapes differ, X is empty, or a number is NaN or infinite.
+        If shapes differ, X is empty, or a value is NaN or infinite.
 
     Examples
     --------
@@ -95,19 +103,50 @@ def reconstruction_error(X, X_restored, *, metric="mse"):
     0.5
     """
     check_choice("reconstruction_error", "metric", metric, tuple(METRICS))
-    return float(METRICS[metric](*same_rows(X, X_restored)))
+    return float(METRICS[metric](*check_same_shape(X, X_reconstructed)))
 
 
-def explained_variance_scorer(estimator, X, y=None):
-    """``explained_variance`` of what ``estimator`` brings back of X, for ``scoring``."""
-    return explained_variance(X, restored(estimator, X))
+def explained_variance_scorer(estimator: Any, X: Any, y: Any = None) -> float:
+    """:func:`explained_variance` of the reconstruction of X, for the parameter ``scoring`` of a search.
+
+    Parameters
+    ----------
+    estimator : fitted transformer with ``inverse_transform``
+    X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+    y : ignored
+
+    Returns
+    -------
+    r2 : float
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skae.metrics import explained_variance_scorer
+    >>> search = GridSearchCV(PCA(), {"n_components": [2, 8]}, scoring=explained_variance_scorer)
+    >>> search.fit(load_digits().data).best_params_
+    {'n_components': 8}
+    """
+    return explained_variance(X, reconstruct(estimator, X))
 
 
-def uniform_explained_variance_scorer(estimator, X, y=None):
-    """``explained_variance`` averaged over features, for ``scoring``: the same in every unit.
+def uniform_explained_variance_scorer(estimator: Any, X: Any, y: Any = None) -> float:
+    """:func:`explained_variance` averaged over features, for the parameter ``scoring`` of a search.
 
-    ``AutoencoderTransformer.score`` is in the scaled samples of each candidate, so a search over ``scaling`` compares
-    candidates by this scorer.
+    It does not depend on units. ``AutoencoderTransformer.score`` does: it is the explained variance of the scaled
+    samples. Use this scorer to search over ``scaling``.
+
+    Parameters
+    ----------
+    estimator : fitted transformer with ``inverse_transform``
+    X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+    y : ignored
+
+    Returns
+    -------
+    r2 : float
 
     Examples
     --------
@@ -121,22 +160,43 @@ def uniform_explained_variance_scorer(estimator, X, y=None):
     >>> search.fit(load_wine().data).best_params_
     {'scaling': 'columns'}
     """
-    return explained_variance(X, restored(estimator, X), multioutput="uniform_average")
+    return explained_variance(X, reconstruct(estimator, X), multioutput="uniform_average")
 
 
-def neg_reconstruction_error_scorer(estimator, X, y=None):
-    """Minus the mean squared ``reconstruction_error`` of what ``estimator`` brings back of X, for ``scoring``."""
-    return -reconstruction_error(X, restored(estimator, X))
+def neg_reconstruction_error_scorer(estimator: Any, X: Any, y: Any = None) -> float:
+    """Minus the mean squared :func:`reconstruction_error`, for the parameter ``scoring`` of a search.
+
+    Parameters
+    ----------
+    estimator : fitted transformer with ``inverse_transform``
+    X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+    y : ignored
+
+    Returns
+    -------
+    score : float
+        In (-inf, 0], in squared units of X.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.metrics import neg_reconstruction_error_scorer
+    >>> X = load_wine().data
+    >>> neg_reconstruction_error_scorer(PCA(2).fit(X), X) > neg_reconstruction_error_scorer(PCA(1).fit(X), X)
+    True
+    """
+    return -reconstruction_error(X, reconstruct(estimator, X))
 
 
-def restored(estimator: Any, X: Any) -> Any:
-    """X through the bottleneck and back."""
+def reconstruct(estimator: Any, X: Any) -> Any:
+    """Encode and decode X."""
     estimator = snapshot(estimator)
     return estimator.inverse_transform(estimator.transform(X))
 
 
-def same_rows(X: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 (n_samples, n_features)."""
+def check_same_shape(X: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Convert both arrays to float64 (n_samples, n_features); ValueError if their shapes differ."""
     X, other = (np.asarray(a.toarray() if sparse.issparse(a) else a, dtype=np.float64) for a in (X, other))
     for array in (X, other):
         assert_all_finite(array)

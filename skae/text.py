@@ -1,11 +1,12 @@
-"""Strings as rows of tokens, and back."""
+"""Encoding of strings as rows of tokens, and decoding."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,23 +19,23 @@ REPLACEMENT = "\ufffd"
 
 @with_snapshots("transform", "inverse_transform", "get_feature_names_out")
 class CharacterEncoder(TransformerMixin, BaseEstimator):
-    """Strings to rows of character ids of one length, and back.
+    """Encode strings as rows of character ids, padded to one length.
 
     Parameters
     ----------
     max_length : int, default=None
-        Characters kept of a string; longer ones are cut. None takes the longest string of ``fit``.
+        Number of ids per row, at least 1; longer strings are truncated. None takes the longest string of ``fit``.
 
     Attributes
     ----------
     alphabet_ : list of str
-        The characters seen, in order; the first has id 2, after padding (0) and unknown characters (1).
+        Sorted characters of the fitted strings. The first one has id 2; 0 is padding, 1 is an unknown character.
     max_length_ : int
-        Length of every row.
+        Number of ids per row.
     n_features_in_ : int
-        1: a column of strings.
-    feature_names_in_ : ndarray of str
-        The column's name, where X was a data frame or a named Series.
+        Always 1: X is one column of strings.
+    feature_names_in_ : ndarray of shape (1,), object
+        Name of the column. Defined only if X is a data frame or a named Series.
 
     Examples
     --------
@@ -47,10 +48,15 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
     ['mean', 'us']
     """
 
-    def __init__(self, max_length=None):
+    alphabet_: list[str]
+    max_length_: int
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
+    def __init__(self, max_length: int | None = None):
         self.max_length = max_length
 
-    def fit(self, X, y=None):
+    def fit(self, X: Iterable[str], y: Any = None) -> CharacterEncoder:
         """Learn the alphabet and the length.
 
         Parameters
@@ -58,16 +64,20 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         X : iterable of str, or array or data frame of one column
         y : ignored
 
+        Returns
+        -------
+        self : CharacterEncoder
+
         Raises
         ------
         TypeError
-            If X is one string, or holds anything else than strings.
+            If X is a single string, or an entry is not a string.
         ValueError
-            If X is empty, holds empty strings only, or has more than one column.
+            If X is empty, holds only empty strings, or has more than one column.
         """
         if self.max_length is not None:
             check_integer("CharacterEncoder", "max_length", self.max_length, otherwise=" or None")
-        texts = checked_texts(X)
+        texts = check_texts(X)
         longest = max(map(len, texts))
         if longest == 0:
             raise ValueError("X holds empty strings only. Pass at least one character to learn from.")
@@ -76,16 +86,16 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
             "max_length_": longest if self.max_length is None else int(self.max_length),
             "n_features_in_": 1,
         }
-        name = name_of_column(X)
+        name = column_name(X)
         if isinstance(name, str):
             learned["feature_names_in_"] = np.array([name], dtype=object)
-        # In one step, for what reads at the same time.
+        # One assignment: other threads see the old state or the new one.
         kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
         self.__dict__ = {**kept, **learned}
         return self
 
-    def transform(self, X):
-        """Character ids.
+    def transform(self, X: Iterable[str]) -> Any:
+        """Encode strings as character ids.
 
         Parameters
         ----------
@@ -94,19 +104,26 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         ids : ndarray of shape (n_samples, max_length_), int64
-            A data frame where ``set_output`` asks for one.
+            A data frame if ``set_output`` is set to one.
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+        TypeError, ValueError
+            As in :meth:`fit`.
         """
         check_is_fitted(self)
         ids = {character: number for number, character in enumerate(self.alphabet_, start=UNKNOWN + 1)}
-        texts = checked_texts(X)
+        texts = check_texts(X)
         rows = np.full((len(texts), self.max_length_), PADDING, dtype=np.int64)
         for row, text in zip(rows, texts, strict=True):
             kept = text[: self.max_length_]
             row[: len(kept)] = [ids.get(character, UNKNOWN) for character in kept]
         return rows
 
-    def inverse_transform(self, X):
-        """Strings from character ids.
+    def inverse_transform(self, X: ArrayLike) -> list[str]:
+        """Decode character ids to strings.
 
         Parameters
         ----------
@@ -115,29 +132,43 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         texts : list of str
-            Padding is left out; unknown characters are U+FFFD.
+            Padding is removed; unknown characters become U+FFFD.
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+        ValueError
+            If X is not a 2-D array of integers, or an id is out of range.
         """
         check_is_fitted(self)
         ids = np.asarray(X)
         if ids.ndim != 2 or ids.dtype.kind not in "iu":
             raise ValueError(f"Expected a 2D array of integers, got shape {ids.shape} of dtype {ids.dtype}.")
-        # As objects: numpy's own strings lose a trailing NUL.
+        # dtype=object, because numpy's strings drop trailing NULs.
         characters = np.array(["", REPLACEMENT, *self.alphabet_], dtype=object)
         if ids.size and not 0 <= ids.min() <= ids.max() < len(characters):
             raise ValueError(f"Ids must be from 0 to {len(characters) - 1}, got {ids.min()} to {ids.max()}.")
         return ["".join(row) for row in characters[ids]]
 
-    def get_feature_names_out(self, input_features=None):
-        """Names of the ids: the column's name, or "x0", and their place.
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
+        """Names of the output columns: the name of the input column, or "x0", with the place as suffix.
 
         Parameters
         ----------
         input_features : sequence of one str, default=None
-            None takes the name of the column fitted.
+            None is the name of the fitted column.
 
         Returns
         -------
         names : ndarray of shape (max_length_,), object
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+        ValueError
+            If ``input_features`` is not the name of the fitted column.
         """
         check_is_fitted(self)
         known = getattr(self, "feature_names_in_", None)
@@ -157,13 +188,13 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         return tags
 
 
-def checked_texts(X: Any) -> list[str]:
-    """X, strings or one column of them, as a list of strings."""
+def check_texts(X: Any) -> list[str]:
+    """Convert strings, or one column of strings, to a list; TypeError or ValueError for anything else."""
     if isinstance(X, (str, bytes)):
         raise TypeError(f"Expected a list of strings, got one string: {X[:30]!r}. Write [text], or text.split().")
     if isinstance(X, Mapping):
         raise TypeError(f"Expected a list of strings, got {type(X).__name__}. Write list(X.values()).")
-    texts = list(only_column(X))
+    texts = list(single_column(X))
     if not texts:
         raise ValueError("Found 0 samples in X, while a minimum of 1 is required.")
     for index, text in enumerate(texts):
@@ -175,8 +206,8 @@ def checked_texts(X: Any) -> list[str]:
     return [str(text) for text in texts]
 
 
-def only_column(X: Any) -> Iterable[Any]:
-    """The entries of X, or of its only column.
+def single_column(X: Any) -> Iterable[Any]:
+    """The entries of X, or of its single column.
 
     Raises
     ------
@@ -191,7 +222,7 @@ def only_column(X: Any) -> Iterable[Any]:
         )
     if names is not None:
         X = X.iloc[:, 0] if hasattr(X, "iloc") else X[names[0]]
-    if hasattr(X, "to_pylist"):  # of pyarrow, whose entries are objects of its own
+    if hasattr(X, "to_pylist"):  # a pyarrow array, whose entries are no Python strings
         X = X.to_pylist()
     X = np.array(X, dtype=object) if isinstance(X, (list, tuple)) else X
     shape = tuple(getattr(X, "shape", (0,)))
@@ -203,11 +234,11 @@ def only_column(X: Any) -> Iterable[Any]:
 
 
 def column_names(X: Any) -> list[Any] | None:
-    """The names of a data frame's columns; None of all else."""
+    """Names of the columns of a data frame; None if X is no data frame."""
     return list(getattr(X, "column_names", X.columns)) if hasattr(X, "columns") else None
 
 
-def name_of_column(X: Any) -> Any:
-    """The name of a data frame's only column, or of a Series; None of all else."""
+def column_name(X: Any) -> Any:
+    """Name of the first column of a data frame, or of a Series; None for other types."""
     names = column_names(X)
     return getattr(X, "name", None) if names is None else names[0]

@@ -17,7 +17,7 @@ from torch import nn
 from skae._data import Rows, apply_padded, inference_length, map_batches
 from skae._estimator.callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from skae._estimator.generation import GenerationMixin
-from skae._inputs.data_frames import FrameSchema, nearest, output_library, pandas_index
+from skae._inputs.data_frames import FrameSchema, output_library, pandas_index, round_to_dtype
 from skae._inputs.preparation import (
     architecture_for,
     check_groups,
@@ -851,9 +851,9 @@ class AutoencoderTransformer(
         """Samples as a data frame with the columns fitted, if data frames are asked for; else as what X is."""
         library = output_library(self)
         if self._frame is not None and samples.ndim == 2 and library is not None:
-            return self._frame.frame(samples, library, pandas_index(X))
+            return self._frame.to_frame(samples, library, pandas_index(X))
         given = self._layout.input_dtype
-        return like(X, samples if dtype is None or given is None else nearest(samples, given))
+        return like(X, samples if dtype is None or given is None else round_to_dtype(samples, given))
 
     def _squared_difference(self, x: torch.Tensor) -> torch.Tensor:
         return (x - self._reconstruction(x)).square_()

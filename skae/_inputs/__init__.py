@@ -1,1 +1,1 @@
-"""X as callers give it: containers, data frames, validation, layout inference."""
+"""Input of estimators: containers, data frames, validation, and preparation of ``fit``."""

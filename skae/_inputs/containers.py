@@ -1,6 +1,6 @@
-"""What callers hold samples in beside arrays: data frames, lists, torch datasets, arrays without a length.
+"""Containers of samples other than arrays: data frames, lists, torch datasets, arrays without a length.
 
-Each becomes something that can be sliced, or an error that names the column and says what to write.
+Each is converted to an array, or raises an error that names the column and the code to write.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ STRINGS = (
 DATES = (datetime.date, datetime.time, datetime.timedelta)
 
 
-class Sized:
-    """Rows of what has a shape, a dtype and slicing, but no length, as arrays of zarr 3.
+class SizedArray:
+    """Adds a length to an array that has a shape, a dtype and slicing only, such as an array of zarr 3.
 
     Parameters
     ----------
@@ -41,20 +41,20 @@ class Sized:
         return np.asarray(self.X[0 : len(self)], dtype=dtype)
 
 
-def with_length(X: Any) -> Any:
-    """X, or what gives it a length where it has a numeric dtype, a shape and slicing only."""
+def add_length(X: Any) -> Any:
+    """Wrap X if it has a numpy dtype, a shape and slicing, but no length; else return it unchanged."""
     if hasattr(X, "__len__") or not all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__")):
         return X
-    return Sized(X) if len(X.shape) > 0 and isinstance(X.dtype, np.dtype) else X
+    return SizedArray(X) if len(X.shape) > 0 and isinstance(X.dtype, np.dtype) else X
 
 
-def rows_of_dataset(X: Any) -> Any:
-    """The tensor of a dataset that holds one; X itself where it is no dataset of torch.
+def unwrap_dataset(X: Any) -> Any:
+    """The tensor of a torch dataset of one tensor; X itself if it is no torch dataset.
 
     Raises
     ------
     TypeError
-        If it is another dataset, or a loader.
+        If X is a data loader or another dataset.
     """
     if isinstance(X, TensorDataset) and len(X.tensors) == 1:
         return X.tensors[0]
@@ -71,7 +71,7 @@ def rows_of_dataset(X: Any) -> Any:
 
 
 def check_one_shape(X: list | tuple) -> None:
-    """Raise ValueError unless the samples of a list are of one shape."""
+    """Raise ValueError unless all samples of a list have the same shape."""
     shapes = [
         np.shape(row) if hasattr(row, "shape") else (len(row),) if isinstance(row, (list, tuple)) else () for row in X
     ]
@@ -84,7 +84,7 @@ def check_one_shape(X: list | tuple) -> None:
 
 
 def check_entries(X: Any) -> None:
-    """Raise ValueError if X is one-dimensional and its first entry is a string that is no number, or a vector."""
+    """Raise ValueError if X is one-dimensional and its first entry is a vector, or a string that is not a number."""
     if len(getattr(X, "shape", ())) != 1 or len(X) == 0:
         return
     first = X.iloc[0] if hasattr(X, "iloc") else X[0]
@@ -94,21 +94,21 @@ def check_entries(X: Any) -> None:
             f"np.stack(X)."
         )
     if isinstance(first, (str, bytes)):
-        as_number(first)
+        parse_number(first)
 
 
 def check_columns(frame: Any) -> None:
-    """Raise TypeError if a column of a data frame's first row holds dates, and ValueError if it holds vectors."""
-    for name, values in columns_of(frame):
+    """Raise TypeError if a column holds dates, and ValueError if its first entry is a vector."""
+    for name, values in iterate_columns(frame):
         if values.dtype.kind in "mM":
-            raise of_dates(name, values.dtype.name)
+            raise date_error(name, values.dtype.name)
         for value in values[:1] if values.ndim > 1 or values.dtype.kind == "O" else ():
             check_entry(name, value)
 
 
 def check_text(frame: Any) -> None:
-    """Raise ValueError or TypeError if an entry of a data frame's columns is no number, naming the column."""
-    for name, values in columns_of(frame):
+    """Raise ValueError or TypeError if an entry of a data frame is not a number; the message names the column."""
+    for name, values in iterate_columns(frame):
         for value in values if values.dtype.kind in "OUST" else ():
             check_entry(name, value)
             try:
@@ -124,9 +124,9 @@ def check_text(frame: Any) -> None:
 
 
 def check_entry(name: Any, value: Any) -> None:
-    """Raise TypeError if an entry of a column is a date, and ValueError if it is a vector."""
+    """Raise TypeError if an entry is a date, and ValueError if it is a vector; the message names the column."""
     if isinstance(value, DATES):
-        raise of_dates(name, type(value).__name__)
+        raise date_error(name, type(value).__name__)
     if is_vector(value):
         raise ValueError(
             f"Column {name!r} of X holds vectors, the first of shape {np.shape(value)}. Pass one column per number: "
@@ -134,29 +134,29 @@ def check_entry(name: Any, value: Any) -> None:
         )
 
 
-def of_dates(name: Any, kind: str) -> TypeError:
+def date_error(name: Any, kind: str) -> TypeError:
     """The error for a column of dates or time spans."""
     return TypeError(f"Column {name!r} of X has dtype {kind}. Convert it to numbers first, such as seconds.")
 
 
-def as_number(text: Any) -> float:
-    """The number that a string stands for; ValueError naming what strings need otherwise."""
+def parse_number(text: Any) -> float:
+    """Convert a string to a number; the ValueError names the encoders for strings."""
     try:
         return float(text)
     except ValueError as error:
         raise ValueError(f"{error}. X holds strings: {STRINGS}.") from error
 
 
-def columns_of(frame: Any) -> Iterator[tuple[Any, np.ndarray]]:
-    """Name and values of every column of a data frame."""
+def iterate_columns(frame: Any) -> Iterator[tuple[Any, np.ndarray]]:
+    """Yield the name and the values of each column of a data frame."""
     for index, name in enumerate(getattr(frame, "column_names", frame.columns)):
         column = frame.iloc[:, index] if hasattr(frame, "iloc") else frame[name]
         try:
             yield name, np.asarray(column)
-        except Exception as error:  # libraries of data frames have errors of their own
+        except Exception as error:  # each data frame library has its own error types
             raise TypeError(f"Column {name!r} of X cannot be read as numbers: {error}") from error
 
 
 def is_vector(value: Any) -> bool:
-    """Whether an entry holds several, as a list or an array does."""
+    """Whether an entry is a list, an array or another sequence of values."""
     return hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict)) and np.ndim(value) > 0

@@ -1,4 +1,4 @@
-"""Data frames on the way out: the columns and types of the data frame that was fitted, in the library asked for."""
+"""Output as data frames, with the columns and types of the fitted data frame, in the configured library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIBRARIES = ("pandas", "polars")
 
 @dataclass(frozen=True)
 class FrameSchema:
-    """Library, names and types of a data frame's columns; ``levels`` are the names of pandas' levels of columns."""
+    """Library, column names and column types of a data frame; ``levels`` are the level names of pandas columns."""
 
     library: str
     names: tuple[Any, ...]
@@ -22,22 +22,22 @@ class FrameSchema:
 
     @classmethod
     def of(cls, X: Any) -> FrameSchema | None:
-        """The form of X if it is a pandas or polars data frame."""
+        """The schema of X if it is a pandas or polars data frame, else None."""
         library = type(X).__module__.partition(".")[0]
         if library not in LIBRARIES or not hasattr(X, "columns"):
             return None
         levels = tuple(getattr(X.columns, "names", ()))
         return cls(library, tuple(X.columns), tuple(X.dtypes), () if levels == (None,) else levels)
 
-    def frame(self, rows: np.ndarray, library: str | None = None, index: Any = None) -> Any:
-        """Rows (n, n_columns) as such a data frame, of ``library`` if another is asked for.
+    def to_frame(self, rows: np.ndarray, library: str | None = None, index: Any = None) -> Any:
+        """Convert rows (n, n_columns) to a data frame of this schema, in ``library`` if it is given.
 
-        Booleans and integers are the nearest that their type holds. Columns of other types than booleans, integers and
-        floats, such as categories and decimals, get the rows' own type.
+        Columns of booleans and integers are rounded to the nearest value of their type. Columns of other types, such
+        as categories and decimals, get the type of ``rows``.
         """
-        numbers = [plain_dtype(dtype) for dtype in self.dtypes]
+        numbers = [numpy_dtype(dtype) for dtype in self.dtypes]
         columns = [
-            nearest(values, dtype) if dtype is not None else values
+            round_to_dtype(values, dtype) if dtype is not None else values
             for values, dtype in zip(rows.T, numbers, strict=True)
         ]
         if (library or self.library) == "pandas":
@@ -62,7 +62,7 @@ class FrameSchema:
         return frame
 
     def pandas_columns(self) -> Any:
-        """The names as pandas' columns, of one level or of several."""
+        """The column names as a pandas index of one or several levels."""
         import pandas as pd
 
         if len(self.levels) > 1:
@@ -70,13 +70,13 @@ class FrameSchema:
         return pd.Index(list(self.names), tupleize_cols=False, name=(self.levels or (None,))[0])
 
 
-def plain_dtype(dtype: Any) -> np.dtype | None:
-    """numpy's counterpart of a pandas or polars type of booleans, integers or floats; None of other types."""
-    if hasattr(dtype, "is_numeric"):  # of polars
+def numpy_dtype(dtype: Any) -> np.dtype | None:
+    """The numpy type of a pandas or polars type of booleans, integers or floats; None for other types."""
+    if hasattr(dtype, "is_numeric"):  # polars
         dtype = str(dtype).lower().replace("boolean", "bool")
     else:
-        dtype = getattr(dtype, "subtype", dtype)  # of a sparse column that of its numbers
-        dtype = getattr(dtype, "numpy_dtype", dtype)  # of a nullable one, and of pyarrow's
+        dtype = getattr(dtype, "subtype", dtype)  # sparse columns
+        dtype = getattr(dtype, "numpy_dtype", dtype)  # nullable and pyarrow types
     try:
         found = np.dtype(dtype)
     except (TypeError, ValueError):
@@ -84,29 +84,29 @@ def plain_dtype(dtype: Any) -> np.dtype | None:
     return found if found.kind in "biuf" else None
 
 
-def nearest(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The nearest numbers that a type of booleans, integers or floats holds."""
-    if values.dtype.kind != "f":  # as of tokens, which are of the type already
+def round_to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Round values to the nearest ones of a type of booleans, integers or floats."""
+    if values.dtype.kind != "f":  # token ids are integers already
         return values.astype(dtype)
     if dtype.kind == "b":
         return values > 0.5
     if dtype.kind == "f":
         return np.clip(values, np.finfo(dtype).min, np.finfo(dtype).max).astype(dtype)
     ends = np.iinfo(dtype)
-    # The float nearest to the largest int64 lies beyond it.
+    # The float nearest to the largest int64 is larger than it.
     low, high = float(ends.min), float(ends.max)
     high = high if int(high) <= ends.max else float(np.nextafter(values.dtype.type(high), values.dtype.type(0)))
     return np.clip(np.rint(values), low, high).astype(dtype)
 
 
 def output_library(estimator: Any) -> str | None:
-    """The library of data frames that ``set_output`` or scikit-learn's configuration asks for, if any."""
+    """The data frame library that ``set_output`` or scikit-learn's configuration selects; None for arrays."""
     own = getattr(estimator, "_sklearn_output_config", {}).get("transform")
-    asked = own or get_config()["transform_output"]
-    return asked if asked in LIBRARIES else None
+    selected = own or get_config()["transform_output"]
+    return selected if selected in LIBRARIES else None
 
 
 def pandas_index(X: Any) -> Any:
-    """The index of a pandas data frame; None of all else."""
-    form = FrameSchema.of(X)
-    return X.index if form is not None and form.library == "pandas" else None
+    """The index of a pandas data frame; None for other types."""
+    schema = FrameSchema.of(X)
+    return X.index if schema is not None and schema.library == "pandas" else None

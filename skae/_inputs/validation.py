@@ -1,4 +1,4 @@
-"""X as callers give it, checked without copying it: slices of large or mapped arrays, frames and lists whole."""
+"""Validation of X, Z and groups. Arrays and memory maps are checked slice by slice and never copied."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from sklearn.utils.validation import check_array, validate_data
 from skae._data import SparseRows, slice_length
 from skae._inputs.containers import (
     STRINGS,
+    add_length,
     check_columns,
     check_entries,
     check_one_shape,
     check_text,
-    rows_of_dataset,
-    with_length,
+    unwrap_dataset,
 )
 from skae._parameters import warn
 
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def readable(X: Any) -> Any:
-    """X with lists made arrays, tensors detached, and a length where there is none.
+def convert_container(X: Any) -> Any:
+    """Convert lists to arrays, detach tensors, and add a length to arrays without one.
 
     Raises
     ------
     TypeError
-        If X holds dates, time spans or structures, or is a torch dataset of more than one tensor.
+        If X holds dates, time spans or structured types, or is a torch dataset of more than one tensor.
     ValueError
-        If values are masked, strings that are no numbers, or vectors in a column.
+        If values are masked, a string is not a number, or a column holds vectors.
     """
-    X = with_length(rows_of_dataset(X))
+    X = add_length(unwrap_dataset(X))
     if isinstance(X, torch.Tensor):
         if X.layout is not torch.strided:
             raise TypeError(f"Sparse torch tensors ({X.layout}) are not supported. Pass X.to_dense().")
@@ -56,7 +56,7 @@ def readable(X: Any) -> Any:
     check_entries(X)
     if hasattr(X, "columns") and hasattr(X, "head"):
         check_columns(X.head(1))
-        # pandas has ``sparse`` where every column is so; names and order stay with the frame.
+        # pandas has ``sparse`` only if all columns are sparse. The columns keep their names and order.
         X = X.sparse.to_dense() if hasattr(X, "sparse") else X
     if isinstance(X, np.ndarray) and (X.dtype.kind in "UST" or (X.dtype.kind == "O" and X.ndim > 2)):
         try:
@@ -69,7 +69,7 @@ def readable(X: Any) -> Any:
 
 
 def check_kind(dtype: Any) -> None:
-    """Raise TypeError if the dtype is not one of numbers."""
+    """Raise TypeError if a numpy dtype is structured or a date."""
     if not isinstance(dtype, np.dtype):
         return
     if dtype.names is not None:
@@ -78,19 +78,19 @@ def check_kind(dtype: Any) -> None:
         raise TypeError(f"Input X has dtype {dtype.name}. Convert it to numbers, such as seconds, first.")
 
 
-# Sums of infinities of both signs, which validation looks at, are no news to the caller.
+# scikit-learn's check for NaN adds up all values; infinities of both signs would warn.
 @np.errstate(invalid="ignore")
 def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[int, ...] | None = None) -> Any:
-    """X, checked and ready to be sliced; sets or compares ``n_features_in_`` and ``feature_names_in_``.
+    """Check X and return it in a form that supports slicing; set or check ``n_features_in_`` and ``feature_names_in_``.
 
-    ``sample_shape`` is that of the samples fitted, where X is compared with them.
+    If ``sample_shape``, the shape of the fitted samples, is given, X must have samples of that shape.
 
     Returns
     -------
-    X : ndarray or whatever sliceable was given
-        Of shape (n_samples, n_features) or (n_samples, *sample_shape); never a copy of an array.
+    X : ndarray, SparseRows or the given array-like
+        Of shape (n_samples, n_features) or (n_samples, *sample_shape). Arrays are not copied.
     """
-    X = readable(X)
+    X = convert_container(X)
     if sample_shape is not None:
         check_sample_shape(type(estimator).__name__, tuple(getattr(X, "shape", ())), sample_shape)
     if issparse(X):
@@ -98,7 +98,7 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
         check_range(checked.data)
         rows = csr_array(checked)
         if not rows.has_canonical_format:
-            # Entries given twice count as their sum, also in moments; the caller's matrix stays as it is.
+            # Duplicate entries are summed in a copy, as the moments need; the caller's matrix is not changed.
             rows = rows.copy()
             rows.sum_duplicates()
         return SparseRows(rows)
@@ -111,7 +111,7 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
             if "could not convert string" in str(error):
                 raise ValueError(f"{error}. X holds strings: {STRINGS}.") from error
             raise
-        if checked.dtype.kind == "O" and hasattr(X, "columns"):  # as of categories of text
+        if checked.dtype.kind == "O" and hasattr(X, "columns"):  # such as categories of strings
             check_text(X)
         check_kind(checked.dtype)
         check_range(checked)
@@ -130,12 +130,12 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
 
 
 def encode_groups(groups: Any, n_samples: int) -> np.ndarray | None:
-    """Labels 0, 1, ... of the groups of all samples (n_samples,), in the order in which groups first appear.
+    """Encode groups as labels 0, 1, ... (n_samples,) in order of first appearance; None stays None.
 
     Raises
     ------
     ValueError
-        If they are not one-dimensional, not one per sample, or some are missing.
+        If groups are not one label per sample, or a label is missing.
     """
     if groups is None:
         return None
@@ -158,45 +158,45 @@ def encode_groups(groups: Any, n_samples: int) -> np.ndarray | None:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a label is None, NaN, NaT or pandas' NA."""
+    """Whether a label is None, NaN, NaT or the NA of pandas."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return bool(value != value)
 
 
 def check_sample_shape(owner: str, given: tuple[int, ...], fitted: tuple[int, ...]) -> None:
-    """Raise ValueError if samples of more than one axis have another shape than those fitted; tables are not looked at.
+    """Raise ValueError if samples with more than one axis do not have the fitted shape; tables are not checked.
 
-    Flattened samples fit, if they are as many numbers.
+    Flattened samples of the same size are accepted.
     """
     if (len(fitted) == 1 and len(given) <= 2) or len(given) < 2 or given[1:] in (fitted, (math.prod(fitted),)):
         return
-    wanted = f"(n_samples, {', '.join(map(str, fitted))})"
+    expected = f"(n_samples, {', '.join(map(str, fitted))})"
     if given == fitted:
-        raise ValueError(f"X has shape {given}, which is that of one sample. Pass X of shape {wanted}: X[None].")
+        raise ValueError(f"X has shape {given}, which is that of one sample. Pass X of shape {expected}: X[None].")
     raise ValueError(
         f"X has samples of shape {given[1:]}, but {owner} was fitted on samples of shape {fitted}. Pass X of shape "
-        f"{wanted}."
+        f"{expected}."
     )
 
 
-def warn_if_y_is_target(X: Any, y: Any, some: int = 100) -> None:
-    """Warn if y, which is ignored, looks like samples to be reconstructed: of the shape of X, with other values.
+def warn_if_y_is_target(X: Any, y: Any, n_rows: int = 100) -> None:
+    """Warn if y, which is ignored, looks like targets of a reconstruction: the shape of X with other values.
 
-    Of checked X, and of y, the first ``some`` rows are compared, to the precision of float32.
+    The first ``n_rows`` rows of the checked X and of y are compared, to the precision of float32.
     """
     if isinstance(y, (list, tuple)) and len(y) == len(X):
         try:
-            X, y = X[:some], np.asarray(y[:some])
-        except ValueError:  # of rows of several lengths
+            X, y = X[:n_rows], np.asarray(y[:n_rows])
+        except ValueError:  # rows of different lengths
             return
     shape = tuple(getattr(y, "shape", ()))
     if len(shape) < 2 or shape != tuple(X.shape) or math.prod(shape[1:]) == 1 or hasattr(y, "toarray"):
         return
-    target = np.asarray(as_array(y.head(some) if hasattr(y, "head") else y[:some]))
+    target = np.asarray(as_array(y.head(n_rows) if hasattr(y, "head") else y[:n_rows]))
     if target.dtype.kind not in "biuf":
         return
-    given = as_array(X[:some]).astype(np.float64)
+    given = as_array(X[:n_rows]).astype(np.float64)
     rounding = 1e-6 * float(np.abs(given).max())
     if not np.allclose(given, target.astype(np.float64), rtol=0, atol=rounding, equal_nan=True):
         warn(
@@ -207,7 +207,7 @@ def warn_if_y_is_target(X: Any, y: Any, some: int = 100) -> None:
 
 
 def is_sliceable(X: Any) -> bool:
-    """Whether X is an array of numbers, in memory or not, that is best read slice by slice."""
+    """Whether X is a numeric array, in memory or in a file, that is read slice by slice."""
     if isinstance(X, torch.Tensor):
         return X.ndim > 1
     if hasattr(X, "columns") or hasattr(X, "toarray") or isinstance(X, np.matrix) or not hasattr(X, "__getitem__"):
@@ -221,12 +221,12 @@ def is_sliceable(X: Any) -> bool:
 
 
 def as_array(rows: Any) -> np.ndarray:
-    """A slice of X as a numpy array, without copying where it is one."""
+    """Convert a slice of X to a numpy array, without a copy if possible."""
     return rows.cpu().numpy() if isinstance(rows, torch.Tensor) else np.asarray(rows)
 
 
 def check_range(rows: np.ndarray) -> None:
-    """Raise ValueError if a number does not fit into float32, which the network computes in."""
+    """Raise ValueError if a value overflows in float32, the type that the network computes in."""
     if rows.dtype.kind != "f" or rows.dtype.itemsize <= 4 or rows.size == 0:
         return
     largest = max(float(rows.max()), -float(rows.min()))
@@ -238,14 +238,15 @@ def check_range(rows: np.ndarray) -> None:
 
 @np.errstate(invalid="ignore")
 def check_codes(Z: Any, n_components: int, nested: bool = False) -> np.ndarray:
-    """Codes (n, n_components), checked; of nested codes the first columns will do.
+    """Check codes (n, n_components); nested codes may have fewer columns.
 
     Raises
     ------
     ValueError
-        If Z has another width, is empty, or holds NaN, infinities or what float32 does not hold.
+        If Z has a wrong number of columns, is empty, or holds NaN, infinities or values too large for float32.
     """
-    Z = check_array(as_array(readable(Z)) if isinstance(Z, torch.Tensor) else readable(Z), dtype="numeric")
+    Z = convert_container(Z)
+    Z = check_array(as_array(Z) if isinstance(Z, torch.Tensor) else Z, dtype="numeric")
     check_kind(Z.dtype)
     check_range(Z)
     if Z.shape[1] != n_components and not (nested and Z.shape[1] < n_components):
@@ -255,8 +256,8 @@ def check_codes(Z: Any, n_components: int, nested: bool = False) -> np.ndarray:
     return Z
 
 
-def check_no_overflow(result: np.ndarray, what: str, cause: str) -> None:
-    """Raise ValueError if numbers computed from finite ones overflowed."""
+def check_no_overflow(result: np.ndarray, name: str, cause: str) -> None:
+    """Raise ValueError if values computed from finite ones overflowed."""
     length = slice_length(max(1, result[0].size)) if len(result) else 1
     if not all(np.isfinite(result[start : start + length]).all() for start in range(0, len(result), length)):
-        raise ValueError(f"The {what} are not finite in float32: {cause}.")
+        raise ValueError(f"The {name} are not finite in float32: {cause}.")

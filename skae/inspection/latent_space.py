@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from skae._inner import fit_inner
 from skae._parameters import InvalidParameterError
-from skae.text import name_of_column
+from skae.text import column_name
 
 from .coloring import Coloring
 from .figures import one_axes, pyplot
@@ -89,7 +89,7 @@ class LatentSpaceDisplay:
         codes = as_numbers(estimator.transform(X)).astype(np.float64)
         if y is not None:
             check_consistent_length(codes, y)
-            name = name_of_column(y)
+            name = column_name(y)
             return cls(codes=codes, values=y, name=None if name is None else str(name)).plot(ax)
         if not hasattr(estimator, "score_samples"):
             return cls(codes=codes).plot(ax)
