@@ -18,7 +18,7 @@ from report import write
 ROOT = Path(__file__).parent.parent
 # What is done, and the tests that do it.
 KINDS = {
-    "bad input: right error, state kept": ("tests/test_bad_input.py", ""),
+    "bad input: right error, state kept": ("tests/inputs/test_bad_input.py", ""),
     "failures at every executed line": ("tests/test_state.py", "executed_line"),
     "calls in any order": ("tests/test_machine.py", ""),
     "Ctrl-C at some time": ("tests/test_state.py", "signal_at_any_time"),

@@ -1,6 +1,7 @@
 """Threads and interrupts: a reading call sees one fit, and Ctrl-C before the first epoch is raised."""
 
 import io
+import os
 import sys
 import threading
 
@@ -13,7 +14,7 @@ from skorch.callbacks import Callback
 
 import skae
 from skae import AutoencoderNovelty, AutoencoderTransformer, BottleneckSearchCV, Dense
-from skae._training import AutoencoderNet, BestWeights, pca_init
+from skae._training import AutoencoderNet, BestWeights, device, pca_init
 from skae.inspection import ReconstructionDisplay
 from skae.text import CharacterEncoder
 
@@ -247,3 +248,28 @@ class TestInterrupts:
         with pytest.raises(KeyboardInterrupt):
             model.fit(X)
         assert name == "grid search" or same(model, before)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_while_another_thread_makes_weights_does_not_hang():
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with device._WEIGHTS_LOCK:
+            held.set()
+            done.wait(60)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = int(not device._WEIGHTS_LOCK.acquire(timeout=5))
+        finally:
+            os._exit(code)
+    done.set()
+    other.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

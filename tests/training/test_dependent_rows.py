@@ -5,12 +5,14 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 from sklearn import datasets
-from sklearn.model_selection import StratifiedKFold
+from sklearn.datasets import load_diabetes, load_wine
+from sklearn.decomposition import PCA
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from skae import AutoencoderTransformer
 from skae._data import Rows, SparseRows
 from skae._inputs.preparation import learned_layout
-from skae._training import joined_groups, row_groups
+from skae._training import Part, joined_groups, row_groups, split_rows
 
 
 def groups_of(X):
@@ -225,3 +227,24 @@ def test_windows_with_their_time_are_validated_in_blocks():
     X = np.column_stack([np.arange(500.0), windows()])
     with pytest.warns(UserWarning, match="near copies of those next to them"):
         assert 5 < len(np.unique(groups_of(X))) <= 100
+
+
+@pytest.mark.parametrize("load", [load_wine, load_diabetes])
+def test_rows_that_repeat_do_not_count_as_held_out(load):
+    train, test = train_test_split(load(return_X_y=True)[0], random_state=0)
+    repeated = AutoencoderTransformer(2, random_state=0).fit(np.repeat(train, 10, axis=0))
+    scaling = repeated._layout.scaling
+    train, test = (scaling.transform(torch.from_numpy(part)).numpy() for part in (train, test))
+    pca = PCA(2, random_state=0).fit(train)
+    lost = np.square(test - pca.inverse_transform(pca.transform(test))).sum() / np.square(test).sum()
+    assert repeated.score(scaling.inverse_transform(torch.from_numpy(test), np.float64)) >= 1 - lost - 0.002
+
+
+def test_equal_rows_share_a_part():
+    rows = np.repeat(np.random.RandomState(0).permutation(40)[:, None] * [1, -1], 3, axis=0)
+    layout = AutoencoderTransformer(1, max_epochs=1).fit(rows)._layout
+    part = Part.whole(Rows(rows, layout, torch.device("cpu")))
+    part = Part.whole(part.rows, row_groups(part.rows))
+    train, held_out = split_rows(part, 12, torch.Generator().manual_seed(0))
+    assert len(train) == 108
+    assert not set(rows[train.indices, 0]) & set(rows[held_out.indices, 0])

@@ -5,11 +5,13 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
 
-from skae import AutoencoderTransformer, DivergenceError
+from skae import AutoencoderTransformer, Dense, DivergenceError
 from skae._training import (
+    BestWeights,
     Part,
     automatic_batch_size,
     cross_validation,
@@ -20,8 +22,11 @@ from skae._training import (
     split_rows,
 )
 from skae._training.cross_validation import at_best_of_others
-from skae._training.early_stopping import BestWeights, significantly_lower
+from skae._training.early_stopping import significantly_lower
 from skae.exceptions import PCAKeptWarning
+
+IRIS = load_iris().data
+SMALL = {"architecture": Dense((4,)), "max_epochs": 2, "random_state": 0}
 
 
 def curve(n):
@@ -307,3 +312,15 @@ class TestPCAIsKept:
             trained = AutoencoderTransformer(8, random_state=0).fit(digits)
         assert not trained.is_pca_
         assert f"weights: epoch {trained.best_epoch_}" in trained.summary()
+
+
+def test_the_best_weights_are_of_one_epoch(monkeypatch):
+    """Whenever an interrupt comes while they are copied."""
+    kept = BestWeights(5, 0.0)
+    net = AutoencoderTransformer(2, **SMALL).fit(IRIS).net_
+    net.history.record("valid_loss", 0.5)
+    kept.best_, kept.mark_, kept.waited_, kept.best_weights_ = 1.0, 1.0, 0, {"earlier": torch.zeros(1)}
+    monkeypatch.setattr(torch.Tensor, "__deepcopy__", lambda self, memo: exec("raise KeyboardInterrupt"))
+    with pytest.raises(KeyboardInterrupt):
+        kept.on_epoch_end(net)
+    assert (kept.best_, list(kept.best_weights_)) == (1.0, ["earlier"])

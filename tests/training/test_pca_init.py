@@ -5,7 +5,9 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from skae import AutoencoderTransformer
 from skae._data import Moments, Rows, SampleLayout, Scaling
+from skae._inputs.preparation import learned_layout
 from skae._training import pca_init
 
 
@@ -38,3 +40,20 @@ def test_covariance_of_some_slices_is_taken_where_they_have_the_variance_of_all(
     components, _, _ = pca_init.pca_start(rows_of(X), 2, seed=0)
     assert sum(read) < (5_000 if not burst else 50_000)
     assert explained(X, components) > explained(X, torch.from_numpy(PCA(2).fit(X).components_)) - 1e-3
+
+
+def test_rows_in_a_file_start_at_the_pca_of_all_of_them(monkeypatch):
+    random = np.random.RandomState(0)
+    rows = random.standard_normal((600, 20)) * np.linspace(9, 1, 20) @ random.standard_normal(
+        (20, 300)
+    ) + random.standard_normal((600, 300))
+    layout = learned_layout(AutoencoderTransformer(2), rows)
+    for name, value in (("SAMPLE_BYTES", 4 * 300 * 60), ("COVARIANCE_FEATURES", 0)):
+        monkeypatch.setattr(pca_init, name, value)
+    components, _, deviations = pca_init.pca_start(Rows(rows, layout, torch.device("cpu")), 15, 0)
+    scaled = layout.scaling.transform(torch.from_numpy(rows)).numpy()
+    exact = PCA(15).fit(scaled)
+    np.testing.assert_allclose(components @ components.T, np.eye(15), atol=1e-5)
+    np.testing.assert_allclose(deviations, np.sqrt(exact.explained_variance_), rtol=2e-2)
+    kept = np.square(scaled @ components.numpy().T).sum() / np.square(scaled).sum()
+    assert kept > exact.explained_variance_ratio_.sum() - 1e-3

@@ -1,0 +1,31 @@
+"""Global state of torch is restored after training, also after an interrupt."""
+
+import contextlib
+
+import pytest
+import torch
+
+from skae._training import device
+
+
+def test_an_interrupt_within_a_borrowed_stream_gives_it_back(monkeypatch):
+    stream, before = device.BorrowedStream(0, torch.device("cpu")), torch.get_rng_state()
+    with contextlib.suppress(KeyboardInterrupt), stream():
+        torch.rand(1)
+        raise KeyboardInterrupt
+    monkeypatch.setattr(stream, "_states", lambda: exec("raise KeyboardInterrupt"))
+    with pytest.raises(KeyboardInterrupt), stream():
+        pass
+    assert torch.equal(torch.get_rng_state(), before)
+    assert device._WEIGHTS_LOCK.acquire(timeout=1)
+    device._WEIGHTS_LOCK.release()
+
+
+def test_exact_products_are_set_back_as_they_were():
+    before = torch.get_float32_matmul_precision()
+    for precision in ("highest", "high"):
+        torch.set_float32_matmul_precision(precision)
+        with device.without_tf32():
+            assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+        assert torch.get_float32_matmul_precision() == precision
+    torch.set_float32_matmul_precision(before)

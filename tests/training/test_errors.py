@@ -1,0 +1,88 @@
+"""Errors in training say where they occurred."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from skae import AutoencoderTransformer, Custom, DivergenceError, OutOfMemoryError
+
+QUICK = {"max_epochs": 2, "random_state": 0}
+X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
+
+
+class Stubborn(Exception):  # noqa: N818
+    """Takes no note."""
+
+    def add_note(self, note):
+        raise AttributeError("no notes here")
+
+
+class Raising(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        raise Stubborn
+
+
+def test_errors_that_take_no_note_keep_their_type():
+    with pytest.raises(Stubborn):
+        AutoencoderTransformer(2, net_params={"callbacks": [Raising()]}, **QUICK).fit(X)
+
+
+def test_memory_that_is_wanting_before_training_is_told_in_the_same_words(monkeypatch):
+    def wanting(*args, **kwargs):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
+
+    fitted = AutoencoderTransformer(2, **QUICK).fit(X)
+    monkeypatch.setattr("skae._estimator.transformer.split_rows", wanting)
+    with pytest.raises(OutOfMemoryError, match="device='auto' with batch_size='auto'"):
+        fitted.fit(X)
+    assert len(fitted.transform(X)) == len(X)
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_divergence_in_the_last_update_is_noticed(early_stopping):
+    autoencoder = AutoencoderTransformer(
+        2,
+        architecture=Custom(lambda: nn.Linear(6, 2), lambda: nn.Linear(2, 6)),
+        early_stopping=early_stopping,
+        max_epochs=1,
+        batch_size=100,
+        lr=1e30,
+        optimizer="sgd",
+        random_state=0,
+    )
+    with pytest.raises(DivergenceError, match=r"max \|X\| is \d"):
+        autoencoder.fit(X)
+    if not early_stopping:
+        with pytest.raises(DivergenceError):
+            autoencoder.partial_fit(X)
+
+
+@pytest.mark.bad_input(112)
+def test_what_a_callback_raises_comes_through_and_says_where():
+    class Failing(Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            if training and len(net.history) == 2 and net.batch_ == 3:
+                raise KeyError("mine")
+
+    autoencoder = AutoencoderTransformer(2, net_params={"callbacks": [Failing()]}, **QUICK)
+    with pytest.raises(KeyError, match="mine") as caught:
+        autoencoder.fit(X)
+    note = "In epoch 2, batch 3, of the training of an autoencoder."
+    assert sys.version_info < (3, 11) or caught.value.__notes__ == [note]
+
+
+@pytest.mark.bad_input(108)
+def test_divergence_names_its_batch():
+    class Poison(Callback):
+        def on_batch_begin(self, net, training=False, **kwargs):
+            if training and len(net.history) == 2 and net.batch_ == 3:
+                with torch.no_grad():
+                    net.parameters_[0].fill_(float("nan"))
+
+    autoencoder = AutoencoderTransformer(2, net_params={"callbacks": [Poison()]}, **QUICK)
+    with pytest.raises(DivergenceError, match="in batch 3 of epoch 2"):
+        autoencoder.fit(X)

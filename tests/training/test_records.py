@@ -1,0 +1,44 @@
+"""The history in checkpoints."""
+
+import json
+
+import numpy as np
+from sklearn.datasets import load_iris
+from skorch.callbacks import Callback
+
+from skae import AutoencoderTransformer, Dense
+from skae._training.records import columns_of, history_of
+
+X = load_iris().data
+SMALL = {"architecture": Dense((4,)), "max_epochs": 2, "random_state": 0}
+
+
+class Odd(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("mine", float("nan"))
+        net.history.record("other", np.float32(1))
+
+
+def test_checkpoints_hold_what_json_does(tmp_path, monkeypatch):
+    monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
+    AutoencoderTransformer(2, checkpoint_dir=tmp_path, net_params={"callbacks": [Odd()]}, **SMALL).fit(X)
+
+
+def test_histories_of_any_length_go_into_checkpoints_and_back():
+    odd = [{"epoch": 1, "valid_loss": 0.5, "said": "a"}, {"epoch": 2, "valid_loss_best": True, "x": 2, "y": object()}]
+    history = [
+        *odd,
+        {"epoch": 3, "x": 0.25, "z": float("inf")},
+        *({"epoch": n, "lr": 1 / n} for n in range(4, 100_000)),
+    ]
+    content, columns = columns_of(history)
+    assert len(json.dumps(content)) < 1000
+    back = history_of(content, columns)
+    assert back[:3] == [
+        {"epoch": 1, "valid_loss": 0.5, "said": "a"},
+        {"epoch": 2, "valid_loss_best": True, "x": 2},
+        {"epoch": 3, "x": 0.25},
+    ]
+    assert back[3:] == history[3:]
+    assert isinstance(back[1]["valid_loss_best"], bool)
+    assert isinstance(back[1]["epoch"], int)
