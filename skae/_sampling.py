@@ -72,7 +72,7 @@ class Books:
 
     Parameters
     ----------
-    indices : ndarray of shape (n, n_books), int
+    indices : ndarray of shape (n, n_codebooks), int
         The training codes' vectors.
     size : int
         Vectors in a book.
@@ -89,7 +89,7 @@ class Books:
             self.next.append(pairs / pairs.sum(1, keepdims=True))
 
     def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
-        """Indices (n_samples, n_books)."""
+        """Indices (n_samples, n_codebooks)."""
         drawn = [random.choice(len(self.first), n_samples, p=self.first)]
         for table in self.next:
             reached = table[drawn[-1]].cumsum(1) > random.uniform(size=(n_samples, 1))
@@ -97,7 +97,7 @@ class Books:
         return np.stack(drawn, axis=1)
 
 
-def fitted_density(kind: str, Z: np.ndarray, seed: int) -> Density:
+def fit_density(kind: str, Z: np.ndarray, seed: int) -> Density:
     """A density of ``kind`` fitted to codes (n, n_components)."""
     Z = np.asarray(Z, dtype=np.float64)
     if len(Z) == 1:
@@ -111,10 +111,10 @@ def fitted_density(kind: str, Z: np.ndarray, seed: int) -> Density:
     if kind == "mixture":
         n_distinct = len(np.unique(Z.astype(np.float32), axis=0))
         n_components = max(1, min(COMPONENTS, len(Z) // CODES_A_COMPONENT, n_distinct // 2))
-    return Density(fitted_mixture(Z, n_components, 1e-6 * spread + 1e-12, seed))
+    return Density(fit_mixture(Z, n_components, 1e-6 * spread + 1e-12, seed))
 
 
-def fitted_mixture(Z: np.ndarray, n_components: int, reg_covar: float, seed: int) -> GaussianMixture:
+def fit_mixture(Z: np.ndarray, n_components: int, reg_covar: float, seed: int) -> GaussianMixture:
     """A Gaussian mixture that starts at clusters of k-means, as scikit-learn's does.
 
     The clusters are found here, because scikit-learn would fit k-means by a ``fit`` that others may have replaced.

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
 from skae._inner import fit_inner
-from skae._sampling import fitted_mixture
+from skae._sampling import fit_mixture
 
 QUICK = AutoencoderTransformer(2, max_epochs=2, random_state=0)
 
@@ -60,7 +60,7 @@ def test_mixture_is_that_of_scikit_learn(n_features, n_components):
     random = np.random.RandomState(0)
     Z = random.standard_normal((200, n_features)) + 3 * random.randint(3, size=(200, 1))
     expected = GaussianMixture(n_components, reg_covar=1e-6, random_state=0, max_iter=200, tol=1e-2).fit(Z)
-    found = fitted_mixture(Z, n_components, 1e-6, 0)
+    found = fit_mixture(Z, n_components, 1e-6, 0)
     for name in ("weights_", "means_", "covariances_"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-8)
 

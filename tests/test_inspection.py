@@ -193,15 +193,15 @@ def test_history_names_its_terms():
     X = DATA["wide table"][0]
     autoencoder = AutoencoderTransformer(2, variant="variational", max_epochs=2, random_state=0).fit(X)
     display = drawn(TrainingHistoryDisplay.from_estimator(autoencoder))
-    assert {"train_loss", "valid_loss", "train_divergence", "valid_reconstruction"} <= set(display.lines_)
-    display.plot(terms=["divergence"])
-    assert set(display.lines_) == {"train_divergence", "valid_divergence"}
+    assert {"train_loss", "valid_loss", "train_kl_divergence", "valid_reconstruction"} <= set(display.lines_)
+    display.plot(terms=["kl_divergence"])
+    assert set(display.lines_) == {"train_kl_divergence", "valid_kl_divergence"}
     with pytest.raises(ValueError, match=r"terms must be among \['loss'.*Got \['lss'\]"):
         display.plot(terms=["lss"])
 
 
 def test_the_legend_of_many_terms_stands_beside_them():
-    names = ("loss", "reconstruction", "divergence")
+    names = ("loss", "reconstruction", "kl_divergence")
     history = [{"epoch": i + 1} | {f"train_{name}": 2.0 - i for name in names} for i in range(2)]
     history = [row | {key.replace("train", "valid"): 1.0 for key in row if key != "epoch"} for row in history]
     for terms, beside in ((names[:2], False), (names, True)):

@@ -80,7 +80,7 @@ class TestOrderedCodes:
     def test_wraps_a_variant(self):
         fitted = AutoencoderTransformer(4, variant=Nested(Variational()), **QUICK).fit(X)
         assert fitted.inverse_transform(fitted.transform(X)[:, :2]).shape == X.shape
-        assert "train_divergence" in fitted.history_[0]
+        assert "train_kl_divergence" in fitted.history_[0]
 
     def test_codes_of_others_are_not_cut(self):
         fitted = AutoencoderTransformer(4, **QUICK).fit(X)

@@ -31,10 +31,10 @@ from skae.variants import (
 
 X, y = load_digits(return_X_y=True)
 SETTINGS = {
-    "sparse divergence": Sparse(form="divergence"),
+    "sparse kl": Sparse(form="kl"),
     "free bits": Variational(free_bits=0.2, warm_up=0.5),
     "capacity": Variational(beta=4, capacity=5.0),
-    "factor": TotalCorrelation(estimate="critic"),
+    "factor": TotalCorrelation(estimate="discriminator"),
     "wasserstein rbf": Wasserstein(distance="rbf"),
     "wasserstein sliced": Wasserstein(distance="sliced"),
     "hyperspherical imq": Hyperspherical(distance="imq"),
@@ -42,12 +42,12 @@ SETTINGS = {
     "regularized spectral": Regularized(smoothness="spectral"),
     **{f"denoising {name}": Denoising(name) for name in ("gaussian", "salt_and_pepper", "swap")},
 }
-NOT_ORDERED = ("vector_quantized", "hyperspherical", "importance_weighted")
+NOT_NESTABLE = ("vector_quantized", "hyperspherical", "importance_weighted")
 PAIRS = {
     f"{wrapper} {name}": VARIANTS[wrapper](variant=name)
     for wrapper in ("denoising", "nested")
     for name in VARIANTS
-    if name != "nested" and not (wrapper == "nested" and name in NOT_ORDERED)
+    if name != "nested" and not (wrapper == "nested" and name in NOT_NESTABLE)
 }
 ALL = {**{name: name for name in VARIANTS}, **SETTINGS, **PAIRS, "denoising nested": Denoising(variant="nested")}
 
@@ -102,13 +102,13 @@ class TestVariational:
         assert (Z.var(0) > 0.01).sum() >= 8
         assert fitted.score(X[1300:]) > 0.6
 
-    def test_beta_weighs_the_divergence(self):
+    def test_beta_weighs_the_kl_divergence(self):
         loose, tight = (quick(Variational(beta), 8, max_epochs=8).fit(X[:500]) for beta in (0.1, 20))
-        assert loose.history_[-1]["train_divergence"] > 2 * tight.history_[-1]["train_divergence"]
+        assert loose.history_[-1]["train_kl_divergence"] > 2 * tight.history_[-1]["train_kl_divergence"]
 
-    def test_capacity_is_what_the_divergence_is_held_at(self):
+    def test_capacity_is_what_the_kl_divergence_is_held_at(self):
         fitted = quick(Variational(beta=50, capacity=4.0), 8, max_epochs=15).fit(X[:800])
-        assert fitted.history_[-1]["train_divergence"] < 1.0  # nats away from 4
+        assert fitted.history_[-1]["train_kl_divergence"] < 1.0  # nats away from 4
 
 
 class TestVectorQuantized:
@@ -159,7 +159,7 @@ class TestSparseAndOthers:
 
     def test_a_contractive_code_is_flatter(self):
         steep, flat = (quick(Contractive(weight), 8, max_epochs=8).fit(X[:500]) for weight in (0.0, 30.0))
-        assert flat.history_[-1]["train_slope"] < 0.7 * steep.history_[-1]["train_slope"]
+        assert flat.history_[-1]["train_jacobian"] < 0.7 * steep.history_[-1]["train_jacobian"]
 
     def test_total_correlation_falls(self):
         free, tight = (quick(TotalCorrelation(beta), 6, max_epochs=8).fit(X[:800]) for beta in (1.0, 20.0))
@@ -170,9 +170,9 @@ class TestSparseAndOthers:
         Z = fitted.transform(X[:50]) / fitted.net_.module_.latent_scale.numpy()
         np.testing.assert_allclose(np.linalg.norm(Z, axis=1), 2.0, rtol=1e-4)
 
-    def test_info_without_divergence_is_wasserstein(self):
+    def test_info_without_kl_divergence_is_wasserstein(self):
         terms = {term.name: term.weight for term in Info(alpha=1.0, weight=5.0).parts().terms}
-        assert terms == {"divergence": 0.0, "discrepancy": 5.0}
+        assert terms == {"kl_divergence": 0.0, "mmd": 5.0}
 
     def test_warm_start_with_another_variant_is_an_error(self):
         fitted = quick("plain", warm_start=True).fit(X[:100])
@@ -186,20 +186,20 @@ class TestImportanceWeighted:
         bound, one, many = (quick(variant, 8, max_epochs=8).fit(X[:500]) for variant in variants)
         assert one.score(X[500:700]) == pytest.approx(bound.score(X[500:700]), abs=0.03)
         # Codes of more draws are wider, for each draw has to be likely no more.
-        divergence = [fitted.history_[-1]["valid_divergence"] for fitted in (one, many)]
+        divergence = [fitted.history_[-1]["valid_kl_divergence"] for fitted in (one, many)]
         assert divergence[1] < 0.95 * divergence[0]
 
     def test_the_decoder_sees_every_draw(self):
         module = quick(ImportanceWeighted(3)).fit(X[:100]).net_.module_.train()
         trace = module(torch.zeros(7, 64))
         assert trace.output.shape == trace.target.shape == (21, 64)
-        assert trace.code.given.shape == (21, 4)
+        assert trace.code.decoder_input.shape == (21, 4)
 
 
 class TestVampPrior:
     def test_its_samples_start_as_rows_of_the_data_and_are_learned(self):
         fitted = quick(VampPrior(10), max_epochs=6).fit(X[:300])
-        learned = fitted.net_.module_.learned_rows.detach()
+        learned = fitted.net_.module_.pseudo_inputs.detach()
         scaled = fitted._layout.to_network(torch.from_numpy(X[:300]))
         nearest = torch.cdist(learned, scaled).amin(1)
         assert learned.shape == (10, 64)
@@ -210,7 +210,7 @@ class TestVampPrior:
         fitted = quick(VampPrior(3), max_epochs=3).fit(X[:300])
         module = fitted.net_.module_
         with torch.no_grad():
-            code = module.bottleneck(module.features(module.learned_rows))
+            code = module.bottleneck(module.features(module.pseudo_inputs))
         source = fitted._source("prior", "learned")
         Z = source.sample(20_000, np.random.RandomState(0))
         np.testing.assert_allclose(Z.mean(0), code.mean.mean(0), atol=0.05)
@@ -219,11 +219,11 @@ class TestVampPrior:
 
     def test_pictures_and_fewer_rows_than_learned_samples(self):
         fitted = quick(VampPrior(50)).fit(X[:20].reshape(-1, 8, 8))
-        assert fitted.net_.module_.learned_rows.shape == (50, 1, 8, 8)
+        assert fitted.net_.module_.pseudo_inputs.shape == (50, 1, 8, 8)
         assert fitted.sample(2, random_state=0).shape == (2, 8, 8)
 
 
-class TestCritics:
+class TestDiscriminators:
     def test_adversarial_codes_look_like_the_prior(self):
         wild, tame = (quick(Adversarial(w), 2, max_epochs=15).fit(X[:1000]) for w in (0.0, 10.0))
 
@@ -233,18 +233,19 @@ class TestCritics:
 
         assert unlike(tame) < 0.7 * unlike(wild)
 
-    def test_the_critic_learns(self):
+    def test_the_discriminator_learns(self):
         fitted = quick(Adversarial(0.0), 4, max_epochs=8).fit(X[:500])
         last = fitted.history_[-1]
-        assert last["train_critic"] < 0.8 * 2 * np.log(2)
+        assert last["train_discriminator"] < 0.8 * 2 * np.log(2)
         # Held-out rows are judged without it.
         assert last["valid_loss"] == pytest.approx(last["valid_reconstruction"], rel=1e-5)
-        assert not {"valid_critic", "valid_divergence"} & set(last)
-        assert fitted.history_[-1]["train_divergence"] > 0.1
+        assert not {"valid_discriminator", "valid_kl_divergence"} & set(last)
+        assert fitted.history_[-1]["train_kl_divergence"] > 0.1
 
-    def test_a_critic_of_shuffled_codes_lowers_the_total_correlation(self):
+    def test_a_discriminator_of_shuffled_codes_lowers_the_total_correlation(self):
         free, tight = (
-            quick(TotalCorrelation(beta, estimate="critic"), 6, max_epochs=12).fit(X[:1000]) for beta in (1.0, 20.0)
+            quick(TotalCorrelation(beta, estimate="discriminator"), 6, max_epochs=12).fit(X[:1000])
+            for beta in (1.0, 20.0)
         )
         assert tight.history_[-1]["train_total_correlation"] < 0.4 * free.history_[-1]["train_total_correlation"]
         assert tight.score(X[1000:]) > 0.5
@@ -273,10 +274,10 @@ class TestCritics:
         (Wasserstein(distance="mmd"), "'distance' parameter"),
         (Nested("importance_weighted"), "Nested cannot wrap 'importance_weighted'"),
         (ImportanceWeighted(0), "'n_draws' parameter of ImportanceWeighted.*Got 0"),
-        (VampPrior(n_learned=2.5), "'n_learned' parameter of VampPrior"),
-        (VampPrior(n_learned=10**9), "an estimated"),
+        (VampPrior(n_pseudo_inputs=2.5), "'n_pseudo_inputs' parameter of VampPrior"),
+        (VampPrior(n_pseudo_inputs=10**9), "an estimated"),
         (Adversarial(-1), "'weight' parameter of Adversarial"),
-        (TotalCorrelation(estimate="critics"), "Did you mean 'critic'"),
+        (TotalCorrelation(estimate="discriminators"), "Did you mean 'discriminator'"),
     ],
 )
 def test_bad_variants(variant, match):

@@ -10,7 +10,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from skae._parameters import check_choice, check_integer
-from skae._sampling import SAMPLERS, Books, Codes, Density, Prior, fitted_density, on_the_way
+from skae._sampling import SAMPLERS, Books, Codes, Density, Prior, fit_density, on_the_way
 from skae._training import full_precision, private_seed
 
 # Densities fitted so far, by net and kind: reading calls leave the estimator as it is.
@@ -115,13 +115,13 @@ class GenerationMixin:
             codes = self._codes
             if prior == "books":
                 codes = bottleneck.deterministic_code(torch.from_numpy(codes).to(self.net_.device)).cpu().numpy()
-            return fitted_density(kind, codes[:, : self.n_components_], seed=0)
+            return fit_density(kind, codes[:, : self.n_components_], seed=0)
         if prior == "books":
             indices = bottleneck.indices(torch.from_numpy(self._codes).to(self.net_.device))
-            return Books(indices.cpu().numpy(), bottleneck.books.shape[1])
+            return Books(indices.cpu().numpy(), bottleneck.codebooks.shape[1])
         if prior == "learned":
             with full_precision(torch.device(self.net_.device)):
-                code = bottleneck(module.features(module.learned_rows))
+                code = bottleneck(module.features(module.pseudo_inputs))
             mean, log_variance = (v[:, : self.n_components_].cpu().numpy() for v in (code.mean, code.log_variance))
             return Codes(mean, np.exp(0.5 * log_variance))
         return Prior(prior, self.n_components_)

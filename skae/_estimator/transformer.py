@@ -32,7 +32,7 @@ from skae._inputs.preparation import (
     validation_size,
 )
 from skae._inputs.validation import check_codes, check_no_overflow, check_samples, encode_groups, warn_if_y_is_target
-from skae._model import LayerTable, NestedDropout, check_importable, layer_table
+from skae._model import LayerTable, check_importable, layer_table
 from skae._parameters import check_choice, check_integer, check_nested, is_fraction, warn
 from skae._training import (
     OPTIMIZERS,
@@ -77,7 +77,7 @@ from skae._training import (
 )
 from skae._version import __version__
 from skae.exceptions import OtherVersionWarning, PCAKeptWarning
-from skae.variants import class_of_variant, nested, variant_for
+from skae.variants import class_of_variant, nested_variant, variant_for
 
 # partial_fit keeps this many of its latest passes in history_.
 KEPT_PASSES = 100
@@ -745,7 +745,7 @@ class AutoencoderTransformer(
 
     def _net(self, rows: Rows, n_train: int, seed: int, module: Any, max_epochs: int | None = None) -> AutoencoderNet:
         share = self.n_components if is_fraction(self.n_components) else None
-        self.variant_ = variant_for(self.variant) if share is None else nested(self.variant)
+        self.variant_ = variant_for(self.variant) if share is None else nested_variant(self.variant)
         parts, loss = self.variant_.parts(), loss_for(self.loss, self._layout)
         if module is None:
             with reported("Building the network and its PCA initialization", self.verbose):
@@ -775,7 +775,7 @@ class AutoencoderTransformer(
         """Keep some codes; where they are ordered, what each coordinate adds, and as many as a share needs."""
         module = net.module_
         self._codes = training_codes(module, train, net.batch_size)
-        if not isinstance(module.bottleneck, NestedDropout):
+        if not module.bottleneck.is_nested:
             return
         shares = cumulative_explained_variance(module, train, max(net.batch_size, MEASURED_BATCH))
         if is_fraction(self.n_components):
@@ -786,7 +786,7 @@ class AutoencoderTransformer(
                     f"n_components={self.n_components}: the {kept} coordinates that PCA needs for it explain "
                     f"{shares[-1]:.3f}. Pass a larger max_epochs, or the number of components."
                 )
-            module.bottleneck.kept = self.n_components_ = self._n_features_out = kept
+            module.bottleneck.code_size = self.n_components_ = self._n_features_out = kept
         self.explained_variance_ratio_ = np.diff(shares[: self.n_components_], prepend=0.0)
 
     def _learn(self, net: AutoencoderNet, before=()) -> dict[str, Any]:

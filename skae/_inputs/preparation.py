@@ -39,7 +39,7 @@ from skae._parameters import (
     is_fraction,
 )
 from skae._training import OPTIMIZERS, PRECISIONS, check_net_params, private_seed, resolve_device
-from skae.variants import check_variant, nested, variant_for
+from skae.variants import check_variant, nested_variant, variant_for
 
 OWNER = "AutoencoderTransformer"
 ARCHITECTURES = ("auto", "dense", "conv", "sequence")
@@ -83,7 +83,7 @@ def check_parameters(estimator: Any) -> None:
     check_architecture(estimator.architecture)
     check_variant(OWNER, estimator.variant)
     if share:
-        nested(estimator.variant).check()
+        nested_variant(estimator.variant).check()
     check_net_params(estimator.net_params)
     private_seed(estimator.random_state if not hasattr(estimator.random_state, "randint") else 0)
     resolve_device(estimator.device)

@@ -1,14 +1,14 @@
 """Networks: how features are computed and undone, and how they become a latent code."""
 
 from .autoencoder import Autoencoder, Identity, LinearPath, Softmax, Trace, UnitInterval
-from .bottlenecks import Code, Deterministic, Drawn, Gaussian, NestedDropout, Quantized, Sphere
+from .bottlenecks import Code, Deterministic, Gaussian, MultiDrawGaussian, NestedDropout, Quantizer, Sphere
 from .convolutional import Convolutional
 from .corruptions import CORRUPTIONS, Corruption, GaussianNoise, Masking, SaltAndPepper, Swap
 from .custom import Custom, check_importable
 from .dense import Dense
-from .discriminator import Criticised
+from .discriminator import WithDiscriminator
 from .layer_table import LayerRow, LayerTable, layer_rows, layer_table
-from .layers import Drawing, EncoderDecoder, SpectrallyNormalized
+from .layers import EncoderDecoder, SpectralNorm, StochasticModule
 from .sequential import Sequence
 
 __all__ = [
@@ -17,12 +17,9 @@ __all__ = [
     "Code",
     "Convolutional",
     "Corruption",
-    "Criticised",
     "Custom",
     "Dense",
     "Deterministic",
-    "Drawing",
-    "Drawn",
     "EncoderDecoder",
     "Gaussian",
     "GaussianNoise",
@@ -31,16 +28,19 @@ __all__ = [
     "LayerTable",
     "LinearPath",
     "Masking",
+    "MultiDrawGaussian",
     "NestedDropout",
-    "Quantized",
+    "Quantizer",
     "SaltAndPepper",
     "Sequence",
     "Softmax",
-    "SpectrallyNormalized",
+    "SpectralNorm",
     "Sphere",
+    "StochasticModule",
     "Swap",
     "Trace",
     "UnitInterval",
+    "WithDiscriminator",
     "check_importable",
     "layer_rows",
     "layer_table",

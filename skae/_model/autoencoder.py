@@ -48,7 +48,7 @@ class LinearPath(nn.Module):
         return self.decoder(latent).view(-1, *self.shape)
 
     @torch.no_grad()
-    def start_at(self, components: Tensor, mean: Tensor, latent_scale: Tensor) -> None:
+    def initialize_from_pca(self, components: Tensor, mean: Tensor, latent_scale: Tensor) -> None:
         """Set the weights to a PCA: components (k, n_features), mean (n_features,), latent_scale (n_components,).
 
         Coordinates beyond k get zero weights.
@@ -66,13 +66,13 @@ class LinearPath(nn.Module):
 class Identity(nn.Module):
     """The link of every loss on plain numbers: outputs are samples."""
 
-    def coordinates(self, x: Tensor) -> Tensor:
+    def to_output_space(self, x: Tensor) -> Tensor:
         return x
 
-    def sample(self, output: Tensor) -> Tensor:
+    def to_sample(self, output: Tensor) -> Tensor:
         return output
 
-    def adopt(self, linear: LinearPath) -> None:
+    def convert_linear_path(self, linear: LinearPath) -> None:
         """Nothing to do: the linear path speaks in samples already."""
 
 
@@ -92,10 +92,10 @@ class UnitInterval(nn.Module):
         self.register_buffer("gain", gain)
         self.register_buffer("offset", offset)
 
-    def coordinates(self, x: Tensor) -> Tensor:
+    def to_output_space(self, x: Tensor) -> Tensor:
         return torch.addcmul(self.offset, x, self.gain)
 
-    def sample(self, output: Tensor) -> Tensor:
+    def to_sample(self, output: Tensor) -> Tensor:
         margin = self.MARGIN
         low = margin * torch.exp((output.clamp(max=margin) - margin) / margin)
         high = 1 - margin * torch.exp((1 - margin - output.clamp(min=1 - margin)) / margin)
@@ -103,7 +103,7 @@ class UnitInterval(nn.Module):
         return (share - self.offset) / self.gain
 
     @torch.no_grad()
-    def adopt(self, linear: LinearPath) -> None:
+    def convert_linear_path(self, linear: LinearPath) -> None:
         """Let a linear path that gives samples give shares instead."""
         gain, offset = (value.expand(linear.shape).flatten() for value in (self.gain, self.offset))
         linear.decoder.weight.mul_(gain[:, None])
@@ -126,14 +126,14 @@ class Softmax(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
 
-    def coordinates(self, x: Tensor) -> Tensor:
+    def to_output_space(self, x: Tensor) -> Tensor:
         return torch.addcmul(self.mean, x, self.scale)
 
-    def sample(self, output: Tensor) -> Tensor:
+    def to_sample(self, output: Tensor) -> Tensor:
         return (output.softmax(1) - self.mean) / self.scale
 
     @torch.no_grad()
-    def adopt(self, linear: LinearPath) -> None:
+    def convert_linear_path(self, linear: LinearPath) -> None:
         """Let a linear path that gives samples give logits instead."""
         linear.decoder.weight.mul_(self.SHARPNESS * self.scale)
         linear.decoder.bias.mul_(self.scale).add_(self.mean.flatten()).mul_(self.SHARPNESS)
@@ -160,13 +160,13 @@ class Autoencoder(nn.Module):
         What becomes of the encoder's features.
     corruption : Module, default=None
         What training does to samples before the encoder sees them.
-    learned_rows : Tensor of shape (n, \\*shape), default=None
+    pseudo_inputs : Tensor of shape (n, \\*shape), default=None
         Samples that are trained as weights are, and that the encoder sees beside every batch.
     """
 
     latent_scale: Tensor
     # Whether terms of the objective follow codes back to the samples they came from.
-    follows_samples = False
+    input_requires_grad = False
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class Autoencoder(nn.Module):
         link: Link,
         bottleneck: Deterministic,
         corruption: nn.Module | None = None,
-        learned_rows: Tensor | None = None,
+        pseudo_inputs: Tensor | None = None,
     ):
         super().__init__()
         self.encoder = encoder_decoder.encoder
@@ -185,26 +185,26 @@ class Autoencoder(nn.Module):
         self.link = link
         self.bottleneck = bottleneck
         self.corruption = corruption
-        self.learned_rows = None if learned_rows is None else nn.Parameter(learned_rows)
+        self.pseudo_inputs = None if pseudo_inputs is None else nn.Parameter(pseudo_inputs)
         self.register_buffer("latent_scale", latent_scale)
 
     def forward(self, x: Tensor) -> Trace:
         seen = x if self.corruption is None or not self.training else self.corruption(x)
-        if self.follows_samples and torch.is_grad_enabled():
+        if self.input_requires_grad and torch.is_grad_enabled():
             seen = seen.detach().requires_grad_()
         code = self._code(seen)
-        target = self.link.coordinates(x)
+        target = self.link.to_output_space(x)
         if code.repeats > 1:
             target = target.repeat(code.repeats, *[1] * (x.ndim - 1))
-        given = code.latent if code.given is None else code.given
+        given = code.latent if code.decoder_input is None else code.decoder_input
         return Trace(seen, target, code, self.output(given), self.bottleneck.prior)
 
     def _code(self, seen: Tensor) -> Code:
-        if self.learned_rows is None:
+        if self.pseudo_inputs is None:
             return self.bottleneck(self.features(seen))
         # In one batch, so that batch normalization sees both alike.
-        features, beside = self.features(torch.cat([seen, self.learned_rows])).split(
-            [len(seen), len(self.learned_rows)]
+        features, beside = self.features(torch.cat([seen, self.pseudo_inputs])).split(
+            [len(seen), len(self.pseudo_inputs)]
         )
         return replace(self.bottleneck(features), learned=self.bottleneck(beside))
 
@@ -233,4 +233,4 @@ class Autoencoder(nn.Module):
 
     def decode(self, latent: Tensor) -> Tensor:
         """Scaled samples (batch, \\*shape) from codes: (batch, n_components), or their first columns."""
-        return self.link.sample(self.output(latent / self.latent_scale[: latent.shape[1]]))
+        return self.link.to_sample(self.output(latent / self.latent_scale[: latent.shape[1]]))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .layers import Drawing
+from .layers import StochasticModule
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Code:
     latent: Tensor
     mean: Tensor
     # What the decoder gets instead of ``latent``, if not the same: (repeats * batch, n_out).
-    given: Tensor = None  # type: ignore[assignment]
+    decoder_input: Tensor = None  # type: ignore[assignment]
     # Of normal codes.
     log_variance: Tensor = None  # type: ignore[assignment]
     # Of a quantizer: the squared distance (batch,) from features to what they were rounded to.
-    rounding: Tensor = None  # type: ignore[assignment]
+    quantization_error: Tensor = None  # type: ignore[assignment]
     # Of nested codes: how much each row counts, (batch,).
     weight: Tensor | None = None
     # How often the decoder sees each row.
@@ -40,21 +40,25 @@ class Code:
     # What the bottleneck made of the rows that are learned beside the data, if there are any.
     learned: Code = None  # type: ignore[assignment]
     # What a critic said of each code, and how wrong it was, (batch,).
-    verdict: Tensor = None  # type: ignore[assignment]
-    mistake: Tensor = None  # type: ignore[assignment]
+    log_density_ratio: Tensor = None  # type: ignore[assignment]
+    discriminator_loss: Tensor = None  # type: ignore[assignment]
 
 
-class Deterministic(Drawing):
+class Deterministic(StochasticModule):
     """Features are the code."""
 
     # Whether other bottlenecks may keep only the first coordinates of its codes.
     can_be_nested = True
+    # Whether its codes can be cut to their first coordinates, by ``code_size``.
+    is_nested = False
     # The density its codes are trained towards: "normal", "sphere", or "" where there is none.
     prior = ""
 
     def __init__(self, n_components: int):
         super().__init__()
         self.n_components = self.n_in = self.n_out = n_components
+        # Coordinates of a deterministic code.
+        self.code_size = n_components
 
     def forward(self, features: Tensor) -> Code:
         return Code(features, features)
@@ -71,7 +75,7 @@ class Deterministic(Drawing):
         """What the linear path's decoder is given."""
         return latent
 
-    def start_at(self, variances: Tensor, total: float) -> None:
+    def initialize_from_pca(self, variances: Tensor, total: float) -> None:
         """Learn of the PCA that training starts at: variances (k,) of its components, and of all there is."""
 
 
@@ -101,7 +105,7 @@ class Gaussian(Deterministic):
         return features[:, : self.n_components]
 
 
-class Drawn(Gaussian):
+class MultiDrawGaussian(Gaussian):
     """Normal codes of which the decoder sees several draws (Burda, Grosse and Salakhutdinov, 2016)."""
 
     can_be_nested = False
@@ -116,7 +120,7 @@ class Drawn(Gaussian):
             return code
         noise = self.normal(code.mean.expand(self.n_draws, *code.mean.shape))
         given = torch.addcmul(code.mean, noise, torch.exp(0.5 * code.log_variance)).flatten(0, 1)
-        return replace(code, latent=given[: len(features)], given=given, repeats=self.n_draws, draws=True)
+        return replace(code, latent=given[: len(features)], decoder_input=given, repeats=self.n_draws, draws=True)
 
 
 class Sphere(Deterministic):
@@ -137,7 +141,7 @@ class NestedDropout(Deterministic):
     """Ordered codes: in training every row keeps only its first k coordinates, k drawn anew (Rippel et al., 2014).
 
     The decoder is told which coordinates were kept, and sees every row at two sizes: of all that was tried, that gave
-    most for its time (benchmarks/README.md). Sizes come from a ladder of about equal steps in logarithms, so that small
+    most for its time (benchmarks/README.md). Sizes come from a grid of about equal steps in logarithms, so that small
     ones are seen as often as large ones, and a row counts for more where the error of its size is small.
 
     Parameters
@@ -147,7 +151,8 @@ class NestedDropout(Deterministic):
     """
 
     SIZES_A_ROW = 2
-    ladder: Tensor
+    is_nested = True
+    size_grid: Tensor
     weight: Tensor
 
     def __init__(self, inner: Deterministic):
@@ -156,17 +161,15 @@ class NestedDropout(Deterministic):
         self.inner = inner
         self.prior = inner.prior
         self.n_in, self.n_out = inner.n_in, 2 * n_components
-        # Coordinates that codes at rest have.
-        self.kept = n_components
-        self.register_buffer("ladder", torch.tensor(ladder_of_sizes(n_components)))
+        self.register_buffer("size_grid", torch.tensor(build_size_grid(n_components)))
         self.register_buffer("weight", torch.ones(n_components))
 
-    def start_at(self, variances: Tensor, total: float) -> None:
+    def initialize_from_pca(self, variances: Tensor, total: float) -> None:
         """Let rows of size k count in inverse proportion to PCA's error at that size."""
         errors = functional.pad(variances, (0, self.n_components - len(variances)))
         errors = max(total, float(variances.sum())) - errors.cumsum(0)
         weight = 1 / errors.clamp(min=1e-3 * total + 1e-12)
-        self.weight.copy_(weight / weight[self.ladder - 1].mean())
+        self.weight.copy_(weight / weight[self.size_grid - 1].mean())
 
     def forward(self, features: Tensor) -> Code:
         code = self.inner(features)
@@ -174,10 +177,10 @@ class NestedDropout(Deterministic):
         repeats = len(size) // len(features)
         kept = torch.arange(self.n_components, device=features.device) < size[:, None]
         given = torch.cat([code.latent.repeat(repeats, 1) * kept, kept.to(code.latent.dtype)], dim=1)
-        return replace(code, given=given, weight=self.weight[size - 1], repeats=repeats)
+        return replace(code, decoder_input=given, weight=self.weight[size - 1], repeats=repeats)
 
     def deterministic_code(self, features: Tensor) -> Tensor:
-        return self.inner.deterministic_code(features)[:, : self.kept]
+        return self.inner.deterministic_code(features)[:, : self.code_size]
 
     def decoder_input(self, latent: Tensor) -> Tensor:
         if latent.shape[1] == self.n_out:
@@ -190,7 +193,7 @@ class NestedDropout(Deterministic):
         return self.decoder_input(latent)[:, : self.n_components]
 
     def _drawn(self, features: Tensor) -> Tensor:
-        """Sizes for every row as often as it is seen, (SIZES_A_ROW * batch,): half the ladder apart."""
+        """Sizes for every row as often as it is seen, (SIZES_A_ROW * batch,): half the size_grid apart."""
         drawn = self.uniform(features.new_empty(len(features), dtype=torch.float32))
         apart = torch.arange(self.SIZES_A_ROW, device=drawn.device)[:, None] / self.SIZES_A_ROW
         return self._size((drawn + apart).flatten() % 1)
@@ -200,19 +203,19 @@ class NestedDropout(Deterministic):
         return self._size(torch.arange(len(features), device=features.device) * GOLDEN % 1)
 
     def _size(self, share: Tensor) -> Tensor:
-        """Sizes at ``share`` in [0, 1) of the ladder's length, every other one between two rungs."""
-        place = share * len(self.ladder)
-        rung = place.long().clamp(max=len(self.ladder) - 1)
-        below = self.ladder[(rung - 1).clamp(min=0)]
+        """Sizes at ``share`` in [0, 1) of the size_grid's length, every other one between two rungs."""
+        place = share * len(self.size_grid)
+        rung = place.long().clamp(max=len(self.size_grid) - 1)
+        below = self.size_grid[(rung - 1).clamp(min=0)]
         between = (2 * (place - rung) - 1).clamp(min=0)
-        return self.ladder[rung] - (between * (self.ladder[rung] - below)).long()
+        return self.size_grid[rung] - (between * (self.size_grid[rung] - below)).long()
 
 
 # Multiples of it, less their whole part, fill the unit interval evenly.
 GOLDEN = 0.6180339887498949
 
 
-def ladder_of_sizes(n_components: int) -> list[int]:
+def build_size_grid(n_components: int) -> list[int]:
     """Sizes from 1 up in steps of about the root of 2, and the last one twice."""
     sizes, step = {n_components}, 1.0
     while step < n_components:
@@ -221,7 +224,7 @@ def ladder_of_sizes(n_components: int) -> list[int]:
     return [*sorted(sizes), n_components]
 
 
-class Quantized(Deterministic):
+class Quantizer(Deterministic):
     """Codes rounded to sums of codebook vectors, one of each book (residual vector quantization).
 
     Books are moving averages of the features nearest to their vectors (van den Oord et al., 2017, appendix A.1);
@@ -231,16 +234,16 @@ class Quantized(Deterministic):
     DECAY, DEAD = 0.99, 0.01
     can_be_nested = False
     prior = "books"
-    books: Tensor
+    codebooks: Tensor
     counts: Tensor
     sums: Tensor
     ready: Tensor
 
-    def __init__(self, n_components: int, size: int, n_books: int):
+    def __init__(self, n_components: int, size: int, n_codebooks: int):
         super().__init__(n_components)
-        self.register_buffer("books", torch.zeros(n_books, size, n_components))
-        self.register_buffer("counts", torch.ones(n_books, size))
-        self.register_buffer("sums", torch.zeros(n_books, size, n_components))
+        self.register_buffer("codebooks", torch.zeros(n_codebooks, size, n_components))
+        self.register_buffer("counts", torch.ones(n_codebooks, size))
+        self.register_buffer("sums", torch.zeros(n_codebooks, size, n_components))
         self.register_buffer("ready", torch.zeros((), dtype=torch.bool))
 
     def forward(self, features: Tensor) -> Code:
@@ -249,15 +252,15 @@ class Quantized(Deterministic):
             self._learn(found)
         rounded = self.vectors(self.indices(found))
         latent = features + (rounded - found)
-        return Code(latent, latent, rounding=(features - rounded).square().mean(1))
+        return Code(latent, latent, quantization_error=(features - rounded).square().mean(1))
 
     def deterministic_code(self, features: Tensor) -> Tensor:
         return self.vectors(self.indices(features))
 
     def indices(self, features: Tensor) -> Tensor:
-        """Which vector of each book, (batch, n_books)."""
+        """Which vector of each book, (batch, n_codebooks)."""
         left, chosen = features.float(), []
-        for book in self.books:
+        for book in self.codebooks:
             nearest = nearest_in(book, left)
             chosen.append(nearest)
             left = left - book[nearest]
@@ -265,13 +268,15 @@ class Quantized(Deterministic):
 
     def vectors(self, indices: Tensor) -> Tensor:
         """The sums of the chosen vectors, (batch, n_components)."""
-        return sum((book[i] for book, i in zip(self.books, indices.T, strict=True)), torch.zeros(()).to(self.books))
+        return sum(
+            (book[i] for book, i in zip(self.codebooks, indices.T, strict=True)), torch.zeros(()).to(self.codebooks)
+        )
 
     @torch.no_grad()
     def _learn(self, features: Tensor) -> None:
         """Move every book towards what it is nearest to."""
         left = features.float()
-        for book, counts, sums in zip(self.books, self.counts, self.sums, strict=True):
+        for book, counts, sums in zip(self.codebooks, self.counts, self.sums, strict=True):
             drawn = (self.uniform(counts) * len(left)).long().clamp_(max=len(left) - 1)
             fresh = left[drawn] * (0.9 + 0.2 * self.uniform(left[drawn]))
             new = (counts < self.DEAD * len(left) / len(counts)) | ~self.ready

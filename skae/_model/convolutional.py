@@ -11,8 +11,8 @@ from torch import nn
 
 from skae._parameters import InvalidParameterError, check_bool, check_choice, check_integer, check_sizes, invalid
 
-from .dense import hidden_block
-from .layers import ACTIVATIONS, NORMALIZATIONS, EncoderDecoder, Step, normalized, zeroed
+from .dense import build_hidden_block
+from .layers import ACTIVATIONS, NORMALIZATIONS, EncoderDecoder, Step, normalization_layers, set_zero
 from .shapes import ConvolutionStep, pyramid
 
 # By the number of spatial axes.
@@ -147,7 +147,9 @@ class Convolutional(BaseEstimator):
         return (max(1, min(HIDDEN_SIZE, n_map, HIDDEN_WEIGHTS // n_map)),)
 
     def _hidden(self, half: str, number: int, n_in: int, width: int) -> Step:
-        block = hidden_block(n_in, width, normalization=self.normalization, activation=self.activation, dropout=0.0)
+        block = build_hidden_block(
+            n_in, width, normalization=self.normalization, activation=self.activation, dropout=0.0
+        )
         return Step(f"{half} dense {number}", (width,), f"{n_in} -> {width}", nn.Sequential(*block))
 
     def _resolved(self, name: str, automatic: int):
@@ -176,7 +178,7 @@ class Convolutional(BaseEstimator):
         return tuple(min(32 * 2**layer, 128) for layer in range(depth))
 
     def _last(self, layer: nn.Module) -> nn.Module:
-        return zeroed(layer) if self.linear_path else layer
+        return set_zero(layer) if self.linear_path else layer
 
     def _down(self, number: int, step: ConvolutionStep) -> Step:
         n_axes = len(step.axes)
@@ -184,7 +186,9 @@ class Convolutional(BaseEstimator):
             step.channels_in, step.channels_out, step.kernel, stride=step.stride, padding=step.padding
         )
         module = nn.Sequential(
-            convolution, *normalized(self.normalization, step.channels_out, n_axes), ACTIVATIONS[self.activation]()
+            convolution,
+            *normalization_layers(self.normalization, step.channels_out, n_axes),
+            ACTIVATIONS[self.activation](),
         )
         formula = ", ".join(axis.formula for axis in step.axes)
         return Step(f"convolution {number}", (step.channels_out, *step.sizes_out), formula, module)
@@ -199,7 +203,7 @@ class Convolutional(BaseEstimator):
             padding=step.padding,
             output_padding=step.output_padding,
         )
-        before = [*normalized(self.normalization, step.channels_out, n_axes), ACTIVATIONS[self.activation]()]
+        before = [*normalization_layers(self.normalization, step.channels_out, n_axes), ACTIVATIONS[self.activation]()]
         module = nn.Sequential(*before, self._last(transposed) if number == 1 else transposed)
         formula = ", ".join(axis.transposed_formula for axis in step.axes)
         return Step(f"transposed convolution {number}", (step.channels_in, *step.sizes_in), formula, module)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .layers import Drawing
+from .layers import StochasticModule
 
 
-class Corruption(Drawing):
+class Corruption(StochasticModule):
     """Changes a share of every sample's numbers, or all of them by some noise.
 
     Parameters

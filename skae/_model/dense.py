@@ -12,7 +12,7 @@ from torch import nn
 
 from skae._parameters import check_bool, check_choice, check_real, check_sizes
 
-from .layers import ACTIVATIONS, NORMALIZATIONS, EncoderDecoder, SeededDropout, Step, normalized, zeroed
+from .layers import ACTIVATIONS, NORMALIZATIONS, EncoderDecoder, SeededDropout, Step, normalization_layers, set_zero
 
 # From this many features on, layers are wide, and GELU and batch normalization do better than SiLU and layer
 # normalization (benchmarks/README.md).
@@ -71,7 +71,7 @@ class Dense(BaseEstimator):
         wide = n_features >= MANY_FEATURES
         kind = self.normalization if self.normalization != "auto" else "batch" if wide else "layer"
         name = self.activation if self.activation != "auto" else "gelu" if wide else "silu"
-        make = partial(hidden_block, normalization=kind, activation=name, dropout=self.dropout)
+        make = partial(build_hidden_block, normalization=kind, activation=name, dropout=self.dropout)
         encoder, encoder_steps = self._stack("encoder", (n_features, *hidden), n_components, make)
         decoder, decoder_steps = self._stack("decoder", (n_components, *hidden[::-1]), n_features, make)
         if len(shape) > 1:
@@ -98,14 +98,14 @@ class Dense(BaseEstimator):
             layers += block
             steps.append(Step(f"{name} dense {number}", (width,), f"{n_in} -> {width}", nn.Sequential(*block)))
         last = nn.Linear(widths[-1], n_out)
-        layers.append(zeroed(last) if self.linear_path else last)
+        layers.append(set_zero(last) if self.linear_path else last)
         steps.append(Step(f"{name} dense {len(widths)}", (n_out,), f"{widths[-1]} -> {n_out}", last))
         return nn.Sequential(*layers), steps
 
 
-def hidden_block(
+def build_hidden_block(
     n_in: int, width: int, *, normalization: str | None, activation: str, dropout: float
 ) -> list[nn.Module]:
     """One hidden layer."""
-    block = [nn.Linear(n_in, width), *normalized(normalization, width, 0), ACTIVATIONS[activation]()]
+    block = [nn.Linear(n_in, width), *normalization_layers(normalization, width, 0), ACTIVATIONS[activation]()]
     return [*block, SeededDropout(dropout)] if dropout > 0 else block

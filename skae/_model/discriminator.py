@@ -14,8 +14,8 @@ from .bottlenecks import Code, Deterministic
 WIDTH = 128
 
 
-class Criticised(Deterministic):
-    """A bottleneck whose codes are told by a critic from wanted ones, in training only.
+class WithDiscriminator(Deterministic):
+    """A bottleneck whose codes are logits by a critic from wanted ones, in training only.
 
     The critic's logit tends to the logarithm of the ratio of the two densities (Sugiyama, Suzuki and Kanamori, 2012),
     so its average over codes tends to a Kullback-Leibler divergence, which the encoder can make small. Both learn in
@@ -36,7 +36,7 @@ class Criticised(Deterministic):
         self.can_be_nested = inner.can_be_nested
         self.prior = "normal"
         self.n_in, self.n_out = inner.n_in, inner.n_out
-        self.critic = nn.Sequential(
+        self.discriminator = nn.Sequential(
             nn.Linear(inner.n_components, WIDTH),
             nn.LeakyReLU(0.2),
             nn.Linear(WIDTH, WIDTH),
@@ -48,18 +48,18 @@ class Criticised(Deterministic):
         code = self.inner(features)
         if not self.training:
             return code
-        constants = {name: parameter.detach() for name, parameter in self.critic.named_parameters()}
-        verdict = functional_call(self.critic, constants, code.latent)[:, 0]
+        constants = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
+        ratio = functional_call(self.discriminator, constants, code.latent)[:, 0]
         found = code.latent.detach()
-        told = self.critic(torch.cat([found, self._wanted(found)]))[:, 0]
-        mistake = functional.softplus(-told[: len(found)]) + functional.softplus(told[len(found) :])
-        return replace(code, verdict=verdict, mistake=mistake)
+        logits = self.discriminator(torch.cat([found, self._reference(found)]))[:, 0]
+        loss = functional.softplus(-logits[: len(found)]) + functional.softplus(logits[len(found) :])
+        return replace(code, log_density_ratio=ratio, discriminator_loss=loss)
 
     def deterministic_code(self, features: Tensor) -> Tensor:
         return self.inner.deterministic_code(features)
 
-    def start_at(self, variances: Tensor, total: float) -> None:
-        self.inner.start_at(variances, total)
+    def initialize_from_pca(self, variances: Tensor, total: float) -> None:
+        self.inner.initialize_from_pca(variances, total)
 
-    def _wanted(self, codes: Tensor) -> Tensor:
+    def _reference(self, codes: Tensor) -> Tensor:
         return codes.gather(0, self.uniform(codes).argsort(0)) if self.shuffled else self.normal(codes)

@@ -50,7 +50,7 @@ class EncoderDecoder:
     decoder_steps: tuple[Step, ...] = ()
 
 
-def normalized(name: str | None, width: int, n_axes: int) -> list[nn.Module]:
+def normalization_layers(name: str | None, width: int, n_axes: int) -> list[nn.Module]:
     """The normalization over ``width`` channels and ``n_axes`` spatial axes, as a list of none or one."""
     if name == "batch":
         return [BATCH_NORMS[n_axes](width)]
@@ -59,14 +59,14 @@ def normalized(name: str | None, width: int, n_axes: int) -> list[nn.Module]:
     return []
 
 
-def zeroed(layer: Any) -> Any:
+def set_zero(layer: Any) -> Any:
     """The layer with weights and bias at zero, so that the path it ends starts as nothing."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
 
 
-class SpectrallyNormalized(nn.Module):
+class SpectralNorm(nn.Module):
     """A layer whose weight is divided by its largest singular value (Miyato et al., 2018).
 
     One step of power iteration a training batch keeps track of it.
@@ -92,8 +92,8 @@ class SpectrallyNormalized(nn.Module):
         return functional_call(self.layer, {"weight": weight}, x)
 
 
-class Drawing(nn.Module):
-    """A part that draws random numbers in training, from a generator of its own, set by ``use_generator``."""
+class StochasticModule(nn.Module):
+    """A part that draws random numbers in training, from a generator of its own, set by ``set_generator``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class Drawing(nn.Module):
         return {**self.__dict__, "generator": None}
 
 
-class SeededDropout(Drawing):
+class SeededDropout(StochasticModule):
     """Dropout (Srivastava et al., 2014)."""
 
     def __init__(self, p: float):
@@ -127,8 +127,8 @@ class SeededDropout(Drawing):
         return x * self.chosen(x, 1 - self.p).div_(1 - self.p) if self.training else x
 
 
-def use_generator(module: Any, generator: torch.Generator | None) -> None:
+def set_generator(module: Any, generator: torch.Generator | None) -> None:
     """Let every part of ``module`` that draws random numbers draw them from ``generator``."""
     for part in module.modules():
-        if isinstance(part, Drawing):
+        if isinstance(part, StochasticModule):
             part.generator = generator

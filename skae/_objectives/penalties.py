@@ -11,34 +11,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skae._model import Drawing, Trace
+from skae._model import StochasticModule, Trace
 
 TINY = 1e-12
 
 
-def gaussian_divergence(trace: Trace) -> Tensor:
+def gaussian_kl(trace: Trace) -> Tensor:
     """KL divergence of each sample's normal code from a standard normal (Kingma and Welling, 2014, appendix B)."""
-    return coordinate_divergence(trace).sum(1)
+    return coordinate_kl(trace).sum(1)
 
 
-def coordinate_divergence(trace: Trace) -> Tensor:
+def coordinate_kl(trace: Trace) -> Tensor:
     """The same for every coordinate, (batch, n_components)."""
     mean, log_variance = trace.code.mean, trace.code.log_variance
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
-def drawn_divergence(trace: Trace) -> Tensor:
+def monte_carlo_kl(trace: Trace) -> Tensor:
     """The same where codes are drawn several times, of every draw, (draws * batch,): how much likelier it is under the
     code's own density than under the standard normal."""
     code = trace.code
     if not code.draws:
-        return gaussian_divergence(trace)
-    drawn = code.given.view(code.repeats, *code.mean.shape)
+        return gaussian_kl(trace)
+    drawn = code.decoder_input.view(code.repeats, *code.mean.shape)
     own = (drawn - code.mean).square() * torch.exp(-code.log_variance) + code.log_variance
     return 0.5 * (drawn.square() - own).sum(2).flatten()
 
 
-def mixture_divergence(trace: Trace) -> Tensor:
+def mixture_kl(trace: Trace) -> Tensor:
     """KL divergence of each sample's normal code from the even mixture of those of the learned samples (Tomczak and
     Welling, 2018), or rather the bound on it by the divergences from each of them (Hershey and Olsen, 2007)."""
     code, learned = trace.code, trace.code.learned
@@ -56,7 +56,7 @@ class FreeBits(nn.Module):
         self.nats = nats
 
     def forward(self, trace: Trace) -> Tensor:
-        return coordinate_divergence(trace).mean(0).clamp(min=self.nats).sum()
+        return coordinate_kl(trace).mean(0).clamp(min=self.nats).sum()
 
 
 class Capacity(nn.Module):
@@ -67,7 +67,7 @@ class Capacity(nn.Module):
         self.nats = nats
 
     def forward(self, trace: Trace) -> Tensor:
-        return (gaussian_divergence(trace).mean() - self.nats).abs()
+        return (gaussian_kl(trace).mean() - self.nats).abs()
 
 
 def total_correlation(trace: Trace) -> Tensor:
@@ -85,7 +85,7 @@ def total_correlation(trace: Trace) -> Tensor:
     return joint - product + (log_density.shape[2] - 1) * math.log(len(joint))
 
 
-def absolute_code(trace: Trace) -> Tensor:
+def l1_penalty(trace: Trace) -> Tensor:
     """Sum of absolute coordinates, each in units of its root mean square in the batch.
 
     Of coordinates as they are, codes get smaller and decoders undo it, and no code gets sparser.
@@ -94,12 +94,12 @@ def absolute_code(trace: Trace) -> Tensor:
     return (code / code.square().mean(0).add(TINY).sqrt()).abs().sum(1)
 
 
-def squared_code(trace: Trace) -> Tensor:
+def l2_penalty(trace: Trace) -> Tensor:
     """Half the squared length of codes (Ghosh et al., 2020)."""
     return 0.5 * trace.code.mean.square().sum(1)
 
 
-class RareActivity(nn.Module):
+class KLSparsity(nn.Module):
     """KL divergence of each unit's mean activity, through a logistic curve, from ``rate`` (Ng, 2011)."""
 
     def __init__(self, rate: float):
@@ -112,7 +112,7 @@ class RareActivity(nn.Module):
         return (on + (1 - self.rate) * torch.log((1 - self.rate) / (1 - active))).sum()
 
 
-class EncoderSlope(Drawing):
+class EncoderJacobianPenalty(StochasticModule):
     """Squared Frobenius norm of the encoder's Jacobian (Rifai et al., 2011), without forming it.
 
     Its expectation over random signs v is the squared length of v' J (Hutchinson, 1989). Zero where no gradient runs.
@@ -126,7 +126,7 @@ class EncoderSlope(Drawing):
         return slope.flatten(1).square().sum(1)
 
 
-class DecoderSlope(Drawing):
+class DecoderJacobianPenalty(StochasticModule):
     """Squared Frobenius norm of the decoder's Jacobian (the gradient penalty of Ghosh et al., 2020), as above."""
 
     def forward(self, trace: Trace) -> Tensor:
@@ -137,22 +137,22 @@ class DecoderSlope(Drawing):
         return slope.flatten(1).square().sum(1)
 
 
-def rounding_error(trace: Trace) -> Tensor:
+def quantization_error(trace: Trace) -> Tensor:
     """Squared distance from features to the codebook's nearest vectors (van den Oord et al., 2017)."""
-    return trace.code.rounding
+    return trace.code.quantization_error
 
 
-def critics_verdict(trace: Trace) -> Tensor:
+def log_density_ratio(trace: Trace) -> Tensor:
     """How much likelier the critic finds each code than what is wanted, in nats."""
-    return trace.code.verdict
+    return trace.code.log_density_ratio
 
 
-def critics_mistake(trace: Trace) -> Tensor:
+def discriminator_loss(trace: Trace) -> Tensor:
     """Cross entropy of the critic's verdicts on codes and wanted ones."""
-    return trace.code.mistake
+    return trace.code.discriminator_loss
 
 
-class Discrepancy(Drawing):
+class MMD(StochasticModule):
     """Maximum mean discrepancy of the batch's codes from draws of the prior (Tolstikhin et al., 2018).
 
     Parameters
@@ -184,7 +184,7 @@ class Discrepancy(Drawing):
         return sum((scale * spread / (scale * spread + squared) for scale in self.SCALES), torch.zeros_like(squared))
 
 
-class SlicedDistance(Drawing):
+class SlicedDistance(StochasticModule):
     """Squared Wasserstein distance of codes from draws of the prior, averaged over random lines (Kolouri et al., 2019).
 
     Times n_components, so that it is a sum over coordinates.
@@ -199,7 +199,7 @@ class SlicedDistance(Drawing):
         return (ours.sort(0).values - theirs.sort(0).values).square().mean() * codes.shape[1]
 
 
-def prior_like(source: Drawing, codes: Tensor, prior: str) -> Tensor:
+def prior_like(source: StochasticModule, codes: Tensor, prior: str) -> Tensor:
     """Draws of the prior in the shape of ``codes``."""
     drawn = source.normal(codes)
     return functional.normalize(drawn, dim=1) * math.sqrt(codes.shape[1]) if prior == "sphere" else drawn

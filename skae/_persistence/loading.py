@@ -15,7 +15,7 @@ from torch import Tensor
 from skae._data import ARRAYS, SCALINGS, Moments, SampleLayout, Scaling, TokenLayout, infer_axes
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._inputs.preparation import check_architecture
-from skae._model import Autoencoder, NestedDropout
+from skae._model import Autoencoder
 from skae._objectives import LOSSES
 from skae._serialization.container import Stored, Table, opened, read
 from skae._training import OPTIMIZERS, PRECISIONS, AutoencoderNet, check_net_params, new_net, resolve_device
@@ -143,7 +143,7 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
     check_probe(module, layers, shape, arrays, written_by(content["versions"]))
     net = decoded_net(content["net"], module, parts, loss, architecture.is_custom, device, decode)
     fill_optimizer(net, arrays)
-    n_components = n_codes(module)
+    n_components = module.bottleneck.code_size
     layout = replace(layout, scaling=filled_scaling(layout.scaling, arrays))
     learned = {
         "_codes": arrays["codes"].numpy(),
@@ -167,21 +167,16 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
 
 def arrays_expected(module: Autoencoder, shape: tuple[int, ...], found: Table) -> Table:
     """Type and shape of every array beside the scaling's."""
-    expected = expected_table(module) | optimizer_table(module, found) | probe_table(module, shape, n_codes(module))
+    n_codes, n_components = module.bottleneck.code_size, module.bottleneck.n_components
+    expected = expected_table(module) | optimizer_table(module, found) | probe_table(module, shape, n_codes)
     # Codes of some training rows: of any number, with the coordinates that are kept, or some that are not.
     n_rows, width = (*found.get("codes", ("", ()))[1], 0, 0)[:2]
-    if n_rows < 1 or not n_codes(module) <= width <= module.bottleneck.n_components:
+    if n_rows < 1 or not n_codes <= width <= n_components:
         raise ModelFileError(f"it holds training codes of shape {(n_rows, width)}")
     expected["codes"] = ("F32", (n_rows, width))
-    if isinstance(module.bottleneck, NestedDropout):
-        expected["explained_variance_ratio"] = ("F64", (n_codes(module),))
+    if module.bottleneck.is_nested:
+        expected["explained_variance_ratio"] = ("F64", (n_codes,))
     return expected
-
-
-def n_codes(module: Autoencoder) -> int:
-    """Coordinates of a code."""
-    bottleneck = module.bottleneck
-    return bottleneck.kept if isinstance(bottleneck, NestedDropout) else bottleneck.n_components
 
 
 def decoded_estimator(parameters: Any, decode: Decoder) -> AutoencoderTransformer:

@@ -18,9 +18,8 @@ from skae._model import (
     Identity,
     LayerRow,
     LinearPath,
-    NestedDropout,
     Softmax,
-    SpectrallyNormalized,
+    SpectralNorm,
     UnitInterval,
     layer_rows,
 )
@@ -35,7 +34,7 @@ from skae._training import (
     set_moments,
 )
 from skae.exceptions import ModelFileError, shown
-from skae.variants import Parts, spectrally_normalized
+from skae.variants import Parts, normalize_spectrally
 
 from .values import of_type
 
@@ -65,7 +64,7 @@ def described_module(module: Autoencoder) -> dict[str, Any]:
     bottleneck = module.bottleneck
     return {
         "n_components": bottleneck.n_components,
-        "kept": bottleneck.kept if isinstance(bottleneck, NestedDropout) else None,
+        "kept": bottleneck.code_size if bottleneck.is_nested else None,
         "linear_path": module.linear is not None,
     }
 
@@ -110,13 +109,15 @@ def laid_out(
     n_components = of_type(described["n_components"], int, "n_components")
     if names.get("module/latent_scale") != ("F32", (n_components,)):
         raise ModelFileError(f"it does not hold the scale of {n_components} components")
-    own = architecture.is_custom or parts.decoder not in (None, spectrally_normalized)
+    own = architecture.is_custom or parts.decoder not in (None, normalize_spectrally)
     with torch.device("meta"):
         bottleneck = parts.bottleneck(n_components).float()
         linear = LinearPath(shape, n_components).float() if described["linear_path"] is True else None
         link = empty_link(loss, shape)
         latent_scale = torch.empty(n_components, dtype=torch.float32)
-        learned_rows = torch.empty(parts.n_learned_rows, *shape, dtype=torch.float32) if parts.n_learned_rows else None
+        pseudo_inputs = (
+            torch.empty(parts.n_pseudo_inputs, *shape, dtype=torch.float32) if parts.n_pseudo_inputs else None
+        )
     set_kept(bottleneck, described["kept"])
     with seeded_weights(0), contextlib.nullcontext() if own else torch.device("meta"):
         encoder_decoder = build_encoder_decoder(architecture, shape, bottleneck)
@@ -125,8 +126,8 @@ def laid_out(
         if architecture.is_custom:
             check_shapes(encoder_decoder.encoder, encoder_decoder.decoder, shape, bottleneck)
         encoder_decoder = with_decoder(encoder_decoder, parts, names)
-    module = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, learned_rows)
-    module.follows_samples = parts.follows_samples
+    module = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs)
+    module.input_requires_grad = parts.input_requires_grad
     return module, layer_rows(encoder_decoder, linear, shape)
 
 
@@ -141,10 +142,10 @@ def empty_link(loss: str, shape: tuple[int, ...]) -> Identity | UnitInterval | S
 
 def set_kept(bottleneck: Deterministic, kept: Any) -> None:
     """Let nested codes have as many coordinates as those saved."""
-    if isinstance(bottleneck, NestedDropout):
+    if bottleneck.is_nested:
         if not 1 <= of_type(kept, int, "kept") <= bottleneck.n_components:
             raise ModelFileError(f"it keeps {kept} of {bottleneck.n_components} components")
-        bottleneck.kept = kept
+        bottleneck.code_size = kept
     elif kept is not None:
         raise ModelFileError("it keeps some components of codes that are not nested")
 
@@ -153,12 +154,12 @@ def with_decoder(encoder_decoder: EncoderDecoder, parts: Parts, names: Table) ->
     """The encoder_decoder with their decoder as the variant makes it; spectrally normalized where the one saved is."""
     if parts.decoder is None:
         return encoder_decoder
-    if parts.decoder is not spectrally_normalized:
+    if parts.decoder is not normalize_spectrally:
         return replace(encoder_decoder, decoder=parts.decoder(encoder_decoder.decoder))
     for path, part in list(encoder_decoder.decoder.named_modules(prefix="module/decoder")):
         for name, child in list(part.named_children()):
             if f"{path}.{name}.direction" in names:
-                setattr(part, name, SpectrallyNormalized(child))
+                setattr(part, name, SpectralNorm(child))
     return encoder_decoder
 
 

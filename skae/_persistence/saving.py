@@ -16,7 +16,6 @@ from torch import Tensor
 
 from skae._data import SampleLayout, TokenLayout
 from skae._estimator.transformer import AutoencoderTransformer
-from skae._model import NestedDropout
 from skae._novelty.novelty import AutoencoderNovelty
 from skae._parameters import warn
 from skae._search.search import BottleneckSearchCV
@@ -282,7 +281,7 @@ def arrays_of(estimator: AutoencoderTransformer) -> dict[str, Tensor]:
     module = estimator.net_.module_
     found = {name: stored(array) for name, array in arrays_of_scaling(estimator._layout.scaling).items()}
     found["codes"] = torch.tensor(estimator._codes, dtype=torch.float32)
-    if isinstance(module.bottleneck, NestedDropout):
+    if module.bottleneck.is_nested:
         found["explained_variance_ratio"] = torch.tensor(estimator.explained_variance_ratio_, dtype=torch.float64)
     found |= arrays_of_module(module)
     found |= arrays_of_optimizer(estimator.net_)

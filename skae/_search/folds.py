@@ -26,7 +26,7 @@ from skae._estimator.callbacks import subtask
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._inputs.preparation import check_parameters
 from skae._parameters import InvalidParameterError, invalid, is_integer
-from skae.variants import check_variant, nested
+from skae.variants import check_variant, nested_variant
 
 OWNER = "BottleneckSearchCV"
 
@@ -66,7 +66,7 @@ def check_settings(whole: Any, largest: int) -> None:
     """Raise InvalidParameterError if a setting of the autoencoder is wrong, before any fold is fitted."""
     autoencoder = autoencoder_of(whole)
     check_variant("AutoencoderTransformer", autoencoder.variant)
-    check_parameters(clone(autoencoder).set_params(n_components=largest, variant=nested(autoencoder.variant)))
+    check_parameters(clone(autoencoder).set_params(n_components=largest, variant=nested_variant(autoencoder.variant)))
 
 
 def size_parameter(estimator: Any) -> str:
@@ -196,7 +196,7 @@ def fitted_in_order(
     whole = clone(whole)
     # An interrupt of one fold ends the search.
     autoencoder_of(whole).set_params(
-        n_components=size, variant=nested(autoencoder_of(whole).variant), on_interrupt="raise"
+        n_components=size, variant=nested_variant(autoencoder_of(whole).variant), on_interrupt="raise"
     )
     if not isinstance(whole, Pipeline):
         with propagate(whole):

@@ -101,14 +101,14 @@ def build_autoencoder(
             # A direction of next to no spread is not blown up to a deviation of one.
             latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
             latent_scale[: len(deviations)] = deviations.clamp(min=max(1e-6, 1e-3 * float(deviations.max())))
-        linear.start_at(components, mean, latent_scale)
-        link.adopt(linear)
-        bottleneck.start_at(deviations.square(), float(layout.scaling.total_variance))
+        linear.initialize_from_pca(components, mean, latent_scale)
+        link.convert_linear_path(linear)
+        bottleneck.initialize_from_pca(deviations.square(), float(layout.scaling.total_variance))
     if parts.decoder is not None:
         encoder_decoder = replace(encoder_decoder, decoder=parts.decoder(encoder_decoder.decoder))
-    learned_rows = first_learned_rows(rows, parts.n_learned_rows, seed)
-    autoencoder = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, learned_rows)
-    autoencoder.follows_samples = parts.follows_samples
+    pseudo_inputs = initial_pseudo_inputs(rows, parts.n_pseudo_inputs, seed)
+    autoencoder = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs)
+    autoencoder.input_requires_grad = parts.input_requires_grad
     return autoencoder, layer_rows(encoder_decoder, linear, shape)
 
 
@@ -135,7 +135,7 @@ def link_for(loss: Any, layout: SampleLayout) -> Identity | UnitInterval | Softm
     return Identity()
 
 
-def first_learned_rows(rows: Rows, n: int, seed: int) -> Tensor | None:
+def initial_pseudo_inputs(rows: Rows, n: int, seed: int) -> Tensor | None:
     """Rows that those to be learned start as; some of them twice where there are fewer."""
     if n == 0:
         return None
@@ -158,14 +158,14 @@ def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int, p
         encoder_decoder, bottleneck = architecture.build(shape, n_components), parts.bottleneck(n_components)
     weights = sum(p.numel() for half in (encoder_decoder.encoder, encoder_decoder.decoder) for p in half.parameters())
     weights += sum(p.numel() for p in (*bottleneck.parameters(), *bottleneck.buffers()))
-    weights += parts.n_learned_rows * math.prod(shape)
+    weights += parts.n_pseudo_inputs * math.prod(shape)
     needed = weights * 4 * COPIES_IN_TRAINING
     if needed > physical_memory():
         raise ValueError(
             f"n_components={n_components} with {type(architecture).__name__} on samples of shape {shape} makes "
             f"{weights:,} weights, and training needs an estimated {needed / 2**30:,.1f} GiB of memory; this machine "
             f"has {physical_memory() / 2**30:,.1f} GiB. Pass a smaller n_components or a smaller architecture"
-            f"{', or fewer learned samples (n_learned)' if parts.n_learned_rows else ''}."
+            f"{', or fewer pseudo-inputs (n_pseudo_inputs)' if parts.n_pseudo_inputs else ''}."
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._model import Autoencoder, NestedDropout
+from skae._model import Autoencoder
 
 from .batches import Part
 from .device import full_precision
@@ -65,10 +65,10 @@ def shortened(module: Autoencoder, n_components: int) -> Autoencoder:
         If its codes are not nested, or have fewer coordinates.
     """
     bottleneck = module.bottleneck
-    if not isinstance(bottleneck, NestedDropout) or n_components > bottleneck.n_components:
+    if not bottleneck.is_nested or n_components > bottleneck.n_components:
         raise ValueError(f"Codes of {bottleneck.n_components} coordinates cannot be cut to {n_components}.")
     cut = copy.copy(module)
     cut._modules = dict(module._modules)
     cut.bottleneck = copy.copy(bottleneck)
-    cut.bottleneck.kept = n_components
+    cut.bottleneck.code_size = n_components
     return cut

@@ -16,7 +16,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PrintLog
 from torch import Tensor, nn
 
 from skae._data import inference_length, is_out_of_memory
-from skae._model.layers import use_generator
+from skae._model.layers import set_generator
 from skae._objectives import Objective
 
 from .batches import Batches, Part
@@ -158,7 +158,7 @@ class AutoencoderNet(NeuralNet):
             self.generator_ = self.noise_ = self.forward_ = self.repeated_ = self.update_ = None
             self.parameters_ = ()
             for part in (self.module_, self.criterion_):
-                use_generator(part, None)
+                set_generator(part, None)
                 part.eval()
 
     def _begin(self, n_batches: int, planned: bool) -> None:
@@ -170,7 +170,7 @@ class AutoencoderNet(NeuralNet):
         # Its own stream on the device, so that noise there costs no copy.
         self.noise_ = torch.Generator(device).manual_seed(self.seed)
         for part in (self.module_, self.criterion_):
-            use_generator(part, self.noise_)
+            set_generator(part, self.noise_)
         self.stream_ = BorrowedStream(self.seed, device) if self.is_custom else contextlib.nullcontext
         self.autocast_dtype_ = training_precision(self.precision, device)
         self.repeated_ = None if self.watched_ else repeated_steps(self)

@@ -22,7 +22,7 @@ class TrainingHistoryDisplay:
     ----------
     history : list of dict
         One entry an epoch, as in ``history_``: "epoch", "train_loss" and, where there are any, "valid_loss" and
-        terms by name such as "train_divergence".
+        terms by name such as "train_kl_divergence".
     kept_epoch : int, default=None
         The epoch to mark.
 
@@ -42,7 +42,7 @@ class TrainingHistoryDisplay:
     >>> autoencoder = AutoencoderTransformer(8, variant="variational", max_epochs=3, random_state=0).fit(X)
     >>> display = TrainingHistoryDisplay.from_estimator(autoencoder)
     >>> sorted(display.lines_)[:3]
-    ['train_divergence', 'train_loss', 'train_reconstruction']
+    ['train_kl_divergence', 'train_loss', 'train_reconstruction']
     """
 
     def __init__(self, *, history, kept_epoch=None):
@@ -85,7 +85,7 @@ class TrainingHistoryDisplay:
         ax : matplotlib Axes, default=None
             None makes a new figure.
         terms : sequence of str, default=None
-            Names without "train_" and "valid_", such as ("loss", "divergence"); None takes all.
+            Names without "train_" and "valid_", such as ("loss", "kl_divergence"); None takes all.
 
         Returns
         -------

@@ -1,6 +1,6 @@
 """Variants of the autoencoder as choices of parts: a bottleneck, a corruption, and terms beside the loss."""
 
-from .codes import Contractive, Plain, Regularized, Sparse, VectorQuantized, spectrally_normalized
+from .codes import Contractive, Plain, Regularized, Sparse, VectorQuantized, normalize_spectrally
 from .densities import (
     Adversarial,
     Hyperspherical,
@@ -12,7 +12,16 @@ from .densities import (
     Wasserstein,
 )
 from .parts import Parts, Variant
-from .wrappers import VARIANTS, Denoising, Nested, check_variant, class_of_variant, is_nested, nested, variant_for
+from .wrappers import (
+    VARIANTS,
+    Denoising,
+    Nested,
+    check_variant,
+    class_of_variant,
+    is_nested,
+    nested_variant,
+    variant_for,
+)
 
 __all__ = [
     "VARIANTS",
@@ -36,7 +45,7 @@ __all__ = [
     "check_variant",
     "class_of_variant",
     "is_nested",
-    "nested",
-    "spectrally_normalized",
+    "nested_variant",
+    "normalize_spectrally",
     "variant_for",
 ]

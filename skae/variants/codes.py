@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from torch import nn
 
-from skae._model import Quantized, SpectrallyNormalized
+from skae._model import Quantizer, SpectralNorm
 from skae._objectives import Term
 from skae._objectives.penalties import (
-    DecoderSlope,
-    EncoderSlope,
-    RareActivity,
-    absolute_code,
-    rounding_error,
-    squared_code,
+    DecoderJacobianPenalty,
+    EncoderJacobianPenalty,
+    KLSparsity,
+    l1_penalty,
+    l2_penalty,
+    quantization_error,
 )
 from skae._parameters import check_choice, check_integer
 
@@ -34,14 +34,14 @@ class Sparse(Variant):
     weight : float
         Of the penalty, beside the log-likelihood. On digits 5 makes codes a third sparser (Hoyer, 2004) at the same
         reconstruction, 20 twice as sparse for a share of 0.06.
-    form : {"absolute", "divergence"}
+    form : {"l1", "kl"}
         Sum of absolute coordinates in units of their spread, or the divergence of each unit's mean activity from
         ``rate`` (Ng, 2011).
     rate : float
-        Share of the time that a unit should be active, for ``form="divergence"``.
+        Share of the time that a unit should be active, for ``form="kl"``.
     """
 
-    def __init__(self, weight=5.0, form="absolute", rate=0.05):
+    def __init__(self, weight=5.0, form="l1", rate=0.05):
         self.weight = weight
         self.form = form
         self.rate = rate
@@ -49,10 +49,10 @@ class Sparse(Variant):
     def check(self):
         self._check_real("weight")
         self._check_real("rate", interval="(0.0, 1.0)")
-        check_choice("Sparse", "form", self.form, ("absolute", "divergence"))
+        check_choice("Sparse", "form", self.form, ("l1", "kl"))
 
     def parts(self):
-        function = absolute_code if self.form == "absolute" else RareActivity(self.rate)
+        function = l1_penalty if self.form == "l1" else KLSparsity(self.rate)
         return Parts(terms=(Term("sparsity", self.weight, function),))
 
 
@@ -72,7 +72,7 @@ class Contractive(Variant):
         self._check_real("weight")
 
     def parts(self):
-        return Parts(terms=(Term("slope", self.weight, EncoderSlope()),), follows_samples=True)
+        return Parts(terms=(Term("jacobian", self.weight, EncoderJacobianPenalty()),), input_requires_grad=True)
 
 
 class Regularized(Variant):
@@ -99,12 +99,12 @@ class Regularized(Variant):
         self._check_real("weight", "decoder_weight")
 
     def parts(self):
-        terms = (Term("code", self.weight, squared_code),)
+        terms = (Term("l2", self.weight, l2_penalty),)
         if self.smoothness == "l2":
             return Parts(terms=terms, decoder_decay=self.decoder_weight)
         if self.smoothness == "gradient":
-            return Parts(terms=(*terms, Term("slope", self.decoder_weight, DecoderSlope())))
-        return Parts(terms=terms, decoder=spectrally_normalized)
+            return Parts(terms=(*terms, Term("jacobian", self.decoder_weight, DecoderJacobianPenalty())))
+        return Parts(terms=terms, decoder=normalize_spectrally)
 
 
 class VectorQuantized(Variant):
@@ -116,33 +116,33 @@ class VectorQuantized(Variant):
     ----------
     codebook_size : int
         Vectors in a book.
-    n_books : int
-        Books; a code is one of ``codebook_size ** n_books``.
+    n_codebooks : int
+        Books; a code is one of ``codebook_size ** n_codebooks``.
     commitment : float
         Weight of the features' distance from their codes, beside the reconstruction loss.
     """
 
-    def __init__(self, codebook_size=64, n_books=8, commitment=0.25):
+    def __init__(self, codebook_size=64, n_codebooks=8, commitment=0.25):
         self.codebook_size = codebook_size
-        self.n_books = n_books
+        self.n_codebooks = n_codebooks
         self.commitment = commitment
 
     def check(self):
         check_integer("VectorQuantized", "codebook_size", self.codebook_size, 2)
-        check_integer("VectorQuantized", "n_books", self.n_books)
+        check_integer("VectorQuantized", "n_codebooks", self.n_codebooks)
         self._check_real("commitment")
 
     def parts(self):
-        def bottleneck(n: int) -> Quantized:
-            return Quantized(n, int(self.codebook_size), int(self.n_books))
+        def bottleneck(n: int) -> Quantizer:
+            return Quantizer(n, int(self.codebook_size), int(self.n_codebooks))
 
-        return Parts(bottleneck, (Term("commitment", self.commitment, rounding_error, of_likelihood=False),))
+        return Parts(bottleneck, (Term("commitment", self.commitment, quantization_error, of_likelihood=False),))
 
 
-def spectrally_normalized(decoder: nn.Module) -> nn.Module:
+def normalize_spectrally(decoder: nn.Module) -> nn.Module:
     """The decoder with every weight divided by its largest singular value, but the last ones that start at zero."""
     for part in list(decoder.modules()):
         for name, child in list(part.named_children()):
             if isinstance(child, NORMALIZED) and bool(child.weight.any()):
-                setattr(part, name, SpectrallyNormalized(child))
+                setattr(part, name, SpectralNorm(child))
     return decoder

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from skae._model import Criticised, Deterministic, Drawn, Gaussian, Sphere
+from skae._model import Deterministic, Gaussian, MultiDrawGaussian, Sphere, WithDiscriminator
 from skae._objectives import Term
 from skae._objectives.penalties import (
+    MMD,
     Capacity,
-    Discrepancy,
     FreeBits,
     SlicedDistance,
-    critics_mistake,
-    critics_verdict,
-    drawn_divergence,
-    gaussian_divergence,
-    mixture_divergence,
+    discriminator_loss,
+    gaussian_kl,
+    log_density_ratio,
+    mixture_kl,
+    monte_carlo_kl,
     total_correlation,
 )
 from skae._parameters import check_choice, check_integer, check_real, invalid
@@ -58,12 +58,12 @@ class Variational(Variant):
                 raise invalid("Variational", "free_bits", "0.0 beside a capacity", self.free_bits)
 
     def parts(self):
-        function: Any = gaussian_divergence
+        function: Any = gaussian_kl
         if self.capacity is not None:
             function = Capacity(self.capacity)
         elif self.free_bits > 0:
             function = FreeBits(self.free_bits)
-        return Parts(Gaussian, (Term("divergence", self.beta, function, self.warm_up),))
+        return Parts(Gaussian, (Term("kl_divergence", self.beta, function, self.warm_up),))
 
 
 class ImportanceWeighted(Variant):
@@ -83,7 +83,7 @@ class ImportanceWeighted(Variant):
         check_integer("ImportanceWeighted", "n_draws", self.n_draws)
 
     def parts(self):
-        return Parts(lambda n: Drawn(n, int(self.n_draws)), (Term("divergence", 1.0, drawn_divergence),))
+        return Parts(lambda n: MultiDrawGaussian(n, int(self.n_draws)), (Term("kl_divergence", 1.0, monte_carlo_kl),))
 
 
 class VampPrior(Variant):
@@ -92,23 +92,23 @@ class VampPrior(Variant):
 
     Parameters
     ----------
-    n_learned : int
+    n_pseudo_inputs : int
         Learned samples; they start as rows of X.
     beta : float
         Weight of the divergence, as in :class:`Variational`.
     """
 
-    def __init__(self, n_learned=64, beta=1.0):
-        self.n_learned = n_learned
+    def __init__(self, n_pseudo_inputs=64, beta=1.0):
+        self.n_pseudo_inputs = n_pseudo_inputs
         self.beta = beta
 
     def check(self):
-        check_integer("VampPrior", "n_learned", self.n_learned)
+        check_integer("VampPrior", "n_pseudo_inputs", self.n_pseudo_inputs)
         self._check_real("beta")
 
     def parts(self):
-        terms = (Term("divergence", self.beta, mixture_divergence),)
-        return Parts(with_prior(Gaussian, "learned"), terms, n_learned_rows=int(self.n_learned))
+        terms = (Term("kl_divergence", self.beta, mixture_kl),)
+        return Parts(with_prior(Gaussian, "learned"), terms, n_pseudo_inputs=int(self.n_pseudo_inputs))
 
 
 class TotalCorrelation(Variant):
@@ -118,7 +118,7 @@ class TotalCorrelation(Variant):
     ----------
     beta : float
         Weight of the total correlation; the rest of the divergence has weight 1.
-    estimate : {"batch", "critic"}
+    estimate : {"batch", "discriminator"}
         From the densities of the batch's codes, or by a critic that tells codes from those with shuffled coordinates
         (FactorVAE, Kim and Mnih, 2018), whose gamma is ``beta - 1``.
     """
@@ -129,14 +129,14 @@ class TotalCorrelation(Variant):
 
     def check(self):
         self._check_real("beta", interval="[1.0, inf)")
-        check_choice("TotalCorrelation", "estimate", self.estimate, ("batch", "critic"))
+        check_choice("TotalCorrelation", "estimate", self.estimate, ("batch", "discriminator"))
 
     def parts(self):
-        divergence = Term("divergence", 1.0, gaussian_divergence)
+        divergence = Term("kl_divergence", 1.0, gaussian_kl)
         if self.estimate == "batch":
             return Parts(Gaussian, (divergence, Term("total_correlation", self.beta - 1.0, total_correlation)))
-        terms = (divergence, *critics_terms("total_correlation", self.beta - 1.0))
-        return Parts(lambda n: Criticised(Gaussian(n), shuffled=True), terms)
+        terms = (divergence, *discriminator_terms("total_correlation", self.beta - 1.0))
+        return Parts(lambda n: WithDiscriminator(Gaussian(n), shuffled=True), terms)
 
 
 class Wasserstein(Variant):
@@ -180,8 +180,8 @@ class Adversarial(Variant):
         self._check_real("weight")
 
     def parts(self):
-        terms = critics_terms("divergence", self.weight)
-        return Parts(lambda n: Criticised(Deterministic(n), shuffled=False), terms)
+        terms = discriminator_terms("kl_divergence", self.weight)
+        return Parts(lambda n: WithDiscriminator(Deterministic(n), shuffled=False), terms)
 
 
 class Hyperspherical(Variant):
@@ -229,21 +229,23 @@ class Info(Variant):
 
     def parts(self):
         weight = self.alpha + self.weight - 1
-        terms = (Term("divergence", 1 - self.alpha, gaussian_divergence), prior_term(weight, "imq"))
+        terms = (Term("kl_divergence", 1 - self.alpha, gaussian_kl), prior_term(weight, "imq"))
         return Parts(Gaussian, terms)
 
 
-def critics_terms(name: str, weight: float) -> tuple[Term, Term]:
+def discriminator_terms(name: str, weight: float) -> tuple[Term, Term]:
     """What the encoder learns from a critic, and what the critic itself does; its weights are in no other term."""
     return (
-        Term(name, weight, critics_verdict, in_training_only=True),
-        Term("critic", 1.0, critics_mistake, of_likelihood=False, in_training_only=True),
+        Term(name, weight, log_density_ratio, in_training_only=True),
+        Term("discriminator", 1.0, discriminator_loss, of_likelihood=False, in_training_only=True),
     )
 
 
 def prior_term(weight: float, distance: str) -> Term:
     """The distance of a batch's codes from the prior."""
-    return Term("discrepancy", weight, SlicedDistance() if distance == "sliced" else Discrepancy(distance))
+    if distance == "sliced":
+        return Term("sliced_wasserstein", weight, SlicedDistance())
+    return Term("mmd", weight, MMD(distance))
 
 
 def with_prior(bottleneck: type[Deterministic], prior: str) -> Callable[[int], Deterministic]:

@@ -23,23 +23,23 @@ class Parts:
         Makes the bottleneck for ``n_components``.
     terms : tuple of Term
     corruption : Module or None
-    follows_samples : bool
+    input_requires_grad : bool
         Whether a term follows codes back to the samples they came from.
     decoder : callable or None
         Takes the decoder module and gives the one to train, e.g. with its weights normalized.
     decoder_decay : float
         Weight decay of the decoder beside the one of all weights.
-    n_learned_rows : int
+    n_pseudo_inputs : int
         Samples that are learned, and that the encoder sees beside every batch.
     """
 
     bottleneck: Callable[[int], Deterministic] = Deterministic
     terms: tuple[Term, ...] = ()
     corruption: nn.Module | None = None
-    follows_samples: bool = False
+    input_requires_grad: bool = False
     decoder: Callable[[nn.Module], nn.Module] | None = None
     decoder_decay: float = 0.0
-    n_learned_rows: int = 0
+    n_pseudo_inputs: int = 0
 
 
 class Variant(BaseEstimator):

@@ -129,7 +129,7 @@ def variant_for(variant: Any) -> Variant:
     return VARIANTS[variant]() if isinstance(variant, str) else clone(variant)
 
 
-def nested(variant: Any) -> Variant:
+def nested_variant(variant: Any) -> Variant:
     """A fresh variant object with nested codes: the variant itself where it has them, else wrapped."""
     made = variant_for(variant)
     return made if is_nested(made) else Nested(made)

@@ -9,16 +9,16 @@ from torch.distributions import Normal, kl_divergence
 from skae._model import Code, Trace
 from skae._objectives import Objective, Term
 from skae._objectives.penalties import (
-    DecoderSlope,
-    Discrepancy,
-    EncoderSlope,
-    RareActivity,
+    MMD,
+    DecoderJacobianPenalty,
+    EncoderJacobianPenalty,
+    KLSparsity,
     SlicedDistance,
-    absolute_code,
-    drawn_divergence,
-    gaussian_divergence,
-    mixture_divergence,
-    squared_code,
+    gaussian_kl,
+    l1_penalty,
+    l2_penalty,
+    mixture_kl,
+    monte_carlo_kl,
     total_correlation,
 )
 
@@ -37,17 +37,19 @@ def seeded(penalty):
     return penalty
 
 
-def test_divergence_is_that_of_torch():
+def test_kl_divergence_is_that_of_torch():
     expected = kl_divergence(Normal(MEAN, (LOG_VARIANCE / 2).exp()), Normal(0.0, 1.0)).sum(1)
-    torch.testing.assert_close(gaussian_divergence(trace_of(MEAN, MEAN, LOG_VARIANCE)), expected)
+    torch.testing.assert_close(gaussian_kl(trace_of(MEAN, MEAN, LOG_VARIANCE)), expected)
 
 
-def test_divergence_of_draws_is_that_of_torch_on_average():
+def test_kl_divergence_of_draws_is_that_of_torch_on_average():
     noise = torch.randn(20_000, *MEAN.shape, generator=random)
     drawn = MEAN + (LOG_VARIANCE / 2).exp() * noise
-    code = Code(drawn[0], MEAN, given=drawn.flatten(0, 1), log_variance=LOG_VARIANCE, repeats=len(drawn), draws=True)
-    found = drawn_divergence(Trace(MEAN, MEAN, code, MEAN)).view(len(drawn), -1).mean(0)
-    torch.testing.assert_close(found, gaussian_divergence(trace_of(MEAN, MEAN, LOG_VARIANCE)), atol=0.1, rtol=0.05)
+    code = Code(
+        drawn[0], MEAN, decoder_input=drawn.flatten(0, 1), log_variance=LOG_VARIANCE, repeats=len(drawn), draws=True
+    )
+    found = monte_carlo_kl(Trace(MEAN, MEAN, code, MEAN)).view(len(drawn), -1).mean(0)
+    torch.testing.assert_close(found, gaussian_kl(trace_of(MEAN, MEAN, LOG_VARIANCE)), atol=0.1, rtol=0.05)
 
 
 def learned_trace(mean, log_variance):
@@ -55,18 +57,18 @@ def learned_trace(mean, log_variance):
     return Trace(MEAN, MEAN, code, MEAN)
 
 
-def test_divergence_from_a_mixture_of_one_is_that_of_torch():
+def test_kl_divergence_from_a_mixture_of_one_is_that_of_torch():
     mean, log_variance = (torch.randn(1, 3, generator=random) for _ in range(2))
     own = Normal(MEAN, (LOG_VARIANCE / 2).exp())
     expected = kl_divergence(own, Normal(mean, (log_variance / 2).exp())).sum(1)
-    torch.testing.assert_close(mixture_divergence(learned_trace(mean, log_variance)), expected)
-    repeated = mixture_divergence(learned_trace(mean.repeat(5, 1), log_variance.repeat(5, 1)))
+    torch.testing.assert_close(mixture_kl(learned_trace(mean, log_variance)), expected)
+    repeated = mixture_kl(learned_trace(mean.repeat(5, 1), log_variance.repeat(5, 1)))
     torch.testing.assert_close(repeated, expected)
 
 
-def test_divergence_from_a_mixture_is_bounded_from_above():
+def test_kl_divergence_from_a_mixture_is_bounded_from_above():
     mean, log_variance = torch.randn(4, 3, generator=random), torch.randn(4, 3, generator=random)
-    bound = mixture_divergence(learned_trace(mean, log_variance))
+    bound = mixture_kl(learned_trace(mean, log_variance))
     own = Normal(MEAN, (LOG_VARIANCE / 2).exp())
     drawn = MEAN + (LOG_VARIANCE / 2).exp() * torch.randn(20_000, *MEAN.shape, generator=random)
     each = Normal(mean[:, None, None], (log_variance / 2).exp()[:, None, None]).log_prob(drawn).sum(-1)
@@ -81,8 +83,8 @@ def test_the_objective_of_draws_is_the_bound_of_burda():
     mean, log_variance = MEAN[:8], LOG_VARIANCE[:8]
     drawn = (mean + (log_variance / 2).exp() * torch.randn(3, 8, 3, generator=random)).requires_grad_()
     output.requires_grad_()
-    code = Code(drawn[0], mean, given=drawn.flatten(0, 1), log_variance=log_variance, repeats=3, draws=True)
-    objective = Objective("mse", (Term("divergence", 1.0, drawn_divergence),))
+    code = Code(drawn[0], mean, decoder_input=drawn.flatten(0, 1), log_variance=log_variance, repeats=3, draws=True)
+    objective = Objective("mse", (Term("kl_divergence", 1.0, monte_carlo_kl),))
     target = x.repeat(3, 1)
     objective(Trace(x, target, code, output.flatten(0, 1))).backward()
     ours = output.grad.clone(), drawn.grad.clone()
@@ -98,33 +100,33 @@ def test_the_objective_of_draws_is_the_bound_of_burda():
 
 def test_sizes_of_codes():
     unit = MEAN / MEAN.square().mean(0).sqrt()
-    torch.testing.assert_close(absolute_code(trace_of(MEAN)), unit.abs().sum(1))
-    torch.testing.assert_close(absolute_code(trace_of(5 * MEAN)), unit.abs().sum(1))
-    torch.testing.assert_close(squared_code(trace_of(MEAN)), 0.5 * MEAN.norm(dim=1) ** 2)
+    torch.testing.assert_close(l1_penalty(trace_of(MEAN)), unit.abs().sum(1))
+    torch.testing.assert_close(l1_penalty(trace_of(5 * MEAN)), unit.abs().sum(1))
+    torch.testing.assert_close(l2_penalty(trace_of(MEAN)), 0.5 * MEAN.norm(dim=1) ** 2)
 
 
-def test_rare_activity_is_zero_at_its_rate():
+def test_kl_sparsity_is_zero_at_its_rate():
     rate = 0.2
     codes = torch.full((5, 3), math.log(rate / (1 - rate)))
-    torch.testing.assert_close(RareActivity(rate)(trace_of(codes)), torch.tensor(0.0), atol=1e-6, rtol=0)
-    assert RareActivity(rate)(trace_of(codes + 1)) > 0
+    torch.testing.assert_close(KLSparsity(rate)(trace_of(codes)), torch.tensor(0.0), atol=1e-6, rtol=0)
+    assert KLSparsity(rate)(trace_of(codes + 1)) > 0
 
 
-def test_encoder_slope_is_the_frobenius_norm_on_average():
+def test_encoder_jacobian_penalty_is_the_frobenius_norm_on_average():
     weight = torch.randn(3, 5, generator=random)
     x = torch.randn(4000, 5, generator=random, requires_grad=True)
-    slope = seeded(EncoderSlope())(trace_of(x @ weight.T, seen=x))
-    torch.testing.assert_close(slope.mean(), weight.square().sum(), rtol=0.05, atol=0)
+    jacobian = seeded(EncoderJacobianPenalty())(trace_of(x @ weight.T, seen=x))
+    torch.testing.assert_close(jacobian.mean(), weight.square().sum(), rtol=0.05, atol=0)
 
 
-def test_decoder_slope_is_the_frobenius_norm_on_average():
+def test_decoder_jacobian_penalty_is_the_frobenius_norm_on_average():
     weight = torch.randn(5, 3, generator=random)
     codes = torch.randn(4000, 3, generator=random, requires_grad=True)
-    slope = seeded(DecoderSlope())(trace_of(codes, output=codes @ weight.T))
-    torch.testing.assert_close(slope.mean(), weight.square().sum(), rtol=0.05, atol=0)
+    jacobian = seeded(DecoderJacobianPenalty())(trace_of(codes, output=codes @ weight.T))
+    torch.testing.assert_close(jacobian.mean(), weight.square().sum(), rtol=0.05, atol=0)
 
 
-def test_total_correlation_tells_dependence():
+def test_total_correlation_rises_with_dependence():
     low = torch.full((512, 3), -4.0)
     independent = torch.randn(512, 3, generator=random)
     same = torch.randn(512, 1, generator=random).expand(512, 3)
@@ -136,7 +138,7 @@ def test_total_correlation_tells_dependence():
     assert values[1] > values[0] + 1.5
 
 
-@pytest.mark.parametrize("penalty", [Discrepancy("imq"), Discrepancy("rbf"), SlicedDistance()])
+@pytest.mark.parametrize("penalty", [MMD("imq"), MMD("rbf"), SlicedDistance()])
 @pytest.mark.parametrize("prior", ["normal", "sphere"])
 def test_distances_are_about_zero_at_the_prior_and_grow_from_it(penalty, prior):
     codes = torch.randn(800, 3, generator=random)
@@ -159,7 +161,7 @@ def test_the_objective_is_the_evidence_lower_bound():
     x, output = (torch.randn(64, 10, generator=random) for _ in range(2))
     output.requires_grad_()
     mean = MEAN.clone().requires_grad_()
-    objective = Objective("mse", (Term("divergence", 1.0, gaussian_divergence),))
+    objective = Objective("mse", (Term("kl_divergence", 1.0, gaussian_kl),))
     objective(Trace(x, x, Code(mean, mean, log_variance=LOG_VARIANCE), output)).backward()
     ours = output.grad.clone(), mean.grad.clone()
     output.grad = mean.grad = None
@@ -172,7 +174,7 @@ def test_the_objective_is_the_evidence_lower_bound():
 
 
 def test_weights_rise_in_the_warm_up_of_training_only():
-    objective = Objective("bce", (Term("size", 2.0, squared_code, warm_up=0.5),))
+    objective = Objective("bce", (Term("size", 2.0, l2_penalty, warm_up=0.5),))
     objective.progress = 0.25
     assert objective.train()._weight(objective.terms[0], 1.0) == 1.0
     assert objective.eval()._weight(objective.terms[0], 1.0) == 2.0

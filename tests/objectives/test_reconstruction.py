@@ -27,7 +27,7 @@ def test_cross_entropy_is_torchs_on_the_shares():
     link = UnitInterval(torch.ones(1), torch.zeros(1))
     output = torch.linspace(-0.3, 1.3, 50, dtype=torch.float64)[:, None]
     target = torch.rand(50, 1, generator=GENERATOR, dtype=torch.float64)
-    expected = functional.binary_cross_entropy(link.sample(output), target, reduction="none")[:, 0]
+    expected = functional.binary_cross_entropy(link.to_sample(output), target, reduction="none")[:, 0]
     torch.testing.assert_close(LOSSES["bce"](output, target), expected, rtol=1e-6, atol=1e-9)
 
 
@@ -42,13 +42,13 @@ def test_cross_entropy_stays_finite_far_outside():
 def test_unit_interval_is_smooth_and_stays_inside():
     link = UnitInterval(torch.ones(1), torch.zeros(1))
     output = torch.linspace(-2, 3, 10001)[:, None]
-    shares = link.sample(output)[:, 0]
+    shares = link.to_sample(output)[:, 0]
     assert shares.min() >= 0
     assert shares.max() <= 1
     slopes = shares.diff() / output[:, 0].diff()
     assert slopes.diff().abs().max() < 0.02
     middle = torch.tensor([[0.05], [0.5], [0.95]])
-    torch.testing.assert_close(link.sample(middle), middle)
+    torch.testing.assert_close(link.to_sample(middle), middle)
 
 
 @pytest.mark.parametrize("name", LOSSES)
