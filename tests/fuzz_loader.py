@@ -1,7 +1,7 @@
-"""Is there a file that ``load`` neither reads nor refuses? Fuzzing under coverage, the checksum made right each time.
+"""Does ``load`` read or refuse every file? Fuzzing under coverage; each file gets a right checksum.
 
-An input is the length of the JSON (4 bytes), the JSON, and the arrays; the head with its checksum is put before them.
-Seeds are models of every kind. All that may come of a file is an estimator or ModelFileError, and no code may run.
+An input is the JSON, the table of arrays (both after their length in 4 bytes), and the bytes of arrays. Seeds are of
+models of every kind. Each file must give an estimator or ModelFileError, and no code of it may run.
 
     pip install -c constraints.txt -e ".[fuzz]"
     python tests/fuzz_loader.py -max_total_time=600
@@ -49,9 +49,21 @@ def seeds(skae, folder):
     for number, (estimator, data) in enumerate(kinds):
         skae.save(estimator.fit(data), folder / "model")
         raw = (folder / "model").read_bytes()
-        head = skae._serialization.container.HEAD
-        n_text = head.unpack(raw[: head.size])[2]
-        (folder / "seeds" / str(number)).write_bytes(LENGTH.pack(n_text) + raw[head.size :])
+        start = 8 + int.from_bytes(raw[:8], "little")
+        table = json.loads(raw[8:start])
+        text = table.pop("__metadata__")["skae"].encode()
+        rest = json.dumps(table).encode()
+        (folder / "seeds" / str(number)).write_bytes(b"".join(map(with_length, (text, rest))) + raw[start:])
+
+
+def with_length(part):
+    return LENGTH.pack(len(part)) + part
+
+
+def take_part(data):
+    """The first part of an input, and what follows."""
+    stop = 4 + (LENGTH.unpack(data[:4])[0] if len(data) >= 4 else 0)
+    return data[4:stop], data[stop:]
 
 
 def with_another_value(value, draw):
@@ -97,22 +109,22 @@ class Loading:
     def change(self, data, most, seed):
         """Every second time a change of the JSON that leaves it well formed, else any bytes."""
         draw = random.Random(seed)
-        n_text = LENGTH.unpack(data[:4])[0] if len(data) >= 4 else 0
+        text, rest = take_part(data)
         try:
-            content = json.loads(data[4 : 4 + n_text])
+            content = json.loads(text)
         except ValueError:
             content = None
         if content is None or draw.random() < 0.5:
             return with_other_bytes(data, draw)[:most]
-        text = json.dumps(with_another_value(content, draw)).encode()
-        return (LENGTH.pack(len(text)) + text + data[4 + n_text :])[:most]
+        return (with_length(json.dumps(with_another_value(content, draw)).encode()) + rest)[:most]
 
     def once(self, data):
-        if len(data) < 4:
-            return
-        n_text = LENGTH.unpack(data[:4])[0]
-        files = self.skae._serialization.container
-        Path(self.path).write_bytes(files.sealed(files.FORMAT, data[4 : 4 + n_text], data[4 + n_text :]))
+        text, rest = take_part(data)
+        table, numbers = take_part(rest)
+        container = self.skae._serialization.container
+        metadata = {"skae_sha256": "0" * 64, "skae_format": "1", "skae": text.decode("utf-8", "surrogateescape")}
+        header = json.dumps({"__metadata__": metadata}, separators=(",", ":")).encode()[:-1] + b"," + table[1:]
+        Path(self.path).write_bytes(container.seal(header, numbers))
         self.watching = True
         try:
             with warnings.catch_warnings(), contextlib.suppress(self.skae.ModelFileError):

@@ -32,7 +32,7 @@ from skae._inputs.preparation import (
     validation_size,
 )
 from skae._inputs.validation import check_codes, check_no_overflow, check_samples, encode_groups, warn_if_y_is_target
-from skae._model import LayerTable, check_importable, layer_table
+from skae._model import LayerTable, layer_table
 from skae._parameters import check_choice, check_integer, check_nested, is_fraction, warn
 from skae._training import (
     OPTIMIZERS,
@@ -863,7 +863,6 @@ class AutoencoderTransformer(
         return self._squared_difference(x).sum(dtype=torch.float64), x.square().sum(dtype=torch.float64)
 
     def __getstate__(self):
-        check_importable(type(self).__name__, "loss", self.loss)
         return {**super().__getstate__(), "_skae_version": __version__}
 
     def __setstate__(self, state):

@@ -4,7 +4,7 @@ from .autoencoder import Autoencoder, Identity, LinearPath, Softmax, Trace, Unit
 from .bottlenecks import Code, Deterministic, Gaussian, MultiDrawGaussian, NestedDropout, Quantizer, Sphere
 from .convolutional import Convolutional
 from .corruptions import CORRUPTIONS, Corruption, GaussianNoise, Masking, SaltAndPepper, Swap
-from .custom import Custom, check_importable
+from .custom import Custom
 from .dense import Dense
 from .discriminator import WithDiscriminator
 from .layer_table import LayerRow, LayerTable, layer_rows, layer_table
@@ -41,7 +41,6 @@ __all__ = [
     "Trace",
     "UnitInterval",
     "WithDiscriminator",
-    "check_importable",
     "layer_rows",
     "layer_table",
 ]

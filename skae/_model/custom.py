@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import pickle
-import sys
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -43,7 +41,7 @@ class Custom(BaseEstimator):
     >>> autoencoder = AutoencoderTransformer(2, architecture=Custom(nn.Linear(64, 2), nn.Linear(2, 64)))
     """
 
-    # Code of others: it may need real tensors to be built, and draw from torch's global generators.
+    # Custom modules may need real tensors to be built, and may draw from torch's global generators.
     is_custom = True
 
     def __init__(self, encoder, decoder, *, linear_path=False):
@@ -61,11 +59,6 @@ class Custom(BaseEstimator):
                     f"one. Got {value!r} of type {type(value).__name__} instead."
                 )
         check_bool("Custom", "linear_path", self.linear_path)
-
-    def __reduce_ex__(self, protocol):
-        for name in ("encoder", "decoder"):
-            check_importable("Custom", name, getattr(self, name))
-        return super().__reduce_ex__(protocol)
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
         """The encoder and decoder for samples of ``shape`` (channels first), and their layer table."""
@@ -92,23 +85,3 @@ def made(name: str, value: Any, known: dict[str, Any]) -> nn.Module:
             f"Got {module!r} of type {type(module).__name__} from it instead."
         )
     return module
-
-
-def check_importable(owner: str, name: str, value: Any) -> None:
-    """Raise PicklingError if a parameter holds a class or function that what is pickling it cannot name."""
-    kinds = [type(part) for part in value.modules()] if isinstance(value, nn.Module) else [value]
-    local = [kind for kind in kinds if "<" in getattr(kind, "__qualname__", "")]
-    if local and not by_value():
-        raise pickle.PicklingError(
-            f"The {name!r} parameter of {owner} holds {local[0].__qualname__}, which a pickle cannot name. Define it "
-            f"so that it is importable at module level."
-        )
-
-
-def by_value() -> bool:
-    """Whether what asks for an object's state copies classes and functions too, as cloudpickle does, or keeps them."""
-    frame, callers = sys._getframe(1), set()
-    while frame is not None:
-        callers |= set(frame.f_globals.get("__name__", "").split("."))
-        frame = frame.f_back  # type: ignore[assignment]
-    return bool(callers & {"cloudpickle", "dill", "copy"})

@@ -116,7 +116,7 @@ def decoded_frame(described: Any, decode: Decoder) -> FrameSchema | None:
     if described is None:
         return None
     library, columns = described["library"], of_type(described["columns"], list, "columns")
-    levels = tuple(map(decode, of_type(described.get("levels", []), list, "levels")))
+    levels = tuple(map(decode, of_type(described["levels"], list, "levels")))
     if library not in LIBRARIES:
         raise ModelFileError(f"it names an unknown library of frames {shown(library)}")
     names, kinds = zip(*columns, strict=True)

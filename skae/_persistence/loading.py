@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from dataclasses import replace
@@ -17,14 +18,14 @@ from skae._estimator.transformer import AutoencoderTransformer
 from skae._inputs.preparation import check_architecture
 from skae._model import Autoencoder
 from skae._objectives import LOSSES
-from skae._serialization.container import Stored, Table, opened, read
+from skae._parameters import check_choice
+from skae._serialization.container import Stored, Table, read
 from skae._training import OPTIMIZERS, PRECISIONS, AutoencoderNet, check_net_params, new_net, resolve_device
 from skae.exceptions import LONGEST_VALUE, ModelFileError, printable, shown
 from skae.variants import Parts, check_variant
 
 from .data_frames import NUMPY, decoded_frame
 from .network import (
-    DTYPES,
     arrays_of_scaling,
     check_finite,
     check_probe,
@@ -36,7 +37,7 @@ from .network import (
     probe_table,
 )
 from .novelties import assembled_novelty
-from .pipelines import unpack
+from .pipelines import assembled_whole
 from .values import KEPT_NET_PARAMS, OWNER, Decoder, check_keys, check_usable, of_type
 
 # Of what inverse_transform gives.
@@ -44,6 +45,8 @@ RETURNED: dict[str, np.dtype] = {"float32": np.dtype(np.float32), "float64": np.
 TOKENS = ("int64",)
 # Of X that was fitted.
 INPUTS = {name: np.dtype(name) for name in NUMPY if name != "object"}
+# Names of custom_modules.
+CUSTOM_MODULES = ("encoder", "decoder", "architecture", "variant", "loss")
 OUTPUTS = ("default", "pandas", "polars")
 
 
@@ -74,11 +77,12 @@ def load(path, device="cpu", custom_modules=None):
     FileNotFoundError, PermissionError
         If there is none, or it may not be opened.
     """
-    where, decode = resolve_device(device), Decoder(dict(custom_modules or {}))
+    where, decode = resolve_device(device), Decoder(checked_modules(custom_modules))
     path = path if hasattr(path, "read") and not isinstance(path, os.PathLike) else os.fsdecode(path)
     try:
-        file = read(path) if isinstance(path, str) else opened(path.read())
-        return whole_of(file, decode, where)
+        with open(path, "rb") if isinstance(path, str) else contextlib.nullcontext(path) as file:
+            stored = read(file)
+        return whole_of(stored, decode, where)
     except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # Whatever a file makes go wrong is the file's fault, want of memory too.
@@ -88,28 +92,51 @@ def load(path, device="cpu", custom_modules=None):
         raise ModelFileError(f"{path!r} cannot be loaded: {printable(reason).rstrip('.')}.") from cause
 
 
+def checked_modules(custom_modules: Any) -> dict[str, Any]:
+    """The custom modules by name.
+
+    Raises
+    ------
+    TypeError
+        If they are not a dict.
+    ValueError
+        If a name is unknown.
+    """
+    if custom_modules is None:
+        return {}
+    if not isinstance(custom_modules, dict):
+        raise TypeError(
+            f"The 'custom_modules' parameter of load must be a dict such as {{'encoder': ..., 'decoder': ...}}, or "
+            f"None. Got {custom_modules!r} of type {type(custom_modules).__name__} instead."
+        )
+    for name in custom_modules:
+        check_choice("load", "custom_modules", name, CUSTOM_MODULES)
+    return custom_modules
+
+
 def whole_of(file: Stored, decode: Decoder, device: torch.device) -> Any:
     """The estimator of any kind that a file describes."""
-    if file.content.get("kind") in ("pipeline", "search"):
-        return unpack(file, lambda raw: part_of(opened(raw), decode, device))
-    if file.content.get("kind") == "settings":
-        raise ModelFileError("it holds settings without anything learned, as within the file of a search")
+    kind = file.content["kind"]
+    if kind in ("pipeline", "search"):
+        return assembled_whole(file, lambda part: part_of(part, decode, device))
+    if kind == "settings":
+        raise ModelFileError("it holds the parameters of an estimator that is not fitted")
     return part_of(file, decode, device)
 
 
 def part_of(file: Stored, decode: Decoder, device: torch.device) -> Any:
-    """The estimator that a file describes which may be within another: no pipeline or search."""
-    kind = file.content.get("kind")
+    """The autoencoder or novelty detector that a file, or a part of it, describes."""
+    kind = file.content["kind"]
     if kind == "settings":
-        if set(file.content) != {"kind", "versions", "parameters"} or file.table:
-            raise ModelFileError("it holds more than settings")
+        if set(file.content) != {"kind", "parameters"} or file.table:
+            raise ModelFileError("it holds more than parameters")
         return settings_in(file.content["parameters"], decode)
     if kind == "novelty":
         return assembled_novelty(
             file,
             decode,
             lambda parameters: settings_in(parameters, decode),
-            lambda raw: assembled(opened(raw), decode, device),
+            lambda member: assembled(member, decode, device),
         )
     return assembled(file, decode, device)
 
@@ -158,7 +185,7 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
         "n_components_": n_components,
         "n_features_in_": math.prod(layout.sample_shape),
         "n_iter_": of_type(content["n_iter"], int, "n_iter"),
-        "best_epoch_": of_type(content.get("best_epoch", content["n_iter"]), int, "best_epoch"),
+        "best_epoch_": of_type(content["best_epoch"], int, "best_epoch"),
         "history_": decoded_history(content["history"], decode),
         "net_": net,
     }
@@ -170,12 +197,12 @@ def arrays_expected(module: Autoencoder, shape: tuple[int, ...], found: Table) -
     n_codes, n_components = module.bottleneck.code_size, module.bottleneck.n_components
     expected = expected_table(module) | optimizer_table(module, found) | probe_table(module, shape, n_codes)
     # Codes of some training rows: of any number, with the coordinates that are kept, or some that are not.
-    n_rows, width = (*found.get("codes", ("", ()))[1], 0, 0)[:2]
+    n_rows, width = (*(found["codes"][1] if "codes" in found else ()), 0, 0)[:2]
     if n_rows < 1 or not n_codes <= width <= n_components:
         raise ModelFileError(f"it holds training codes of shape {(n_rows, width)}")
-    expected["codes"] = ("F32", (n_rows, width))
+    expected["codes"] = (torch.float32, (n_rows, width))
     if module.bottleneck.is_nested:
-        expected["explained_variance_ratio"] = ("F64", (n_codes,))
+        expected["explained_variance_ratio"] = (torch.float64, (n_codes,))
     return expected
 
 
@@ -227,7 +254,7 @@ def decoded_layout(described: dict[str, Any]) -> SampleLayout:
         raise ModelFileError(f"it names an unknown scaling {kind!r}")
     if (axes == ("n",)) != (described["n_tokens"] is not None) or (not axes and len(sample_shape) > 1):
         raise ModelFileError("its samples are neither tokens nor numbers")
-    name = described.get("input_dtype")
+    name = described["input_dtype"]
     given = None if name is None else INPUTS[chosen(name, INPUTS, "dtype")]
     if axes == ("n",):
         n_tokens = of_type(described["n_tokens"], int, "n_tokens")
@@ -264,7 +291,7 @@ def filled_scaling(scaling: Scaling, arrays: dict[str, Tensor]) -> Scaling:
 def scaling_table(layout: SampleLayout) -> Table:
     """Type and shape of every array of the layout's scaling."""
     arrays = arrays_of_scaling(layout.scaling)
-    return {name: (DTYPES[array.dtype], tuple(array.shape)) for name, array in arrays.items()}
+    return {name: (array.dtype, tuple(array.shape)) for name, array in arrays.items()}
 
 
 def check_table(expected: Table, found: Table) -> None:

@@ -38,18 +38,6 @@ from skae.variants import Parts, normalize_spectrally
 
 from .values import of_type
 
-DTYPES = {
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.int16: "I16",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
-}
 # What torch's optimizers keep of every parameter: numbers of its shape, and a count.
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg")
 COUNT = "step"
@@ -83,13 +71,15 @@ def arrays_of_module(module: Autoencoder) -> dict[str, Tensor]:
     Raises
     ------
     TypeError
-        If a module keeps state that is no tensor, or one of a type that model files do not hold.
+        If a module keeps state that is not a tensor.
     """
     found = {}
     for name, array in module.state_dict().items():
-        if not isinstance(array, Tensor) or array.dtype not in DTYPES:
-            kind = array.dtype if isinstance(array, Tensor) else type(array).__name__
-            raise TypeError(f"The module's state {name!r} is {kind}, which a model file cannot hold. Use float32.")
+        if not isinstance(array, Tensor):
+            raise TypeError(
+                f"The module's state {name!r} is of type {type(array).__name__}, which a model file cannot hold. "
+                f"Keep tensors only."
+            )
         found[f"module/{name}"] = stored(array)
     return found
 
@@ -107,7 +97,7 @@ def laid_out(
     ``names`` of stored arrays say which layers are spectrally normalized.
     """
     n_components = of_type(described["n_components"], int, "n_components")
-    if names.get("module/latent_scale") != ("F32", (n_components,)):
+    if names.get("module/latent_scale") != (torch.float32, (n_components,)):
         raise ModelFileError(f"it does not hold the scale of {n_components} components")
     own = architecture.is_custom or parts.decoder not in (None, normalize_spectrally)
     with torch.device("meta"):
@@ -165,7 +155,7 @@ def with_decoder(encoder_decoder: EncoderDecoder, parts: Parts, names: Table) ->
 
 def expected_table(module: nn.Module) -> Table:
     """Type and shape of every array of the module."""
-    return {f"module/{name}": (DTYPES[a.dtype], tuple(a.shape)) for name, a in module.state_dict().items()}
+    return {f"module/{name}": (a.dtype, tuple(a.shape)) for name, a in module.state_dict().items()}
 
 
 def fill(module: Autoencoder, arrays: dict[str, Tensor]) -> None:
@@ -202,7 +192,7 @@ def optimizer_table(module: nn.Module, names: Table) -> Table:
         for key in (*MOMENTS, COUNT):
             path = f"optimizer/{name}/{key}"
             if path in names:
-                expected[path] = ("F32", () if key == COUNT else tuple(parameter.shape))
+                expected[path] = (torch.float32, () if key == COUNT else tuple(parameter.shape))
     return expected
 
 
@@ -251,7 +241,7 @@ def check_probe(
 def probe_table(module: Autoencoder, shape: tuple[int, ...], n_components: int) -> Table:
     """Type and shape of what ``probe`` gives."""
     return {
-        "probe/features": ("F32", (1, module.bottleneck.n_in)),
-        "probe/codes": ("F32", (1, n_components)),
-        "probe/samples": ("F32", (min(PROBED, math.prod(shape)),)),
+        "probe/features": (torch.float32, (1, module.bottleneck.n_in)),
+        "probe/codes": (torch.float32, (1, n_components)),
+        "probe/samples": (torch.float32, (min(PROBED, math.prod(shape)),)),
     }

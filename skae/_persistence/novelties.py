@@ -16,7 +16,7 @@ from skae._estimator.transformer import AutoencoderTransformer
 from skae._inner import fit_inner
 from skae._novelty.distances import DISTANCES, N_NEIGHBORS, Distance
 from skae._novelty.novelty import AutoencoderNovelty
-from skae._serialization.container import Stored
+from skae._serialization.container import Stored, with_prefix
 from skae.exceptions import ModelFileError, shown
 
 from .values import Decoder, encoded, of_type
@@ -27,15 +27,16 @@ ARRAYS = ("_typical",)
 # Of what measures distances, beside its member: arrays, of which ``places`` are rows to look for neighbors among.
 MEASURES = ("whitening", "spread")
 DIGEST_BYTES = 12
+MEMBERS = "members/"
 OTHERS = ("members_", "feature_names_in_", "_part_of", "_measures")
 
 
 def described_novelty(
     novelty: AutoencoderNovelty,
     parameters_of: Callable[[AutoencoderTransformer], dict[str, Any]],
-    file_of: Callable[[AutoencoderTransformer], bytes],
+    part_of: Callable[[AutoencoderTransformer], tuple[dict[str, Any], dict[str, Tensor]]],
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A fitted novelty detector as JSON and arrays: its autoencoder by ``parameters_of``, its members by ``file_of``.
+    """A fitted novelty detector as JSON and arrays: its autoencoder by ``parameters_of``, its members by ``part_of``.
 
     Raises
     ------
@@ -53,8 +54,12 @@ def described_novelty(
         "digests": np.frombuffer(digests, dtype=np.uint8).reshape(-1, DIGEST_BYTES),
         "parts": np.array(list(novelty._part_of.values()), dtype=np.int64),
     }
+    members: list[dict[str, Any]] = []
+    arrays_of_members: dict[str, Tensor] = {}
     for number, (member, measure) in enumerate(zip(novelty.members_, novelty._measures, strict=True)):
-        arrays[f"member/{number}"] = np.frombuffer(file_of(member), dtype=np.uint8)
+        content, arrays_of_member = part_of(member)
+        members.append(content)
+        arrays_of_members |= with_prefix(f"{MEMBERS}{number}/", arrays_of_member)
         for name in MEASURES:
             if hasattr(measure, name):
                 arrays[f"{name}/{number}"] = np.asarray(getattr(measure, name), dtype=np.float64)
@@ -67,18 +72,19 @@ def described_novelty(
         "autoencoder": None if autoencoder is None else parameters_of(autoencoder),
         "learned": {name: encoded(getattr(novelty, name), name) for name in PLAIN},
         "feature_names": None if names is None else [str(name) for name in names],
-    }, {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+        "members": members,
+    }, {name: torch.from_numpy(array.copy()) for name, array in arrays.items()} | arrays_of_members
 
 
 def assembled_novelty(
     file: Stored,
     decode: Decoder,
     autoencoder_of: Callable[[dict[str, Any]], AutoencoderTransformer],
-    member_in: Callable[[bytes], AutoencoderTransformer],
+    member_in: Callable[[Stored], AutoencoderTransformer],
 ) -> AutoencoderNovelty:
     """The novelty detector that a file describes."""
     content = file.content
-    others = set(content) - {"kind", "versions", "parameters", "autoencoder", "learned", "feature_names"}
+    others = set(content) - {"kind", "versions", "parameters", "autoencoder", "learned", "feature_names", "members"}
     if others:
         raise ModelFileError(f"it holds {shown(sorted(others)[0])}, which is not known")
     stored = of_type(content["parameters"], dict, "parameters")
@@ -90,9 +96,10 @@ def assembled_novelty(
     novelty._check_parameters()
     check_random_state(novelty.random_state)
     learned = decoded_learned(content["learned"], decode)
-    arrays = {name: array.numpy() for name, array in file.arrays().items()}
+    members = decoded_members(file, learned, member_in)
+    of_members = tuple(f"{MEMBERS}{number}/" for number in range(len(members)))
+    arrays = {name: array.numpy() for name, array in file.arrays().items() if not name.startswith(of_members)}
     n_features = learned["n_features_in_"]
-    members = decoded_members(arrays, learned, member_in)
     learned |= {"members_": members, "_typical": taken(arrays, "_typical", learned["_shape"])}
     learned["_measures"] = [
         decoded_measure(member, arrays, number, n_features, learned["distance_"])
@@ -128,20 +135,16 @@ def decoded_learned(described: Any, decode: Decoder) -> dict[str, Any]:
 
 
 def decoded_members(
-    arrays: dict[str, np.ndarray], learned: dict[str, Any], member_in: Callable[[bytes], AutoencoderTransformer]
+    file: Stored, learned: dict[str, Any], member_in: Callable[[Stored], AutoencoderTransformer]
 ) -> list[AutoencoderTransformer]:
-    """The members, taken out of ``arrays``; each is of the samples that the detector is of."""
-    members: list[AutoencoderTransformer] = []
-    while f"member/{len(members)}" in arrays:
-        raw = arrays.pop(f"member/{len(members)}")
-        if raw.dtype != np.uint8 or raw.ndim != 1:
-            raise ModelFileError(f"its member {len(members)} is no file")
-        member = member_in(raw.tobytes())
-        if member.sample_shape_ != learned["_shape"]:
-            raise ModelFileError(f"its member {len(members)} is of other samples")
-        members.append(member)
+    """The members; each is of the samples that the detector is of."""
+    contents = of_type(file.content["members"], list, "members")
+    members = [member_in(file.part(content, f"{MEMBERS}{number}/")) for number, content in enumerate(contents)]
     if len(members) < 2 or members[0].n_components_ != learned["n_components_"]:
         raise ModelFileError(f"it holds {len(members)} members, or others than it says")
+    for number, member in enumerate(members):
+        if member.sample_shape_ != learned["_shape"]:
+            raise ModelFileError(f"its member {number} is of other samples")
     return members
 
 

@@ -1,10 +1,10 @@
-"""Pipelines and searches: other parts go through skops, the autoencoders among them through files of their own."""
+"""Pipelines and searches: an archive of skops, and the autoencoders in them as parts of the file beside it."""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,15 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
+from torch import Tensor
 
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._novelty.novelty import AutoencoderNovelty
 from skae._search.search import BottleneckSearchCV
-from skae._serialization.container import Stored
+from skae._serialization.container import Stored, with_prefix
 from skae.exceptions import ModelFileError, shown
 
-from .skops_archives import check_archive, check_made, parts_within, place_named_by
+from .values import of_type
 
 # Beside what skops trusts itself: types of scikit-learn, numpy and scipy that run no code of a file.
 SPLITTERS = (
@@ -38,32 +39,35 @@ SPLITTERS = (
     "TimeSeriesSplit",
 )
 TRUSTED = (
-    "skae._persistence.pipelines.StoredAutoencoder",
+    "skae._persistence.pipelines.Placeholder",
     "skae._search.search.BottleneckSearchCV",
     "skae.text.CharacterEncoder",
     *(f"sklearn.model_selection._split.{name}" for name in SPLITTERS),
 )
-# What has a file of its own within that of a pipeline.
-WITH_OWN_FILE = (AutoencoderTransformer, AutoencoderNovelty)
-# Older ones make objects that this one refuses.
+# Estimators that skops does not write: they are parts of the file, and placeholders stand for them in the archive.
+WITH_OWN_PART = (AutoencoderTransformer, AutoencoderNovelty)
+# Older versions trust types that this one refuses.
 OLDEST_SKOPS = (0, 16)
+# Parameters of estimators that say where later calls read or write, with the value that names no place: the folder of a
+# cache, which holds pickles, and documents that are names of files.
+PLACES = {"memory": None, "input": "content", "checkpoint_dir": None}
 
 
-class StoredAutoencoder(BaseEstimator):
-    """Stands for an autoencoder in a pipeline's file.
+class Placeholder(BaseEstimator):
+    """Stands in an archive of skops for an estimator that is a part of the file.
 
     Parameters
     ----------
-    content : ndarray of uint8
-        The bytes of its own model file.
+    number : int
+        Which part.
     """
 
-    def __init__(self, content=None):
-        self.content = content
+    def __init__(self, number=0):
+        self.number = number
 
 
 def skops_io() -> Any:
-    """The library that other steps go through."""
+    """The module ``skops.io``."""
     try:
         import skops.io
     except ImportError as error:
@@ -79,69 +83,65 @@ def skops_io() -> Any:
 
 
 def with_steps(estimator: Any, change: Callable[[Any], Any]) -> Any:
-    """What ``change`` gives; of a pipeline one like it with such steps, those of pipelines inside too."""
+    """``change(estimator)``; a pipeline is copied with ``change`` of each step, pipelines among them too."""
     if not isinstance(estimator, Pipeline):
         return change(estimator)
-    steps = [(name, with_steps(step, change)) for name, step in estimator.steps]
-    return with_attributes(estimator, steps=steps)
+    # ``memory`` is the folder of a cache on this machine.
+    return with_attributes(
+        estimator, steps=[(name, with_steps(step, change)) for name, step in estimator.steps], memory=None
+    )
 
 
-def with_attributes(whole: Any, /, **attributes: Any) -> Any:
+def with_attributes(estimator: Any, /, **attributes: Any) -> Any:
     """A shallow copy with other attributes."""
-    made = object.__new__(type(whole))
-    made.__dict__ = {**vars(whole), **attributes}
-    return made
+    copied = object.__new__(type(estimator))
+    copied.__dict__ = {**vars(estimator), **attributes}
+    return copied
 
 
-def pack(whole: Any, file_of: Callable[[Any, bool], bytes]) -> dict[str, torch.Tensor]:
-    """The array that stands for a pipeline or a search in a file.
+def described_whole(
+    whole: Any, part_of: Callable[[Any, bool], tuple[dict[str, Any], dict[str, Tensor]]]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A pipeline or a search as JSON and arrays.
 
     Parameters
     ----------
     whole : Pipeline or BottleneckSearchCV
-    file_of : callable
-        Takes an estimator of WITH_OWN_FILE, and whether it is fitted, to its own model file.
+    part_of : callable
+        Takes an estimator of WITH_OWN_PART, and whether it is fitted, to its JSON and arrays.
 
     Raises
     ------
     TypeError
-        If a part is of a type that would have to run code of its own, or says where later calls read or write.
+        If skops does not trust the type of a step, or a step says where later calls read or write.
     """
+    contents: list[dict[str, Any]] = []
+    arrays: dict[str, Tensor] = {}
 
-    def storing(fitted: bool) -> Callable[[Any], Any]:
-        def stored(step: Any) -> Any:
-            if type(step) not in WITH_OWN_FILE:
-                return step
-            return StoredAutoencoder(np.frombuffer(file_of(step, fitted), dtype=np.uint8))
-
-        return stored
-
-    def changed(part: Any, fitted: bool) -> Any:
-        return without_cache(with_steps(part, storing(fitted)))
+    def replaced(step: Any, fitted: bool) -> Any:
+        if type(step) not in WITH_OWN_PART:
+            return step
+        content, arrays_of_part = part_of(step, fitted)
+        arrays.update(with_prefix(f"estimators/{len(contents)}/", arrays_of_part))
+        contents.append(content)
+        return Placeholder(len(contents) - 1)
 
     if isinstance(whole, BottleneckSearchCV):
         check_scoring_name(whole)
-        parts: dict[str, Any] = {"estimator": changed(whole.estimator, False)}
+        parts = {"estimator": with_steps(whole.estimator, lambda step: replaced(step, False))}
         if hasattr(whole, "best_estimator_"):
-            parts["best_estimator_"] = changed(whole.best_estimator_, True)
+            parts["best_estimator_"] = with_steps(whole.best_estimator_, lambda step: replaced(step, True))
         made = with_attributes(whole, **parts)
         made.__dict__ = {name: value for name, value in vars(made).items() if is_kept(made, name)}
     else:
-        made = changed(whole, True)
+        made = with_steps(whole, lambda step: replaced(step, True))
     for place in filter(None, map(place_named_by, parts_within(made))):
         raise TypeError(
             f"A model file does not say where later calls read or write, but {place}. Set it to its default with "
             f"set_params, and set it again after load."
         )
-    return {"pipeline": torch.from_numpy(np.frombuffer(in_skops(made), dtype=np.uint8).copy())}
-
-
-def without_cache(estimator: Any) -> Any:
-    """A pipeline, and pipelines among its steps, without ``memory``: a folder of this machine."""
-    if not isinstance(estimator, Pipeline):
-        return estimator
-    steps = [(name, without_cache(step)) for name, step in estimator.steps]
-    return with_attributes(estimator, steps=steps, memory=None)
+    arrays["skops"] = torch.from_numpy(np.frombuffer(in_skops(made), dtype=np.uint8).copy())
+    return {"kind": "search" if isinstance(made, BottleneckSearchCV) else "pipeline", "estimators": contents}, arrays
 
 
 def in_skops(made: Any) -> bytes:
@@ -178,29 +178,24 @@ def is_kept(search: BottleneckSearchCV, name: str) -> bool:
     return learned or name in search.get_params(deep=False)
 
 
-def unpack(file: Stored, estimator_in: Callable[[bytes], Any]) -> Any:
-    """The pipeline or the search in a file."""
-    others = sorted({*file.content, *file.table} - {"kind", "versions", "pipeline"})
+def assembled_whole(file: Stored, estimator_in: Callable[[Stored], Any]) -> Any:
+    """The pipeline or the search that a file describes."""
+    contents = of_type(file.content["estimators"], list, "estimators")
+    prefixes = [f"estimators/{number}/" for number in range(len(contents))]
+    others = {name for name in file.table if not name.startswith(tuple(prefixes))} | set(file.content)
+    others -= {"kind", "versions", "estimators", "skops"}
     if others:
-        raise ModelFileError(f"it holds {shown(others[0])}, which is not known in a pipeline")
-    data = file.arrays()["pipeline"].numpy().tobytes()
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        check_archive(archive, len(data))
-    made = skops_io().loads(data, trusted=list(TRUSTED))
+        raise ModelFileError(f"it holds {shown(sorted(others)[0])}, which is not known in a pipeline")
+    estimators = [estimator_in(file.part(content, prefix)) for content, prefix in zip(contents, prefixes, strict=True)]
+    made = skops_io().loads(file.arrays()["skops"].numpy().tobytes(), trusted=list(TRUSTED))
     expected = BottleneckSearchCV if file.content["kind"] == "search" else Pipeline
     if type(made) is not expected:
         raise ModelFileError(f"it holds no {file.content['kind']}")
-    check_made(made)
-
-    # A step may stand in a file more than once, and is unpacked once.
-    unpacked: dict[int, Any] = {}
+    for place in filter(None, map(place_named_by, parts_within(made))):
+        raise ModelFileError(f"it says where later calls read or write: {place}")
 
     def restored(step: Any) -> Any:
-        if not isinstance(step, StoredAutoencoder):
-            return step
-        if id(step) not in unpacked:
-            unpacked[id(step)] = estimator_in(step.content.tobytes())
-        return unpacked[id(step)]
+        return estimators[step.number] if isinstance(step, Placeholder) else step
 
     if isinstance(made, Pipeline):
         return with_steps(made, restored)
@@ -221,3 +216,28 @@ def restored_search(made: BottleneckSearchCV, restored: Callable[[Any], Any]) ->
     search = with_attributes(made, **parts)
     search.scorer_ = check_scoring(search._whole(), search.scoring)
     return search
+
+
+def place_named_by(part: Any) -> str:
+    """The parameter of PLACES by which an estimator names a place, in words; empty if there is none."""
+    for name, default in PLACES.items() if isinstance(part, BaseEstimator) else ():
+        value = vars(part).get(name, default)
+        if value is not default and not (isinstance(value, str) and value == default):
+            return f"{type(part).__name__} has {name}={shown(value)} in place of {default!r}"
+    return ""
+
+
+def parts_within(estimator: Any) -> Iterator[Any]:
+    """All objects that an estimator refers to, itself included, each once; no types, functions and text."""
+    seen, pending = set(), [estimator]
+    while pending:
+        part = pending.pop()
+        if id(part) in seen or isinstance(part, (type, ModuleType, FunctionType, str, bytes)):
+            continue
+        seen.add(id(part))
+        yield part
+        if isinstance(part, np.ndarray):
+            # The garbage collector does not know the objects in an array.
+            pending.extend(np.asarray(part).ravel().tolist() if part.dtype.hasobject else [])
+        else:
+            pending.extend(gc.get_referents(part))

@@ -19,7 +19,7 @@ from skae._estimator.transformer import AutoencoderTransformer
 from skae._novelty.novelty import AutoencoderNovelty
 from skae._parameters import warn
 from skae._search.search import BottleneckSearchCV
-from skae._serialization.container import check_replaceable, packed, write
+from skae._serialization.container import check_replaceable, pack, write
 from skae._training import OPTIMIZERS, snapshot
 from skae._version import __version__
 from skae.exceptions import ModelFileError
@@ -28,7 +28,7 @@ from .data_frames import encoded_frame
 from .loading import INPUTS, load
 from .network import arrays_of_module, arrays_of_optimizer, arrays_of_scaling, described_module, probe, stored
 from .novelties import described_novelty
-from .pipelines import WITH_OWN_FILE, pack
+from .pipelines import WITH_OWN_PART, described_whole
 from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded
 
 # Of the net that was trained.
@@ -80,32 +80,40 @@ def save(estimator, path, *, overwrite=False):
     >>> X, _ = load_digits(return_X_y=True)
     >>> autoencoder = skae.AutoencoderTransformer(8, max_epochs=2, random_state=0).fit(X)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     skae.save(autoencoder, folder + "/digits.skae")
-    ...     loaded = skae.load(folder + "/digits.skae")
+    ...     skae.save(autoencoder, folder + "/digits.safetensors")
+    ...     loaded = skae.load(folder + "/digits.safetensors")
     >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
     True
     """
-    content = file_of(estimator)
+    raw = file_of(estimator)
     if hasattr(path, "write") and not isinstance(path, os.PathLike):
-        write_all(path, content)
+        path.write(raw)
         return
     path = os.fsdecode(path)
     check_replaceable(path, overwrite)
-    write(os.path.realpath(path), content)
-
-
-def write_all(file: Any, content: bytes) -> None:
-    """Write all of it; a raw file may take only some at a time."""
-    rest = memoryview(content)
-    while len(rest) > 0:
-        written = file.write(rest)
-        rest = rest[len(rest) if written is None else written :]
+    write(os.path.realpath(path), raw)
 
 
 def file_of(estimator: Any) -> bytes:
-    """The file of an estimator of any kind that is saved."""
-    if type(estimator) in WITH_OWN_FILE:
-        return in_bytes(estimator)
+    """The bytes of the file of an estimator of any kind.
+
+    They are read back, since an error is of use now and not when the file is loaded; with custom modules in it they
+    could not be read here.
+    """
+    content, arrays = content_of(estimator)
+    raw = pack(content, arrays)
+    if '{"custom":' not in json.dumps(content):
+        try:
+            load(io.BytesIO(raw))
+        except ModelFileError as error:
+            raise ValueError(f"It cannot be saved: its file could not be loaded: {error.__cause__ or error}") from error
+    return raw
+
+
+def content_of(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The JSON and arrays of an estimator of any kind."""
+    if type(estimator) in WITH_OWN_PART:
+        return part_of(estimator)
     if not isinstance(estimator, Pipeline) and type(estimator) is not BottleneckSearchCV:
         raise TypeError(
             f"save takes a fitted AutoencoderTransformer, AutoencoderNovelty or BottleneckSearchCV, or a Pipeline of "
@@ -114,56 +122,21 @@ def file_of(estimator: Any) -> bytes:
         )
     check_is_fitted(estimator)
     estimator = snapshot(estimator)
-    kind = "pipeline" if isinstance(estimator, Pipeline) else "search"
-    raw = packed({"kind": kind, "versions": versions()}, pack(estimator, in_bytes))
-    if not needs_own_code(estimator):
-        check_loads(raw)
-    return raw
+    content, arrays = described_whole(estimator, part_of)
+    return {"versions": versions(), **content}, arrays
 
 
-def in_bytes(estimator: Any, fitted: bool = True) -> bytes:
-    """The file of one autoencoder, or novelty detector, as it is now; without what was learned, if not ``fitted``."""
+def part_of(estimator: Any, fitted: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The JSON and arrays of an autoencoder or novelty detector; of its parameters alone if not ``fitted``."""
     estimator = snapshot(estimator)
     if not fitted:
-        return packed({"kind": "settings", "versions": versions(), "parameters": settings_of(estimator)}, {})
+        return {"kind": "settings", "parameters": settings_of(estimator)}, {}
     check_is_fitted(estimator)
     if isinstance(estimator, AutoencoderNovelty):
-        content, arrays = described_novelty(estimator, settings_of, in_bytes)
-        raw = packed({"versions": versions(), **content}, arrays)
-    else:
-        check_usable(estimator)
-        raw = packed(described(estimator), arrays_of(estimator))
-    if not needs_own_code(estimator):
-        check_loads(raw)
-    return raw
-
-
-def needs_own_code(estimator: Any) -> bool:
-    """Whether a file of it can be read only with ``custom_modules``."""
-    if isinstance(estimator, Pipeline):
-        return any(needs_own_code(step) for _, step in estimator.steps)
-    if isinstance(estimator, BottleneckSearchCV):
-        return any(needs_own_code(vars(estimator).get(name)) for name in ("estimator", "best_estimator_"))
-    if isinstance(estimator, AutoencoderNovelty):
-        return any(needs_own_code(one) for one in (estimator.autoencoder, *estimator.members_))
-    if type(estimator) is not AutoencoderTransformer:
-        return False
-    learned = [getattr(estimator, name, None) for name in ("architecture_", "variant_")]
-    losses = [estimator.loss, estimator.net_.criterion__loss if hasattr(estimator, "net_") else None]
-    named = [(value, "") for value in (estimator.architecture, estimator.variant, *learned)]
-    named += [(value, "loss") for value in losses]
-    return '{"own":' in json.dumps([encoded(value, name) for value, name in named])
-
-
-def check_loads(raw: bytes) -> None:
-    """Raise ValueError if what is about to be written would not load.
-
-    For the bounds on what a file may hold are those of reading, and a file is of use only if it can be read.
-    """
-    try:
-        load(io.BytesIO(raw))
-    except ModelFileError as error:
-        raise ValueError(f"It cannot be saved, since its file would not load: {error.__cause__ or error}") from error
+        content, arrays = described_novelty(estimator, settings_of, part_of)
+        return {"versions": versions(), **content}, arrays
+    check_usable(estimator)
+    return described(estimator), arrays_of(estimator)
 
 
 def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
@@ -177,6 +150,7 @@ def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
     if left_out:
         warn_of(left_out)
     return {
+        "kind": "autoencoder",
         "versions": versions(),
         "parameters": parameters,
         "layout": described_layout(estimator._layout),

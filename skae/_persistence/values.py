@@ -30,7 +30,7 @@ OBJECTS: dict[str, type[BaseEstimator]] = {
 DEVICES = ("cpu", "mps", "cuda")
 # What there is to say of an estimator, and of its parts.
 KEYS = {
-    "": {"versions", "parameters", "layout", "architecture", "variant", "module", "net", "history", "n_iter"}
+    "": {"kind", "versions", "parameters", "layout", "architecture", "variant", "module", "net", "history", "n_iter"}
     | {"best_epoch", "frame", "feature_names", "output"},
     "layout": {"sample_shape", "axes", "flattened", "dtype", "input_dtype", "n_tokens", "scaling", "moments"},
     "module": {"n_components", "kept", "linear_path"},
@@ -83,7 +83,7 @@ def encoded(value: Any, name: str) -> Any:
     if hasattr(value, "get_params") and not isinstance(value, type):
         return encoded_object(value, name)
     if callable(value) and name == "loss":
-        return {"own": [name, class_name(value)]}
+        return {"custom": [name, class_name(value)]}
     raise NotStorableError(f"{name} holds {value!r} of type {type(value).__name__}, which a model file cannot hold.")
 
 
@@ -91,14 +91,14 @@ def encoded_object(value: Any, name: str) -> dict[str, Any]:
     """An architecture or variant: its class's name and settings; of the caller's own classes the name only."""
     kind = type(value).__name__
     if OBJECTS.get(kind) is not type(value):
-        return {"own": [name.rpartition(".")[2], kind]}
+        return {"custom": [name.rpartition(".")[2], kind]}
     parameters = value.get_params(deep=False)
     if isinstance(value, Custom):
-        own = {half: {"own": [half, class_name(parameters.pop(half))]} for half in ("encoder", "decoder")}
+        custom = {half: {"custom": [half, class_name(parameters.pop(half))]} for half in ("encoder", "decoder")}
     else:
-        own = {}
+        custom = {}
     settings = {key: encoded(part, f"{name}.{key}") for key, part in parameters.items()}
-    return {"object": [kind, {**settings, **own}]}
+    return {"object": [kind, {**settings, **custom}]}
 
 
 def class_name(value: Any) -> str:
@@ -143,7 +143,7 @@ class Decoder:
             "device": self._device,
             "random_state": self._random_state,
             "object": self._object,
-            "own": self._own,
+            "custom": self._custom,
         }
 
     def __call__(self, value: Any) -> Any:
@@ -202,20 +202,18 @@ class Decoder:
         unknown = set(parameters) - set(kind._get_param_names())
         if unknown:
             raise ModelFileError(f"it names settings that {name} does not have: {shown(sorted(unknown))}")
-        if kind is Convolutional:
-            parameters.setdefault("hidden_sizes", ())  # as before there were any
         sizes = [len(value) if isinstance(value, (list, tuple)) else 0 for value in parameters.values()]
         depth = parameters.get("depth", 0)
         if max([*sizes, depth if isinstance(depth, int) else 0], default=0) > MOST_LAYERS:
             raise ModelFileError(f"it asks {name} for more than {MOST_LAYERS} layers")
         return kind(**parameters)
 
-    def _own(self, part: Any) -> Any:
-        name, kind = of_type(part, list, "an object of your own")
+    def _custom(self, part: Any) -> Any:
+        name, kind = of_type(part, list, "a custom object")
         if name not in self.custom_modules:
             raise ModelFileError(
-                f"the {name} is code of your own ({kind}), which a model file does not hold: pass "
-                f"custom_modules={{{shown(name)}: ...}} with what you gave when the model was fitted"
+                f"the {name} is custom ({kind}), and a model file does not hold its code. Pass "
+                f"custom_modules={{{shown(name)}: ...}} with the value that the model was fitted with"
             )
         return self.custom_modules[name]
 

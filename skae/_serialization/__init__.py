@@ -1,1 +1,1 @@
-"""The container of model files and checkpoints."""
+"""The file format of models and checkpoints."""

@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from skorch.callbacks import Callback
 
-from skae._serialization.container import Stored, packed, read_open, write
+from skae._serialization.container import Stored, pack, read, write
 from skae.exceptions import printable, shown
 
 from .checkpoint_state import put_back, state_of
@@ -175,11 +175,11 @@ class Checkpoints(Callback):
 
     def _stored(self) -> Stored:
         with opened_own(self.path, os.O_RDONLY) as file:
-            return read_open(file)
+            return read(file)
 
     def _write(self, content: dict[str, Any], arrays: dict[str, Any]) -> None:
         arrays = {name: array.detach().cpu().contiguous() for name, array in arrays.items()}
-        write(str(self.path), packed(content, arrays), PREFIX)
+        write(str(self.path), pack(content, arrays), PREFIX)
 
     def _open(self) -> None:
         """Read the checkpoint there is, and compare what it is of."""

@@ -54,7 +54,7 @@ def results(model, X):
 
 def main():
     for kind, (fit, X) in models().items():
-        path = FOLDER / f"{skae.__version__} {kind}.skae"
+        path = FOLDER / f"{skae.__version__} {kind}.safetensors"
         if not path.exists():
             model = fit()
             skae.save(model, path)
