@@ -30,7 +30,7 @@ from skae.inspection import (
     LatentSpaceDisplay,
     LatentTraversalDisplay,
     ReconstructionDisplay,
-    SampleForm,
+    SampleFormat,
     TrainingHistoryDisplay,
 )
 
@@ -142,7 +142,7 @@ def test_codes_are_colored_by_labels_numbers_or_scores(fitted, kind):
     labels = np.arange(len(X)) % 3
     display = drawn(LatentSpaceDisplay.from_estimator(fitted[kind], X, labels))
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["0", "1", "2"]
-    assert "first component of 3 codes" in display.ax_.get_xlabel()
+    assert "first principal component of 3-component codes" in display.ax_.get_xlabel()
     display = drawn(LatentSpaceDisplay.from_estimator(fitted[kind], X))
     np.testing.assert_array_equal(display.values, fitted[kind].score_samples(X))
     display = LatentSpaceDisplay(codes=display.codes[:, :2], values=np.linspace(0, 1, len(X)), name="age").plot()
@@ -175,18 +175,18 @@ def test_history_marks_the_epoch_of_the_lowest_held_out_loss():
     autoencoder = AutoencoderTransformer(2, variant="variational", max_epochs=2, random_state=0).fit(X)
     autoencoder.history_, autoencoder.best_epoch_ = history, 2
     display = drawn(TrainingHistoryDisplay.from_estimator(autoencoder))
-    assert display.kept_epoch == 2
-    assert "kept: epoch 2" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert display.best_epoch == 2
+    assert "best epoch: 2" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
 def test_history_marks_what_is_kept():
     few = AutoencoderTransformer(2, random_state=0).fit(np.random.RandomState(0).standard_normal((30, 5)))
     display = drawn(TrainingHistoryDisplay.from_estimator(few))
-    assert display.kept_epoch == 0
-    assert "kept: the start, which is PCA" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert display.best_epoch == 0
+    assert "best: PCA initialization" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
     for settings in ({"early_stopping": False}, {"variant": "denoising"}):
         fitted = AutoencoderTransformer(2, max_epochs=3, random_state=0, **settings).fit(load_digits().data)
-        assert TrainingHistoryDisplay.from_estimator(fitted).kept_epoch == fitted.best_epoch_ == 3
+        assert TrainingHistoryDisplay.from_estimator(fitted).best_epoch == fitted.best_epoch_ == 3
 
 
 def test_history_names_its_terms():
@@ -493,19 +493,19 @@ def test_frames_that_transform_gives_are_drawn(fitted):
 
 def test_forms_bring_axes_into_one_order():
     x = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
-    np.testing.assert_array_equal(SampleForm((3, 4, 5), "c h w").pictures(x), x.transpose(0, 2, 3, 1))
+    np.testing.assert_array_equal(SampleFormat((3, 4, 5), "c h w").to_pictures(x), x.transpose(0, 2, 3, 1))
     two = x[:, :2]
-    np.testing.assert_array_equal(SampleForm((2, 4, 5), "c h w").pictures(two), two.mean(1))
+    np.testing.assert_array_equal(SampleFormat((2, 4, 5), "c h w").to_pictures(two), two.mean(1))
     flat = x[:, 0].reshape(2, 20)
-    np.testing.assert_array_equal(SampleForm((4, 5), "w h").pictures(flat), x[:, 0].transpose(0, 2, 1))
-    np.testing.assert_array_equal(SampleForm((4, 5), "c t").lines(flat), x[:, 0].transpose(0, 2, 1))
-    frames = SampleForm((3, 4, 5), "t h w").pictures(x)
+    np.testing.assert_array_equal(SampleFormat((4, 5), "w h").to_pictures(flat), x[:, 0].transpose(0, 2, 1))
+    np.testing.assert_array_equal(SampleFormat((4, 5), "c t").to_lines(flat), x[:, 0].transpose(0, 2, 1))
+    frames = SampleFormat((3, 4, 5), "t h w").to_pictures(x)
     assert frames.shape == (2, 4, 5 * 3 + 2)
     np.testing.assert_array_equal(frames[:, :, 6:11], x[:, 1])
     with pytest.raises(ValueError, match="names 2 axes, but samples have shape"):
-        SampleForm((3, 4, 5), "h w")
+        SampleFormat((3, 4, 5), "h w")
     with pytest.raises(ValueError, match=r"Expected samples of shape \(4, 4\). Got \(4, 5\)"):
-        SampleForm((4, 4), "h w").pictures(x[:, 0])
+        SampleFormat((4, 4), "h w").to_pictures(x[:, 0])
 
 
 @pytest.mark.slow
@@ -519,7 +519,7 @@ def test_matplotlib_is_named_where_it_is_missing(fitted, monkeypatch):
     for draw in (
         lambda: TrainingHistoryDisplay.from_estimator(fitted["pictures"]),
         lambda: BottleneckCurveDisplay.from_estimator(AutoencoderTransformer(), DATA["pictures"][0]),
-        lambda: GeneratedSamplesDisplay(samples=np.zeros((2, 4, 4)), form=SampleForm((4, 4), "h w")).plot(),
+        lambda: GeneratedSamplesDisplay(samples=np.zeros((2, 4, 4)), sample_format=SampleFormat((4, 4), "h w")).plot(),
     ):
         with pytest.raises(ImportError, match=r'Display needs matplotlib. Install it: pip install "skae\[plot\]"'):
             draw()

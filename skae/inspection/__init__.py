@@ -1,12 +1,12 @@
-"""Displays in scikit-learn's form: what an autoencoder learned, drawn. Needs ``pip install "skae[plot]"``."""
+"""Displays of fitted autoencoders, in the style of scikit-learn. They need ``pip install "skae[plot]"``."""
 
 from .bottleneck import BottleneckCurveDisplay
 from .curves import BottleneckCurve
-from .forms import SampleForm
 from .generated import GeneratedSamplesDisplay
 from .history import TrainingHistoryDisplay
 from .latent_space import LatentSpaceDisplay
 from .reconstruction import ReconstructionDisplay
+from .sample_format import SampleFormat
 from .traversal import LatentTraversalDisplay
 
 __all__ = [
@@ -16,6 +16,6 @@ __all__ = [
     "LatentSpaceDisplay",
     "LatentTraversalDisplay",
     "ReconstructionDisplay",
-    "SampleForm",
+    "SampleFormat",
     "TrainingHistoryDisplay",
 ]

@@ -1,9 +1,9 @@
-"""Scores over sizes of the bottleneck."""
+"""Display of scores by bottleneck size."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -15,30 +15,36 @@ from skae._search.folds import checked_sizes
 from skae._search.search import BottleneckSearchCV
 from skae.metrics import explained_variance_scorer
 
-from .curves import SUFFIX, curve_of
-from .figures import one_axes, pyplot
-from .reading import as_numbers
+from .curves import SUFFIX, BottleneckCurve, extract_curve
+from .figures import import_pyplot, single_axes
+from .inputs import to_numpy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.figure import Figure, SubFigure
 
 OWNER = "BottleneckCurveDisplay"
 
 
 class BottleneckCurveDisplay:
-    """Score against the number of components, one curve per model, with standard errors and the chosen sizes.
+    """Score by number of components, one curve per model, with standard errors and the chosen sizes.
 
-    The curve of a BottleneckSearchCV is labeled as a lower estimate: its scores are read off one network with nested
-    codes per fold, and a network that is fitted for a single size does as well or better.
+    The curve of a BottleneckSearchCV is labeled as a lower estimate: it scores all sizes with one network of nested
+    codes per fold. A network that is trained for a single size scores the same or higher.
 
     Parameters
     ----------
     curves : sequence of BottleneckCurve
     score_name : str, default="score"
+        Label of the y-axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    figure_ : matplotlib Figure or SubFigure
     errorbars_ : list of matplotlib ErrorbarContainer
-        One a curve.
+        One per curve.
 
     Examples
     --------
@@ -53,24 +59,37 @@ class BottleneckCurveDisplay:
     ['autoencoder', 'PCA']
     """
 
-    def __init__(self, *, curves, score_name="score"):
+    ax_: Axes
+    figure_: Figure | SubFigure
+    errorbars_: list[ErrorbarContainer]
+
+    def __init__(self, *, curves: Sequence[BottleneckCurve], score_name: str = "score") -> None:
         self.curves = curves
         self.score_name = score_name
 
     @classmethod
-    def from_results(cls, search, name=None, *, parameter=None, score_name="score", ax=None):
-        """Draw what searches found.
+    def from_results(
+        cls,
+        search: Any,
+        name: str | None = None,
+        *,
+        parameter: str | None = None,
+        score_name: str = "score",
+        ax: Axes | None = None,
+    ) -> BottleneckCurveDisplay:
+        """Draw the results of fitted searches.
 
         Parameters
         ----------
         search : BottleneckSearchCV, GridSearchCV or another search of scikit-learn, or dict of str to search
-            Fitted. Where other parameters were searched as well, every size stands with the best of them. A dict gives
-            a curve for each, named by its key.
+            Fitted. If other parameters were searched too, the curve shows the best score of each size. A dict gives
+            one curve per item, named by its key.
         name : str, default=None
-            Of the curve; None is the estimator's class. Not for a dict.
+            Name of the curve; None is the class of the estimator. Ignored for a dict.
         parameter : str, default=None
-            The searched parameter that is the size; None takes the one that ends in "n_components".
+            The searched parameter on the x-axis; None is the one that ends in "n_components".
         score_name : str, default="score"
+            Label of the y-axis.
         ax : see :meth:`plot`
 
         Returns
@@ -82,54 +101,56 @@ class BottleneckCurveDisplay:
         NotFittedError
             If a search is not fitted.
         ValueError
-            If it searched no size, more than one, or sizes that are no ints.
+            If the search varied no such parameter, more than one, or values that are no ints.
         """
-        pyplot(OWNER)
+        import_pyplot(OWNER)
         searches = search if isinstance(search, Mapping) else {name: search}
-        curves = [curve_of(found, label, parameter) for label, found in searches.items()]
+        curves = [extract_curve(found, label, parameter) for label, found in searches.items()]
         return cls(curves=curves, score_name=score_name).plot(ax)
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
         *,
-        n_components=(1, 2, 4, 8),
-        classifier=None,
-        cv=3,
-        scoring=None,
-        rule="one_standard_error",
-        baselines=None,
-        name="autoencoder",
-        n_jobs=None,
-        ax=None,
-    ):
-        """Search the size of an autoencoder, and of its baselines on the same folds, and draw the scores.
+        n_components: Sequence[int] = (1, 2, 4, 8),
+        classifier: Any = None,
+        cv: Any = 3,
+        scoring: str | Callable[..., float] | None = None,
+        rule: Literal["one_standard_error", "best"] = "one_standard_error",
+        baselines: Mapping[str, Any] | None = None,
+        name: str = "autoencoder",
+        n_jobs: int | None = None,
+        ax: Axes | None = None,
+    ) -> BottleneckCurveDisplay:
+        """Search the bottleneck size of an autoencoder, and of baselines on the same folds, and draw the scores.
 
         Parameters
         ----------
         estimator : AutoencoderTransformer or Pipeline
             Searched with :class:`skae.BottleneckSearchCV`.
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            Baselines get samples of more than one axis flattened.
+            Samples with more than one axis are flattened for the baselines.
         y : array-like of shape (n_samples,), default=None
+            Labels for ``classifier`` and for stratified folds.
         n_components : sequence of int, default=(1, 2, 4, 8)
-            Baselines get those that are at most the number of features.
+            Sizes to score. Baselines skip sizes larger than the number of features.
         classifier : estimator, default=None
-            Fitted on codes, those of baselines too; then scores are its own.
+            Classifier that is fitted on the codes of each model; the score is then that of the classifier.
         cv : int, splitter or iterable, default=3
         scoring : str or callable, default=None
-            None is the estimator's ``score``; with baselines and nothing that predicts it is
-            :func:`skae.metrics.explained_variance_scorer` for all, in the units of X.
+            None is the ``score`` of the estimator. With baselines and without a classifier, None is
+            :func:`skae.metrics.explained_variance_scorer` for all models, in the units of X.
         rule : {"one_standard_error", "best"}
-            How sizes are chosen, as in BottleneckSearchCV.
+            Rule that chooses the size, as in BottleneckSearchCV.
         baselines : dict of str to estimator, default=None
-            Estimators with a parameter that ends in "n_components"; searched with GridSearchCV.
+            Estimators with one parameter that ends in "n_components"; searched with GridSearchCV.
         name : str, default="autoencoder"
-            Of the autoencoder's curve.
+            Name of the curve of the autoencoder.
         n_jobs : int, default=None
+            Number of parallel jobs, as in scikit-learn.
         ax : see :meth:`plot`
 
         Returns
@@ -138,31 +159,31 @@ class BottleneckCurveDisplay:
 
         Raises
         ------
-        ValueError, TypeError
-            If a parameter is not as described.
+        InvalidParameterError
+            If a parameter is invalid. It is a ValueError and a TypeError.
         """
-        pyplot(OWNER)
+        import_pyplot(OWNER)
         sizes = checked_sizes(n_components)
-        models = checked_baselines(baselines, classifier)
+        models = check_baselines(baselines, classifier)
         predicts = classifier is not None or hasattr(estimator, "predict")
         if scoring is None and models and not predicts:
             scoring = explained_variance_scorer
-        # Listed once: a splitter that shuffles would give every model other folds.
+        # A list, because a splitter that shuffles would give each model other folds.
         splitter = check_cv(cv, y, classifier=is_classifier(estimator if classifier is None else classifier))
         folds = list(splitter.split(X, y))
         search = BottleneckSearchCV(
             estimator, sizes, classifier=classifier, cv=folds, scoring=scoring, rule=rule, n_jobs=n_jobs, refit=False
         ).fit(X, y)
-        curves = [curve_of(search, name)]
-        rows = flattened(X) if models else X
+        curves = [extract_curve(search, name)]
+        rows = flatten_samples(X) if models else X
         fitting = [size for size in sizes if size <= rows.shape[1]] if models else sizes
         for label, (model, parameter) in models.items():
             baseline = GridSearchCV(model, {parameter: fitting}, cv=folds, scoring=scoring, n_jobs=n_jobs, refit=False)
-            curves.append(curve_of(baseline.fit(rows, y), label, parameter, rule))
-        return cls(curves=curves, score_name=name_of_score(scoring, predicts)).plot(ax)
+            curves.append(extract_curve(baseline.fit(rows, y), label, parameter, rule))
+        return cls(curves=curves, score_name=score_label(scoring, predicts)).plot(ax)
 
-    def plot(self, ax=None):
-        """Draw.
+    def plot(self, ax: Axes | None = None) -> BottleneckCurveDisplay:
+        """Draw the curves.
 
         Parameters
         ----------
@@ -173,14 +194,14 @@ class BottleneckCurveDisplay:
         -------
         self : BottleneckCurveDisplay
         """
-        ax = one_axes(OWNER, ax)
+        ax = single_axes(OWNER, ax)
         self.errorbars_ = []
         for number, curve in enumerate(self.curves):
             color = f"C{number}"
             remarks = [] if curve.chosen is None else [f"{curve.chosen} chosen"]
             remarks += ["lower estimate"] if curve.is_lower_estimate else []
             label = f"{curve.name} ({', '.join(remarks)})" if remarks else curve.name
-            style = {"fmt": "o-", "markersize": 4, "capsize": 3, "color": color, "label": label}
+            style: dict[str, Any] = {"fmt": "o-", "markersize": 4, "capsize": 3, "color": color, "label": label}
             self.errorbars_.append(ax.errorbar(curve.n_components, curve.scores, curve.errors, **style))
             place = np.flatnonzero(curve.n_components == curve.chosen)
             ax.plot(
@@ -193,20 +214,20 @@ class BottleneckCurveDisplay:
             )
         sizes = np.unique(np.concatenate([curve.n_components for curve in self.curves]))
         set_size_axis(ax, sizes)
-        ax.set_xlabel("components")
+        ax.set_xlabel("n_components")
         ax.set_ylabel(self.score_name)
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
 
-def checked_baselines(baselines: Any, classifier: Any) -> dict[str, tuple[Any, str]]:
-    """Every baseline, with the classifier after it, and its parameter that is the size.
+def check_baselines(baselines: Any, classifier: Any) -> dict[str, tuple[Any, str]]:
+    """Each baseline, followed by the classifier, and the name of its size parameter.
 
     Raises
     ------
     InvalidParameterError
-        If baselines are no dict, or one has no size.
+        If ``baselines`` is not a dict, or a baseline does not have exactly one size parameter.
     """
     if baselines is not None and not isinstance(baselines, Mapping):
         raise InvalidParameterError(
@@ -224,15 +245,15 @@ def checked_baselines(baselines: Any, classifier: Any) -> dict[str, tuple[Any, s
     return models
 
 
-def flattened(X: Any) -> Any:
-    """Samples as rows of a 2-D array."""
+def flatten_samples(X: Any) -> Any:
+    """Flatten samples to the rows of a 2-D array."""
     if not hasattr(X, "shape"):
         X = np.asarray(X)
-    return as_numbers(X).reshape(len(X), -1) if len(X.shape) > 2 or hasattr(X, "detach") else X
+    return to_numpy(X).reshape(len(X), -1) if len(X.shape) > 2 or hasattr(X, "detach") else X
 
 
-def name_of_score(scoring: Any, predicts: bool) -> str:
-    """What stands beside the scores."""
+def score_label(scoring: Any, predicts: bool) -> str:
+    """The label of the y-axis."""
     if isinstance(scoring, str):
         return scoring.replace("_", " ")
     if scoring is None:
@@ -241,7 +262,7 @@ def name_of_score(scoring: Any, predicts: bool) -> str:
 
 
 def set_size_axis(ax: Any, sizes: np.ndarray) -> None:
-    """Sizes as ticks, logarithmic where they grow by factors."""
+    """Set the sizes as ticks, on a logarithmic axis if their gaps differ by more than a factor of two."""
     gaps = np.diff(sizes)
     if len(gaps) > 1 and gaps.max() / gaps.min() > 2:
         ax.set_xscale("log", base=2)

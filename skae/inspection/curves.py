@@ -1,4 +1,4 @@
-"""The curve of scores over sizes in what a search found. Nothing is drawn here."""
+"""Scores by bottleneck size, extracted from the results of a search."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ SUFFIX = "n_components"
 
 @dataclass(frozen=True)
 class BottleneckCurve:
-    """Scores of one kind of model over sizes.
+    """Scores of one model by bottleneck size.
 
     Attributes
     ----------
     name : str
+        Name of the model.
     n_components : ndarray of shape (n_sizes,)
         Ascending.
     scores, errors : ndarray of shape (n_sizes,)
         Mean over folds, and its standard error.
     chosen : int or None
-        The size to mark.
+        The chosen size, which is marked.
     is_lower_estimate : bool
-        Whether scores are those of networks with nested codes, good for every size at once: one that is fitted for a
-        single size does as well or better.
+        Whether all sizes were scored with one network of nested codes. A network that is trained for a single size
+        scores the same or higher.
     """
 
     name: str
@@ -43,11 +44,13 @@ class BottleneckCurve:
     is_lower_estimate: bool = False
 
 
-def curve_of(search: Any, name: str | None, parameter: str | None = None, rule: str | None = None) -> BottleneckCurve:
-    """The curve of a fitted search; ``rule`` chooses anew."""
+def extract_curve(
+    search: Any, name: str | None, parameter: str | None = None, rule: str | None = None
+) -> BottleneckCurve:
+    """Extract the curve of a fitted search; ``rule`` replaces the size that the search chose."""
     check_is_fitted(search, "cv_results_")
     found = search.cv_results_
-    parameter = parameter_in(found, parameter)
+    parameter = find_size_parameter(found, parameter)
     scores = fold_scores(search)
     means = scores.mean(1)
     errors = scores.std(1, ddof=1) / math.sqrt(scores.shape[1]) if scores.shape[1] > 1 else np.zeros(len(scores))
@@ -70,8 +73,8 @@ def curve_of(search: Any, name: str | None, parameter: str | None = None, rule: 
     )
 
 
-def parameter_in(found: Mapping[str, Any], parameter: str | None) -> str:
-    """The searched parameter that is the size.
+def find_size_parameter(found: Mapping[str, Any], parameter: str | None) -> str:
+    """The searched parameter that is the bottleneck size.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def parameter_in(found: Mapping[str, Any], parameter: str | None) -> str:
 
 
 def fold_scores(search: Any) -> np.ndarray:
-    """Scores (n_candidates, n_folds); of several metrics those the search was refitted by."""
+    """Scores (n_candidates, n_folds); with several metrics, those of the ``refit`` metric."""
     found = search.cv_results_
     metric = "score"
     if getattr(search, "multimetric_", False):

@@ -1,4 +1,4 @@
-"""Matplotlib, loaded when something is drawn, and Axes in rows and columns: new ones, or those of the caller."""
+"""Import of matplotlib on demand, and grids of Axes, new or given by the caller."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-# Room between Axes that stand inside the caller's one, as a share of each.
+# Space between Axes inside the caller's Axes, as a fraction of their size.
 GAP = 0.08
 # A light gray, from 0 (black) to 1 (white).
 PALE = 0.85
 
 
-def pyplot(owner: str) -> Any:
-    """``matplotlib.pyplot``.
+def import_pyplot(owner: str) -> Any:
+    """Import ``matplotlib.pyplot``.
 
     Raises
     ------
@@ -27,9 +27,9 @@ def pyplot(owner: str) -> Any:
     return plt
 
 
-def one_axes(owner: str, ax: Any, size: tuple[float, float] = (6.4, 4.8)) -> Any:
-    """The caller's Axes, or new ones of ``size`` inches."""
-    plt = pyplot(owner)
+def single_axes(owner: str, ax: Any, size: tuple[float, float] = (6.4, 4.8)) -> Any:
+    """The given Axes, or new Axes of ``size`` inches."""
+    plt = import_pyplot(owner)
     if ax is None:
         return plt.subplots(figsize=size, layout="constrained")[1]
     if not hasattr(ax, "get_xlim"):
@@ -37,32 +37,32 @@ def one_axes(owner: str, ax: Any, size: tuple[float, float] = (6.4, 4.8)) -> Any
     return ax
 
 
-def grid_of_axes(owner: str, ax: Any, shape: tuple[int, int], cell: tuple[float, float]) -> np.ndarray:
-    """Axes (n_rows, n_columns): new ones with cells of ``cell`` inches, the caller's array, or inside one of theirs.
+def axes_grid(owner: str, ax: Any, shape: tuple[int, int], cell: tuple[float, float]) -> np.ndarray:
+    """Axes (n_rows, n_columns): new ones of ``cell`` inches each, the given array, or inset into given Axes.
 
     Raises
     ------
     ValueError
-        If the caller's Axes are not as many as needed.
+        If the number of given Axes is wrong.
     """
-    plt = pyplot(owner)
+    plt = import_pyplot(owner)
     n_rows, n_columns = shape
     if ax is None:
         size = (n_columns * cell[0] + 0.8, n_rows * cell[1] + 0.6)
         return plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, layout="constrained")[1]
     if hasattr(ax, "get_xlim"):
-        return axes_inside(ax, shape)
+        return inset_axes_grid(ax, shape)
     given = np.asarray(ax, dtype=object)
     if given.size != n_rows * n_columns:
         raise ValueError(
-            f"{owner}.plot needs {n_rows} x {n_columns} Axes here, or one to draw them all in. Got {given.size}. Write "
+            f"{owner}.plot needs {n_rows} x {n_columns} Axes here, or one that is divided. Got {given.size}. Write "
             f"plt.subplots({n_rows}, {n_columns})."
         )
     return given.reshape(shape)
 
 
-def axes_inside(ax: Any, shape: tuple[int, int]) -> np.ndarray:
-    """Axes (n_rows, n_columns) inside another, which itself becomes blank."""
+def inset_axes_grid(ax: Any, shape: tuple[int, int]) -> np.ndarray:
+    """Inset Axes (n_rows, n_columns) in given Axes, which are turned off."""
     ax.set_axis_off()
     height, width = (1 / size for size in shape)
     made = np.empty(shape, dtype=object)
@@ -74,8 +74,8 @@ def axes_inside(ax: Any, shape: tuple[int, int]) -> np.ndarray:
     return made
 
 
-def without_ticks(ax: Any) -> None:
-    """No ticks, and a frame and a ground that white pictures stand out from."""
+def remove_ticks(ax: Any) -> None:
+    """Remove ticks; set a gray frame and background, so that white pictures are visible."""
     ax.set_xticks([])
     ax.set_yticks([])
     ax.set_facecolor(str(PALE))
@@ -83,15 +83,15 @@ def without_ticks(ax: Any) -> None:
         spine.set_color(str(PALE))
 
 
-def whole_numbers(axis: Any) -> None:
-    """Ticks of an axis at whole numbers only."""
+def set_integer_ticks(axis: Any) -> None:
+    """Set the ticks of an axis at integers only."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def share_limits(axes: np.ndarray) -> None:
-    """One range of y for all, with its numbers at the first only."""
+def share_y_limits(axes: np.ndarray) -> None:
+    """Set one y-range for all Axes, with tick labels at the first only."""
     limits = np.array([ax.get_ylim() for ax in axes])
     for number, ax in enumerate(axes):
         ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())

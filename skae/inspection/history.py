@@ -1,37 +1,43 @@
-"""The course of training."""
+"""Display of the training history."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figures import one_axes, pyplot, whole_numbers
-from .reading import autoencoder_and_rows
+from .figures import import_pyplot, set_integer_ticks, single_axes
+from .inputs import find_autoencoder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.lines import Line2D
 
 OWNER = "TrainingHistoryDisplay"
-# With more names than this the legend would cover lines.
-MOST_INSIDE = 5
-PARTS = {"train": "training rows", "valid": "held-out rows"}
+# A legend with more entries would cover the lines.
+MAX_LEGEND_INSIDE = 5
+PARTS = {"train": "training set", "valid": "validation set"}
 
 
 class TrainingHistoryDisplay:
-    """Loss and its terms over epochs, on rows trained on and on rows held out, and the epoch that was kept.
+    """Loss and its terms by epoch, on the training set and the validation set, and the best epoch.
 
     Parameters
     ----------
     history : list of dict
-        One entry an epoch, as in ``history_``: "epoch", "train_loss" and, where there are any, "valid_loss" and
-        terms by name such as "train_kl_divergence".
-    kept_epoch : int, default=None
-        The epoch to mark.
+        One dict per epoch, as in ``history_``: "epoch", "train_loss" and, if present, "valid_loss" and named terms
+        such as "train_kl_divergence".
+    best_epoch : int, default=None
+        The epoch to mark; 0 is the initialization.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    figure_ : matplotlib Figure or SubFigure
     lines_ : dict of str to matplotlib Line2D
-        By the names in ``history``.
+        One line per key of ``history``.
 
     Examples
     --------
@@ -45,16 +51,22 @@ class TrainingHistoryDisplay:
     ['train_kl_divergence', 'train_loss', 'train_reconstruction']
     """
 
-    def __init__(self, *, history, kept_epoch=None):
+    ax_: Axes
+    figure_: Figure | SubFigure
+    lines_: dict[str, Line2D]
+
+    def __init__(self, *, history: list[dict[str, Any]], best_epoch: int | None = None) -> None:
         self.history = history
-        self.kept_epoch = kept_epoch
+        self.best_epoch = best_epoch
 
     @classmethod
-    def from_estimator(cls, estimator, *, terms=None, ax=None):
+    def from_estimator(
+        cls, estimator: Any, *, terms: Sequence[str] | None = None, ax: Axes | None = None
+    ) -> TrainingHistoryDisplay:
         """Draw the history of a fitted autoencoder.
 
-        The kept epoch is the one of the lowest held-out loss, or the last one without early stopping. Where training
-        went back to the PCA it started from, or went on from an earlier fit, the history does not say so.
+        The best epoch is the one with the lowest validation loss, or the last one without early stopping. The history
+        does not show whether ``fit`` fell back to PCA or continued an earlier fit.
 
         Parameters
         ----------
@@ -73,42 +85,42 @@ class TrainingHistoryDisplay:
         ValueError
             If a term is not in the history.
         """
-        pyplot(OWNER)
-        autoencoder, _ = autoencoder_and_rows(OWNER, estimator)
-        return cls(history=autoencoder.history_, kept_epoch=autoencoder.best_epoch_).plot(ax, terms=terms)
+        import_pyplot(OWNER)
+        autoencoder, _ = find_autoencoder(OWNER, estimator)
+        return cls(history=autoencoder.history_, best_epoch=autoencoder.best_epoch_).plot(ax, terms=terms)
 
-    def plot(self, ax=None, *, terms=None):
-        """Draw; losses in full lines for rows trained on, dashed for rows held out, logarithmic where all are positive.
+    def plot(self, ax: Axes | None = None, *, terms: Sequence[str] | None = None) -> TrainingHistoryDisplay:
+        """Draw the terms: solid lines for training, dashed lines for validation; logarithmic if all are positive.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             None makes a new figure.
         terms : sequence of str, default=None
-            Names without "train_" and "valid_", such as ("loss", "kl_divergence"); None takes all.
+            Names without "train_" and "valid_", such as ("loss", "kl_divergence"); None is all terms.
 
         Returns
         -------
         self : TrainingHistoryDisplay
         """
-        known = terms_of(self.history)
+        known = find_terms(self.history)
         terms = known if terms is None else list(terms)
         unknown = [term for term in terms if term not in known]
         if unknown or not terms:
             raise ValueError(f"terms must be among {known}. Got {unknown or terms} instead.")
-        ax = one_axes(OWNER, ax)
-        self.lines_: dict[str, Any] = {}
+        ax = single_axes(OWNER, ax)
+        self.lines_ = {}
         for color, term in enumerate(terms):
             for part, style in (("train", "-"), ("valid", "--")):
                 self._draw(ax, f"{part}_{term}", f"{term}, {PARTS[part]}", f"C{color}{style}")
-        if self.kept_epoch is not None:
-            label = f"kept: epoch {self.kept_epoch}" if self.kept_epoch else "kept: the start, which is PCA"
-            ax.axvline(self.kept_epoch, color="0.3", linestyle=":", linewidth=1.2, label=label)
+        if self.best_epoch is not None:
+            label = f"best epoch: {self.best_epoch}" if self.best_epoch else "best: PCA initialization"
+            ax.axvline(self.best_epoch, color="0.3", linestyle=":", linewidth=1.2, label=label)
         drawn = np.concatenate([line.get_ydata() for line in self.lines_.values()])
         if np.nanmin(drawn) > 0:
-            logarithmic(ax)
+            set_log_scale(ax)
         ax.set_xlabel("epoch")
-        whole_numbers(ax.xaxis)
+        set_integer_ticks(ax.xaxis)
         ax.set_ylabel("loss and its terms" if len(terms) > 1 else terms[0])
         place_legend(ax)
         self.ax_, self.figure_ = ax, ax.figure
@@ -118,23 +130,23 @@ class TrainingHistoryDisplay:
         values = np.array([row.get(key, np.nan) for row in self.history], dtype=np.float64)
         if np.isnan(values).all():
             return
-        # A single epoch would be no line at all.
+        # A line of a single epoch is invisible without a marker.
         marker = "o" if len(values) < 10 else None
         epochs = [row["epoch"] for row in self.history]
         self.lines_[key] = ax.plot(epochs, values, style, label=label, marker=marker, markersize=4)[0]
 
 
 def place_legend(ax: Any) -> None:
-    """Among the lines where they are few, or the figure would make no room beside them."""
-    few = len(ax.get_legend_handles_labels()[0]) <= MOST_INSIDE
+    """Place the legend inside the Axes if it has few entries or the figure has no layout engine, else outside."""
+    few = len(ax.get_legend_handles_labels()[0]) <= MAX_LEGEND_INSIDE
     if few or ax.figure.get_layout_engine() is None:
         ax.legend(fontsize=None if few else "small")
     else:
         ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 
-def logarithmic(ax: Any) -> None:
-    """A logarithmic y with plain numbers at its ticks."""
+def set_log_scale(ax: Any) -> None:
+    """Set a logarithmic y-axis with plain numbers as tick labels."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     ax.set_yscale("log")
@@ -143,13 +155,13 @@ def logarithmic(ax: Any) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def terms_of(history: list[dict[str, Any]]) -> list[str]:
-    """Names of what is minimized, the loss first.
+def find_terms(history: list[dict[str, Any]]) -> list[str]:
+    """Names of the terms in a history, the loss first.
 
     Raises
     ------
     ValueError
-        If there is nothing to draw.
+        If the history has no terms.
     """
     keys = dict.fromkeys(key for row in history for key in row)
     names = [key.partition("_")[2] for key in keys if key.startswith(("train_", "valid_"))]

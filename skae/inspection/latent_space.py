@@ -1,10 +1,11 @@
-"""Codes as points."""
+"""Display of codes as points."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_consistent_length
 
@@ -13,32 +14,36 @@ from skae._parameters import InvalidParameterError
 from skae.text import column_name
 
 from .coloring import Coloring
-from .figures import one_axes, pyplot
-from .reading import as_numbers, autoencoder_and_rows
+from .figures import import_pyplot, single_axes
+from .inputs import find_autoencoder, to_numpy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 OWNER = "LatentSpaceDisplay"
 MISSING = "lightgray"
-# Colors end at these quantiles: one odd sample would leave all others in one color.
+# The color scale ends at these quantiles, so that outliers do not determine it.
 QUANTILES = (0.02, 0.98)
 
 
 class LatentSpaceDisplay:
-    """Codes in the plane, colored by labels or numbers; a histogram or a strip where codes have one coordinate.
+    """Codes in the plane, colored by labels or numbers; for codes of one component, a histogram or a scatter plot.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples, n_components)
-        More than two coordinates are brought into the plane by a PCA of the codes.
+        Codes of more than two components are projected to the plane by PCA.
     values : array-like of shape (n_samples,), or data frame of one column, default=None
-        Labels (text, categories, or up to 20 different integers), numbers, or dates. Samples without one (None, NaN,
-        NaT, NA) are gray.
+        Labels (text, categories, or up to 20 different integers), numbers, or dates. Samples with a missing value
+        (None, NaN, NaT, NA) are gray.
     name : str, default=None
-        What the values are.
+        Name of the values, for the legend or color bar.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    figure_ : matplotlib Figure or SubFigure
 
     Examples
     --------
@@ -52,13 +57,16 @@ class LatentSpaceDisplay:
     'code 0'
     """
 
-    def __init__(self, *, codes, values=None, name=None):
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def __init__(self, *, codes: ArrayLike, values: Any = None, name: str | None = None) -> None:
         self.codes = codes
         self.values = values
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, ax=None):
+    def from_estimator(cls, estimator: Any, X: Any, y: Any = None, *, ax: Axes | None = None) -> LatentSpaceDisplay:
         """Draw the codes of X.
 
         Parameters
@@ -66,7 +74,7 @@ class LatentSpaceDisplay:
         estimator : AutoencoderTransformer, Pipeline or search, or any fitted transformer
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
         y : array-like of shape (n_samples,), or data frame of one column, default=None
-            Colors, as ``values`` above; None takes ``score_samples`` where the estimator has it.
+            Values of the colors, as ``values`` above; None is ``score_samples`` if the estimator has it.
         ax : see :meth:`plot`
 
         Returns
@@ -80,23 +88,23 @@ class LatentSpaceDisplay:
         ValueError
             If X and y have different lengths, or y has more than 20 classes.
         """
-        pyplot(OWNER)
+        import_pyplot(OWNER)
         try:
-            estimator, X = autoencoder_and_rows(OWNER, estimator, X)
+            estimator, X = find_autoencoder(OWNER, estimator, X)
         except InvalidParameterError:
             if not hasattr(estimator, "transform"):
                 raise
-        codes = as_numbers(estimator.transform(X)).astype(np.float64)
+        codes = to_numpy(estimator.transform(X)).astype(np.float64)
         if y is not None:
             check_consistent_length(codes, y)
             name = column_name(y)
             return cls(codes=codes, values=y, name=None if name is None else str(name)).plot(ax)
         if not hasattr(estimator, "score_samples"):
             return cls(codes=codes).plot(ax)
-        return cls(codes=codes, values=as_numbers(estimator.score_samples(X)), name="score_samples").plot(ax)
+        return cls(codes=codes, values=to_numpy(estimator.score_samples(X)), name="score_samples").plot(ax)
 
-    def plot(self, ax=None):
-        """Draw.
+    def plot(self, ax: Axes | None = None) -> LatentSpaceDisplay:
+        """Draw the codes.
 
         Parameters
         ----------
@@ -110,7 +118,7 @@ class LatentSpaceDisplay:
         coloring = None if self.values is None else Coloring.of(self.values)
         labels = None if coloring is None else coloring.labels
         codes = np.asarray(self.codes, dtype=np.float64)
-        ax = one_axes(OWNER, ax)
+        ax = single_axes(OWNER, ax)
         if codes.shape[1] == 1 and (coloring is None or labels is not None):
             draw_histograms(ax, codes[:, 0], coloring)
         else:
@@ -122,12 +130,12 @@ class LatentSpaceDisplay:
 
     def _draw_points(self, ax: Any, codes: np.ndarray, coloring: Coloring | None) -> None:
         values = None if coloring is None else coloring.values
-        points, names = in_the_plane(codes, values, self.name)
+        points, names = project_to_plane(codes, values, self.name)
         size = {"s": 25 if len(points) < 500 else 8, "linewidths": 0}
         if coloring is None or codes.shape[1] == 1:
             ax.scatter(*points.T, alpha=0.7, **size)
             if coloring is not None and coloring.is_date:
-                tell_dates(ax.yaxis)
+                format_dates(ax.yaxis)
         else:
             self._draw_colored(ax, points, coloring, size)
         ax.set_xlabel(names[0])
@@ -136,10 +144,10 @@ class LatentSpaceDisplay:
     def _draw_colored(self, ax: Any, points: np.ndarray, coloring: Coloring, size: dict[str, Any]) -> None:
         values, missing = coloring.values, np.isnan(coloring.values)
         if missing.any():
-            # Below the others, which are looked at.
+            # Below the other points.
             ax.scatter(*points[missing].T, color=MISSING, label="missing", alpha=0.7, zorder=0, **size)
         if coloring.labels is not None:
-            for number, (label, color) in enumerate(zip(coloring.labels, colors_of(coloring.labels), strict=True)):
+            for number, (label, color) in enumerate(zip(coloring.labels, class_colors(coloring.labels), strict=True)):
                 ax.scatter(*points[values == number].T, color=[color], label=label, alpha=0.7, **size)
         elif not missing.all():
             low, high = np.nanquantile(values, QUANTILES)
@@ -147,7 +155,7 @@ class LatentSpaceDisplay:
             drawn = ax.scatter(*present.T, c=values[~missing], vmin=low, vmax=high, cmap="viridis", **size)
             bar = ax.figure.colorbar(drawn, ax=ax, label=self.name, extend="both")
             if coloring.is_date:
-                tell_dates(bar.ax.yaxis)
+                format_dates(bar.ax.yaxis)
 
     def _add_legend(self, ax: Any) -> None:
         legend = ax.legend(title=self.name, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize="small")
@@ -157,8 +165,8 @@ class LatentSpaceDisplay:
                 handle.set_sizes([25])
 
 
-def in_the_plane(codes: np.ndarray, values: Any, name: str | None) -> tuple[np.ndarray, tuple[str, str]]:
-    """Points (n_samples, 2) and the names of their axes."""
+def project_to_plane(codes: np.ndarray, values: Any, name: str | None) -> tuple[np.ndarray, tuple[str, str]]:
+    """Points (n_samples, 2) and the labels of the axes."""
     if codes.shape[1] == 1:
         return np.column_stack([codes[:, 0], values]), ("code 0", name or "value")
     if codes.shape[1] == 2:
@@ -166,20 +174,20 @@ def in_the_plane(codes: np.ndarray, values: Any, name: str | None) -> tuple[np.n
     pca = fit_inner(PCA(2, svd_solver="full"), codes)
     shares = [f"{100 * share:.0f} %" for share in pca.explained_variance_ratio_]
     return pca.transform(codes), (
-        f"first component of {codes.shape[1]} codes ({shares[0]})",
-        f"second component ({shares[1]})",
+        f"first principal component of {codes.shape[1]}-component codes ({shares[0]})",
+        f"second principal component ({shares[1]})",
     )
 
 
 def draw_histograms(ax: Any, codes: np.ndarray, coloring: Coloring | None) -> None:
-    """How often codes of one coordinate occur, one outline per class."""
+    """Draw a histogram of codes of one component, one outline per class."""
     edges = np.histogram_bin_edges(codes, bins=40)
     if coloring is None or coloring.labels is None:
         ax.hist(codes, edges)
     else:
         missing = np.isnan(coloring.values)
         of_classes = [(coloring.values == number, label) for number, label in enumerate(coloring.labels)]
-        colors = colors_of(coloring.labels)
+        colors = class_colors(coloring.labels)
         if missing.any():
             of_classes, colors = [(missing, "missing"), *of_classes], [MISSING, *colors]
         for (rows, label), color in zip(of_classes, colors, strict=True):
@@ -188,14 +196,14 @@ def draw_histograms(ax: Any, codes: np.ndarray, coloring: Coloring | None) -> No
     ax.set_ylabel("samples")
 
 
-def colors_of(labels: list[str]) -> list[Any]:
-    """A color for every label."""
-    cmap = pyplot(OWNER).get_cmap("tab10" if len(labels) <= 10 else "tab20")
+def class_colors(labels: list[str]) -> list[Any]:
+    """One color per label."""
+    cmap = import_pyplot(OWNER).get_cmap("tab10" if len(labels) <= 10 else "tab20")
     return [cmap(number) for number in range(len(labels))]
 
 
-def tell_dates(axis: Any) -> None:
-    """Label an axis of days since 1970 with dates."""
+def format_dates(axis: Any) -> None:
+    """Format the ticks of an axis of days since 1970 as dates."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator()

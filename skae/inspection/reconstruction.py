@@ -1,43 +1,48 @@
-"""Samples beside what comes back of them."""
+"""Display of samples and their reconstructions."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skae._parameters import check_integer
 
-from .drawing import MOST_COLUMNS, draw_difference, draw_pair, name_columns, show_error, show_picture, unit
-from .figures import grid_of_axes, pyplot, share_limits
-from .forms import SampleForm
-from .reading import as_numbers, autoencoder_and_rows, rows_at
+from .drawing import MAX_COLUMNS, draw_difference, draw_error, draw_pair, draw_picture, label_columns, value_label
+from .figures import axes_grid, import_pyplot, share_y_limits
+from .inputs import find_autoencoder, take_rows, to_numpy
+from .sample_format import SampleFormat
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
 
 OWNER = "ReconstructionDisplay"
-# Inches that tables side by side share; none gets less than two.
+# Maximum width in inches of all tables; each gets at least two inches.
 PAGE = 28.0
 
 
 class ReconstructionDisplay:
-    """Input, reconstruction and error of the samples that come back worst and best.
+    """Input, reconstruction and error of the samples with the worst and the best reconstructions.
 
     Parameters
     ----------
     samples, reconstructions : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
         In the units of the data.
-    form : SampleForm
-        How one is drawn.
+    sample_format : SampleFormat
+        Shape and axes of the samples.
     titles : sequence of str
-        What stands above each.
+        One title per sample.
     indices : ndarray of shape (n_samples,), default=None
-        Their rows in X; by ``from_estimator`` the worst first, then the best.
+        Rows of the samples in X; ``from_estimator`` puts the worst first, then the best.
 
     Attributes
     ----------
     ax_ : ndarray of matplotlib Axes
-        One column a sample. Pictures and videos have three rows: input, reconstruction, error. Signals, tables and
-        tokens have two: input and reconstruction in one, error.
-    figure_ : matplotlib Figure
+        One column per sample. Pictures and videos have three rows: input, reconstruction and error. Signals, tables and
+        tokens have two rows: input with reconstruction, and error.
+    figure_ : matplotlib Figure or SubFigure
 
     Examples
     --------
@@ -51,23 +56,35 @@ class ReconstructionDisplay:
     (3, 4)
     """
 
-    def __init__(self, *, samples, reconstructions, form, titles, indices=None):
+    ax_: np.ndarray
+    figure_: Figure | SubFigure
+
+    def __init__(
+        self,
+        *,
+        samples: ArrayLike,
+        reconstructions: ArrayLike,
+        sample_format: SampleFormat,
+        titles: Sequence[str],
+        indices: np.ndarray | None = None,
+    ) -> None:
         self.samples = samples
         self.reconstructions = reconstructions
-        self.form = form
+        self.sample_format = sample_format
         self.titles = titles
         self.indices = indices
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, n_samples=4, ax=None):
+    def from_estimator(cls, estimator: Any, X: Any, *, n_samples: int = 4, ax: Any = None) -> ReconstructionDisplay:
         """Draw the ``n_samples`` rows of X with the lowest ``score_samples``, and as many with the highest.
 
         Parameters
         ----------
         estimator : AutoencoderTransformer, Pipeline or search
-            Fitted. Of a pipeline, what is drawn is what the autoencoder gets from the steps before it.
+            Fitted. For a pipeline, the samples are drawn as transformed by the steps before the autoencoder.
         X : array-like of shape (n_rows, n_features) or (n_rows, \\*sample_shape)
         n_samples : int, default=4
+            At least 1.
         ax : see :meth:`plot`
 
         Returns
@@ -81,38 +98,38 @@ class ReconstructionDisplay:
         ValueError
             If X has fewer than ``2 * n_samples`` rows.
         """
-        pyplot(OWNER)
+        import_pyplot(OWNER)
         check_integer(OWNER, "n_samples", n_samples)
-        autoencoder, X = autoencoder_and_rows(OWNER, estimator, X)
-        scores = as_numbers(autoencoder.score_samples(X))
+        autoencoder, X = find_autoencoder(OWNER, estimator, X)
+        scores = to_numpy(autoencoder.score_samples(X))
         if len(scores) < 2 * n_samples:
             raise ValueError(f"n_samples={n_samples} needs at least {2 * n_samples} rows. Got {len(scores)}.")
         order = np.argsort(scores, kind="stable")
         indices = np.concatenate([order[:n_samples], order[::-1][:n_samples]])
         names = ["worst"] * n_samples + ["best"] * n_samples
         titles = [f"{name}: row {row}\n{scores[row]:.2g}" for name, row in zip(names, indices, strict=True)]
-        samples = rows_at(X, indices)
+        samples = take_rows(X, indices)
         return cls(
-            samples=as_numbers(samples),
-            reconstructions=as_numbers(autoencoder.reconstruct(samples)),
-            form=SampleForm.of(autoencoder),
+            samples=to_numpy(samples),
+            reconstructions=to_numpy(autoencoder.reconstruct(samples)),
+            sample_format=SampleFormat.of(autoencoder),
             titles=titles,
             indices=indices,
         ).plot(ax)
 
-    def plot(self, ax=None):
-        """Draw; the error is reconstruction minus input. Tables are drawn as the autoencoder scales them.
+    def plot(self, ax: Any = None) -> ReconstructionDisplay:
+        """Draw the samples. The error is reconstruction minus input. Columns of a table are drawn scaled.
 
         Parameters
         ----------
         ax : matplotlib Axes or array of Axes, default=None
-            One to draw all in, or as many as in ``ax_``. None makes a new figure.
+            One Axes that is divided, or an array of as many as ``ax_`` has. None creates a figure.
 
         Returns
         -------
         self : ReconstructionDisplay
         """
-        if self.form.is_pictured:
+        if self.sample_format.is_picture:
             self._draw_pictures(ax)
         else:
             self._draw_lines(ax)
@@ -122,18 +139,21 @@ class ReconstructionDisplay:
         return self
 
     def _draw_pictures(self, ax: Any) -> None:
-        before, after = self.form.pictures(self.samples), self.form.pictures(self.reconstructions)
+        before, after = (
+            self.sample_format.to_pictures(self.samples),
+            self.sample_format.to_pictures(self.reconstructions),
+        )
         error = after - before
         in_color = error.ndim == 4
         size = np.abs(error).mean(-1) if in_color else np.abs(error)
         largest = max(float(np.nanmax(size)), 1e-12)
-        limits = self.form.brightness(before)
+        limits = self.sample_format.gray_limits(before)
         wide = before.shape[2] / before.shape[1]
-        self.ax_ = grid_of_axes(OWNER, ax, (3, len(before)), (1.3 * max(1.0, wide), 1.35))
+        self.ax_ = axes_grid(OWNER, ax, (3, len(before)), (1.3 * max(1.0, wide), 1.35))
         for column in range(len(before)):
-            show_picture(self.ax_[0, column], before[column], limits)
-            show_picture(self.ax_[1, column], after[column], limits)
-            show_error(self.ax_[2, column], error[column], largest)
+            draw_picture(self.ax_[0, column], before[column], limits)
+            draw_picture(self.ax_[1, column], after[column], limits)
+            draw_error(self.ax_[2, column], error[column], largest)
         sign = "up to " if in_color else "±"
         for cell, label in zip(
             self.ax_[:, 0], ("input", "reconstruction", f"error\n({sign}{largest:.3g})"), strict=True
@@ -141,18 +161,18 @@ class ReconstructionDisplay:
             cell.set_ylabel(label, fontsize="small")
 
     def _draw_lines(self, ax: Any) -> None:
-        before, after = self.form.lines(self.samples), self.form.lines(self.reconstructions)
+        before, after = self.sample_format.to_lines(self.samples), self.sample_format.to_lines(self.reconstructions)
         width = 2.0
-        if self.form.kind == "table":
-            # Names of a table's columns stand side by side, as far as the page goes.
-            width = max(width, min(0.2 * min(before.shape[1], MOST_COLUMNS), PAGE / len(before)))
-        self.ax_ = grid_of_axes(OWNER, ax, (2, len(before)), (width, 1.9))
+        if self.sample_format.kind == "table":
+            # Column names need space side by side.
+            width = max(width, min(0.2 * min(before.shape[1], MAX_COLUMNS), PAGE / len(before)))
+        self.ax_ = axes_grid(OWNER, ax, (2, len(before)), (width, 1.9))
         for column in range(len(before)):
-            draw_pair(self.ax_[0, column], self.form, before[column], after[column])
-            draw_difference(self.ax_[1, column], self.form, after[column] - before[column])
+            draw_pair(self.ax_[0, column], self.sample_format, before[column], after[column])
+            draw_difference(self.ax_[1, column], self.sample_format, after[column] - before[column])
             self.ax_[0, column].tick_params(labelbottom=False)
-            name_columns(self.ax_[1, column], self.form)
-        for cells, label in zip(self.ax_, (unit(self.form), "error"), strict=True):
-            share_limits(cells)
+            label_columns(self.ax_[1, column], self.sample_format)
+        for cells, label in zip(self.ax_, (value_label(self.sample_format), "error"), strict=True):
+            share_y_limits(cells)
             cells[0].set_ylabel(label)
         self.ax_[0, -1].legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

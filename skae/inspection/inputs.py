@@ -1,4 +1,4 @@
-"""The autoencoder within what the caller passes, the rows it gets, and a few of them as numbers."""
+"""Inputs of displays: the fitted autoencoder in an estimator, and rows of X."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from skae._parameters import invalid
 from skae._training import snapshot
 
 
-def autoencoder_and_rows(owner: str, estimator: Any, X: Any = None) -> tuple[AutoencoderTransformer, Any]:
-    """The fitted autoencoder in a search or a pipeline, as it is now, and X after the steps before it.
+def find_autoencoder(owner: str, estimator: Any, X: Any = None) -> tuple[AutoencoderTransformer, Any]:
+    """A snapshot of the fitted autoencoder in a search or a pipeline, and X transformed by the steps before it.
 
     Raises
     ------
     InvalidParameterError
-        If there is no autoencoder.
+        If the estimator contains no autoencoder.
     NotFittedError
-        If it is not fitted.
+        If the autoencoder is not fitted.
     """
     found = getattr(estimator, "best_estimator_", estimator)
     if isinstance(found, Pipeline):
@@ -37,17 +37,17 @@ def autoencoder_and_rows(owner: str, estimator: Any, X: Any = None) -> tuple[Aut
     return snapshot(found), X
 
 
-def rows_at(X: Any, indices: Any) -> Any:
-    """Some rows of X: a frame of a frame, else a dense array. X need not know more than slicing."""
+def take_rows(X: Any, indices: Any) -> Any:
+    """Rows of X at ``indices``: a data frame for a data frame, else a dense array. X needs to support slicing only."""
     if hasattr(X, "columns"):
         return X.iloc[indices] if hasattr(X, "iloc") else X[indices.tolist()]
     if sparse.issparse(X):
         return sparse.csr_array(X)[np.asarray(indices)].toarray()
     if not hasattr(X, "shape"):
         X = np.asarray(X)
-    return np.concatenate([as_numbers(X[index : index + 1]) for index in indices])
+    return np.concatenate([to_numpy(X[index : index + 1]) for index in indices])
 
 
-def as_numbers(X: Any) -> np.ndarray:
-    """An array from an array, a frame or a tensor on any device."""
+def to_numpy(X: Any) -> np.ndarray:
+    """Convert an array, a data frame or a tensor on any device to a numpy array."""
     return np.asarray(X.detach().cpu() if hasattr(X, "detach") else X)

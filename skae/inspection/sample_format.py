@@ -1,4 +1,4 @@
-"""How samples are drawn: as pictures, lines or columns of a table, by the names of their axes. No model, no figure."""
+"""Conversion of samples to what is drawn: pictures, lines or columns of a table, depending on their axes."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from typing import Any
 
 import numpy as np
 
-# Frames of a video, or slices of a volume, that stand side by side.
+# Number of frames of a video, or slices of a volume, that are drawn side by side.
 N_FRAMES = 4
 
 
 @dataclass(frozen=True)
-class SampleForm:
-    """What a sample is, for those who draw it.
+class SampleFormat:
+    """Shape, axes and value range of samples, from which displays choose how to draw them.
 
     Attributes
     ----------
     sample_shape : tuple of int
-        Shape of one sample; samples are drawn in it, flattened ones too.
+        Shape of one sample; flattened samples are reshaped to it.
     axes : str
         Names of the sample's axes as in ``AutoencoderTransformer(axes=...)``: "h w c" for color pictures, "" for a
         table's rows.
     names : tuple of str
-        Names of a table's columns; empty where they have none.
+        Column names of a table; empty if the columns have no names.
     mean, scale : ndarray of shape (n_features,) or float
         Columns of a table are drawn as ``(x - mean) / scale``.
     limits : tuple of two floats, default=None
-        What is black and what is white in a picture; None takes the smallest and the largest value drawn.
+        Values drawn as black and as white; None takes the minimum and the maximum of the drawn pictures.
 
     Examples
     --------
-    >>> from skae.inspection import SampleForm
-    >>> SampleForm((3, 32, 32), "c h w").kind
+    >>> from skae.inspection import SampleFormat
+    >>> SampleFormat((3, 32, 32), "c h w").kind
     'picture'
     """
 
@@ -43,15 +43,15 @@ class SampleForm:
     scale: Any = 1.0
     limits: tuple[float, float] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self._axes and len(self._axes) != len(self.sample_shape):
             raise ValueError(
                 f"axes={self.axes!r} names {len(self._axes)} axes, but samples have shape {self.sample_shape}."
             )
 
     @classmethod
-    def of(cls, autoencoder: Any) -> SampleForm:
-        """The form of what a fitted autoencoder was fitted on; pictures in the range of values it has seen."""
+    def of(cls, autoencoder: Any) -> SampleFormat:
+        """The format of the samples of a fitted autoencoder; pictures have the value range of its training data."""
         layout = autoencoder._layout
         names = tuple(str(name) for name in getattr(autoencoder, "feature_names_in_", ()))
         scaling = layout.scaling
@@ -62,7 +62,7 @@ class SampleForm:
 
     @property
     def kind(self) -> str:
-        """One of "table", "tokens", "signal", "picture", "video" (volumes too)."""
+        """One of "table", "tokens", "signal", "picture" and "video", which includes volumes."""
         if not self._axes:
             return "table"
         if self._axes == ("n",):
@@ -70,36 +70,36 @@ class SampleForm:
         return {1: "signal", 2: "picture", 3: "video"}[len(self._spatial)]
 
     @property
-    def is_pictured(self) -> bool:
+    def is_picture(self) -> bool:
         """Whether samples are drawn as pictures."""
         return self.kind in ("picture", "video")
 
-    def shaped(self, samples: Any) -> np.ndarray:
-        """Samples (n, \\*sample_shape), float64, from those or flattened ones."""
+    def reshape(self, samples: Any) -> np.ndarray:
+        """Reshape samples to (n, \\*sample_shape), float64."""
         samples = np.asarray(samples, dtype=np.float64)
         if samples.size != len(samples) * int(np.prod(self.sample_shape)):
             raise ValueError(f"Expected samples of shape {self.sample_shape}. Got {samples.shape[1:]}.")
         return samples.reshape(len(samples), *self.sample_shape)
 
-    def pictures(self, samples: Any) -> np.ndarray:
-        """(n, height, width), or (n, height, width, 3 or 4) in color; frames side by side, NaN between them.
+    def to_pictures(self, samples: Any) -> np.ndarray:
+        """Convert samples to gray pictures (n, height, width) or color pictures (n, height, width, 3 or 4).
 
-        Any other number of channels is averaged.
+        Frames of a video are joined side by side with NaN between them. Other numbers of channels are averaged.
         """
-        x = channels_last(self.shaped(samples), self._axes, self._spatial)
+        x = channels_last(self.reshape(samples), self._axes, self._spatial)
         if self.kind == "video":
-            x = frames_side_by_side(x)
+            x = join_frames(x)
         return x if x.shape[-1] in (3, 4) else x.mean(-1)
 
-    def lines(self, samples: Any) -> np.ndarray:
-        """(n, length, channels): signals, token ids, or the scaled columns of a table."""
-        x = self.shaped(samples)
+    def to_lines(self, samples: Any) -> np.ndarray:
+        """Convert signals, token ids, or the scaled columns of a table to lines (n, length, channels)."""
+        x = self.reshape(samples)
         if self.kind == "table":
             return ((x - self.mean) / self.scale)[..., None]
         return x[..., None] if self.kind == "tokens" else channels_last(x, self._axes, self._spatial)
 
-    def brightness(self, pictures: np.ndarray) -> tuple[float, float]:
-        """What is black and what is white."""
+    def gray_limits(self, pictures: np.ndarray) -> tuple[float, float]:
+        """The values drawn as black and as white."""
         low, high = self.limits or (float(np.nanmin(pictures)), float(np.nanmax(pictures)))
         return (low, high) if high > low else (low, low + 1)
 
@@ -113,20 +113,20 @@ class SampleForm:
 
 
 def channels_last(x: np.ndarray, axes: tuple[str, ...], spatial: tuple[str, ...]) -> np.ndarray:
-    """Samples (n, \\*spatial, channels) from samples with ``axes`` in any order, or without channels."""
+    """Transpose samples to (n, \\*spatial, channels); adds a channel axis if there is none."""
     if "c" not in axes:
         x, axes = x[..., None], (*axes, "c")
     return x.transpose(0, *(axes.index(name) + 1 for name in (*spatial, "c")))
 
 
-def frames_side_by_side(x: np.ndarray) -> np.ndarray:
-    """(n, height, width, channels) of the first frames of (n, frames, height, width, channels)."""
+def join_frames(x: np.ndarray) -> np.ndarray:
+    """Join the first frames of (n, frames, height, width, channels) to pictures (n, height, width, channels)."""
     frames = list(np.moveaxis(x[:, :N_FRAMES], 1, 0))
-    return side_by_side(frames, axis=2)
+    return join_pictures(frames, axis=2)
 
 
-def side_by_side(pictures: list[np.ndarray], axis: int) -> np.ndarray:
-    """Pictures beside each other along ``axis``, with a little NaN between them."""
+def join_pictures(pictures: list[np.ndarray], axis: int) -> np.ndarray:
+    """Concatenate pictures along ``axis`` with a gap of NaN."""
     wide = list(pictures[0].shape)
     wide[axis] = max(1, wide[axis] // 14)
     between = np.full(wide, np.nan)
