@@ -14,6 +14,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 from unchanged import soon, unchanged_globals
 
 torch.set_num_threads(1)
+# Doctests are looked for in every module, and modules of one name cannot be imported beside each other.
+collect_ignore_glob = ["*/conftest.py"]
 # Rows of the table of bad inputs whose tests have workers.
 WITH_WORKERS = {43, 48, 113}
 

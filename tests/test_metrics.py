@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.metrics import r2_score
 
-from skae.metrics import explained_variance
+from skae.metrics import explained_variance, reconstruction_error
 
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 
@@ -12,3 +14,34 @@ X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1)
 def test_cumulative_explained_variance_of_numbers_whose_squares_are_out_of_range(unit):
     assert explained_variance(X * unit, X * 0.9 * unit) == pytest.approx(explained_variance(X, X * 0.9))
     assert explained_variance(np.ones((3, 2)), np.ones((3, 2))) == 1.0
+
+
+def test_agree_with_pca_and_by_hand(digits):
+    pca = PCA(5).fit(digits)
+    restored = pca.inverse_transform(pca.transform(digits))
+    assert explained_variance(digits, restored) == pytest.approx(pca.explained_variance_ratio_.sum())
+    assert reconstruction_error(digits, restored) == pytest.approx(np.mean((digits - restored) ** 2))
+    assert reconstruction_error(digits, restored, metric="mae") == pytest.approx(np.abs(digits - restored).mean())
+    pictures = digits.reshape(-1, 8, 8), restored.reshape(-1, 8, 8)
+    assert explained_variance(*pictures) == pytest.approx(explained_variance(digits, restored))
+    assert explained_variance(digits, np.broadcast_to(digits.mean(0), digits.shape)) == pytest.approx(0)
+
+
+def test_the_average_over_features_is_the_same_in_every_unit(digits):
+    restored = digits + np.random.RandomState(0).standard_normal(digits.shape)
+    varying = digits.std(0) > 0
+    uniform = explained_variance(digits[:, varying], restored[:, varying], multioutput="uniform_average")
+    assert uniform == pytest.approx(r2_score(digits[:, varying], restored[:, varying]))
+    units = 10.0 ** np.random.RandomState(1).uniform(-9, 9, digits.shape[1])
+    assert explained_variance(digits * units, restored * units, multioutput="uniform_average") == pytest.approx(uniform)
+
+
+@pytest.mark.parametrize("metric", [explained_variance, reconstruction_error])
+def test_numbers_must_be_finite(metric):
+    with pytest.raises(ValueError, match="NaN"):
+        metric([[1, np.nan], [3, 4]], [[1, 2], [3, 4]])
+
+
+def test_shapes_must_match(digits):
+    with pytest.raises(ValueError, match=r"\(1797, 64\) and \(1797, 63\)"):
+        explained_variance(digits, digits[:, 1:])

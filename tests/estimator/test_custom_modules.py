@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from torch import nn
 
 from skae import AutoencoderTransformer, Custom
@@ -62,3 +63,28 @@ def test_dropout_of_torch_is_private_and_repeats():
     ]
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(estimators[0].transform(X), estimators[1].transform(X))
+
+
+def test_own_modules_are_copied_not_trained():
+    encoder, decoder = nn.Linear(6, 2), nn.Linear(2, 6)
+    before = copy.deepcopy(encoder.state_dict())
+    autoencoder = AutoencoderTransformer(2, architecture=Custom(encoder, decoder), early_stopping=False, **QUICK).fit(X)
+    torch.testing.assert_close(dict(encoder.state_dict()), dict(before), rtol=0, atol=0)
+    assert not torch.equal(autoencoder.net_.module_.encoder.weight, before["weight"])
+
+
+def test_linear_modules_reach_pca():
+    architecture = Custom(lambda: nn.Linear(6, 2), lambda: nn.Linear(2, 6))
+    autoencoder = AutoencoderTransformer(2, architecture=architecture, max_epochs=200, random_state=0).fit(X)
+    assert autoencoder.score(X) == pytest.approx(PCA(2).fit(X).explained_variance_ratio_.sum(), abs=0.01)
+
+
+def test_local_classes_fit_and_cannot_be_pickled():
+    class Local(nn.Linear):
+        def __init__(self, n_components):
+            super().__init__(6, n_components)
+
+    autoencoder = AutoencoderTransformer(2, architecture=Custom(Local, nn.Linear(2, 6)), **QUICK).fit(X)
+    assert autoencoder.transform(X).shape == (80, 2)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(autoencoder)

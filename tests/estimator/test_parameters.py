@@ -5,8 +5,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderNovelty, AutoencoderTransformer, Dense
+from skae.variants import Denoising
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
@@ -40,3 +43,53 @@ def test_arrays_as_parameters():
 
 def test_cpu_with_its_index():
     AutoencoderTransformer(2, device=torch.device("cpu", 0), **QUICK).fit(X)
+
+
+class TestSettingsOfNames:
+    """Settings of an object cannot be set where a name stands; the error says what to pass."""
+
+    @pytest.mark.parametrize(
+        ("estimator", "setting", "message"),
+        [
+            (AutoencoderTransformer(), {"architecture__hidden_sizes": (8,)}, r"Pass an object: .*Dense\(hidden_sizes="),
+            (
+                AutoencoderTransformer(architecture="conv"),
+                {"architecture__channels": (8,)},
+                r"Convolutional\(channels=",
+            ),
+            (AutoencoderTransformer(), {"architecture__channels": (8,)}, r"architecture=Convolutional\(channels="),
+            (AutoencoderTransformer(architecture="sequence"), {"architecture__embedding_size": 8}, r"Sequence\("),
+            (AutoencoderTransformer(variant="sparse"), {"variant__weight": 2}, r"variant=Sparse\(weight=2\)"),
+            (AutoencoderTransformer(), {"variant__beta": 2}, r"Variational\(beta=2\)"),
+            (
+                AutoencoderTransformer(variant=Denoising()),
+                {"variant__variant__beta": 2},
+                r"variant=Variational\(beta=2\)",
+            ),
+            (
+                AutoencoderTransformer(architecture=Dense()),
+                {"architecture": "dense", "architecture__hidden_sizes": (8,)},
+                "architecture='dense' has no setting",
+            ),
+            (
+                AutoencoderTransformer(),
+                {"optimizer__weight_decay": 0.1},
+                r"net_params=\{'optimizer__weight_decay': 0.1\}",
+            ),
+            (AutoencoderTransformer(), {"loss__delta": 2}, "loss='auto' has no setting 'delta' to set"),
+            (AutoencoderNovelty(), {"autoencoder__max_epochs": 5}, r"AutoencoderTransformer\(max_epochs=5\)"),
+        ],
+        ids=str,
+    )
+    def test_say_what_to_pass(self, estimator, setting, message):
+        with pytest.raises(ValueError, match=message):
+            clone(estimator).set_params(**setting)
+        pipeline = make_pipeline(clone(estimator))
+        name = pipeline.steps[0][0]
+        with pytest.raises(ValueError, match=message):
+            pipeline.set_params(**{f"{name}__{key}": value for key, value in setting.items()})
+
+    def test_are_set_where_an_object_stands(self):
+        estimator = AutoencoderTransformer().set_params(architecture__hidden_sizes=(8,), architecture=Dense())
+        assert estimator.architecture.hidden_sizes == (8,)
+        assert estimator.set_params(variant=Denoising(), variant__amount=0.5).variant.amount == 0.5

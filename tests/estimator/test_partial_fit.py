@@ -80,3 +80,26 @@ def test_partial_fit_recovers_from_a_first_batch_of_one_row():
     for start in range(1, 120, 17):
         autoencoder.partial_fit(rows[start : start + 17])
     assert autoencoder.score(rows) > -5
+
+
+def test_passes_improve_and_are_counted(digits):
+    autoencoder = AutoencoderTransformer(8, lr=1e-3, random_state=0)
+    scores = [autoencoder.partial_fit(digits).score(digits) for _ in range(4)]
+    assert scores[-1] > scores[0]
+    assert autoencoder.n_iter_ == 4
+    assert [row["epoch"] for row in autoencoder.history_] == [1, 2, 3, 4]
+
+
+def test_goes_on_after_fit(digits):
+    autoencoder = AutoencoderTransformer(8, max_epochs=3, random_state=0).fit(digits)
+    before = autoencoder.transform(digits)
+    autoencoder.partial_fit(digits)
+    assert autoencoder.n_iter_ == 4
+    assert not np.array_equal(before, autoencoder.transform(digits))
+
+
+def test_parts_of_the_data(digits):
+    autoencoder = AutoencoderTransformer(8, lr=1e-3, random_state=0)
+    for start in range(0, 1500, 300):
+        autoencoder.partial_fit(digits[start : start + 300])
+    assert autoencoder.score(digits[1500:]) > 0.6

@@ -23,3 +23,18 @@ def test_going_on_with_another_form_of_samples_is_refused(changed):
     autoencoder = AutoencoderTransformer(2, **QUICK).fit(X)
     with pytest.raises(ValueError, match="sample_shape"):
         autoencoder.set_params(**changed).partial_fit(X)
+
+
+def test_fit_goes_on_from_the_weights_before(digits):
+    autoencoder = AutoencoderTransformer(4, warm_start=True, max_epochs=4, lr=1e-3, random_state=0).fit(digits)
+    first = autoencoder.score(digits)
+    autoencoder.fit(digits)
+    assert autoencoder.score(digits) > first
+    assert autoencoder.n_iter_ == 8
+
+
+def test_without_it_fit_starts_anew(digits):
+    autoencoder = AutoencoderTransformer(4, max_epochs=2, random_state=0).fit(digits)
+    first = autoencoder.transform(digits)
+    np.testing.assert_array_equal(autoencoder.fit(digits).transform(digits), first)
+    assert autoencoder.n_iter_ == 2

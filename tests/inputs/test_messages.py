@@ -43,3 +43,8 @@ def test_tokens_that_are_none(rows, error, match):
 def test_pictures_of_several_sizes_say_so():
     with pytest.raises(ValueError, match=r"sample 0 has shape \(8, 8\), sample 1 has \(9, 9\).*resize"):
         AutoencoderTransformer(2).fit([np.zeros((8, 8)), np.zeros((9, 9))] * 9)
+
+
+def test_pictures_of_different_sizes_in_a_list_say_so():
+    with pytest.raises(ValueError, match="inhomogeneous shape"):
+        AutoencoderTransformer(2).fit([np.zeros((8, 8)), np.zeros((9, 8))])

@@ -5,11 +5,14 @@ import sys
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from skorch.callbacks import Callback
 from torch import nn
 
 from skae import AutoencoderTransformer, Custom, DivergenceError, OutOfMemoryError
+from skae._training import Part
 
+GREEDY = Custom(lambda: Greedy(6, 2), lambda: nn.Linear(2, 6))
 QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 
@@ -86,3 +89,48 @@ def test_divergence_names_its_batch():
     autoencoder = AutoencoderTransformer(2, net_params={"callbacks": [Poison()]}, **QUICK)
     with pytest.raises(DivergenceError, match="in batch 3 of epoch 2"):
         autoencoder.fit(X)
+
+
+class Greedy(nn.Linear):
+    """Asks for more memory than there is on batches of more than 32 rows."""
+
+    def forward(self, x):
+        if len(x) > 32:
+            torch.empty(2**60, dtype=torch.uint8)
+        return super().forward(x)
+
+
+def test_divergence_names_the_epoch_and_keeps_the_fit_before():
+    autoencoder = AutoencoderTransformer(2, **QUICK).fit(X)
+    before = autoencoder.transform(X)
+    with pytest.raises(DivergenceError, match=r"epoch \d+ at lr"):
+        autoencoder.set_params(lr=1e30, max_epochs=20, optimizer="sgd").fit(X)
+    np.testing.assert_array_equal(autoencoder.transform(X), before)
+
+
+@pytest.mark.bad_input(109, 110)
+def test_too_little_memory_names_the_batch_size_and_keeps_the_fit_before():
+    autoencoder = AutoencoderTransformer(2, architecture=GREEDY, early_stopping=False, batch_size=20, **QUICK).fit(X)
+    with pytest.warns(UserWarning, match="Out of memory on a batch of 80 rows"):
+        before = autoencoder.transform(X)
+    with pytest.raises(OutOfMemoryError, match="device='cpu' with batch_size=80") as caught:
+        autoencoder.set_params(batch_size=80).fit(X)
+    assert isinstance(caught.value, MemoryError)
+    np.testing.assert_array_equal(autoencoder.transform(X[:20]), before[:20])
+    autoencoder.set_params(batch_size=20).fit(X)
+
+
+@pytest.mark.bad_input(110)
+def test_too_little_memory_for_held_out_rows_halves_their_batches():
+    whole = AutoencoderTransformer(
+        2, architecture=GREEDY, validation_fraction=0.4, batch_size=16, **QUICK
+    ).fit(X)  # fmt: skip
+    with pytest.warns(UserWarning, match="Out of memory on 40 held-out rows: going on in batches of 20") as caught:
+        halved = clone(whole).set_params(validation_fraction=0.5).fit(X)
+    assert len([w for w in caught if "held-out" in str(w.message)]) == 1
+    assert halved.net_.longest_ == 20
+    by_rows = -halved.score_samples(X[:20])
+    assert by_rows.shape == (20,)
+    losses = halved.net_.losses_per_row(Part.whole(halved._rows(X)))
+    np.testing.assert_allclose(losses[:20], by_rows, rtol=1e-5)
+    assert len(losses) == 80

@@ -1,79 +1,24 @@
-"""Where scikit-learn's users put an estimator: pipelines, searches, callbacks."""
+"""Callbacks of sklearn.callback see epochs."""
 
 import copy
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
-from skae import AutoencoderTransformer, Convolutional, Dense
+from skae import AutoencoderTransformer
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 X, y = load_digits(return_X_y=True)
 X, y = X[:400], y[:400]
 QUICK = AutoencoderTransformer(8, max_epochs=3, random_state=0)
-
-
-def test_codes_are_features_in_a_pipeline():
-    pipeline = make_pipeline(clone(QUICK), LogisticRegression(max_iter=2000)).fit(X, y)
-    assert pipeline.score(X, y) > 0.9
-
-
-def test_in_a_union_and_a_column_transformer():
-    union = FeatureUnion([("codes", clone(QUICK)), ("scaled", StandardScaler())]).fit(X)
-    assert union.transform(X).shape == (400, 72)
-    frame = pd.DataFrame(X[:, 20:30], columns=[f"c{i}" for i in range(10)]).assign(name="a")
-    columns = ColumnTransformer([("codes", AutoencoderTransformer(2, max_epochs=1), [f"c{i}" for i in range(10)])])
-    codes = columns.set_output(transform="pandas").fit_transform(frame)
-    assert list(codes.columns) == ["codes__autoencodertransformer0", "codes__autoencodertransformer1"]
-
-
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_grid_search_over_the_bottleneck(n_jobs):
-    search = GridSearchCV(clone(QUICK), {"n_components": [1, 16]}, cv=2, n_jobs=n_jobs).fit(X)
-    assert search.best_params_ == {"n_components": 16}
-    assert search.best_estimator_.n_components_ == 16
-    assert search.transform(X).shape == (400, 16)
-
-
-def test_grid_search_over_the_architecture_of_pictures():
-    pictures = X.reshape(-1, 8, 8)[:120]
-    autoencoder = AutoencoderTransformer(4, architecture=Convolutional(), max_epochs=1, random_state=0)
-    grid = {"architecture__channels": [(4,), (4, 8)], "architecture__kernel_size": [3]}
-    search = GridSearchCV(autoencoder, grid, cv=2).fit(pictures)
-    assert search.cv_results_["mean_test_score"].shape == (2,)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-
-
-def test_grid_search_in_a_pipeline_with_a_classifier():
-    pipeline = Pipeline([("codes", clone(QUICK)), ("classifier", LogisticRegression(max_iter=2000))])
-    search = GridSearchCV(pipeline, {"codes__n_components": [1, 8]}, cv=2).fit(X, y)
-    assert search.best_params_ == {"codes__n_components": 8}
-
-
-def test_search_is_the_same_in_one_process_and_in_two():
-    searches = [GridSearchCV(clone(QUICK), {"n_components": [1, 4]}, cv=2, n_jobs=n).fit(X) for n in (1, 2)]
-    first, second = (search.cv_results_["mean_test_score"] for search in searches)
-    np.testing.assert_allclose(first, second, rtol=1e-5)
-
-
-def test_candidates_that_diverge_score_nan_and_the_search_goes_on():
-    estimator = AutoencoderTransformer(2, max_epochs=20, optimizer="sgd", architecture=Dense((8,)), random_state=0)
-    with pytest.warns() as caught:
-        search = GridSearchCV(estimator, {"lr": [1e-2, 1e30]}, cv=2).fit(X[:100])
-    assert search.best_params_ == {"lr": 1e-2}
-    assert np.isnan(search.cv_results_["mean_test_score"][1])
-    assert any("DivergenceError" in str(warning.message) for warning in caught)
 
 
 class Silent:

@@ -1,18 +1,24 @@
 """Memory that calls take beyond X: the same for few rows and for many (Linux)."""
 
 import gc
+import os
+import pickle
 import subprocess
 import sys
+import time
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, Dense
 from skae._inputs.validation import check_no_overflow
 
+X = np.random.RandomState(0).standard_normal((90, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
+SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells the memory of Linux")
 MIB = 2**20
 
@@ -160,3 +166,27 @@ def test_novelty_copies_no_rows(tmp_path):
     call = "AutoencoderNovelty(new(), n_members=2, random_state=0).fit(X)"
     few, many = (peak(given.format(in_file(tmp_path, n, np.uint8, (64,))), call) for n in (50_000, 400_000))
     assert many < few + 400_000 * 64 * 4 / MIB
+
+
+def resident():
+    """Bytes of memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("n_calls", [60, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_partial_fit_does_not_grow(n_calls, record_property):
+    estimator = AutoencoderTransformer(2, **SMALL)
+    for _ in range(n_calls // 10 + 100):
+        estimator.partial_fit(X)
+    size, memory = len(pickle.dumps(estimator)), resident()
+    times = []
+    for _ in range(n_calls):
+        began = time.process_time()  # other programs on the machine do not count
+        estimator.partial_fit(X)
+        times.append(time.process_time() - began)
+    assert len(pickle.dumps(estimator)) <= size + 400  # the count of epochs gets longer
+    assert resident() - memory < 5 * 2**20
+    tenth = n_calls // 10
+    slower = 1.2 if tenth >= 1000 else 2  # of few calls a median is rough
+    assert np.median(times[-tenth:]) < slower * np.median(times[:tenth])
+    record_property("times", len(times))

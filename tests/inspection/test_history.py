@@ -1,0 +1,63 @@
+"""TrainingHistoryDisplay."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from displayed import DATA, drawn
+from sklearn.datasets import load_digits
+
+from skae import AutoencoderTransformer
+from skae.inspection import TrainingHistoryDisplay
+
+
+def test_history_marks_the_epoch_of_the_lowest_held_out_loss():
+    history = [{"epoch": i + 1, "train_loss": 3.0 - i, "valid_loss": loss} for i, loss in enumerate([2.0, 1.0, 1.5])]
+    X = DATA["wide table"][0]
+    autoencoder = AutoencoderTransformer(2, variant="variational", max_epochs=2, random_state=0).fit(X)
+    autoencoder.history_, autoencoder.best_epoch_ = history, 2
+    display = drawn(TrainingHistoryDisplay.from_estimator(autoencoder))
+    assert display.best_epoch == 2
+    assert "best epoch: 2" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
+
+
+def test_history_marks_what_is_kept():
+    few = AutoencoderTransformer(2, random_state=0).fit(np.random.RandomState(0).standard_normal((30, 5)))
+    display = drawn(TrainingHistoryDisplay.from_estimator(few))
+    assert display.best_epoch == 0
+    assert "best: PCA initialization" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    for settings in ({"early_stopping": False}, {"variant": "denoising"}):
+        fitted = AutoencoderTransformer(2, max_epochs=3, random_state=0, **settings).fit(load_digits().data)
+        assert TrainingHistoryDisplay.from_estimator(fitted).best_epoch == fitted.best_epoch_ == 3
+
+
+def test_history_names_its_terms():
+    X = DATA["wide table"][0]
+    autoencoder = AutoencoderTransformer(2, variant="variational", max_epochs=2, random_state=0).fit(X)
+    display = drawn(TrainingHistoryDisplay.from_estimator(autoencoder))
+    assert {"train_loss", "valid_loss", "train_kl_divergence", "valid_reconstruction"} <= set(display.lines_)
+    display.plot(terms=["kl_divergence"])
+    assert set(display.lines_) == {"train_kl_divergence", "valid_kl_divergence"}
+    with pytest.raises(ValueError, match=r"terms must be among \['loss'.*Got \['lss'\]"):
+        display.plot(terms=["lss"])
+
+
+def test_the_legend_of_many_terms_stands_beside_them():
+    names = ("loss", "reconstruction", "kl_divergence")
+    history = [{"epoch": i + 1} | {f"train_{name}": 2.0 - i for name in names} for i in range(2)]
+    history = [row | {key.replace("train", "valid"): 1.0 for key in row if key != "epoch"} for row in history]
+    for terms, beside in ((names[:2], False), (names, True)):
+        display = drawn(TrainingHistoryDisplay(history=history).plot(terms=terms))
+        legend = display.ax_.get_legend().get_window_extent()
+        assert bool(legend.x0 >= display.ax_.get_window_extent().x1) is beside
+    figure, ax = plt.subplots()  # makes no room
+    display = drawn(TrainingHistoryDisplay(history=history).plot(ax))
+    assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_history_without_held_out_rows_marks_nothing():
+    history = [{"epoch": 1, "train_loss": -1.0, "lr": 0.1}]
+    display = drawn(TrainingHistoryDisplay(history=history).plot())
+    assert set(display.lines_) == {"train_loss"}
+    assert display.ax_.get_yscale() == "linear"
+    with pytest.raises(ValueError, match="at least one epoch"):
+        TrainingHistoryDisplay(history=[]).plot()

@@ -1,0 +1,93 @@
+"""ReconstructionDisplay and the form of samples."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from displayed import DATA, PICTURED, drawn
+from scipy import sparse
+from sklearn.datasets import load_breast_cancer
+
+from skae import AutoencoderTransformer, Dense
+from skae.inspection import LatentSpaceDisplay, LatentTraversalDisplay, ReconstructionDisplay, SampleFormat
+
+
+class OnlySlices:
+    """Rows that know little more than slicing."""
+
+    def __init__(self, rows):
+        self.rows, self.shape, self.dtype = rows, rows.shape, rows.dtype
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        if not isinstance(index, slice):
+            raise TypeError("slices only")
+        return self.rows[index]
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_reconstructions_are_drawn_worst_first(fitted, kind):
+    X = DATA[kind][0]
+    display = drawn(ReconstructionDisplay.from_estimator(fitted[kind], X, n_samples=2))
+    assert display.ax_.shape == (3 if kind in PICTURED else 2, 4)
+    scores = fitted[kind].score_samples(X)[display.indices]
+    assert scores[0] == fitted[kind].score_samples(X).min()
+    assert scores[0] <= scores[1] <= scores[3] <= scores[2]
+    np.testing.assert_array_equal(display.samples, np.asarray(X)[display.indices])
+    assert display.ax_[0, 0].get_title().startswith(f"worst: row {display.indices[0]}")
+
+
+def test_reconstructions_of_wide_tables_fit_a_page():
+    X = load_breast_cancer(as_frame=True).data
+    autoencoder = AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X)
+    assert drawn(ReconstructionDisplay.from_estimator(autoencoder, X)).figure_.get_size_inches()[0] < 30
+
+
+FORMS = {
+    "tensor": torch.tensor,
+    "sparse": sparse.csr_array,
+    "list": list,
+    "slices": OnlySlices,
+    "pandas": pd.DataFrame,
+    "polars": pl.DataFrame,
+}
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_rows_in_any_form_are_drawn(fitted, form):
+    X = DATA["wide table"][0]
+    for display in (ReconstructionDisplay, LatentTraversalDisplay, LatentSpaceDisplay):
+        mine, other = (display.from_estimator(fitted["wide table"], rows) for rows in (form(X), X))
+        name = "codes" if display is LatentSpaceDisplay else "samples"
+        np.testing.assert_allclose(getattr(mine, name), getattr(other, name), rtol=1e-4, atol=1e-4)
+
+
+def test_frames_that_transform_gives_are_drawn(fitted):
+    X = DATA["table"][0]
+    autoencoder = AutoencoderTransformer(2, architecture=Dense((4,)), max_epochs=1, random_state=0).fit(X)
+    expected = LatentTraversalDisplay.from_estimator(autoencoder, X).samples
+    autoencoder.set_output(transform="pandas")
+    shown = LatentTraversalDisplay.from_estimator(autoencoder, X).samples
+    np.testing.assert_allclose(shown, expected, atol=0.51)  # whole numbers of a frame stay whole
+    drawn(ReconstructionDisplay.from_estimator(autoencoder, X, n_samples=1))
+
+
+def test_forms_bring_axes_into_one_order():
+    x = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
+    np.testing.assert_array_equal(SampleFormat((3, 4, 5), "c h w").to_pictures(x), x.transpose(0, 2, 3, 1))
+    two = x[:, :2]
+    np.testing.assert_array_equal(SampleFormat((2, 4, 5), "c h w").to_pictures(two), two.mean(1))
+    flat = x[:, 0].reshape(2, 20)
+    np.testing.assert_array_equal(SampleFormat((4, 5), "w h").to_pictures(flat), x[:, 0].transpose(0, 2, 1))
+    np.testing.assert_array_equal(SampleFormat((4, 5), "c t").to_lines(flat), x[:, 0].transpose(0, 2, 1))
+    frames = SampleFormat((3, 4, 5), "t h w").to_pictures(x)
+    assert frames.shape == (2, 4, 5 * 3 + 2)
+    np.testing.assert_array_equal(frames[:, :, 6:11], x[:, 1])
+    with pytest.raises(ValueError, match="names 2 axes, but samples have shape"):
+        SampleFormat((3, 4, 5), "h w")
+    with pytest.raises(ValueError, match=r"Expected samples of shape \(4, 4\). Got \(4, 5\)"):
+        SampleFormat((4, 4), "h w").to_pictures(x[:, 0])

@@ -1,0 +1,62 @@
+"""Distances of rows from their reconstructions."""
+
+import numpy as np
+import pytest
+from novel_rows import X, correlated, pictures, planted
+from sklearn.covariance import ledoit_wolf
+from sklearn.metrics import roc_auc_score
+
+from skae import AutoencoderNovelty, AutoencoderTransformer
+from skae._novelty.distances import DISTANCES, Distance, ErrorSums, scaled_parts, whitening
+
+ONE = AutoencoderTransformer(1, max_epochs=2)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_planted_row_is_the_most_unusual(distance):
+    novelty = AutoencoderNovelty(ONE, distance=distance, n_members=2, random_state=0)
+    novelty.set_params(autoencoder__n_components=2).fit(X)
+    others = correlated(200, seed=1)
+    scores = novelty.score_samples(np.concatenate([others, planted()]))
+    assert scores.argmin() == 200
+    assert novelty.predict(planted()).tolist() == [-1]
+    assert abs(np.median(novelty.score_samples(X)) + 1) < 1e-3
+
+
+def test_pictures_with_little_error_are_found_by_what_they_show():
+    novelty = AutoencoderNovelty(AutoencoderTransformer(6, max_epochs=3), random_state=0).fit(pictures(60, seed=0))
+    test = np.concatenate([pictures(100, seed=1), pictures(100, seed=2, noise=0.6, brightness=4)])
+    area = {}
+    for novelty.distance_ in DISTANCES:
+        area[novelty.distance_] = roc_auc_score(np.arange(200) >= 100, -novelty.score_samples(test))
+    assert area["neighbors"] > 0.85
+    assert area["error"] < 0.55
+
+
+def test_reconstructions_and_errors_are_of_typical_length_one():
+    errors = np.random.RandomState(0).standard_normal((5000, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
+    distance = Distance(AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X), ErrorSums.of(errors), X)
+    restored, _ = scaled_parts(distance.member, X)
+    places = distance._places(restored - restored.mean(0), errors[: len(X)])
+    lengths = [np.sqrt(np.square(part).sum(1).mean()) for part in (places[:, :6], places[:, 6:])]
+    np.testing.assert_allclose(lengths, 1, rtol=0.1)
+
+
+def test_whitened_errors_are_uncorrelated_in_tables_and_keep_their_directions_in_pictures():
+    errors = np.random.RandomState(0).standard_normal((5000, 4)) * [1, 1, 2, 3] @ np.triu(np.ones((4, 4)))
+    np.testing.assert_allclose(
+        np.cov((errors @ whitening(ErrorSums.of(errors), is_table=True)).T), np.eye(4), atol=0.05
+    )
+    number = whitening(ErrorSums.of(errors), is_table=False)
+    assert number.shape == ()
+    np.testing.assert_allclose(np.square(errors * number).mean(), 1)
+
+
+@pytest.mark.parametrize("n_features", [1, 3, 40])
+def test_covariance_of_summed_errors_is_that_of_ledoit_and_wolf(n_features):
+    random = np.random.RandomState(0)
+    errors = random.standard_normal((30, n_features)) @ random.standard_normal((n_features, n_features))
+    deviation = 1 + random.rand(n_features)
+    sums = ErrorSums.of(errors[:7]) + ErrorSums.of(errors[7:])
+    expected, _ = ledoit_wolf(errors / deviation, assume_centered=True)
+    np.testing.assert_allclose(sums.shrunk_covariance(deviation), expected, rtol=1e-10, atol=1e-13)

@@ -1,0 +1,34 @@
+"""The package: its modules and what importing it loads."""
+
+import subprocess
+import sys
+
+IMPORT = """
+import sys, skorch, sklearn.callback
+before = set(sys.modules)
+import skae
+heavy = {"matplotlib", "pandas", "polars", "rich", "PIL", "onnxruntime"} & (set(sys.modules) - before)
+assert not heavy, heavy
+"""
+
+
+def test_public_modules_are_there_without_an_import():
+    code = (
+        "import sys, skae\n"
+        "assert not {'skae.metrics', 'skae.inspection', 'matplotlib'} & set(sys.modules)\n"
+        "skae.metrics.explained_variance, skae.text.CharacterEncoder, skae.variants.Denoising\n"
+        "skae.inspection.LatentSpaceDisplay\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "assert {'inspection', 'metrics', 'text', 'variants'} <= set(dir(skae))\n"
+        "assert not hasattr(skae, 'no_such')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)
+
+
+def test_import_brings_no_heavy_library_along():
+    done = run(IMPORT)
+    assert done.returncode == 0, done.stderr
