@@ -1,4 +1,4 @@
-"""The form of a fitted frame as JSON and back: column types are names in the tables here."""
+"""The columns of the fitted data frame as JSON and back: types of columns are names in the tables here."""
 
 from __future__ import annotations
 
@@ -13,120 +13,80 @@ from skae.exceptions import ModelFileError, shown
 from .values import Decoder, NotStorableError, encoded, of_type
 
 INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
-NUMPY = (
-    "bool",
-    *INTEGERS,
-    "float16",
-    "float32",
-    "float64",
-    "object",
-)
-NULLABLE = (
-    "boolean",
-    "Int8",
-    "Int16",
-    "Int32",
-    "Int64",
-    "UInt8",
-    "UInt16",
-    "UInt32",
-    "UInt64",
-    "Float32",
-    "Float64",
-)
-POLARS = (
-    "Boolean",
-    "Int8",
-    "Int16",
-    "Int32",
-    "Int64",
-    "UInt8",
-    "UInt16",
-    "UInt32",
-    "UInt64",
-    "Float32",
-    "Float64",
-)
-# As pandas names types that pyarrow keeps.
-PYARROW = tuple(
-    f"{name}[pyarrow]"
-    for name in (
-        "bool",
-        *INTEGERS,
-        "halffloat",
-        "float",
-        "double",
-    )
-)
-# Categories are not kept: samples come back as plain numbers anyway.
-CATEGORIES = {"pandas": ("category",), "polars": ("Categorical", "Enum")}
+NUMPY = ("bool", *INTEGERS, "float16", "float32", "float64", "object")
+# The names that types of pandas with missing values, and those of polars, have in common.
+CAPITALIZED = (*(f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)), "Float32", "Float64")
+PYARROW = tuple(f"{name}[pyarrow]" for name in ("bool", *INTEGERS, "halffloat", "float", "double"))
+# Categories are not kept: reconstructed columns hold numbers.
 LIBRARIES = {
-    "pandas": (*NUMPY, *NULLABLE, *PYARROW, *CATEGORIES["pandas"]),
-    "polars": (*POLARS, "Object", *CATEGORIES["polars"]),
+    "pandas": (*NUMPY, "boolean", *CAPITALIZED, *PYARROW, "category"),
+    "polars": ("Boolean", *CAPITALIZED, "Object", "Categorical", "Enum"),
 }
-# Odd ones that a warning names.
+# Types and names that a warning lists, at most.
 MOST = 5
-# What stands for a type that a file cannot name: its columns come back as plain numbers.
+# The type of a column whose own type a file cannot name.
 OTHERWISE = {"pandas": "object", "polars": "Object"}
 
 
-def encoded_frame(form: FrameSchema | None) -> Any:
-    """The form as JSON, with a warning of types and names that a file cannot hold."""
-    if form is None:
+def encoded_frame(schema: FrameSchema | None) -> Any:
+    """The schema as JSON; warns of types and names that a file cannot hold."""
+    if schema is None:
         return None
-    known = LIBRARIES[form.library]
+    known = LIBRARIES[schema.library]
     kinds: list[str] = []
-    odd_kinds: list[str] = []
-    odd_names: list[Any] = []
-    for dtype in form.dtypes:
-        # Of polars' types with settings, such as the categories of an Enum, the name without them.
-        name = str(dtype).partition("(")[0] if form.library == "polars" else str(dtype)
-        kinds.append(name if name in known else OTHERWISE[form.library])
-        odd_kinds += [] if name in known else [str(dtype)]
-    names, levels = ([encoded_name(name, odd_names) for name in given] for given in (form.names, form.levels))
-    warn_of("name the types", odd_kinds, "columns of them as plain numbers")
-    warn_of("hold the names", odd_names, "their text in place of them")
+    unknown_kinds: list[str] = []
+    unknown_names: list[Any] = []
+    for dtype in schema.dtypes:
+        # Types of polars may have settings, such as the categories of an Enum.
+        name = str(dtype).partition("(")[0] if schema.library == "polars" else str(dtype)
+        kinds.append(name if name in known else OTHERWISE[schema.library])
+        unknown_kinds += [] if name in known else [str(dtype)]
+    names, levels = ([encoded_name(name, unknown_names) for name in given] for given in (schema.names, schema.levels))
+    warn_of("name the types", unknown_kinds, "columns of them as plain numbers")
+    warn_of("hold the names", unknown_names, "their text instead")
     return {
-        "library": form.library,
+        "library": schema.library,
         "columns": [list(pair) for pair in zip(names, kinds, strict=True)],
         "levels": levels,
     }
 
 
-def encoded_name(name: Any, odd: list[Any]) -> Any:
-    """The name of a column as JSON; text of what JSON does not hold, which is noted in ``odd``."""
+def encoded_name(name: Any, unknown: list[Any]) -> Any:
+    """The name of a column as JSON; its text, and an entry in ``unknown``, if JSON cannot hold it."""
     if isinstance(name, tuple):
-        return {"tuple": [encoded_name(part, odd) for part in name]}
+        return {"tuple": [encoded_name(part, unknown) for part in name]}
     try:
         return encoded(name, "a column's name")
     except NotStorableError:
-        odd.append(name)
+        unknown.append(name)
         return str(name)
 
 
-def warn_of(cannot: str, odd: list[Any], instead: str) -> None:
-    """Warn of what about columns a file cannot hold, if there is anything."""
-    if odd:
-        told = ", ".join(map(shown, dict.fromkeys(odd[:MOST])))
-        warn(f"A model file cannot {cannot} {told} of the fitted data frame's columns: a loaded model gives {instead}.")
+def warn_of(cannot: str, unknown: list[Any], instead: str) -> None:
+    """Warn of types or names of columns that a file cannot hold, if there are any."""
+    if unknown:
+        listed = ", ".join(map(shown, dict.fromkeys(unknown[:MOST])))
+        warn(
+            f"A model file cannot {cannot} {listed} of the fitted data frame's columns: a loaded model gives {instead}."
+        )
 
 
 def decoded_frame(described: Any, decode: Decoder) -> FrameSchema | None:
-    """The form; None with a warning where the frames' library is not installed."""
+    """The schema; None, with a warning, if the library of the data frame is not installed."""
     if described is None:
         return None
     library, columns = described["library"], of_type(described["columns"], list, "columns")
     levels = tuple(map(decode, of_type(described["levels"], list, "levels")))
     if library not in LIBRARIES:
-        raise ModelFileError(f"it names an unknown library of frames {shown(library)}")
+        raise ModelFileError(f"it names an unknown data frame library {shown(library)}")
     names, kinds = zip(*columns, strict=True)
     unknown = [kind for kind in kinds if kind not in LIBRARIES[library]]
     if unknown:
-        raise ModelFileError(f"it names an unknown type of columns {shown(unknown[0])}")
+        raise ModelFileError(f"it names an unknown column type {shown(unknown[0])}")
     try:
         dtypes = tuple((pandas_dtypes if library == "pandas" else polars_dtypes)(kinds))
     except ImportError:
-        warn(f"The model was fitted on a {library} frame, but {library} is not installed: samples come back as arrays.")
+        warn(f"The model was fitted on a data frame of {library}, which is not installed: samples come back as arrays.")
         return None
     decoded = tuple(map(decode, names))
     if len(levels) > 1 and any(len(of_type(name, tuple, "a column's name")) != len(levels) for name in decoded):
@@ -135,7 +95,7 @@ def decoded_frame(described: Any, decode: Decoder) -> FrameSchema | None:
 
 
 def pandas_dtypes(kinds: tuple[str, ...]) -> list[Any]:
-    """Types of pandas, by names in LIBRARIES."""
+    """Types of pandas from names in LIBRARIES."""
     if set(kinds) <= set(NUMPY):
         return [np.dtype(kind) for kind in kinds]
     import pandas as pd
@@ -144,22 +104,8 @@ def pandas_dtypes(kinds: tuple[str, ...]) -> list[Any]:
 
 
 def polars_dtypes(kinds: tuple[str, ...]) -> list[Any]:
-    """Types of polars, by names in LIBRARIES."""
+    """Types of polars from names in LIBRARIES."""
     import polars as pl
 
-    known = (
-        pl.Boolean,
-        pl.Int8,
-        pl.Int16,
-        pl.Int32,
-        pl.Int64,
-        pl.UInt8,
-        pl.UInt16,
-        pl.UInt32,
-        pl.UInt64,
-        pl.Float32,
-        pl.Float64,
-    )
-    # Categories of an Enum are not kept.
-    table = dict(zip(POLARS, known, strict=True)) | {"Object": pl.Object, "Categorical": pl.Categorical}
-    return [table[kind.replace("Enum", "Categorical")]() for kind in kinds]
+    # The names were looked up in LIBRARIES. Categories of an Enum are not kept.
+    return [getattr(pl, kind.replace("Enum", "Categorical"))() for kind in kinds]

@@ -1,4 +1,4 @@
-"""The network of a model file: laid out without memory first, compared with what is stored, then filled."""
+"""The network of a model file: built without memory, compared with the arrays of the file, then filled with them."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ from skae.variants import Parts, normalize_spectrally
 
 from .values import of_type
 
-# What torch's optimizers keep of every parameter: numbers of its shape, and a count.
+# The state of torch's optimizers for every parameter: arrays of its shape, and a count of steps.
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg")
 COUNT = "step"
-# Numbers of the reconstruction that are compared; and those that all layers make of one sample, at most.
+# The probe compares so many numbers of the reconstruction, if the outputs of all layers for one sample are few enough.
 PROBED = 1024
 MOST_NUMBERS = 2**22
 TOLERANCE = 1e-3
 
 
 def described_module(module: Autoencoder) -> dict[str, Any]:
-    """What beside architecture and variant decides the network."""
+    """What decides the network besides architecture and variant."""
     bottleneck = module.bottleneck
     return {
         "n_components": bottleneck.n_components,
@@ -58,7 +58,7 @@ def described_module(module: Autoencoder) -> dict[str, Any]:
 
 
 def arrays_of_scaling(scaling: Scaling) -> dict[str, Tensor]:
-    """The arrays of a scaling by name, those of its moments too, if it has any."""
+    """The arrays of a scaling, and of its moments if it has any, by name."""
     found = {f"scaling/{name}": getattr(scaling, name) for name in ARRAYS}
     if scaling.moments is not None:
         found["scaling/moments"] = scaling.moments.numbers
@@ -66,7 +66,7 @@ def arrays_of_scaling(scaling: Scaling) -> dict[str, Tensor]:
 
 
 def arrays_of_module(module: Autoencoder) -> dict[str, Tensor]:
-    """Weights and buffers by name, on the CPU, none sharing memory.
+    """Copies of weights and buffers by name, on the CPU.
 
     Raises
     ------
@@ -92,14 +92,14 @@ def stored(array: Tensor) -> Tensor:
 def laid_out(
     architecture: Any, parts: Parts, shape: tuple[int, ...], described: dict[str, Any], loss: str, names: Table
 ) -> tuple[Autoencoder, list[LayerRow]]:
-    """The network and its layers, on the ``meta`` device; the caller's own modules are real, their weights aside.
+    """The network and its layers, on the ``meta`` device; custom modules have memory.
 
-    ``names`` of stored arrays say which layers are spectrally normalized.
+    ``names`` of the arrays in the file tell which layers are spectrally normalized.
     """
     n_components = of_type(described["n_components"], int, "n_components")
     if names.get("module/latent_scale") != (torch.float32, (n_components,)):
         raise ModelFileError(f"it does not hold the scale of {n_components} components")
-    own = architecture.is_custom or parts.decoder not in (None, normalize_spectrally)
+    is_custom = architecture.is_custom or parts.decoder not in (None, normalize_spectrally)
     with torch.device("meta"):
         bottleneck = parts.bottleneck(n_components).float()
         linear = LinearPath(shape, n_components).float() if described["linear_path"] is True else None
@@ -109,7 +109,7 @@ def laid_out(
             torch.empty(parts.n_pseudo_inputs, *shape, dtype=torch.float32) if parts.n_pseudo_inputs else None
         )
     set_kept(bottleneck, described["kept"])
-    with seeded_weights(0), contextlib.nullcontext() if own else torch.device("meta"):
+    with seeded_weights(0), contextlib.nullcontext() if is_custom else torch.device("meta"):
         encoder_decoder = build_encoder_decoder(architecture, shape, bottleneck)
         for half in (encoder_decoder.encoder, encoder_decoder.decoder):
             half.float()
@@ -122,7 +122,7 @@ def laid_out(
 
 
 def empty_link(loss: str, shape: tuple[int, ...]) -> Identity | UnitInterval | Softmax:
-    """The link that goes with a loss, without its numbers."""
+    """The link of a loss, without its numbers."""
     if loss == "bce":
         return UnitInterval(torch.empty(shape, dtype=torch.float32), torch.empty(shape, dtype=torch.float32))
     if loss == "cross_entropy":
@@ -131,7 +131,7 @@ def empty_link(loss: str, shape: tuple[int, ...]) -> Identity | UnitInterval | S
 
 
 def set_kept(bottleneck: Deterministic, kept: Any) -> None:
-    """Let nested codes have as many coordinates as those saved."""
+    """Shorten nested codes to the size of those in the file."""
     if bottleneck.is_nested:
         if not 1 <= of_type(kept, int, "kept") <= bottleneck.n_components:
             raise ModelFileError(f"it keeps {kept} of {bottleneck.n_components} components")
@@ -141,7 +141,7 @@ def set_kept(bottleneck: Deterministic, kept: Any) -> None:
 
 
 def with_decoder(encoder_decoder: EncoderDecoder, parts: Parts, names: Table) -> EncoderDecoder:
-    """The encoder_decoder with their decoder as the variant makes it; spectrally normalized where the one saved is."""
+    """The encoder and decoder after the variant changed the decoder; spectrally normalized as in the file."""
     if parts.decoder is None:
         return encoder_decoder
     if parts.decoder is not normalize_spectrally:
@@ -159,7 +159,7 @@ def expected_table(module: nn.Module) -> Table:
 
 
 def fill(module: Autoencoder, arrays: dict[str, Tensor]) -> None:
-    """Give the module memory where it has none, and put the arrays into it."""
+    """Give the module memory, and copy the arrays into it."""
     for part in module.modules():
         if any(a.is_meta for a in (*part.parameters(recurse=False), *part.buffers(recurse=False))):
             part.to_empty(device=torch.device("cpu"), recurse=False)
@@ -168,15 +168,15 @@ def fill(module: Autoencoder, arrays: dict[str, Tensor]) -> None:
 
 
 def check_finite(arrays: dict[str, Tensor], is_custom: bool) -> None:
-    """Raise ModelFileError if a weight, a code or the scaling is not finite; the caller's own modules may hold any."""
+    """Raise ModelFileError if a weight, a code or the scaling is not finite; custom modules may hold any."""
     for name, array in arrays.items():
-        own = is_custom and name.startswith(("module/encoder.", "module/decoder."))
-        if name.startswith(("module/", "scaling/", "codes")) and not own and not bool(array.isfinite().all()):
+        may_be_any = is_custom and name.startswith(("module/encoder.", "module/decoder."))
+        if name.startswith(("module/", "scaling/", "codes")) and not may_be_any and not bool(array.isfinite().all()):
             raise ModelFileError(f"its array {shown(name)} holds numbers that are not finite")
 
 
 def arrays_of_optimizer(net: AutoencoderNet) -> dict[str, Tensor]:
-    """What the optimizer keeps after ``partial_fit``, by parameter; nothing after ``fit``."""
+    """The state of the optimizer after ``partial_fit``, by parameter; empty after ``fit``."""
     return {
         f"optimizer/{name}/{key}": stored(value)
         for name, moments in moments_of(net).items()
@@ -186,7 +186,7 @@ def arrays_of_optimizer(net: AutoencoderNet) -> dict[str, Tensor]:
 
 
 def optimizer_table(module: nn.Module, names: Table) -> Table:
-    """Type and shape of what the optimizer may keep, of those arrays that ``names`` has."""
+    """Type and shape of those arrays in ``names`` that an optimizer may keep."""
     expected: Table = {}
     for name, parameter in module.named_parameters():
         for key in (*MOMENTS, COUNT):
@@ -197,7 +197,7 @@ def optimizer_table(module: nn.Module, names: Table) -> Table:
 
 
 def fill_optimizer(net: AutoencoderNet, arrays: dict[str, Tensor]) -> None:
-    """Let the optimizer go on where the one saved was."""
+    """Put the state of the saved optimizer back."""
     moments: dict[str, dict[str, Tensor]] = {}
     for path, array in arrays.items():
         if path.startswith("optimizer/"):
@@ -207,13 +207,13 @@ def fill_optimizer(net: AutoencoderNet, arrays: dict[str, Tensor]) -> None:
 
 
 def probe(module: Autoencoder, shape: tuple[int, ...], codes: Tensor | None = None) -> dict[str, Tensor]:
-    """What the network makes of one sample of known numbers, and of one code: the one given, else its own."""
+    """The outputs of the network for one known sample: features, codes, and the reconstruction of ``codes``."""
     device = module.latent_scale.device
     with full_precision(device):
         x = torch.sin(torch.arange(math.prod(shape), dtype=torch.float32)).view(1, *shape).to(device)
         codes = module.encode(x) if codes is None else codes
         samples = module.decode(codes.to(device)).flatten()[:PROBED]
-        # Features, not codes: those that are rounded to a codebook may jump.
+        # Features are compared, not codes, which jump where they are rounded to a codebook.
         found = {"features": module.features(x), "codes": codes, "samples": samples}
         return {f"probe/{name}": stored(array.float()) for name, array in found.items()}
 
@@ -221,10 +221,10 @@ def probe(module: Autoencoder, shape: tuple[int, ...], codes: Tensor | None = No
 def check_probe(
     module: Autoencoder, layers: list[LayerRow], shape: tuple[int, ...], arrays: dict[str, Tensor], written_by: str
 ) -> None:
-    """Raise ModelFileError if the network does not compute what the one saved did.
+    """Raise ModelFileError if the network does not compute what the saved one did.
 
-    Arrays alone do not say it: a default, or the caller's own code, may have changed and kept every shape. Networks
-    that make much of a sample, as a file of few weights may describe one, are not run.
+    A changed default, or changed code of a custom module, may leave all shapes as they were. Networks with very large
+    outputs are not run: a small file may describe one.
     """
     if sum(math.prod(row.shape) for row in layers) > MOST_NUMBERS:
         return
@@ -233,13 +233,13 @@ def check_probe(
         scale = float(known.abs().nan_to_num(posinf=1.0).max())
         if not torch.allclose(found, known, rtol=0, atol=TOLERANCE * max(scale, 1e-6), equal_nan=True):
             raise ModelFileError(
-                f"the network does not compute what the one saved did ({name.partition('/')[2]} differ). Pass the "
-                f"custom_modules it was fitted with, or load it with the versions that made it: {written_by}"
+                f"the network does not compute what the saved one did ({name.partition('/')[2]} differ). Pass the "
+                f"custom_modules it was fitted with, or load it with the versions that wrote it: {written_by}"
             )
 
 
 def probe_table(module: Autoencoder, shape: tuple[int, ...], n_components: int) -> Table:
-    """Type and shape of what ``probe`` gives."""
+    """Type and shape of the arrays that ``probe`` returns."""
     return {
         "probe/features": (torch.float32, (1, module.bottleneck.n_in)),
         "probe/codes": (torch.float32, (1, n_components)),

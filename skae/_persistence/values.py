@@ -1,6 +1,6 @@
 """Parameters as JSON and back. Names in a file are looked up in the tables here; nothing is imported by name.
 
-Numbers, strings, None and lists are themselves; all else is an object of one key that says what it is.
+Numbers, strings, None and lists are their own JSON. Any other value is an object of one key, the kind of the value.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from skae.exceptions import ModelFileError, shown
 from skae.variants import VARIANTS
 
 OWNER = "AutoencoderTransformer"
-# Of net_params only these are kept: what else skorch takes are objects.
+# The net_params that are saved: others of skorch are objects.
 KEPT_NET_PARAMS = ("optimizer__", "clip_norm")
 OBJECTS: dict[str, type[BaseEstimator]] = {
     kind.__name__: kind for kind in (Dense, Convolutional, Sequence, Custom, *VARIANTS.values())
 }
 DEVICES = ("cpu", "mps", "cuda")
-# What there is to say of an estimator, and of its parts.
+# The keys of the JSON of an autoencoder, and of its parts.
 KEYS = {
     "": {"kind", "versions", "parameters", "layout", "architecture", "variant", "module", "net", "history", "n_iter"}
     | {"best_epoch", "frame", "feature_names", "output"},
@@ -37,12 +37,12 @@ KEYS = {
     "net": {"loss", "optimizer", "settings", "lr", "batch_size", "cycles", "precision", "compiled", "seed"},
     "frame": {"library", "columns", "levels"},
 }
-# What dates and times are told as, and pandas' units of them.
+# Dates and times in ISO format, and pandas' units of them.
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{3,9})?([+]00:00)?)?")
 DATES = ("date", "datetime", "Timestamp")
 UNITS = ("s", "ms", "us", "ns")
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-# Of an architecture in a file: a number of layers beyond would take long to lay out.
+# Layers of an architecture in a file: more would take long to build.
 MOST_LAYERS = 1000
 
 
@@ -56,7 +56,7 @@ def encoded(value: Any, name: str) -> Any:
     Raises
     ------
     NotStorableError
-        If it is none of what a model file holds; the message begins with ``name``.
+        If a model file cannot hold it; the message begins with ``name``.
     """
     if value is None or isinstance(value, (bool, np.bool_)):
         return value if value is None else bool(value)
@@ -88,7 +88,7 @@ def encoded(value: Any, name: str) -> Any:
 
 
 def encoded_object(value: Any, name: str) -> dict[str, Any]:
-    """An architecture or variant: its class's name and settings; of the caller's own classes the name only."""
+    """An architecture or variant: the name of its class and its parameters; of a custom class the name only."""
     kind = type(value).__name__
     if OBJECTS.get(kind) is not type(value):
         return {"custom": [name.rpartition(".")[2], kind]}
@@ -114,7 +114,7 @@ def check_usable(estimator: Any) -> None:
 
 
 def check_keys(content: dict[str, Any]) -> None:
-    """Raise ModelFileError if a file says something that is not known."""
+    """Raise ModelFileError if the JSON has an unknown key."""
     for name, known in KEYS.items():
         part = content if not name else content[name]
         unknown = set(part) - known if isinstance(part, dict) else set()
@@ -130,7 +130,7 @@ class Decoder:
     Parameters
     ----------
     custom_modules : dict
-        What stands for the caller's own modules and objects, by name.
+        Custom modules and objects by name, as ``load`` takes them.
     """
 
     def __init__(self, custom_modules: dict[str, Any]):
@@ -186,9 +186,9 @@ class Decoder:
 
     def _random_state(self, part: Any) -> np.random.RandomState:
         keys, position, has_gauss, gauss = of_type(part, list, "a random state")
-        # numpy does not look at them, and would read from anywhere.
+        # numpy does not check them, and reads wherever they point.
         if len(of_type(keys, list, "a random state")) != 624 or type(position) is not int or not 0 <= position <= 624:
-            raise ModelFileError("its random state is none")
+            raise ModelFileError("its random state is invalid")
         made = np.random.RandomState(0)
         made.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, gauss))
         return made
@@ -201,7 +201,7 @@ class Decoder:
         parameters = self._dict(settings)
         unknown = set(parameters) - set(kind._get_param_names())
         if unknown:
-            raise ModelFileError(f"it names settings that {name} does not have: {shown(sorted(unknown))}")
+            raise ModelFileError(f"it names parameters that {name} does not have: {shown(sorted(unknown))}")
         sizes = [len(value) if isinstance(value, (list, tuple)) else 0 for value in parameters.values()]
         depth = parameters.get("depth", 0)
         if max([*sizes, depth if isinstance(depth, int) else 0], default=0) > MOST_LAYERS:

@@ -46,7 +46,7 @@ def test_custom_modules_of_other_shapes_are_refused(path):
 def test_a_custom_module_that_computes_something_else_is_refused(path):
     given = {"encoder": nn.Sequential(nn.Linear(6, 2), nn.Tanh()), "decoder": nn.Linear(2, 6)}
     save(fit_model({"architecture": Custom(**given)}, X), path)
-    with pytest.raises(ModelFileError, match=r"does not compute what the one saved did.*skae 0\."):
+    with pytest.raises(ModelFileError, match=r"does not compute what the saved one did.*skae 0\."):
         load(path, custom_modules={**given, "encoder": nn.Sequential(nn.Linear(6, 2), nn.ReLU())})
 
 

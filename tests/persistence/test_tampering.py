@@ -103,7 +103,7 @@ def test_json_is_parsed_strictly(content, match, saved):
         (("architecture",), {"custom": ["os", "system"]}, "custom_modules"),
         (("variant",), {"object": ["Dense", {}]}, "variant"),
         (("frame",), {"library": "os", "columns": [["a", "float64"]], "levels": []}, "library"),
-        (("frame",), {"library": "pandas", "columns": [["a", "period[M]"]], "levels": []}, "type of columns"),
+        (("frame",), {"library": "pandas", "columns": [["a", "period[M]"]], "levels": []}, "column type"),
         (("feature_names",), ["a"], "features"),
         (("output",), "system", "output"),
         (("history",), [{}], "lacks"),
