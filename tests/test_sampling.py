@@ -1,12 +1,14 @@
-"""New samples and ways between samples."""
+"""New samples and interpolations between samples."""
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from scipy.stats import ks_2samp
 from sklearn.datasets import load_digits, load_wine
 
 from skae import AutoencoderTransformer
-from skae._sampling import Books, on_the_way
+from skae._model import CodebookPrior, NormalMixture, Sphere, StandardNormal, UniformSphere
 
 X = load_digits().images[:600]
 QUICK = {"max_epochs": 5, "random_state": 0}
@@ -91,13 +93,39 @@ class TestInterpolate:
     def test_great_circles_stay_on_the_sphere(self):
         a, b = np.random.RandomState(0).standard_normal((2, 5, 3))
         a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
-        way = on_the_way(a, b, 7, sphere=True)
-        np.testing.assert_allclose(np.linalg.norm(way, axis=2), 1.0)
-        np.testing.assert_allclose(on_the_way(a, a, 3, sphere=True), np.repeat(a[:, None], 3, axis=1))
+        a, b, t = a[:, None], b[:, None], np.linspace(0, 1, 7)[None, :, None]
+        codes = Sphere(3).interpolate(a, b, t)
+        np.testing.assert_allclose(np.linalg.norm(codes, axis=2), 1.0)
+        np.testing.assert_allclose(Sphere(3).interpolate(a, a, t), np.repeat(a, 7, axis=1))
 
 
-def test_books_follow_what_was_seen():
+def test_codebook_priors_follow_the_pairs_of_training():
     pairs = np.array([[0, 1]] * 50 + [[1, 0]] * 50)
-    drawn = Books(pairs, 2).sample(1000, np.random.RandomState(0))
+    drawn = CodebookPrior(pairs, 2, lambda indices: indices).sample(1000, np.random.RandomState(0))
     assert (drawn[:, 0] != drawn[:, 1]).mean() > 0.95
     assert 0.4 < drawn[:, 0].mean() < 0.6
+
+
+@pytest.mark.parametrize(
+    "sampler", [StandardNormal(4), UniformSphere(4), NormalMixture(np.zeros((1, 4)), np.ones((1, 4)))]
+)
+def test_priors_have_unit_variance(sampler):
+    Z = sampler.sample(20_000, np.random.RandomState(0))
+    np.testing.assert_allclose(Z.mean(0), 0.0, atol=0.05)
+    np.testing.assert_allclose(Z.var(0), 1.0, rtol=0.05)
+
+
+@pytest.mark.parametrize("prior", [StandardNormal(4), UniformSphere(4)])
+def test_a_prior_draws_the_same_density_for_penalties_as_for_samples(prior):
+    drawn = prior.draw_like(torch.empty(20_000, 4), torch.Generator().manual_seed(0)).numpy()
+    sampled = prior.sample(20_000, np.random.RandomState(0))
+    for column in range(4):
+        assert ks_2samp(drawn[:, column], sampled[:, column]).statistic < 0.03
+
+
+def test_the_marginal_of_a_prior_is_that_of_its_first_coordinates():
+    mixture = NormalMixture(np.arange(6.0).reshape(2, 3), np.ones((2, 3)))
+    np.testing.assert_array_equal(mixture.marginal(2).mean, [[0.0, 1.0], [3.0, 4.0]])
+    assert StandardNormal(4).marginal(2) == StandardNormal(2)
+    with pytest.raises(NotImplementedError):
+        UniformSphere(4).marginal(2)

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from skae._model import Sampler
 from skae._parameters import check_choice, check_integer
-from skae._sampling import SAMPLERS, Books, Codes, Density, Prior, fit_density, on_the_way
+from skae._sampling import SAMPLERS, fit_density
 from skae._training import full_precision, private_seed
 
-# Densities fitted so far, by net and kind: reading calls leave the estimator as it is.
-_DENSITIES: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
+# Densities fitted so far, by net and name, outside the estimator because ``sample`` does not change it.
+_SAMPLERS: weakref.WeakKeyDictionary[Any, dict[str, Sampler]] = weakref.WeakKeyDictionary()
 
 
 class GenerationMixin:
@@ -57,22 +58,11 @@ class GenerationMixin:
         check_choice(type(self).__name__, "sampler", sampler, SAMPLERS)
         seed = private_seed(random_state)
         module = self.net_.module_
-        prior = module.bottleneck.prior
-        if sampler == "prior" and not prior:
-            raise ValueError(
-                f"sampler={sampler!r}: variant={self.variant!r} trains codes towards no density. Write "
-                f"sampler='mixture', or pass a variant such as 'variational'."
-            )
-        kind = ("prior" if prior else "mixture") if sampler == "auto" else sampler
-        source = _DENSITIES.setdefault(self.net_, {}).get((kind, len(module.latent_scale)))
-        if source is None:
-            source = self._source(kind, prior)
-            _DENSITIES[self.net_][kind, len(module.latent_scale)] = source
-        drawn = source.sample(int(n_samples), np.random.RandomState(seed))
         with full_precision(torch.device(self.net_.device)):
-            if isinstance(source, Books):
-                indices = torch.from_numpy(drawn).to(self.net_.device)
-                drawn = module.bottleneck.vectors(indices).cpu().numpy()
+            fitted = _SAMPLERS.setdefault(self.net_, {})
+            if sampler not in fitted:
+                fitted[sampler] = self._fit_sampler(sampler)
+            drawn = fitted[sampler].sample(int(n_samples), np.random.RandomState(seed))
         scale = module.latent_scale[: drawn.shape[1]].cpu().numpy()
         return self.inverse_transform((drawn * scale).astype(np.float32))
 
@@ -103,25 +93,24 @@ class GenerationMixin:
             raise ValueError(f"X_a has {len(a)} samples and X_b {len(b)}. Pass as many of both.")
         module = self.net_.module_
         scale = module.latent_scale[: a.shape[1]].cpu().numpy()
-        ways = on_the_way(a / scale, b / scale, int(steps), sphere=module.bottleneck.prior == "sphere") * scale
-        samples = self._decoded(ways.reshape(-1, a.shape[1]).astype(np.float32))
+        t = np.linspace(0, 1, int(steps))[None, :, None]
+        a, b = ((Z / scale)[:, None].astype(np.float64) for Z in (a, b))
+        codes = module.bottleneck.interpolate(a, b, t) * scale
+        samples = self._decoded(codes.reshape(-1, codes.shape[2]).astype(np.float32))
         return samples.reshape(len(a), int(steps), *samples.shape[1:])
 
-    def _source(self: Any, kind: str, prior: str) -> Prior | Density | Books | Codes:
-        """What codes in inner units are drawn from."""
+    def _fit_sampler(self: Any, name: str) -> Sampler:
+        """The density of inner codes for one of SAMPLERS."""
         module = self.net_.module_
-        bottleneck = module.bottleneck
-        if kind != "prior":
-            codes = self._codes
-            if prior == "books":
-                codes = bottleneck.deterministic_code(torch.from_numpy(codes).to(self.net_.device)).cpu().numpy()
-            return fit_density(kind, codes[:, : self.n_components_], seed=0)
-        if prior == "books":
-            indices = bottleneck.indices(torch.from_numpy(self._codes).to(self.net_.device))
-            return Books(indices.cpu().numpy(), bottleneck.codebooks.shape[1])
-        if prior == "learned":
-            with full_precision(torch.device(self.net_.device)):
-                code = bottleneck(module.features(module.pseudo_inputs))
-            mean, log_variance = (v[:, : self.n_components_].cpu().numpy() for v in (code.mean, code.log_variance))
-            return Codes(mean, np.exp(0.5 * log_variance))
-        return Prior(prior, self.n_components_)
+        kept = torch.from_numpy(self._codes).to(self.net_.device)
+        if name in ("auto", "prior"):
+            prior = module.fit_sampler(kept)
+            if prior is not None:
+                return prior
+            if name == "prior":
+                raise ValueError(
+                    f"sampler={name!r}: variant={self.variant!r} trains codes towards no density. Write "
+                    f"sampler='mixture', or pass a variant such as 'variational'."
+                )
+        codes = module.bottleneck.codes_from_kept(kept).cpu().numpy()
+        return fit_density("mixture" if name == "auto" else name, codes, seed=0)

@@ -1,20 +1,34 @@
-"""Networks: how features are computed and undone, and how they become a latent code."""
+"""Networks: architectures, bottlenecks, corruptions, and the autoencoder that combines them."""
 
 from .autoencoder import Autoencoder, Identity, LinearPath, Softmax, Trace, UnitInterval
-from .bottlenecks import Code, Deterministic, Gaussian, MultiDrawGaussian, NestedDropout, Quantizer, Sphere
+from .bottlenecks import (
+    Bottleneck,
+    Code,
+    Deterministic,
+    Gaussian,
+    MultiDrawGaussian,
+    NestedDropout,
+    PseudoInputGaussian,
+    Quantizer,
+    Sphere,
+    WrappedBottleneck,
+)
 from .convolutional import Convolutional
-from .corruptions import CORRUPTIONS, Corruption, GaussianNoise, Masking, SaltAndPepper, Swap
+from .corruptions import CORRUPTIONS, Corruption
 from .custom import Custom
 from .dense import Dense
 from .discriminator import WithDiscriminator
 from .layer_table import LayerRow, LayerTable, layer_rows, layer_table
 from .layers import EncoderDecoder, SpectralNorm, StochasticModule
+from .priors import CodebookPrior, NormalMixture, Prior, Sampler, StandardNormal, UniformSphere, draw_from_prior
 from .sequential import Sequence
 
 __all__ = [
     "CORRUPTIONS",
     "Autoencoder",
+    "Bottleneck",
     "Code",
+    "CodebookPrior",
     "Convolutional",
     "Corruption",
     "Custom",
@@ -22,25 +36,29 @@ __all__ = [
     "Deterministic",
     "EncoderDecoder",
     "Gaussian",
-    "GaussianNoise",
     "Identity",
     "LayerRow",
     "LayerTable",
     "LinearPath",
-    "Masking",
     "MultiDrawGaussian",
     "NestedDropout",
+    "NormalMixture",
+    "Prior",
+    "PseudoInputGaussian",
     "Quantizer",
-    "SaltAndPepper",
+    "Sampler",
     "Sequence",
     "Softmax",
     "SpectralNorm",
     "Sphere",
+    "StandardNormal",
     "StochasticModule",
-    "Swap",
     "Trace",
+    "UniformSphere",
     "UnitInterval",
     "WithDiscriminator",
+    "WrappedBottleneck",
+    "draw_from_prior",
     "layer_rows",
     "layer_table",
 ]

@@ -1,38 +1,45 @@
-"""The network: an encoder and a decoder, the linear path beside them, and the link on the way out.
+"""The network: encoder, bottleneck and decoder, the linear path in parallel, and the link after the decoder.
 
-It works on scaled samples in network form, channels first, and knows nothing of the caller's units or axes.
+It works on scaled samples, channels first, and does not know the caller's units or axes.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .bottlenecks import Code, Deterministic
+from .bottlenecks import Bottleneck, Code
 from .layers import EncoderDecoder
+from .priors import Prior, Sampler
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One pass through the network, as the objective sees it.
+    """One pass through the network, the input of losses and penalties.
 
-    ``seen`` (batch, \\*shape) is what the encoder got, ``target`` and ``output`` (batch, \\*shape) are in the link's
-    coordinates.
+    Parameters
+    ----------
+    seen : Tensor of shape (batch, \\*shape)
+        The encoder's input, corruption included.
+    target, output : Tensor of shape (repeats * batch, \\*shape)
+        The decoder's target and output, in the link's output space.
+    code : Code
+    prior : Prior, default=None
+        The density that codes are pulled towards.
     """
 
     seen: Tensor
     target: Tensor
     code: Code
     output: Tensor
-    # The density codes are trained towards, as the bottleneck names it.
-    prior: str = ""
+    prior: Prior | None = None
 
 
 class LinearPath(nn.Module):
-    """The linear autoencoder beside the network; at the PCA solution it is PCA (Bourlard and Kamp, 1988)."""
+    """A linear autoencoder in parallel to the network; at the PCA solution it equals PCA (Bourlard and Kamp, 1988)."""
 
     def __init__(self, shape: tuple[int, ...], n_components: int):
         super().__init__()
@@ -42,9 +49,11 @@ class LinearPath(nn.Module):
         self.decoder = nn.Linear(n_components, n_features)
 
     def encode(self, x: Tensor) -> Tensor:
+        """Codes (batch, n_components) of samples (batch, \\*shape)."""
         return self.encoder(x.flatten(1))
 
     def decode(self, latent: Tensor) -> Tensor:
+        """Samples (batch, \\*shape) of codes (batch, n_components)."""
         return self.decoder(latent).view(-1, *self.shape)
 
     @torch.no_grad()
@@ -64,23 +73,30 @@ class LinearPath(nn.Module):
 
 
 class Identity(nn.Module):
-    """The link of every loss on plain numbers: outputs are samples."""
+    """The link of every loss but "bce" and "cross_entropy": outputs are samples."""
 
     def to_output_space(self, x: Tensor) -> Tensor:
+        """The target of samples (batch, \\*shape)."""
         return x
 
     def to_sample(self, output: Tensor) -> Tensor:
+        """Samples of outputs (batch, \\*shape)."""
         return output
 
     def convert_linear_path(self, linear: LinearPath) -> None:
-        """Nothing to do: the linear path speaks in samples already."""
+        """Change a linear path to samples into one to outputs."""
 
 
 class UnitInterval(nn.Module):
-    """The link for ``loss="bce"``: samples as shares between the data's smallest and largest value.
+    """The link for ``loss="bce"``: outputs are samples scaled to [0, 1] between the data's minimum and maximum.
 
-    Outputs pass through a curve that is the identity inside [margin, 1 - margin] and approaches 0 and 1
-    exponentially beyond, so a network that starts at PCA still does so.
+    Outputs pass through a curve that is the identity inside [MARGIN, 1 - MARGIN] and approaches 0 and 1 exponentially
+    outside, so a network initialized with PCA still equals PCA inside.
+
+    Parameters
+    ----------
+    gain, offset : Tensor
+        A sample ``x`` scaled to [0, 1] is ``gain * x + offset``.
     """
 
     MARGIN = 0.05
@@ -93,30 +109,36 @@ class UnitInterval(nn.Module):
         self.register_buffer("offset", offset)
 
     def to_output_space(self, x: Tensor) -> Tensor:
+        """Samples (batch, \\*shape) scaled to [0, 1]."""
         return torch.addcmul(self.offset, x, self.gain)
 
     def to_sample(self, output: Tensor) -> Tensor:
+        """Samples of outputs (batch, \\*shape)."""
         margin = self.MARGIN
         low = margin * torch.exp((output.clamp(max=margin) - margin) / margin)
         high = 1 - margin * torch.exp((1 - margin - output.clamp(min=1 - margin)) / margin)
-        share = torch.where(output < margin, low, torch.where(output > 1 - margin, high, output))
-        return (share - self.offset) / self.gain
+        unit = torch.where(output < margin, low, torch.where(output > 1 - margin, high, output))
+        return (unit - self.offset) / self.gain
 
     @torch.no_grad()
     def convert_linear_path(self, linear: LinearPath) -> None:
-        """Let a linear path that gives samples give shares instead."""
+        """Change a linear path to samples into one to samples scaled to [0, 1]."""
         gain, offset = (value.expand(linear.shape).flatten() for value in (self.gain, self.offset))
         linear.decoder.weight.mul_(gain[:, None])
         linear.decoder.bias.mul_(gain).add_(offset)
 
 
 class Softmax(nn.Module):
-    """The link for ``loss="cross_entropy"``: samples as one-hot numbers, outputs as logits over the first axis.
+    """The link for ``loss="cross_entropy"``: samples are one-hot over the first axis, outputs are logits.
 
-    ``mean`` has a sample's shape, ``scale`` is one number: one-hot numbers are ``x * scale + mean``.
+    Parameters
+    ----------
+    mean : Tensor of the shape of a sample
+    scale : Tensor of shape ()
+        The one-hot sample is ``x * scale + mean``.
     """
 
-    # Logits of this height make one-hot numbers nearly certain where a linear path gives them exactly.
+    # Logits of this height give nearly one-hot probabilities where a linear path is exact.
     SHARPNESS = 6.0
     mean: Tensor
     scale: Tensor
@@ -127,14 +149,16 @@ class Softmax(nn.Module):
         self.register_buffer("scale", scale)
 
     def to_output_space(self, x: Tensor) -> Tensor:
+        """One-hot samples of scaled samples (batch, \\*shape)."""
         return torch.addcmul(self.mean, x, self.scale)
 
     def to_sample(self, output: Tensor) -> Tensor:
+        """Scaled samples of logits (batch, \\*shape)."""
         return (output.softmax(1) - self.mean) / self.scale
 
     @torch.no_grad()
     def convert_linear_path(self, linear: LinearPath) -> None:
-        """Let a linear path that gives samples give logits instead."""
+        """Change a linear path to samples into one to logits."""
         linear.decoder.weight.mul_(self.SHARPNESS * self.scale)
         linear.decoder.bias.mul_(self.scale).add_(self.mean.flatten()).mul_(self.SHARPNESS)
 
@@ -148,24 +172,24 @@ class Autoencoder(nn.Module):
     Parameters
     ----------
     encoder_decoder : EncoderDecoder
-        The encoder and decoder an architecture built.
+        The encoder and decoder of an architecture.
     linear : LinearPath or None
-        The linear path beside them; None leaves it out.
+        The linear path in parallel; None leaves it out.
     latent_scale : Tensor of shape (n_components,)
-        What one unit of the inner code is worth outside: codes leave in the units of the scaled samples, as PCA's
-        do, while the network sees unit variance.
+        Codes leave the network multiplied by it, in the units of the scaled samples, as PCA's are; inside they have
+        about unit variance.
     link : Identity, UnitInterval or Softmax
         How outputs become samples.
-    bottleneck : Deterministic
-        What becomes of the encoder's features.
+    bottleneck : Bottleneck
+        How the encoder's features become codes.
     corruption : Module, default=None
-        What training does to samples before the encoder sees them.
-    pseudo_inputs : Tensor of shape (n, \\*shape), default=None
-        Samples that are trained as weights are, and that the encoder sees beside every batch.
+        Corrupts the encoder's input in training.
+    pseudo_inputs : Tensor of shape (n_pseudo_inputs, \\*shape), default=None
+        Inputs that are trained as weights are, and that the encoder gets with every batch.
     """
 
     latent_scale: Tensor
-    # Whether terms of the objective follow codes back to the samples they came from.
+    # Whether a penalty differentiates with respect to the encoder's input.
     input_requires_grad = False
 
     def __init__(
@@ -174,7 +198,7 @@ class Autoencoder(nn.Module):
         linear: LinearPath | None,
         latent_scale: Tensor,
         link: Link,
-        bottleneck: Deterministic,
+        bottleneck: Bottleneck,
         corruption: nn.Module | None = None,
         pseudo_inputs: Tensor | None = None,
     ):
@@ -189,6 +213,7 @@ class Autoencoder(nn.Module):
         self.register_buffer("latent_scale", latent_scale)
 
     def forward(self, x: Tensor) -> Trace:
+        """One pass of scaled samples (batch, \\*shape)."""
         seen = x if self.corruption is None or not self.training else self.corruption(x)
         if self.input_requires_grad and torch.is_grad_enabled():
             seen = seen.detach().requires_grad_()
@@ -202,25 +227,25 @@ class Autoencoder(nn.Module):
     def _code(self, seen: Tensor) -> Code:
         if self.pseudo_inputs is None:
             return self.bottleneck(self.features(seen))
-        # In one batch, so that batch normalization sees both alike.
-        features, beside = self.features(torch.cat([seen, self.pseudo_inputs])).split(
+        # One batch of both, so that batch normalization uses the same statistics.
+        features, pseudo_features = self.features(torch.cat([seen, self.pseudo_inputs])).split(
             [len(seen), len(self.pseudo_inputs)]
         )
-        return replace(self.bottleneck(features), learned=self.bottleneck(beside))
+        return self.bottleneck(features).with_extras(pseudo_codes=self.bottleneck(pseudo_features))
 
     def features(self, x: Tensor) -> Tensor:
-        """What the bottleneck gets; the first n_components numbers have about unit variance."""
+        """The bottleneck's input (batch, n_in); the first n_components features have about unit variance."""
         features = self.encoder(x)
         if self.linear is None:
             return features
-        straight = self.linear.encode(x)
-        n_components = straight.shape[1]
+        linear = self.linear.encode(x)
+        n_components = linear.shape[1]
         if features.shape[1] == n_components:
-            return features + straight
-        return torch.cat([features[:, :n_components] + straight, features[:, n_components:]], dim=1)
+            return features + linear
+        return torch.cat([features[:, :n_components] + linear, features[:, n_components:]], dim=1)
 
     def output(self, latent: Tensor) -> Tensor:
-        """The decoder's output in the link's coordinates, (batch, \\*shape), for inner codes."""
+        """The output (batch, \\*shape) for inner codes, in the link's output space."""
         output = self.decoder(self.bottleneck.decoder_input(latent))
         if self.linear is not None:
             output = output + self.linear.decode(self.bottleneck.linear_input(latent))
@@ -234,3 +259,8 @@ class Autoencoder(nn.Module):
     def decode(self, latent: Tensor) -> Tensor:
         """Scaled samples (batch, \\*shape) from codes: (batch, n_components), or their first columns."""
         return self.link.to_sample(self.output(latent / self.latent_scale[: latent.shape[1]]))
+
+    def fit_sampler(self, kept: Tensor) -> Sampler | None:
+        """The density of new inner codes, from kept codes (n, n_components); None if the bottleneck has no prior."""
+        pseudo_features = None if self.pseudo_inputs is None else self.features(self.pseudo_inputs)
+        return self.bottleneck.fit_sampler(kept, pseudo_features)

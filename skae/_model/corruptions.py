@@ -1,4 +1,4 @@
-"""Corruptions: what denoising training does to scaled samples before the encoder sees them."""
+"""Corruptions of scaled samples in denoising training."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .layers import StochasticModule
 
 
 class Corruption(StochasticModule):
-    """Changes a share of every sample's numbers, or all of them by some noise.
+    """Replaces a random share of every sample's features; subclasses give the replacement, or add noise instead.
 
     Parameters
     ----------
     amount : float
-        The share of numbers changed, or the noise's deviation in deviations of the scaled data.
+        Share of features replaced, or standard deviation of the noise, in those of the scaled data.
     """
 
     def __init__(self, amount: float):
@@ -22,10 +22,11 @@ class Corruption(StochasticModule):
         self.amount = amount
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.where(self.chosen(x, self.amount).bool(), self.replacement(x), x)
+        """Corrupted samples in the shape of ``x`` (batch, \\*shape)."""
+        return torch.where(self.bernoulli(x, self.amount).bool(), self.replacement(x), x)
 
     def replacement(self, x: Tensor) -> Tensor:
-        """What stands in for the numbers changed, in the shape of ``x``."""
+        """Values for the replaced features, in the shape of ``x``."""
         raise NotImplementedError
 
 
@@ -37,21 +38,21 @@ class GaussianNoise(Corruption):
 
 
 class Masking(Corruption):
-    """Puts the training mean, 0 in scaled samples, in place of numbers (Vincent et al., 2010)."""
+    """Replaces features by the training mean, 0 in scaled samples (Vincent et al., 2010)."""
 
     def replacement(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x)
 
 
 class SaltAndPepper(Corruption):
-    """Puts the batch's smallest or largest number in place of numbers (Vincent et al., 2010)."""
+    """Replaces features by the batch's minimum or maximum (Vincent et al., 2010)."""
 
     def replacement(self, x: Tensor) -> Tensor:
-        return torch.where(self.chosen(x, 0.5).bool(), x.amin(), x.amax())
+        return torch.where(self.bernoulli(x, 0.5).bool(), x.amin(), x.amax())
 
 
 class Swap(Corruption):
-    """Puts the same column of another row in place of numbers: fit for tables of mixed units (Jahrer, 2017)."""
+    """Replaces features by those of another row of the batch, for tables of mixed units (Jahrer, 2017)."""
 
     def replacement(self, x: Tensor) -> Tensor:
         other = (self.uniform(x) * len(x)).long().clamp_(max=len(x) - 1)

@@ -1,10 +1,10 @@
-"""The small parts that dense and convolutional stacks share: activations, normalization, dropout, table rows."""
+"""Layers that the architectures share: activations, normalization, dropout, and rows of the layer table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +24,22 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 NORMALIZATIONS = ("batch", "layer", None)
 # By the number of spatial axes.
 BATCH_NORMS: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One row of a layer table: shapes are channels first, without the batch axis."""
+    """One row of a layer table.
+
+    Parameters
+    ----------
+    name : str
+    shape : tuple of int
+        Shape of the output, channels first, without the batch axis.
+    formula : str
+        How the size follows from that before.
+    module : Module
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -37,12 +48,13 @@ class Step:
 
     @property
     def n_parameters(self) -> int:
+        """Number of trained parameters."""
         return sum(p.numel() for p in self.module.parameters())
 
 
 @dataclass(frozen=True)
 class EncoderDecoder:
-    """What an architecture builds: the two modules, and the rows of their layer table in order."""
+    """The modules that an architecture builds, and the rows of their layer tables in order."""
 
     encoder: nn.Module
     decoder: nn.Module
@@ -51,7 +63,7 @@ class EncoderDecoder:
 
 
 def normalization_layers(name: str | None, width: int, n_axes: int) -> list[nn.Module]:
-    """The normalization over ``width`` channels and ``n_axes`` spatial axes, as a list of none or one."""
+    """The normalization of ``width`` channels and ``n_axes`` spatial axes, as a list of zero or one modules."""
     if name == "batch":
         return [BATCH_NORMS[n_axes](width)]
     if name == "layer":
@@ -59,41 +71,48 @@ def normalization_layers(name: str | None, width: int, n_axes: int) -> list[nn.M
     return []
 
 
-def set_zero(layer: Any) -> Any:
-    """The layer with weights and bias at zero, so that the path it ends starts as nothing."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
+def set_zero(layer: Layer) -> Layer:
+    """Set the weights and the bias of a layer to zero, and return it."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
     return layer
 
 
 class SpectralNorm(nn.Module):
     """A layer whose weight is divided by its largest singular value (Miyato et al., 2018).
 
-    One step of power iteration a training batch keeps track of it.
+    The singular vector is updated by one power iteration per training batch.
+
+    Parameters
+    ----------
+    layer : Module
+        A linear layer or convolution.
     """
 
     direction: Tensor
 
-    def __init__(self, layer: Any):
+    def __init__(self, layer: nn.Module):
         super().__init__()
         self.layer = layer
         with torch.no_grad():
-            direction = torch.linalg.svd(layer.weight.flatten(1), full_matrices=False).Vh[0].clone()
+            matrix = layer.get_parameter("weight").flatten(1)
+            direction = torch.linalg.svd(matrix, full_matrices=False).Vh[0].clone()
         self.register_buffer("direction", direction)
 
     def forward(self, x: Tensor) -> Tensor:
-        matrix = self.layer.weight.flatten(1)
+        """The layer's output with the normalized weight."""
+        weight = self.layer.get_parameter("weight")
+        matrix = weight.flatten(1)
         with torch.no_grad():
             out = functional.normalize(matrix @ self.direction, dim=0)
             direction = functional.normalize(matrix.T @ out, dim=0)
             if self.training:
                 self.direction.copy_(direction)
-        weight = self.layer.weight / (out @ matrix @ direction)
-        return functional_call(self.layer, {"weight": weight}, x)
+        return functional_call(self.layer, {"weight": weight / (out @ matrix @ direction)}, x)
 
 
 class StochasticModule(nn.Module):
-    """A part that draws random numbers in training, from a generator of its own, set by ``set_generator``."""
+    """A module that draws random numbers in training, from the generator that ``set_generator`` gives it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,31 +123,32 @@ class StochasticModule(nn.Module):
         return torch.empty_like(like).normal_(generator=self.generator)
 
     def uniform(self, like: Tensor) -> Tensor:
-        """Numbers from [0, 1) in the shape of ``like``."""
+        """Uniform numbers in [0, 1) in the shape of ``like``."""
         return torch.empty_like(like).uniform_(generator=self.generator)
 
-    def chosen(self, like: Tensor, share: float) -> Tensor:
-        """Ones with probability ``share``, else zeros, in the shape of ``like``."""
-        return torch.empty_like(like).bernoulli_(share, generator=self.generator)
+    def bernoulli(self, like: Tensor, p: float) -> Tensor:
+        """Ones with probability ``p``, else zeros, in the shape of ``like``."""
+        return torch.empty_like(like).bernoulli_(p, generator=self.generator)
 
-    def __getstate__(self):
-        # A generator cannot be pickled, and a fitted model draws nothing.
+    def __getstate__(self) -> dict[str, Any]:
+        # A generator cannot be pickled, and a fitted model draws no numbers.
         return {**self.__dict__, "generator": None}
 
 
 class SeededDropout(StochasticModule):
-    """Dropout (Srivastava et al., 2014)."""
+    """Dropout (Srivastava et al., 2014) with probability ``p``."""
 
     def __init__(self, p: float):
         super().__init__()
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.chosen(x, 1 - self.p).div_(1 - self.p) if self.training else x
+        """``x`` with features dropped in training."""
+        return x * self.bernoulli(x, 1 - self.p).div_(1 - self.p) if self.training else x
 
 
-def set_generator(module: Any, generator: torch.Generator | None) -> None:
-    """Let every part of ``module`` that draws random numbers draw them from ``generator``."""
+def set_generator(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Let every stochastic part of ``module`` draw from ``generator``."""
     for part in module.modules():
         if isinstance(part, StochasticModule):
             part.generator = generator

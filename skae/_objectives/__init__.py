@@ -1,4 +1,4 @@
-"""What training minimizes: a reconstruction loss and weighted, named terms beside it."""
+"""The objective of training: a reconstruction loss plus weighted, named penalties."""
 
 from .objective import Objective, Term
 from .reconstruction import LOSSES, check_loss

@@ -1,4 +1,4 @@
-"""The sum that training minimizes. Losses and penalties stand for themselves; only here are they weighed and added."""
+"""The objective: the sum of the reconstruction loss and weighted penalties. Only here are they weighted and added."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from .reconstruction import LOSSES
 
 @dataclass(frozen=True)
 class Term:
-    """A penalty beside the reconstruction loss.
+    """A penalty in the objective.
 
     Parameters
     ----------
     name : str
-        In ``history_``.
+        The penalty is recorded in ``history_`` as "train_" and "valid_" with this name.
     weight : float
-        Beside the negative log-likelihood of a whole sample, so 1 for the divergence gives the evidence lower bound.
+        Multiplies the penalty. The unit is nats per sample: the weight 1 on a KL divergence gives the evidence lower
+        bound.
     function : callable
-        Takes a ``Trace``; gives (batch,) or a scalar.
+        Takes a ``Trace`` to a tensor of shape (batch,), or to a scalar of the batch. A module's random numbers come
+        from the estimator's ``random_state`` if it is a ``StochasticModule``.
     warm_up : float
-        The weight rises from 0 over this share of training.
+        Share of training, in [0, 1], in which the weight increases linearly from 0.
     of_likelihood : bool
-        Whether ``weight`` is beside the log-likelihood; else it is beside the reconstruction loss itself, an average
-        over features.
+        Whether ``weight`` is relative to the negative log-likelihood of a sample. If false, it is relative to the
+        reconstruction loss, an average over features.
     in_training_only : bool
-        Whether held-out rows are judged without it.
+        Whether the validation loss leaves the penalty out.
     """
 
     name: str
@@ -44,18 +46,25 @@ class Term:
 
 
 class Objective(nn.Module):
-    """The reconstruction loss, averaged over features and batch, and weighted terms.
+    """The reconstruction loss, averaged over features and batch, plus weighted penalties.
 
-    Terms of the likelihood are weighed as beside the negative log-likelihood of a sample whose noise has the
-    variance that the reconstruction shows, the best one (Rybkin, Daniilidis and Levine, 2021): so no scale of the data
-    drowns them or is drowned.
+    The negative log-likelihood of a sample is that of noise whose variance is the mean squared error of the batch, the
+    maximum-likelihood estimate (Rybkin, Daniilidis and Levine, 2021). The balance of reconstruction and penalties then
+    does not depend on the scale of the data.
 
     Parameters
     ----------
     loss : str or callable
-        A name in LOSSES, or what takes (output, target) to (batch,): then the negative log-likelihood of a sample,
-        averaged over features. A module is copied, and its weights stay as they are.
+        A name in LOSSES, or a function of (output, target) that returns the negative log-likelihood of every sample,
+        averaged over features, (batch,). A module is copied, and its weights are not trained.
     terms : tuple of Term
+
+    Attributes
+    ----------
+    progress : float
+        Share of training that is done.
+    latest : dict of str to Tensor
+        The reconstruction loss and the unweighted penalties of the latest batch.
     """
 
     def __init__(self, loss: str | Callable[[Tensor, Tensor], Tensor] = "mse", terms: tuple[Term, ...] = ()):
@@ -63,25 +72,23 @@ class Objective(nn.Module):
         self.loss = copy.deepcopy(loss).requires_grad_(False).eval() if isinstance(loss, nn.Module) else loss
         self.terms = terms
         self.functions = nn.ModuleList(term.function for term in terms if isinstance(term.function, nn.Module))
-        # Share of training that is done.
         self.progress = 1.0
-        # What is recorded beside the sum, in the latest batch.
         self.latest: dict[str, Tensor] = {}
 
     @property
     def active(self) -> tuple[Term, ...]:
-        """The terms that count now."""
+        """The terms of the present mode, training or evaluation."""
         return self.terms if self.training else tuple(term for term in self.terms if not term.in_training_only)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is recorded beside the sum."""
+        """The keys of ``latest``."""
         return ("reconstruction", *(term.name for term in self.active)) if self.terms else ()
 
     def forward(self, trace: Trace) -> Tensor:
         """The scalar to minimize."""
-        if trace.code.draws:
-            return self._of_draws(trace)
+        if trace.code.reduce is not None:
+            return self._reduce(trace, trace.code.reduce)
         weight = trace.code.weight
         if weight is None:
             loss = self._reconstruction(trace, per_sample=False)
@@ -97,8 +104,8 @@ class Objective(nn.Module):
             total = total + value * self._weight(term, scale)
         return total
 
-    def _of_draws(self, trace: Trace) -> Tensor:
-        """The bound of Burda, Grosse and Salakhutdinov (2016): the likelihoods of a sample's draws are averaged."""
+    def _reduce(self, trace: Trace, reduce: Callable[[Tensor], Tensor]) -> Tensor:
+        """The scalar to minimize where the bottleneck reduces the rows of the batch itself."""
         rows = self._reconstruction(trace)
         scale = self._scale(trace, rows.mean())
         self.latest = {"reconstruction": rows.detach().mean()}
@@ -106,8 +113,7 @@ class Objective(nn.Module):
             value = term.function(trace)
             self.latest[term.name] = value.detach().mean()
             rows = rows + value * self._weight(term, scale)
-        of_sample = (rows / -scale).view(trace.code.repeats, -1)
-        return -scale * (of_sample.logsumexp(0) - math.log(trace.code.repeats)).mean()
+        return scale * reduce(rows / scale)
 
     def per_sample(self, trace: Trace) -> Tensor:
         """The objective of every sample, (batch,)."""
@@ -120,7 +126,7 @@ class Objective(nn.Module):
         return loss
 
     def train(self, mode: bool = True) -> Objective:
-        """As of every module; a loss that is a module stays as it was given."""
+        """Set the mode; a loss that is a module stays in evaluation mode."""
         super().train(mode)
         if isinstance(self.loss, nn.Module):
             self.loss.eval()
@@ -139,11 +145,11 @@ class Objective(nn.Module):
         return weight * scale if term.of_likelihood else weight
 
     def _scale(self, trace: Trace, loss: Tensor) -> Tensor | float:
-        """What turns the negative log-likelihood of a sample into the reconstruction loss."""
+        """The factor from the negative log-likelihood of a sample to the reconstruction loss."""
         n_features = math.prod(trace.target.shape[1:])
         if callable(self.loss) or self.loss in ("bce", "huber"):
             return 1 / n_features
         if self.loss == "cross_entropy":
             return 1 / math.prod(trace.target.shape[2:])
-        # Of normal noise twice its variance, of Laplace noise its scale; both are what the loss estimates.
+        # Twice the variance of normal noise, or the scale of Laplace noise; the loss estimates both.
         return loss.detach() * (2 if self.loss == "mse" else 1) / n_features

@@ -1,6 +1,7 @@
-"""Penalties on codes. Each takes a ``Trace`` and gives (batch,), summed over coordinates, or a scalar of the batch.
+"""Penalties on codes. Each takes a ``Trace`` to a tensor of shape (batch,), summed over coordinates, or to a scalar.
 
-Those with settings or random numbers of their own are modules.
+A penalty with settings or random numbers is a module. The attribute ``input_requires_grad`` is true where it
+differentiates with respect to the encoder's input.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skae._model import StochasticModule, Trace
+from skae._model import StochasticModule, Trace, draw_from_prior
 
 TINY = 1e-12
 
@@ -22,34 +23,40 @@ def gaussian_kl(trace: Trace) -> Tensor:
 
 
 def coordinate_kl(trace: Trace) -> Tensor:
-    """The same for every coordinate, (batch, n_components)."""
-    mean, log_variance = trace.code.mean, trace.code.log_variance
+    """The KL divergence of every coordinate from a standard normal, (batch, n_components)."""
+    mean, log_variance = trace.code.mean, trace.code.extra("log_variance")
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
 def monte_carlo_kl(trace: Trace) -> Tensor:
-    """The same where codes are drawn several times, of every draw, (draws * batch,): how much likelier it is under the
-    code's own density than under the standard normal."""
-    code = trace.code
-    if not code.draws:
+    """The log density of each draw under its own normal code minus that under a standard normal, (draws * batch,).
+
+    Its mean over draws estimates the KL divergence. Without draws, as in evaluation, it is ``gaussian_kl``.
+    """
+    code, log_variance = trace.code, trace.code.extra("log_variance")
+    if code.decoder_input is None:
         return gaussian_kl(trace)
     drawn = code.decoder_input.view(code.repeats, *code.mean.shape)
-    own = (drawn - code.mean).square() * torch.exp(-code.log_variance) + code.log_variance
+    own = (drawn - code.mean).square() * torch.exp(-log_variance) + log_variance
     return 0.5 * (drawn.square() - own).sum(2).flatten()
 
 
 def mixture_kl(trace: Trace) -> Tensor:
-    """KL divergence of each sample's normal code from the even mixture of those of the learned samples (Tomczak and
-    Welling, 2018), or rather the bound on it by the divergences from each of them (Hershey and Olsen, 2007)."""
-    code, learned = trace.code, trace.code.learned
-    mean, log_variance = code.mean[:, None], code.log_variance[:, None]
-    spread = (mean - learned.mean).square() + log_variance.exp()
-    each = 0.5 * (spread * torch.exp(-learned.log_variance) - 1 + learned.log_variance - log_variance).sum(2)
+    """Upper bound on the KL divergence of each sample's normal code from the mixture of the pseudo-inputs' codes.
+
+    The mixture has equal weights (Tomczak and Welling, 2018). The bound combines the KL divergences from each of its
+    components (Hershey and Olsen, 2007).
+    """
+    pseudo_codes = trace.code.extra("pseudo_codes")
+    mean, log_variance = trace.code.mean[:, None], trace.code.extra("log_variance")[:, None]
+    pseudo_log_variance = pseudo_codes.extra("log_variance")
+    squares = (mean - pseudo_codes.mean).square() + log_variance.exp()
+    each = 0.5 * (squares * torch.exp(-pseudo_log_variance) - 1 + pseudo_log_variance - log_variance).sum(2)
     return math.log(each.shape[1]) - (-each).logsumexp(1)
 
 
 class FreeBits(nn.Module):
-    """The divergence, of which each coordinate has ``nats`` for free on average in a batch (Kingma et al., 2016)."""
+    """The batch's mean KL divergence, where each coordinate counts as at least ``nats`` (Kingma et al., 2016)."""
 
     def __init__(self, nats: float):
         super().__init__()
@@ -60,7 +67,7 @@ class FreeBits(nn.Module):
 
 
 class Capacity(nn.Module):
-    """How far the divergence is from ``nats``, which it is pulled to from both sides (Burgess et al., 2018)."""
+    """Absolute difference of the batch's mean KL divergence and ``nats`` (Burgess et al., 2018)."""
 
     def __init__(self, nats: float):
         super().__init__()
@@ -71,24 +78,24 @@ class Capacity(nn.Module):
 
 
 def total_correlation(trace: Trace) -> Tensor:
-    """KL divergence of the batch's codes from the product of their coordinates (Chen et al., 2018).
+    """KL divergence of the batch's codes from the product of their coordinates' densities (Chen et al., 2018).
 
-    Estimated by sampling weighted over the batch, as in that paper, less ``(n_components - 1) * log(n / batch)``: a
-    constant, so that the gradient is the same and no number of rows has to be known.
+    Estimated by minibatch weighted sampling, as in that paper, minus ``(n_components - 1) * log(n / batch)``. That
+    constant does not change the gradient, and without it the number of samples n is not needed.
     """
-    code = trace.code
-    inverse = torch.exp(-code.log_variance)
+    code, log_variance = trace.code, trace.code.extra("log_variance")
     difference = code.latent[:, None] - code.mean[None]
-    log_density = -0.5 * (difference.square() * inverse[None] + code.log_variance[None] + math.log(2 * math.pi))
+    scaled = difference.square() * torch.exp(-log_variance)[None]
+    log_density = -0.5 * (scaled + log_variance[None] + math.log(2 * math.pi))
     joint = log_density.sum(2).logsumexp(1)
     product = log_density.logsumexp(1).sum(1)
     return joint - product + (log_density.shape[2] - 1) * math.log(len(joint))
 
 
 def l1_penalty(trace: Trace) -> Tensor:
-    """Sum of absolute coordinates, each in units of its root mean square in the batch.
+    """Sum of absolute coordinates, each divided by its root mean square in the batch.
 
-    Of coordinates as they are, codes get smaller and decoders undo it, and no code gets sparser.
+    Without the division the encoder would make all codes smaller and the decoder would undo it, with no sparser codes.
     """
     code = trace.code.mean
     return (code / code.square().mean(0).add(TINY).sqrt()).abs().sum(1)
@@ -100,7 +107,10 @@ def l2_penalty(trace: Trace) -> Tensor:
 
 
 class KLSparsity(nn.Module):
-    """KL divergence of each unit's mean activity, through a logistic curve, from ``rate`` (Ng, 2011)."""
+    """KL divergence of the mean activation of each coordinate from ``rate`` (Ng, 2011).
+
+    Activations are the logistic function of the codes; both distributions are Bernoulli.
+    """
 
     def __init__(self, rate: float):
         super().__init__()
@@ -113,52 +123,57 @@ class KLSparsity(nn.Module):
 
 
 class EncoderJacobianPenalty(StochasticModule):
-    """Squared Frobenius norm of the encoder's Jacobian (Rifai et al., 2011), without forming it.
+    """Squared Frobenius norm of the encoder's Jacobian (Rifai et al., 2011), estimated without forming it.
 
-    Its expectation over random signs v is the squared length of v' J (Hutchinson, 1989). Zero where no gradient runs.
+    For random signs v, the expectation of the squared length of v' J is that norm (Hutchinson, 1989). Zero where
+    gradients are disabled.
     """
 
-    def forward(self, trace: Trace) -> Tensor:
-        if not trace.code.mean.requires_grad:
-            return trace.target.new_zeros(())
-        signs = self.chosen(trace.code.mean, 0.5).mul_(2).sub_(1)
-        (slope,) = torch.autograd.grad(trace.code.mean, trace.seen, signs, create_graph=True)
-        return slope.flatten(1).square().sum(1)
-
-
-class DecoderJacobianPenalty(StochasticModule):
-    """Squared Frobenius norm of the decoder's Jacobian (the gradient penalty of Ghosh et al., 2020), as above."""
+    input_requires_grad = True
 
     def forward(self, trace: Trace) -> Tensor:
-        if not trace.code.latent.requires_grad:
+        return self.squared_norm(trace.code.mean, trace.seen, trace)
+
+    def squared_norm(self, output: Tensor, given: Tensor, trace: Trace) -> Tensor:
+        """The estimate (batch,) for the Jacobian of ``output`` with respect to ``given``."""
+        if not output.requires_grad:
             return trace.target.new_zeros(())
-        signs = self.chosen(trace.output, 0.5).mul_(2).sub_(1)
-        (slope,) = torch.autograd.grad(trace.output, trace.code.latent, signs, create_graph=True)
-        return slope.flatten(1).square().sum(1)
+        signs = self.bernoulli(output, 0.5).mul_(2).sub_(1)
+        (product,) = torch.autograd.grad(output, given, signs, create_graph=True)
+        return product.flatten(1).square().sum(1)
+
+
+class DecoderJacobianPenalty(EncoderJacobianPenalty):
+    """Squared Frobenius norm of the decoder's Jacobian, the gradient penalty of Ghosh et al. (2020)."""
+
+    input_requires_grad = False
+
+    def forward(self, trace: Trace) -> Tensor:
+        return self.squared_norm(trace.output, trace.code.latent, trace)
 
 
 def quantization_error(trace: Trace) -> Tensor:
-    """Squared distance from features to the codebook's nearest vectors (van den Oord et al., 2017)."""
-    return trace.code.quantization_error
+    """Mean squared difference of features and their quantized codes (van den Oord et al., 2017)."""
+    return trace.code.extra("quantization_error")
 
 
 def log_density_ratio(trace: Trace) -> Tensor:
-    """How much likelier the critic finds each code than what is wanted, in nats."""
-    return trace.code.log_density_ratio
+    """The discriminator's estimate of the log ratio of the density of codes and that of reference codes, in nats."""
+    return trace.code.extra("log_density_ratio")
 
 
 def discriminator_loss(trace: Trace) -> Tensor:
-    """Cross entropy of the critic's verdicts on codes and wanted ones."""
-    return trace.code.discriminator_loss
+    """Cross entropy of the discriminator on codes and reference codes, in nats."""
+    return trace.code.extra("discriminator_loss")
 
 
 class MMD(StochasticModule):
-    """Maximum mean discrepancy of the batch's codes from draws of the prior (Tolstikhin et al., 2018).
+    """Squared maximum mean discrepancy of the batch's codes and draws of the prior (Tolstikhin et al., 2018).
 
     Parameters
     ----------
     kernel : {"imq", "rbf"}
-        Inverse multiquadratic, at seven scales, or Gaussian.
+        The sum of inverse multiquadratic kernels at seven scales, or a Gaussian kernel.
     """
 
     SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -171,40 +186,38 @@ class MMD(StochasticModule):
         codes = trace.code.latent
         if len(codes) < 2:
             return codes.new_zeros(())
-        prior = prior_like(self, codes, trace.prior)
+        prior = draw_from_prior(trace.prior, codes, self.generator)
         within = off_diagonal_mean(self.similarity(prior, prior)) + off_diagonal_mean(self.similarity(codes, codes))
         return within - 2 * self.similarity(prior, codes).mean()
 
     def similarity(self, a: Tensor, b: Tensor) -> Tensor:
-        """The kernel of all pairs of rows."""
+        """The kernel of all pairs of rows, (len(a), len(b))."""
         squared = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
-        spread = 2.0 * a.shape[1]
+        # The expected squared distance of two draws of a standard normal.
+        expected = 2.0 * a.shape[1]
         if self.kernel == "rbf":
-            return torch.exp(-squared / spread)
-        return sum((scale * spread / (scale * spread + squared) for scale in self.SCALES), torch.zeros_like(squared))
+            return torch.exp(-squared / expected)
+        kernels = (scale * expected / (scale * expected + squared) for scale in self.SCALES)
+        return sum(kernels, torch.zeros_like(squared))
 
 
-class SlicedDistance(StochasticModule):
-    """Squared Wasserstein distance of codes from draws of the prior, averaged over random lines (Kolouri et al., 2019).
+class SlicedWasserstein(StochasticModule):
+    """Squared sliced Wasserstein distance of codes and draws of the prior (Kolouri et al., 2019).
 
-    Times n_components, so that it is a sum over coordinates.
+    Averaged over random projections and multiplied by n_components, so that it is a sum over coordinates.
     """
 
-    LINES = 50
+    N_PROJECTIONS = 50
 
     def forward(self, trace: Trace) -> Tensor:
         codes = trace.code.latent
-        lines = functional.normalize(self.normal(codes.new_empty(codes.shape[1], self.LINES)), dim=0)
-        ours, theirs = (rows @ lines for rows in (codes, prior_like(self, codes, trace.prior)))
-        return (ours.sort(0).values - theirs.sort(0).values).square().mean() * codes.shape[1]
-
-
-def prior_like(source: StochasticModule, codes: Tensor, prior: str) -> Tensor:
-    """Draws of the prior in the shape of ``codes``."""
-    drawn = source.normal(codes)
-    return functional.normalize(drawn, dim=1) * math.sqrt(codes.shape[1]) if prior == "sphere" else drawn
+        directions = functional.normalize(self.normal(codes.new_empty(codes.shape[1], self.N_PROJECTIONS)), dim=0)
+        prior = draw_from_prior(trace.prior, codes, self.generator)
+        difference = (codes @ directions).sort(0).values - (prior @ directions).sort(0).values
+        return difference.square().mean() * codes.shape[1]
 
 
 def off_diagonal_mean(similarity: Tensor) -> Tensor:
+    """Mean of a square matrix without its diagonal."""
     n = len(similarity)
     return (similarity.sum() - similarity.diagonal().sum()) / (n * (n - 1))

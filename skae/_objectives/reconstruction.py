@@ -1,8 +1,8 @@
 """Reconstruction losses, averaged over a sample's features.
 
-Each takes the network's output and its target, both (batch, \\*shape). ``per_sample`` asks for (batch,), else the
-average over the batch comes at once, which costs fewer passes over memory. A callable of the caller's own takes output
-and target alone and gives (batch,).
+Each takes the network's output and its target, both (batch, \\*shape). With ``per_sample`` it returns one loss per
+sample, (batch,), else their mean, which takes fewer passes over memory. A user's loss takes output and target only and
+returns (batch,).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch.nn import functional
 from skae._model import UnitInterval
 
 
-def averaged(loss: Tensor, per_sample: bool) -> Tensor:
-    """The average of elementwise losses (batch, \\*shape), over every sample or over all."""
+def average(loss: Tensor, per_sample: bool) -> Tensor:
+    """Average elementwise losses (batch, \\*shape) over every sample or over all."""
     return loss.flatten(1).mean(1) if per_sample else loss.mean()
 
 
@@ -25,34 +25,34 @@ def squared_error(output: Tensor, target: Tensor, per_sample: bool = True) -> Te
     """Mean squared difference."""
     if not per_sample:
         return functional.mse_loss(output, target)
-    return averaged(functional.mse_loss(output, target, reduction="none"), per_sample)
+    return average(functional.mse_loss(output, target, reduction="none"), per_sample)
 
 
 def absolute_error(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
-    """Mean absolute difference; its minimum is the median, so single wild values pull less."""
-    return averaged(functional.l1_loss(output, target, reduction="none"), per_sample)
+    """Mean absolute difference; its minimizer is the median, so outliers have less influence."""
+    return average(functional.l1_loss(output, target, reduction="none"), per_sample)
 
 
 def huber_error(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
-    """Squared for differences up to one deviation, absolute beyond (Huber, 1964)."""
-    return averaged(functional.huber_loss(output, target, reduction="none"), per_sample)
+    """Squared for differences up to 1, one standard deviation of scaled data, and linear above (Huber, 1964)."""
+    return average(functional.huber_loss(output, target, reduction="none"), per_sample)
 
 
 def binary_cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
-    """Cross entropy of shares in [0, 1]; ``output`` is taken through the curve of ``UnitInterval`` in logarithms."""
+    """Cross entropy of targets in [0, 1] and the curve of ``UnitInterval`` at ``output``."""
     margin = UnitInterval.MARGIN
-    loss = -(target * log_share(output, margin) + (1 - target) * log_share(1 - output, margin))
-    return averaged(loss, per_sample)
+    loss = -(target * log_unit_interval(output, margin) + (1 - target) * log_unit_interval(1 - output, margin))
+    return average(loss, per_sample)
 
 
 def cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
-    """Cross entropy of logits over the first axis against shares of the same shape, averaged over places."""
+    """Cross entropy of logits over the first axis and probabilities of the same shape, averaged over positions."""
     loss = functional.cross_entropy(output, target, reduction="none")
-    return averaged(loss, per_sample)
+    return average(loss, per_sample)
 
 
-def log_share(output: Tensor, margin: float) -> Tensor:
-    """log of the curve of ``UnitInterval``, exact where the curve itself would underflow to 0."""
+def log_unit_interval(output: Tensor, margin: float) -> Tensor:
+    """Logarithm of the curve of ``UnitInterval``, exact where the curve itself would underflow to 0."""
     low = torch.log(torch.full_like(output, margin)) + (output.clamp(max=margin) - margin) / margin
     middle = torch.log(output.clamp(margin, 1 - margin))
     high = torch.log1p(-margin * torch.exp((1 - margin - output.clamp(min=1 - margin)) / margin))
@@ -69,7 +69,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 
 
 def check_loss(loss: Callable[..., Tensor], output: Tensor, target: Tensor) -> None:
-    """Raise ValueError unless a callable loss gives each sample a finite number that gradients follow."""
+    """Raise ValueError unless a callable loss returns a finite, differentiable number per sample."""
     name = getattr(loss, "__name__", type(loss).__name__)
     expected = f"loss={name} must take (output, target), both tensors of shape {tuple(output.shape)}, to {len(output)}"
     output = output.detach().requires_grad_()

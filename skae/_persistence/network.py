@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from skae._data import ARRAYS, Scaling
 from skae._model import (
     Autoencoder,
-    Deterministic,
+    Bottleneck,
     EncoderDecoder,
     Identity,
     LayerRow,
@@ -105,9 +105,8 @@ def laid_out(
         linear = LinearPath(shape, n_components).float() if described["linear_path"] is True else None
         link = empty_link(loss, shape)
         latent_scale = torch.empty(n_components, dtype=torch.float32)
-        pseudo_inputs = (
-            torch.empty(parts.n_pseudo_inputs, *shape, dtype=torch.float32) if parts.n_pseudo_inputs else None
-        )
+        n_pseudo_inputs = bottleneck.n_pseudo_inputs
+        pseudo_inputs = torch.empty(n_pseudo_inputs, *shape, dtype=torch.float32) if n_pseudo_inputs else None
     set_kept(bottleneck, described["kept"])
     with seeded_weights(0), contextlib.nullcontext() if is_custom else torch.device("meta"):
         encoder_decoder = build_encoder_decoder(architecture, shape, bottleneck)
@@ -130,7 +129,7 @@ def empty_link(loss: str, shape: tuple[int, ...]) -> Identity | UnitInterval | S
     return Identity()
 
 
-def set_kept(bottleneck: Deterministic, kept: Any) -> None:
+def set_kept(bottleneck: Bottleneck, kept: Any) -> None:
     """Shorten nested codes to the size of those in the file."""
     if bottleneck.is_nested:
         if not 1 <= of_type(kept, int, "kept") <= bottleneck.n_components:

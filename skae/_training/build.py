@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from skae._data import Rows, SampleLayout
 from skae._model import (
     Autoencoder,
-    Deterministic,
+    Bottleneck,
     EncoderDecoder,
     Identity,
     LayerRow,
@@ -106,7 +106,7 @@ def build_autoencoder(
         bottleneck.initialize_from_pca(deviations.square(), float(layout.scaling.total_variance))
     if parts.decoder is not None:
         encoder_decoder = replace(encoder_decoder, decoder=parts.decoder(encoder_decoder.decoder))
-    pseudo_inputs = initial_pseudo_inputs(rows, parts.n_pseudo_inputs, seed)
+    pseudo_inputs = initial_pseudo_inputs(rows, bottleneck.n_pseudo_inputs, seed)
     autoencoder = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs)
     autoencoder.input_requires_grad = parts.input_requires_grad
     return autoencoder, layer_rows(encoder_decoder, linear, shape)
@@ -136,14 +136,14 @@ def link_for(loss: Any, layout: SampleLayout) -> Identity | UnitInterval | Softm
 
 
 def initial_pseudo_inputs(rows: Rows, n: int, seed: int) -> Tensor | None:
-    """Rows that those to be learned start as; some of them twice where there are fewer."""
+    """Random rows to initialize ``n`` pseudo-inputs with; with repetitions if there are fewer rows."""
     if n == 0:
         return None
     drawn = np.random.RandomState(seed).permutation(len(rows))[:n]
     return rows.take(np.sort(np.resize(drawn, n))).to("cpu", torch.float32, copy=True)
 
 
-def build_encoder_decoder(architecture: Any, shape: tuple[int, ...], bottleneck: Deterministic) -> EncoderDecoder:
+def build_encoder_decoder(architecture: Any, shape: tuple[int, ...], bottleneck: Bottleneck) -> EncoderDecoder:
     """An encoder and a decoder in the sizes the bottleneck wants."""
     encoder_decoder = architecture.build(shape, bottleneck.n_in)
     if bottleneck.n_in == bottleneck.n_out:
@@ -158,14 +158,14 @@ def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int, p
         encoder_decoder, bottleneck = architecture.build(shape, n_components), parts.bottleneck(n_components)
     weights = sum(p.numel() for half in (encoder_decoder.encoder, encoder_decoder.decoder) for p in half.parameters())
     weights += sum(p.numel() for p in (*bottleneck.parameters(), *bottleneck.buffers()))
-    weights += parts.n_pseudo_inputs * math.prod(shape)
+    weights += bottleneck.n_pseudo_inputs * math.prod(shape)
     needed = weights * 4 * COPIES_IN_TRAINING
     if needed > physical_memory():
         raise ValueError(
             f"n_components={n_components} with {type(architecture).__name__} on samples of shape {shape} makes "
             f"{weights:,} weights, and training needs an estimated {needed / 2**30:,.1f} GiB of memory; this machine "
             f"has {physical_memory() / 2**30:,.1f} GiB. Pass a smaller n_components or a smaller architecture"
-            f"{', or fewer pseudo-inputs (n_pseudo_inputs)' if parts.n_pseudo_inputs else ''}."
+            f"{', or fewer pseudo-inputs (n_pseudo_inputs)' if bottleneck.n_pseudo_inputs else ''}."
         )
 
 
@@ -177,7 +177,7 @@ def physical_memory() -> int:
         return 64 * 2**30
 
 
-def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...], bottleneck: Deterministic) -> None:
+def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...], bottleneck: Bottleneck) -> None:
     """Run two rows through, and raise ValueError unless they become codes and come back in their shape."""
     n_components = bottleneck.n_components
     for name, module, given, expected in (

@@ -1,4 +1,4 @@
-"""Codes once they are trained: those kept, what each coordinate of ordered ones adds, and codes cut short."""
+"""Codes after training: those kept for sampling, and the explained variance and the cutting of nested codes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from skae._model import Autoencoder
 from .batches import Part
 from .device import full_precision
 
-# Rows on which the shares are measured, and codes kept to fit densities to, at most.
-MEASURED_ROWS, KEPT_CODES = 1000, 5000
+# Largest number of rows on which explained variance is measured.
+MEASURED_ROWS = 1000
 
 
 def cumulative_explained_variance(module: Autoencoder, part: Part, length: int) -> np.ndarray:
-    """Share of the variance that the first k coordinates explain, for every k: (n_components,) float64.
+    """Explained variance of the first k coordinates, for every k: (n_components,) float64.
 
-    Measured on at most MEASURED_ROWS rows of ``part``, evenly drawn, in batches of ``length``.
+    Measured on at most MEASURED_ROWS evenly spaced rows of ``part``, in batches of ``length``.
     """
 
     def squares(x: Tensor) -> tuple[list[float], float]:
@@ -36,28 +36,27 @@ def cumulative_explained_variance(module: Autoencoder, part: Part, length: int) 
 
 
 def training_codes(module: Autoencoder, part: Part, length: int) -> np.ndarray:
-    """Inner codes (n, n_components) of at most KEPT_CODES rows; of quantized codes what was to be rounded."""
-    quantized = module.bottleneck.prior == "books"
+    """Inner codes to keep for sampling, (n, n_components), as the bottleneck chooses them."""
+    bottleneck = module.bottleneck
 
     def codes(x: Tensor) -> np.ndarray:
-        features = module.features(x)
-        return (features if quantized else module.bottleneck.deterministic_code(features)).cpu().numpy()
+        return bottleneck.codes_to_keep(module.features(x)).cpu().numpy()
 
-    return np.concatenate(read_evenly(module, part, KEPT_CODES, length, codes))
+    return np.concatenate(read_evenly(module, part, bottleneck.max_kept, length, codes))
 
 
 def read_evenly(
-    module: Autoencoder, part: Part, most: int, length: int, function: Callable[[Tensor], Any]
+    module: Autoencoder, part: Part, max_rows: int, length: int, function: Callable[[Tensor], Any]
 ) -> list[Any]:
-    """What ``function`` makes of batches of ``length`` of at most ``most`` rows in all, evenly drawn."""
-    indices = part.indices[np.linspace(0, len(part) - 1, min(len(part), most)).astype(np.intp)]
+    """Results of ``function`` on batches of ``length`` of at most ``max_rows`` evenly spaced rows."""
+    indices = part.indices[np.linspace(0, len(part) - 1, min(len(part), max_rows)).astype(np.intp)]
     with full_precision(module.latent_scale.device):
         batches = np.array_split(indices, -(-len(indices) // length))
         return [function(part.rows.take(batch)) for batch in batches]
 
 
 def shortened(module: Autoencoder, n_components: int) -> Autoencoder:
-    """The same module, its weights shared, with codes of ``n_components`` coordinates.
+    """The same module with codes cut to ``n_components`` coordinates; the weights are shared.
 
     Raises
     ------

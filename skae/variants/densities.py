@@ -1,17 +1,28 @@
-"""Variants whose codes are trained towards a density, so that new ones can be drawn from it."""
+"""Variants with a prior: training pulls codes towards a density that new codes can be drawn from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Literal
 
-from skae._model import Deterministic, Gaussian, MultiDrawGaussian, Sphere, WithDiscriminator
+from torch import Tensor
+
+from skae._model import (
+    Deterministic,
+    Gaussian,
+    MultiDrawGaussian,
+    PseudoInputGaussian,
+    Sphere,
+    StandardNormal,
+    Trace,
+    WithDiscriminator,
+)
 from skae._objectives import Term
 from skae._objectives.penalties import (
     MMD,
     Capacity,
     FreeBits,
-    SlicedDistance,
+    SlicedWasserstein,
     discriminator_loss,
     gaussian_kl,
     log_density_ratio,
@@ -25,31 +36,42 @@ from .parts import Parts, Variant
 
 
 class Variational(Variant):
-    """Normal codes near a standard normal (Kingma and Welling, 2014); ``beta`` of Higgins et al. (2017).
+    """The variational autoencoder (Kingma and Welling, 2014), and the beta-VAE (Higgins et al., 2017).
+
+    The encoder gives a normal density per sample, and the penalty is its KL divergence from a standard normal.
+    ``transform`` returns the mean. The prior is standard normal inside the network; ``transform`` multiplies codes by
+    ``latent_scale``, into the units of the scaled samples.
 
     Parameters
     ----------
     beta : float
-        Weight of the divergence; 1 is the evidence lower bound, with the best noise variance for what the
-        reconstruction shows (Rybkin, Daniilidis and Levine, 2021).
+        Weight of the KL divergence. With 1 the objective is the evidence lower bound, with the maximum-likelihood noise
+        variance (Rybkin, Daniilidis and Levine, 2021).
     free_bits : float
-        Nats of divergence each coordinate has for free (Kingma et al., 2016).
+        KL divergence per coordinate, in nats, below which there is no penalty (Kingma et al., 2016).
     warm_up : float
-        Share of training in which beta rises from 0 (Bowman et al., 2016).
+        Share of training, in [0, 1], in which beta increases linearly from 0 (Bowman et al., 2016).
     capacity : float, default=None
-        Nats the divergence is held at instead of being made small (Burgess et al., 2018); without ``free_bits``.
+        Target of the KL divergence, in nats: the penalty is the absolute difference from it (Burgess et al., 2018).
+        Only with ``free_bits=0``.
 
-    The standard normal is that inside the network; ``transform`` gives every coordinate in the units of the scaled
-    samples.
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.variants import Variational
+    >>> autoencoder = AutoencoderTransformer(2, variant=Variational(beta=4.0), max_epochs=3, random_state=0)
+    >>> autoencoder.fit(load_iris().data).sample(5, random_state=0).shape
+    (5, 4)
     """
 
-    def __init__(self, beta=1.0, free_bits=0.0, warm_up=0.0, capacity=None):
+    def __init__(self, beta: float = 1.0, free_bits: float = 0.0, warm_up: float = 0.0, capacity: float | None = None):
         self.beta = beta
         self.free_bits = free_bits
         self.warm_up = warm_up
         self.capacity = capacity
 
-    def check(self):
+    def check(self) -> None:
         self._check_real("beta", "free_bits")
         self._check_real("warm_up", interval="[0.0, 1.0]")
         if self.capacity is not None:
@@ -57,8 +79,8 @@ class Variational(Variant):
             if self.free_bits > 0:
                 raise invalid("Variational", "free_bits", "0.0 beside a capacity", self.free_bits)
 
-    def parts(self):
-        function: Any = gaussian_kl
+    def parts(self) -> Parts:
+        function: Callable[[Trace], Tensor] = gaussian_kl
         if self.capacity is not None:
             function = Capacity(self.capacity)
         elif self.free_bits > 0:
@@ -67,193 +89,263 @@ class Variational(Variant):
 
 
 class ImportanceWeighted(Variant):
-    """Normal codes trained on a tighter bound of the evidence, from several draws of each (Burda, Grosse and
-    Salakhutdinov, 2016).
+    """The importance-weighted autoencoder (Burda, Grosse and Salakhutdinov, 2016).
+
+    Codes are those of :class:`Variational`. The objective is a tighter bound of the evidence, from several draws of
+    each code. The decoder's time and memory in training grow with ``n_draws``.
 
     Parameters
     ----------
     n_draws : int
-        Draws of each code in training; 1 is :class:`Variational` on average. The decoder's work grows with it.
+        Draws of each code in training. With 1 the objective is that of :class:`Variational` in expectation.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.variants import ImportanceWeighted
+    >>> autoencoder = AutoencoderTransformer(2, variant=ImportanceWeighted(3), max_epochs=3, random_state=0)
+    >>> autoencoder.fit(load_iris().data).sample(5, random_state=0).shape
+    (5, 4)
     """
 
-    def __init__(self, n_draws=5):
+    def __init__(self, n_draws: int = 5):
         self.n_draws = n_draws
 
-    def check(self):
+    def check(self) -> None:
         check_integer("ImportanceWeighted", "n_draws", self.n_draws)
 
-    def parts(self):
-        return Parts(lambda n: MultiDrawGaussian(n, int(self.n_draws)), (Term("kl_divergence", 1.0, monte_carlo_kl),))
+    def parts(self) -> Parts:
+        terms = (Term("kl_divergence", 1.0, monte_carlo_kl),)
+        return Parts(lambda n: MultiDrawGaussian(n, int(self.n_draws)), terms)
 
 
 class VampPrior(Variant):
-    """Normal codes near a mixture of codes: those of samples that are learned beside the weights (Tomczak and Welling,
-    2018). New codes are drawn from that mixture.
+    """A variational autoencoder whose prior is a mixture of the codes of pseudo-inputs (Tomczak and Welling, 2018).
+
+    Pseudo-inputs are samples that are trained as weights are. ``sample`` draws from the mixture.
 
     Parameters
     ----------
     n_pseudo_inputs : int
-        Learned samples; they start as rows of X.
+        Number of pseudo-inputs. They are initialized with rows of X.
     beta : float
-        Weight of the divergence, as in :class:`Variational`.
+        Weight of the KL divergence, as in :class:`Variational`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.variants import VampPrior
+    >>> autoencoder = AutoencoderTransformer(2, variant=VampPrior(10), max_epochs=3, random_state=0)
+    >>> autoencoder.fit(load_iris().data).sample(5, random_state=0).shape
+    (5, 4)
     """
 
-    def __init__(self, n_pseudo_inputs=64, beta=1.0):
+    def __init__(self, n_pseudo_inputs: int = 64, beta: float = 1.0):
         self.n_pseudo_inputs = n_pseudo_inputs
         self.beta = beta
 
-    def check(self):
+    def check(self) -> None:
         check_integer("VampPrior", "n_pseudo_inputs", self.n_pseudo_inputs)
         self._check_real("beta")
 
-    def parts(self):
+    def parts(self) -> Parts:
         terms = (Term("kl_divergence", self.beta, mixture_kl),)
-        return Parts(with_prior(Gaussian, "learned"), terms, n_pseudo_inputs=int(self.n_pseudo_inputs))
+        return Parts(lambda n: PseudoInputGaussian(n, int(self.n_pseudo_inputs)), terms)
 
 
 class TotalCorrelation(Variant):
-    """Normal codes with coordinates that tell nothing of each other (beta-TC-VAE, Chen et al., 2018).
+    """A variational autoencoder with statistically independent coordinates (beta-TC-VAE, Chen et al., 2018).
 
     Parameters
     ----------
     beta : float
-        Weight of the total correlation; the rest of the divergence has weight 1.
+        Weight of the total correlation, at least 1; the rest of the KL divergence has weight 1.
     estimate : {"batch", "discriminator"}
-        From the densities of the batch's codes, or by a critic that tells codes from those with shuffled coordinates
-        (FactorVAE, Kim and Mnih, 2018), whose gamma is ``beta - 1``.
+        How the total correlation is estimated. "batch" uses the densities of the batch's codes. "discriminator" trains
+        a discriminator between codes and codes with permuted coordinates (FactorVAE, Kim and Mnih, 2018, where gamma
+        is ``beta - 1``).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.variants import TotalCorrelation
+    >>> autoencoder = AutoencoderTransformer(2, variant=TotalCorrelation(4.0), max_epochs=3, random_state=0)
+    >>> "train_total_correlation" in autoencoder.fit(load_iris().data).history_[-1]
+    True
     """
 
-    def __init__(self, beta=6.0, estimate="batch"):
+    def __init__(self, beta: float = 6.0, estimate: Literal["batch", "discriminator"] = "batch"):
         self.beta = beta
         self.estimate = estimate
 
-    def check(self):
+    def check(self) -> None:
         self._check_real("beta", interval="[1.0, inf)")
         check_choice("TotalCorrelation", "estimate", self.estimate, ("batch", "discriminator"))
 
-    def parts(self):
-        divergence = Term("kl_divergence", 1.0, gaussian_kl)
+    def parts(self) -> Parts:
+        kl_divergence = Term("kl_divergence", 1.0, gaussian_kl)
         if self.estimate == "batch":
-            return Parts(Gaussian, (divergence, Term("total_correlation", self.beta - 1.0, total_correlation)))
-        terms = (divergence, *discriminator_terms("total_correlation", self.beta - 1.0))
+            return Parts(Gaussian, (kl_divergence, Term("total_correlation", self.beta - 1.0, total_correlation)))
+        terms = (kl_divergence, *discriminator_terms("total_correlation", self.beta - 1.0))
         return Parts(lambda n: WithDiscriminator(Gaussian(n), shuffled=True), terms)
 
 
 class Wasserstein(Variant):
-    """Codes that together look like the prior (Tolstikhin et al., 2018; sliced: Kolouri et al., 2019).
+    """The Wasserstein autoencoder (Tolstikhin et al., 2018; sliced: Kolouri et al., 2019).
+
+    Codes are deterministic. The penalty is the distance of a batch's codes, as a whole, from a standard normal.
 
     Parameters
     ----------
     weight : float
-        Of the distance, beside the log-likelihood.
+        Weight of the distance, relative to the negative log-likelihood of a sample.
     distance : {"imq", "rbf", "sliced"}
-        Maximum mean discrepancy with inverse multiquadratic or Gaussian kernels, or the sliced Wasserstein distance.
+        "imq" and "rbf" are the maximum mean discrepancy (MMD) with inverse multiquadratic or Gaussian kernels. "sliced"
+        is the sliced Wasserstein distance.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.variants import Wasserstein
+    >>> autoencoder = AutoencoderTransformer(2, variant=Wasserstein(), max_epochs=3, random_state=0)
+    >>> autoencoder.fit(load_iris().data).sample(5, random_state=0).shape
+    (5, 4)
     """
 
-    def __init__(self, weight=10.0, distance="imq"):
+    def __init__(self, weight: float = 10.0, distance: Literal["imq", "rbf", "sliced"] = "imq"):
         self.weight = weight
         self.distance = distance
 
-    def check(self):
+    def check(self) -> None:
         self._check_real("weight")
         check_choice("Wasserstein", "distance", self.distance, ("imq", "rbf", "sliced"))
 
-    def parts(self):
-        return Parts(with_prior(Deterministic, "normal"), (prior_term(self.weight, self.distance),))
+    def parts(self) -> Parts:
+        return Parts(normal_codes, (distance_term(self.weight, self.distance),))
 
 
 class Adversarial(Variant):
-    """Codes that a critic, trained beside, cannot tell from the prior (Makhzani et al., 2016). What the critic tells is
-    the ratio of densities, so that the encoder lowers the divergence of all codes together from the prior. Held-out
-    rows are judged by their reconstructions alone.
+    """The adversarial autoencoder (Makhzani et al., 2016).
+
+    Codes are deterministic. A discriminator learns to tell codes from draws of a standard normal. Its logit estimates
+    the log ratio of the two densities, whose mean over codes is a KL divergence; the encoder minimizes it. The
+    validation loss is the reconstruction loss only.
 
     Parameters
     ----------
     weight : float
-        Of that divergence, beside the log-likelihood.
+        Weight of the KL divergence, relative to the negative log-likelihood of a sample.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.variants import Adversarial
+    >>> autoencoder = AutoencoderTransformer(2, variant=Adversarial(), max_epochs=3, random_state=0)
+    >>> "train_discriminator" in autoencoder.fit(load_iris().data).history_[-1]
+    True
     """
 
-    def __init__(self, weight=3.0):
+    def __init__(self, weight: float = 3.0):
         self.weight = weight
 
-    def check(self):
+    def check(self) -> None:
         self._check_real("weight")
 
-    def parts(self):
+    def parts(self) -> Parts:
         terms = discriminator_terms("kl_divergence", self.weight)
-        return Parts(lambda n: WithDiscriminator(Deterministic(n), shuffled=False), terms)
+        return Parts(lambda n: WithDiscriminator(normal_codes(n), shuffled=False), terms)
 
 
 class Hyperspherical(Variant):
-    """Codes spread evenly over a sphere (Davidson et al., 2018, made deterministic as in Xu and Durrett, 2018).
+    """Codes distributed uniformly on a sphere (Davidson et al., 2018; deterministic as in Xu and Durrett, 2018).
 
-    It is a sphere inside the network. ``transform`` gives every coordinate in the units of the scaled samples, which
-    makes an ellipsoid of it.
+    It is a sphere inside the network; ``transform`` multiplies every coordinate by its ``latent_scale``, into the units
+    of the scaled samples, which makes it an ellipsoid. ``interpolate`` follows great circles.
 
     Parameters
     ----------
     weight : float
-        Of the distance from the even spread, beside the log-likelihood.
+        Weight of the distance from the uniform density, relative to the negative log-likelihood of a sample.
     distance : {"sliced", "imq", "rbf"}
         As in :class:`Wasserstein`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.variants import Hyperspherical
+    >>> autoencoder = AutoencoderTransformer(3, variant=Hyperspherical(), max_epochs=3, random_state=0)
+    >>> autoencoder.fit(load_iris().data).sample(5, random_state=0).shape
+    (5, 4)
     """
 
-    def __init__(self, weight=10.0, distance="sliced"):
+    def __init__(self, weight: float = 10.0, distance: Literal["imq", "rbf", "sliced"] = "sliced"):
         self.weight = weight
         self.distance = distance
 
-    check = Wasserstein.check
+    def check(self) -> None:
+        self._check_real("weight")
+        check_choice("Hyperspherical", "distance", self.distance, ("sliced", "imq", "rbf"))
 
-    def parts(self):
-        return Parts(Sphere, (prior_term(self.weight, self.distance),))
+    def parts(self) -> Parts:
+        return Parts(Sphere, (distance_term(self.weight, self.distance),))
 
 
 class Info(Variant):
-    """InfoVAE (Zhao, Song and Ermon, 2019): less divergence of every code, more likeness of all of them to the prior.
+    """The InfoVAE (Zhao, Song and Ermon, 2019): a smaller penalty per sample, and one on all codes together.
 
     Parameters
     ----------
     alpha : float
-        The divergence of every sample has weight ``1 - alpha``.
+        The KL divergence of each sample's code has weight ``1 - alpha``; in [0, 1].
     weight : float
-        Of all codes together: the discrepancy has weight ``alpha + weight - 1``.
+        Lambda of the paper, at least 1: the maximum mean discrepancy (MMD) of all codes from the prior has weight
+        ``alpha + weight - 1``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.variants import Info
+    >>> autoencoder = AutoencoderTransformer(2, variant=Info(), max_epochs=3, random_state=0)
+    >>> "train_mmd" in autoencoder.fit(load_iris().data).history_[-1]
+    True
     """
 
-    def __init__(self, alpha=0.9, weight=10.0):
+    def __init__(self, alpha: float = 0.9, weight: float = 10.0):
         self.alpha = alpha
         self.weight = weight
 
-    def check(self):
+    def check(self) -> None:
         self._check_real("alpha", interval="[0.0, 1.0]")
         self._check_real("weight", interval="[1.0, inf)")
 
-    def parts(self):
+    def parts(self) -> Parts:
         weight = self.alpha + self.weight - 1
-        terms = (Term("kl_divergence", 1 - self.alpha, gaussian_kl), prior_term(weight, "imq"))
+        terms = (Term("kl_divergence", 1 - self.alpha, gaussian_kl), distance_term(weight, "imq"))
         return Parts(Gaussian, terms)
 
 
+def normal_codes(n_components: int) -> Deterministic:
+    """A bottleneck of deterministic codes with a standard normal prior."""
+    return Deterministic(n_components, StandardNormal(n_components))
+
+
+def distance_term(weight: float, distance: str) -> Term:
+    """The distance of the batch's codes from the prior."""
+    if distance == "sliced":
+        return Term("sliced_wasserstein", weight, SlicedWasserstein())
+    return Term("mmd", weight, MMD(distance))
+
+
 def discriminator_terms(name: str, weight: float) -> tuple[Term, Term]:
-    """What the encoder learns from a critic, and what the critic itself does; its weights are in no other term."""
+    """The encoder's penalty by a discriminator, and the loss of the discriminator, which only trains itself."""
     return (
         Term(name, weight, log_density_ratio, in_training_only=True),
         Term("discriminator", 1.0, discriminator_loss, of_likelihood=False, in_training_only=True),
     )
-
-
-def prior_term(weight: float, distance: str) -> Term:
-    """The distance of a batch's codes from the prior."""
-    if distance == "sliced":
-        return Term("sliced_wasserstein", weight, SlicedDistance())
-    return Term("mmd", weight, MMD(distance))
-
-
-def with_prior(bottleneck: type[Deterministic], prior: str) -> Callable[[int], Deterministic]:
-    """A maker of bottlenecks whose codes are trained towards ``prior``."""
-
-    def make(n_components: int) -> Deterministic:
-        made = bottleneck(n_components)
-        made.prior = prior
-        return made
-
-    return make

@@ -1,4 +1,4 @@
-"""What a variant is made of."""
+"""The base of all variants, and the parts that a variant chooses."""
 
 from __future__ import annotations
 
@@ -8,48 +8,69 @@ from dataclasses import dataclass
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae._model import Deterministic
+from skae._model import Bottleneck, Deterministic
 from skae._objectives import Term
 from skae._parameters import check_real
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a variant is made of.
+    """The parts of a variant.
 
     Parameters
     ----------
     bottleneck : callable
-        Makes the bottleneck for ``n_components``.
+        Makes the :class:`~skae.variants.bottlenecks.Bottleneck` for a number of components.
     terms : tuple of Term
-    corruption : Module or None
-    input_requires_grad : bool
-        Whether a term follows codes back to the samples they came from.
-    decoder : callable or None
-        Takes the decoder module and gives the one to train, e.g. with its weights normalized.
+        Penalties in addition to the reconstruction loss.
+    corruption : Module, default=None
+        Corrupts scaled samples (batch, \\*shape), channels first, before the encoder in training.
+    decoder : callable, default=None
+        Takes the decoder, a module, and returns the one to train.
     decoder_decay : float
-        Weight decay of the decoder beside the one of all weights.
-    n_pseudo_inputs : int
-        Samples that are learned, and that the encoder sees beside every batch.
+        Weight decay of the decoder, added to that of all weights.
+
+    Examples
+    --------
+    >>> from skae.variants import Parts, Term
+    >>> from skae.variants.bottlenecks import Gaussian
+    >>> from skae.variants.penalties import gaussian_kl
+    >>> parts = Parts(Gaussian, (Term("kl_divergence", 4.0, gaussian_kl),))
+    >>> parts.bottleneck(8).n_in
+    16
     """
 
-    bottleneck: Callable[[int], Deterministic] = Deterministic
+    bottleneck: Callable[[int], Bottleneck] = Deterministic
     terms: tuple[Term, ...] = ()
     corruption: nn.Module | None = None
-    input_requires_grad: bool = False
     decoder: Callable[[nn.Module], nn.Module] | None = None
     decoder_decay: float = 0.0
-    n_pseudo_inputs: int = 0
+
+    @property
+    def input_requires_grad(self) -> bool:
+        """Whether a penalty differentiates with respect to the encoder's input."""
+        return any(getattr(term.function, "input_requires_grad", False) for term in self.terms)
 
 
 class Variant(BaseEstimator):
-    """A choice of parts. Subclasses are estimators only in that their settings are found by ``get_params``."""
+    """A choice of a bottleneck, penalties and a corruption, for the parameter ``variant``.
+
+    A subclass stores its settings in ``__init__`` under their own names and overrides ``parts``. It is a
+    ``BaseEstimator`` so that ``get_params``, ``set_params`` and ``clone`` find the settings; it has no ``fit``.
+    :mod:`skae.variants` has an example.
+    """
 
     def check(self) -> None:
-        """Raise InvalidParameterError if a setting is wrong."""
+        """Check the settings.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a setting has a wrong type or value; it is a ValueError and a TypeError.
+        """
 
     def parts(self) -> Parts:
-        """What the variant is made of."""
+        """The parts of the variant, made anew at every call."""
         return Parts()
 
     def _check_real(self, *names: str, interval: str = "[0.0, inf)") -> None:

@@ -1,9 +1,9 @@
-"""Variants that wrap others, and the table of all by name."""
+"""Variants that wrap another variant, and the table of all variants by name."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from sklearn.base import clone
@@ -23,29 +23,40 @@ from .densities import (
     Variational,
     Wasserstein,
 )
-from .parts import Variant
+from .parts import Parts, Variant
 
 
 class Wrapper(Variant):
-    """A variant around another, its ``variant``."""
+    """A variant around another one, its parameter ``variant``."""
 
-    def set_params(self, **params):
+    variant: str | Variant
+
+    def set_params(self, **params: Any) -> Wrapper:
+        """Set parameters, those of the wrapped variant as "variant__beta".
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not exist, or ``variant`` is a name and so has no parameters.
+        """
         check_nested(self, params, {"variant": class_of_variant})
         return super().set_params(**params)
 
 
 class Denoising(Wrapper):
-    """Brings back clean samples from corrupted ones (Vincent et al., 2010). Wraps any variant.
+    """Reconstructs clean samples from corrupted ones (Vincent et al., 2010). Wraps any variant.
 
     Parameters
     ----------
     corruption : {"gaussian", "masking", "salt_and_pepper", "swap"}
-        Normal noise; the mean, or the smallest or largest number, or another row's number in place of some. "swap"
-        suits tables, whose columns have distributions of their own.
+        "gaussian" adds normal noise. The others replace a random share of the features: "masking" by their mean,
+        "salt_and_pepper" by the minimum or maximum of the batch, "swap" by the same feature of another row (for tables,
+        as it keeps the distribution of each column).
     amount : float
-        Share of numbers changed; for "gaussian" the noise's deviation, in deviations of the scaled data.
+        Share of features replaced, in [0, 1]. For "gaussian", the standard deviation of the noise, in standard
+        deviations of the scaled data.
     variant : str or variant object
-        The variant that is trained so; another Denoising adds its corruption.
+        The variant to train this way. Another Denoising adds its corruption.
 
     Examples
     --------
@@ -54,40 +65,56 @@ class Denoising(Wrapper):
     Denoising(amount=0.3, variant=Variational(beta=4))
     """
 
-    def __init__(self, corruption="masking", amount=0.2, variant="plain"):
+    def __init__(
+        self,
+        corruption: Literal["gaussian", "masking", "salt_and_pepper", "swap"] = "masking",
+        amount: float = 0.2,
+        variant: str | Variant = "plain",
+    ):
         self.corruption = corruption
         self.amount = amount
         self.variant = variant
 
-    def check(self):
+    def check(self) -> None:
         check_choice("Denoising", "corruption", self.corruption, tuple(CORRUPTIONS))
         self._check_real("amount", interval="[0.0, inf)" if self.corruption == "gaussian" else "[0.0, 1.0]")
         check_variant("Denoising", self.variant)
 
-    def parts(self):
+    def parts(self) -> Parts:
         inner, own = variant_for(self.variant).parts(), CORRUPTIONS[self.corruption](self.amount)
         return replace(inner, corruption=own if inner.corruption is None else nn.Sequential(own, inner.corruption))
 
 
 class Nested(Wrapper):
-    """Codes whose first k coordinates are a good code for every k, as PCA's are: nested dropout (Rippel, Gelbart and
-    Adams, 2014), as in Matryoshka codes (Kusupati et al., 2022). Wraps any variant whose coordinates can be left out.
+    """Nested (Matryoshka) codes: the first k coordinates are a code of their own, for every k, as PCA's are.
+
+    Training is nested dropout (Rippel, Gelbart and Adams, 2014; Kusupati et al., 2022). Wraps any variant but
+    "vector_quantized", "hyperspherical" and "importance_weighted".
 
     Parameters
     ----------
     variant : str or variant object
         The variant whose codes are nested.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.variants import Nested
+    >>> autoencoder = AutoencoderTransformer(3, variant=Nested("variational"), max_epochs=3, random_state=0)
+    >>> autoencoder.fit(load_iris().data).explained_variance_ratio_.shape
+    (3,)
     """
 
-    def __init__(self, variant="plain"):
+    def __init__(self, variant: str | Variant = "plain"):
         self.variant = variant
 
-    def check(self):
+    def check(self) -> None:
         check_variant("Nested", self.variant)
         if is_nested(variant_for(self.variant)):
             raise InvalidParameterError(f"Nested cannot wrap {self.variant!r}: its codes are nested already.")
         parts = variant_for(self.variant).parts()
-        with torch.device("meta"):  # where its weights are not drawn
+        with torch.device("meta"):  # allocates nothing
             bottleneck = parts.bottleneck(1)
         if not bottleneck.can_be_nested:
             raise InvalidParameterError(
@@ -95,7 +122,7 @@ class Nested(Wrapper):
                 f"'plain', 'variational' or another variant whose coordinates stand for themselves."
             )
 
-    def parts(self):
+    def parts(self) -> Parts:
         parts = variant_for(self.variant).parts()
         return replace(parts, bottleneck=lambda n: NestedDropout(parts.bottleneck(n)))
 
@@ -120,29 +147,29 @@ VARIANTS: dict[str, type[Variant]] = {
 
 
 def class_of_variant(name: Any, setting: str) -> str:
-    """The class to write in place of a variant's name, for a setting of it."""
+    """The class to suggest instead of a variant's name, for one of its settings."""
     return first_with(setting.partition("__")[0], tuple(VARIANTS.values()), VARIANTS.get(name, Variational))
 
 
-def variant_for(variant: Any) -> Variant:
-    """A fresh variant object from a name or an object."""
+def variant_for(variant: str | Variant) -> Variant:
+    """A new variant object from a name or an object."""
     return VARIANTS[variant]() if isinstance(variant, str) else clone(variant)
 
 
-def nested_variant(variant: Any) -> Variant:
-    """A fresh variant object with nested codes: the variant itself where it has them, else wrapped."""
-    made = variant_for(variant)
-    return made if is_nested(made) else Nested(made)
+def nested_variant(variant: str | Variant) -> Variant:
+    """A new variant object with nested codes: a clone if its codes are nested already, else wrapped."""
+    new = variant_for(variant)
+    return new if is_nested(new) else Nested(new)
 
 
 def is_nested(variant: Variant) -> bool:
-    """Whether a variant's codes are nested, itself or within a wrapper."""
+    """Whether a variant's codes are nested, by itself or by a variant that it wraps."""
     inner = getattr(variant, "variant", None)
     return isinstance(variant, Nested) or (inner is not None and is_nested(variant_for(inner)))
 
 
 def check_variant(owner: str, variant: Any) -> None:
-    """Raise InvalidParameterError unless it is a name or a variant object whose settings are right."""
+    """Raise InvalidParameterError unless it is a name or a variant object with valid settings."""
     if isinstance(variant, str):
         check_choice(owner, "variant", variant, tuple(VARIANTS), otherwise=" or a variant such as Variational()")
     elif isinstance(variant, type) or not all(hasattr(variant, name) for name in ("check", "parts", "get_params")):

@@ -1,19 +1,21 @@
 """Penalties against closed forms."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from skae._model import Code, Trace
+from skae._model import Code, Deterministic, StandardNormal, Trace, UniformSphere
+from skae._model.bottlenecks import importance_weighted_bound
 from skae._objectives import Objective, Term
 from skae._objectives.penalties import (
     MMD,
     DecoderJacobianPenalty,
     EncoderJacobianPenalty,
     KLSparsity,
-    SlicedDistance,
+    SlicedWasserstein,
     gaussian_kl,
     l1_penalty,
     l2_penalty,
@@ -26,10 +28,11 @@ random = torch.Generator().manual_seed(0)
 MEAN, LOG_VARIANCE = torch.randn(64, 3, generator=random), torch.randn(64, 3, generator=random)
 
 
-def trace_of(latent, mean=None, log_variance=None, seen=None, output=None, prior="normal"):
+def trace_of(latent, mean=None, log_variance=None, seen=None, output=None, prior=None):
     mean = latent if mean is None else mean
     seen = latent if seen is None else seen
-    return Trace(seen, seen, Code(latent, mean, log_variance=log_variance), seen if output is None else output, prior)
+    code = Code(latent, mean, extras={"log_variance": log_variance})
+    return Trace(seen, seen, code, seen if output is None else output, prior)
 
 
 def seeded(penalty):
@@ -45,15 +48,15 @@ def test_kl_divergence_is_that_of_torch():
 def test_kl_divergence_of_draws_is_that_of_torch_on_average():
     noise = torch.randn(20_000, *MEAN.shape, generator=random)
     drawn = MEAN + (LOG_VARIANCE / 2).exp() * noise
-    code = Code(
-        drawn[0], MEAN, decoder_input=drawn.flatten(0, 1), log_variance=LOG_VARIANCE, repeats=len(drawn), draws=True
-    )
+    extras = {"log_variance": LOG_VARIANCE}
+    code = Code(drawn[0], MEAN, drawn.flatten(0, 1), repeats=len(drawn), extras=extras)
     found = monte_carlo_kl(Trace(MEAN, MEAN, code, MEAN)).view(len(drawn), -1).mean(0)
     torch.testing.assert_close(found, gaussian_kl(trace_of(MEAN, MEAN, LOG_VARIANCE)), atol=0.1, rtol=0.05)
 
 
-def learned_trace(mean, log_variance):
-    code = Code(MEAN, MEAN, log_variance=LOG_VARIANCE, learned=Code(mean, mean, log_variance=log_variance))
+def pseudo_input_trace(mean, log_variance):
+    pseudo_codes = Code(mean, mean, extras={"log_variance": log_variance})
+    code = Code(MEAN, MEAN, extras={"log_variance": LOG_VARIANCE, "pseudo_codes": pseudo_codes})
     return Trace(MEAN, MEAN, code, MEAN)
 
 
@@ -61,14 +64,14 @@ def test_kl_divergence_from_a_mixture_of_one_is_that_of_torch():
     mean, log_variance = (torch.randn(1, 3, generator=random) for _ in range(2))
     own = Normal(MEAN, (LOG_VARIANCE / 2).exp())
     expected = kl_divergence(own, Normal(mean, (log_variance / 2).exp())).sum(1)
-    torch.testing.assert_close(mixture_kl(learned_trace(mean, log_variance)), expected)
-    repeated = mixture_kl(learned_trace(mean.repeat(5, 1), log_variance.repeat(5, 1)))
+    torch.testing.assert_close(mixture_kl(pseudo_input_trace(mean, log_variance)), expected)
+    repeated = mixture_kl(pseudo_input_trace(mean.repeat(5, 1), log_variance.repeat(5, 1)))
     torch.testing.assert_close(repeated, expected)
 
 
 def test_kl_divergence_from_a_mixture_is_bounded_from_above():
     mean, log_variance = torch.randn(4, 3, generator=random), torch.randn(4, 3, generator=random)
-    bound = mixture_kl(learned_trace(mean, log_variance))
+    bound = mixture_kl(pseudo_input_trace(mean, log_variance))
     own = Normal(MEAN, (LOG_VARIANCE / 2).exp())
     drawn = MEAN + (LOG_VARIANCE / 2).exp() * torch.randn(20_000, *MEAN.shape, generator=random)
     each = Normal(mean[:, None, None], (log_variance / 2).exp()[:, None, None]).log_prob(drawn).sum(-1)
@@ -83,7 +86,10 @@ def test_the_objective_of_draws_is_the_bound_of_burda():
     mean, log_variance = MEAN[:8], LOG_VARIANCE[:8]
     drawn = (mean + (log_variance / 2).exp() * torch.randn(3, 8, 3, generator=random)).requires_grad_()
     output.requires_grad_()
-    code = Code(drawn[0], mean, decoder_input=drawn.flatten(0, 1), log_variance=log_variance, repeats=3, draws=True)
+    extras = {"log_variance": log_variance}
+    code = Code(
+        drawn[0], mean, drawn.flatten(0, 1), 3, reduce=partial(importance_weighted_bound, n_draws=3), extras=extras
+    )
     objective = Objective("mse", (Term("kl_divergence", 1.0, monte_carlo_kl),))
     target = x.repeat(3, 1)
     objective(Trace(x, target, code, output.flatten(0, 1))).backward()
@@ -138,11 +144,11 @@ def test_total_correlation_rises_with_dependence():
     assert values[1] > values[0] + 1.5
 
 
-@pytest.mark.parametrize("penalty", [MMD("imq"), MMD("rbf"), SlicedDistance()])
-@pytest.mark.parametrize("prior", ["normal", "sphere"])
+@pytest.mark.parametrize("penalty", [MMD("imq"), MMD("rbf"), SlicedWasserstein()])
+@pytest.mark.parametrize("prior", [StandardNormal(3), UniformSphere(3)])
 def test_distances_are_about_zero_at_the_prior_and_grow_from_it(penalty, prior):
     codes = torch.randn(800, 3, generator=random)
-    if prior == "sphere":
+    if isinstance(prior, UniformSphere):
         codes = codes / codes.norm(dim=1, keepdim=True) * math.sqrt(3)
     at, near, far = (float(seeded(penalty)(trace_of(codes + d, prior=prior))) for d in (0.0, 0.5, 2.0))
     assert abs(at) < 0.05
@@ -152,7 +158,7 @@ def test_distances_are_about_zero_at_the_prior_and_grow_from_it(penalty, prior):
 def test_sliced_distance_of_a_shift_is_its_square():
     codes = torch.randn(20000, 4, generator=random)
     shift = torch.tensor([1.0, 0.0, 0.0, 0.0])
-    value = seeded(SlicedDistance())(trace_of(codes + shift))
+    value = seeded(SlicedWasserstein())(trace_of(codes + shift, prior=StandardNormal(4)))
     torch.testing.assert_close(value, torch.tensor(1.0), atol=0.4, rtol=0)
 
 
@@ -162,7 +168,7 @@ def test_the_objective_is_the_evidence_lower_bound():
     output.requires_grad_()
     mean = MEAN.clone().requires_grad_()
     objective = Objective("mse", (Term("kl_divergence", 1.0, gaussian_kl),))
-    objective(Trace(x, x, Code(mean, mean, log_variance=LOG_VARIANCE), output)).backward()
+    objective(Trace(x, x, Code(mean, mean, extras={"log_variance": LOG_VARIANCE}), output)).backward()
     ours = output.grad.clone(), mean.grad.clone()
     output.grad = mean.grad = None
     variance = (output - x).square().mean().detach()
@@ -178,3 +184,10 @@ def test_weights_rise_in_the_warm_up_of_training_only():
     objective.progress = 0.25
     assert objective.train()._weight(objective.terms[0], 1.0) == 1.0
     assert objective.eval()._weight(objective.terms[0], 1.0) == 2.0
+
+
+def test_a_penalty_says_what_it_lacks():
+    with pytest.raises(ValueError, match=r"needs the extra 'log_variance'.*Combine the penalty with a bottleneck"):
+        gaussian_kl(Trace(MEAN, MEAN, Deterministic(3)(MEAN), MEAN))
+    with pytest.raises(ValueError, match=r"the bottleneck has none\. Pass one to it"):
+        MMD()(trace_of(MEAN))

@@ -1,0 +1,41 @@
+"""Bottlenecks to combine in a variant, their base and the priors that they pull codes towards."""
+
+from skae._model import (
+    Bottleneck,
+    Code,
+    CodebookPrior,
+    Deterministic,
+    Gaussian,
+    MultiDrawGaussian,
+    NestedDropout,
+    NormalMixture,
+    Prior,
+    PseudoInputGaussian,
+    Quantizer,
+    Sampler,
+    Sphere,
+    StandardNormal,
+    UniformSphere,
+    WithDiscriminator,
+    WrappedBottleneck,
+)
+
+__all__ = [
+    "Bottleneck",
+    "Code",
+    "CodebookPrior",
+    "Deterministic",
+    "Gaussian",
+    "MultiDrawGaussian",
+    "NestedDropout",
+    "NormalMixture",
+    "Prior",
+    "PseudoInputGaussian",
+    "Quantizer",
+    "Sampler",
+    "Sphere",
+    "StandardNormal",
+    "UniformSphere",
+    "WithDiscriminator",
+    "WrappedBottleneck",
+]
