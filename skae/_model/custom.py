@@ -1,4 +1,4 @@
-"""The caller's own encoder and decoder modules."""
+"""Custom modules as encoder and decoder."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .layers import EncoderDecoder, Step
 
 
 class Custom(BaseEstimator):
-    """Your own modules as encoder and decoder.
+    """Custom modules as encoder and decoder.
 
     Parameters
     ----------
-    encoder, decoder : class, function or torch.nn.Module
-        What makes the module, or the module itself, which is copied and never trained in place. A class or
-        function is called with those of the keywords ``sample_shape`` (channels first, without the batch
-        axis) and ``n_components`` that it names. The encoder takes float32 batches of
-        (n, channels, \\*sizes), or (n, n_features) for tables, to (n, n_components); the decoder takes them back. Some
-        variants ask for more: an encoder to normal codes gives twice as many, a decoder of nested codes gets twice as
-        many; ``n_components`` is then what is asked of either.
-    linear_path : bool
-        Whether a linear path, started at the PCA solution, is added to what the modules compute.
+    encoder, decoder : torch.nn.Module, or a class or function that returns one
+        A module is copied, and the given one is never trained. A class or function is called with those of the
+        keyword arguments ``sample_shape`` (channels first, without the batch axis) and ``n_components`` that it has.
+        The encoder maps float32 batches of shape (n, channels, \\*sizes), or (n, n_features) for tables, to
+        (n, n_components); the decoder maps them back. Some variants need more outputs of the encoder (variational
+        codes: mean and log variance) or more inputs of the decoder (nested codes); a class or function gets that
+        number as ``n_components``.
+    linear_path : bool, default=False
+        Whether to add a linear path, initialized with PCA, to the outputs of the modules.
 
     Notes
     -----
-    Classes and functions must be importable at module level for the estimator to be pickled; joblib's workers take
-    others too.
+    To pickle the estimator, define classes and functions at module level, where pickle can import them. Workers of
+    joblib, and ``copy.deepcopy``, take local ones too.
 
     Examples
     --------
@@ -50,21 +50,21 @@ class Custom(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Raise TypeError if a module is not one and does not make one."""
+        """Raise TypeError unless each is a module, a class or a function."""
         for name in ("encoder", "decoder"):
             value = getattr(self, name)
             if not isinstance(value, nn.Module) and not callable(value):
                 raise TypeError(
-                    f"The {name!r} parameter of Custom must be a torch.nn.Module, or a class or function that makes "
-                    f"one. Got {value!r} of type {type(value).__name__} instead."
+                    f"The {name!r} parameter of Custom must be a torch.nn.Module, or a class or function that "
+                    f"returns one. Got {value!r} of type {type(value).__name__} instead."
                 )
         check_bool("Custom", "linear_path", self.linear_path)
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
-        """The encoder and decoder for samples of ``shape`` (channels first), and their layer table."""
+        """The encoder and decoder for samples of ``shape`` (channels first), with the rows of their layer table."""
         known = {"sample_shape": shape, "n_components": n_components}
-        encoder = made("encoder", self.encoder, known)
-        decoder = made("decoder", self.decoder, known)
+        encoder = build_module("encoder", self.encoder, known)
+        decoder = build_module("decoder", self.decoder, known)
         return EncoderDecoder(
             encoder,
             decoder,
@@ -73,15 +73,15 @@ class Custom(BaseEstimator):
         )
 
 
-def made(name: str, value: Any, known: dict[str, Any]) -> nn.Module:
-    """A fresh module from an instance (copied) or from a class or function (called)."""
+def build_module(name: str, value: Any, known: dict[str, Any]) -> nn.Module:
+    """A new module: a copy of a module, or what a class or function returns."""
     if isinstance(value, nn.Module):
         return copy.deepcopy(value)
     named = inspect.signature(value).parameters
     module = value(**{key: known[key] for key in known if key in named})
     if not isinstance(module, nn.Module):
         raise TypeError(
-            f"The {name!r} parameter of Custom must make a torch.nn.Module. "
-            f"Got {module!r} of type {type(module).__name__} from it instead."
+            f"The {name!r} parameter of Custom must return a torch.nn.Module. "
+            f"It returned {module!r} of type {type(module).__name__} instead."
         )
     return module

@@ -1,4 +1,4 @@
-"""``load``: an estimator put together from a file, every name, type and shape in it checked before use."""
+"""``load``: an estimator from a file, with every name, type and shape checked before use."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ OUTPUTS = ("default", "pandas", "polars")
 def load(path, device="cpu", custom_modules=None):
     """Read an estimator that :func:`save` wrote.
 
-    Loading runs no code that stands in the file: it holds none, and names in it are looked up in fixed tables. All
-    else a file can be is an error before anything is used.
+    Loading runs no code of the file: names in it are looked up in fixed tables, and whatever does not fit is an error.
+    Of the steps of pipelines, skops promises the same. ``SECURITY.md`` has the details.
 
     Parameters
     ----------
     path : str, path-like or binary file object
     device : str or torch.device, default="cpu"
-        Where the loaded estimator computes, as ``device`` of AutoencoderTransformer. That parameter itself is as it
-        was when saved, and decides where training goes on.
+        Where the loaded estimator computes, as ``device`` of AutoencoderTransformer. Its parameter ``device`` stays as
+        it was saved, and ``fit`` uses that.
     custom_modules : dict, default=None
-        What stands for your own code: {"encoder": ..., "decoder": ...} as given to :class:`Custom`, or
-        {"architecture": ...}, {"variant": ...} for objects of classes of your own, {"loss": ...} for a callable.
+        The custom code that the estimator was fitted with: {"encoder": ..., "decoder": ...} as given to
+        :class:`Custom`, {"architecture": ...} or {"variant": ...} for objects of custom classes, {"loss": ...} for a callable.
 
     Returns
     -------
@@ -73,9 +73,21 @@ def load(path, device="cpu", custom_modules=None):
     Raises
     ------
     ModelFileError
-        A ValueError: if the file is damaged, was tampered with, is from a newer version, or needs ``custom_modules``.
+        A ValueError: if the file is damaged, was tampered with, is of a newer version, or needs ``custom_modules``.
     FileNotFoundError, PermissionError
-        If there is none, or it may not be opened.
+        If the file does not exist or may not be read.
+    TypeError, ValueError
+        If ``custom_modules`` is not a dict, or has an unknown key; if ``device`` is not available.
+
+    Examples
+    --------
+    >>> import io, skae
+    >>> from sklearn.datasets import load_iris
+    >>> file = io.BytesIO()
+    >>> skae.save(skae.AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(load_iris().data), file)
+    >>> bytes_read = file.seek(0)
+    >>> skae.load(file).n_components_
+    2
     """
     where, decode = resolve_device(device), Decoder(checked_modules(custom_modules))
     path = path if hasattr(path, "read") and not isinstance(path, os.PathLike) else os.fsdecode(path)
@@ -85,9 +97,9 @@ def load(path, device="cpu", custom_modules=None):
         return whole_of(stored, decode, where)
     except (FileNotFoundError, PermissionError):
         raise
-    except Exception as error:  # Whatever a file makes go wrong is the file's fault, want of memory too.
+    except Exception as error:  # Any error is the fault of the file, running out of memory too.
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        # What a traceback shows as the cause may hold anything that stands in the file.
+        # A traceback shows the cause, which may hold unprintable text of the file.
         cause = error if printable(str(error)) == str(error) else None
         raise ModelFileError(f"{path!r} cannot be loaded: {printable(reason).rstrip('.')}.") from cause
 

@@ -22,7 +22,7 @@ from skae.exceptions import ModelFileError, shown
 
 from .values import of_type
 
-# Beside what skops trusts itself: types of scikit-learn, numpy and scipy that run no code of a file.
+# Types besides those that skops trusts by default.
 SPLITTERS = (
     "GroupKFold",
     "GroupShuffleSplit",
@@ -137,7 +137,7 @@ def described_whole(
         made = with_steps(whole, lambda step: replaced(step, True))
     for place in filter(None, map(place_named_by, parts_within(made))):
         raise TypeError(
-            f"A model file does not say where later calls read or write, but {place}. Set it to its default with "
+            f"A model file must not say where later calls read or write, but {place}. Set it to its default with "
             f"set_params, and set it again after load."
         )
     arrays["skops"] = torch.from_numpy(np.frombuffer(in_skops(made), dtype=np.uint8).copy())
@@ -145,35 +145,36 @@ def described_whole(
 
 
 def in_skops(made: Any) -> bytes:
-    """The bytes that skops makes of a pipeline or search; TypeError if it would not load them unasked."""
+    """The archive of skops for a pipeline or search; TypeError if it holds types that skops does not trust."""
     try:
         data = skops_io().dumps(made)
     except Exception as error:
         raise TypeError(
-            f"A model file holds pipelines and searches whose parts are scikit-learn's own or AutoencoderTransformer "
-            f"itself, not inside a ColumnTransformer, a search or another estimator. Save the AutoencoderTransformer "
-            f"alone, or a search of a pipeline in place of a pipeline with a search. ({error})"
+            f"The steps of a saved pipeline must be scikit-learn's own, AutoencoderTransformer or AutoencoderNovelty; "
+            f"the latter two not inside a ColumnTransformer, a search or another estimator. Save the autoencoder "
+            f"alone, or a search of a pipeline instead of a pipeline with a search. ({error})"
         ) from error
     others = sorted(set(skops_io().get_untrusted_types(data=data)) - set(TRUSTED))
     if others:
         raise TypeError(
-            f"A model file holds pipelines of AutoencoderTransformer and of what skops trusts unasked; this one holds "
-            f"{', '.join(others)}. Save the AutoencoderTransformer alone, and build the pipeline around it anew."
+            f"The steps of a saved pipeline must be of types that skops trusts by default, AutoencoderTransformer or "
+            f"AutoencoderNovelty. Got {', '.join(others)}. Save the autoencoder alone, and build the pipeline again "
+            f"after load."
         )
     return data
 
 
 def check_scoring_name(search: BottleneckSearchCV) -> None:
-    """Raise TypeError if the score of a search is code, which no file holds."""
+    """Raise TypeError if the scoring of a search is code, which a file cannot hold."""
     if search.scoring is not None and not isinstance(search.scoring, str):
         raise TypeError(
-            f"A model file does not hold scoring={search.scoring!r}, which is code. Pass a name such as 'r2' or None "
-            f"as scoring, or save best_estimator_."
+            f"The 'scoring' of a saved search must be a name such as 'r2', or None. Got {search.scoring!r} instead, "
+            f"which is code. Pass a name, or save best_estimator_."
         )
 
 
 def is_kept(search: BottleneckSearchCV, name: str) -> bool:
-    """Whether a file keeps an attribute of a search; its scorer is made again from ``scoring``."""
+    """Whether a file holds an attribute of a search; the scorer is made again from ``scoring``."""
     learned = name.endswith("_") and not name.startswith("_") and name != "scorer_"
     return learned or name in search.get_params(deep=False)
 
@@ -203,10 +204,10 @@ def assembled_whole(file: Stored, estimator_in: Callable[[Stored], Any]) -> Any:
 
 
 def restored_search(made: BottleneckSearchCV, restored: Callable[[Any], Any]) -> BottleneckSearchCV:
-    """A search with its estimators, and with its scorer."""
+    """The search with its estimators and its scorer."""
     names = set(BottleneckSearchCV._get_param_names())
     if not names <= set(vars(made)) or not all(is_kept(made, name) for name in vars(made)):
-        raise ModelFileError("its search has other attributes than a search has")
+        raise ModelFileError("its search has unknown attributes")
     check_scoring_name(made)
     parts = {
         name: with_steps(value, restored)
@@ -219,11 +220,11 @@ def restored_search(made: BottleneckSearchCV, restored: Callable[[Any], Any]) ->
 
 
 def place_named_by(part: Any) -> str:
-    """The parameter of PLACES by which an estimator names a place, in words; empty if there is none."""
+    """Which parameter of an estimator names a place, in words; empty if none does."""
     for name, default in PLACES.items() if isinstance(part, BaseEstimator) else ():
         value = vars(part).get(name, default)
         if value is not default and not (isinstance(value, str) and value == default):
-            return f"{type(part).__name__} has {name}={shown(value)} in place of {default!r}"
+            return f"{type(part).__name__} has {name}={shown(value)} instead of {default!r}"
     return ""
 
 

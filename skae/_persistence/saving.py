@@ -36,42 +36,42 @@ NET = ("lr", "batch_size", "cycles", "precision", "compiled", "seed")
 
 
 def save(estimator, path, *, overwrite=False):
-    """Write a fitted estimator to a file that :func:`load` reads, on any machine.
+    """Write a fitted estimator to a file that :func:`load` reads on any machine.
 
-    The file holds JSON and plain arrays, no pickle, under a SHA-256; it is put in place in one step, so a failed write
-    leaves the earlier file as it was. Kept are parameters, all that was learned, the optimizer's state after
-    ``partial_fit`` and ``set_output``. Not kept: ``net_.history`` (``history_`` is), ``checkpoint_dir``, metadata
-    routing, callbacks and what else ``net_params`` holds beside ``optimizer__...`` (with a warning), and the code of
-    your own modules and loss, which ``load`` asks for.
+    The file is a safetensors file, whatever its name. Its metadata holds JSON and a checksum; it holds no pickle. It is
+    put in place in one step, so a failed write leaves the earlier file as it was.
+
+    Saved are the parameters, all that was learned, the state of the optimizer after ``partial_fit``, and
+    ``set_output``. Not saved are ``net_.history`` (``history_`` is), ``checkpoint_dir``, ``memory`` of pipelines, metadata routing, and
+    the code of custom modules and losses, which ``load`` takes. Callbacks and other ``net_params`` than
+    ``optimizer__...`` and ``clip_norm`` are left out with a warning.
 
     Parameters
     ----------
     estimator : AutoencoderTransformer, AutoencoderNovelty, BottleneckSearchCV or Pipeline
-        Other parts of pipelines and searches have to be scikit-learn's own, or CharacterEncoder; they go through skops.
-        ``memory`` of pipelines is not kept. A search needs ``scoring`` that is a name or None.
+        Other steps of pipelines must be CharacterEncoder or of types that skops trusts: scalers, linear models and
+        others of scikit-learn. The ``scoring`` of a search must be a name or None.
     path : str, path-like or binary file object
-        A model file that is there is replaced.
+        A model file at this path is replaced.
     overwrite : bool, default=False
-        Whether a file of another kind is, too.
+        Whether to replace another file too.
 
     Raises
     ------
     TypeError
-        If it is none of these, or holds what a model file cannot hold, such as estimators that read files
-        (``CountVectorizer(input="filename")``) or write a cache (``FeatureAgglomeration(memory=...)``).
+        If it is another estimator, or holds what a file cannot hold, such as a step that reads files
+        (``CountVectorizer(input="filename")``) or writes a cache (``FeatureAgglomeration(memory=...)``).
     ImportError
         If it is a pipeline or a search and skops is not installed.
     NotFittedError
         If it is not fitted.
     InvalidParameterError
-        A ValueError and TypeError: if a parameter was set to what ``fit`` refuses.
+        A ValueError and TypeError: if a parameter has a value that ``fit`` refuses.
     ValueError
-        If the file would not load, as of wrappers nested dozens deep: it is read back before it is written, unless it
-        needs code of your own.
+        If ``load`` could not read the file, as when a weight is not finite.
     OSError
-        If the file cannot be written, the earlier one then being as it was: a FileExistsError, if another kind of file
-        is there, a PermissionError, if it is read-only, an IsADirectoryError, if the path names a folder or ends in
-        "/". Once the new file is in place ``save`` succeeds, also where its folder cannot be synchronized.
+        If the file cannot be written. FileExistsError if another file is there, PermissionError if the file is
+        read-only, IsADirectoryError if the path names a folder.
 
     Examples
     --------
@@ -97,8 +97,7 @@ def save(estimator, path, *, overwrite=False):
 def file_of(estimator: Any) -> bytes:
     """The bytes of the file of an estimator of any kind.
 
-    They are read back, since an error is of use now and not when the file is loaded; with custom modules in it they
-    could not be read here.
+    They are read back, so that a file that cannot be loaded is an error now; only those with custom modules are not.
     """
     content, arrays = content_of(estimator)
     raw = pack(content, arrays)
@@ -117,8 +116,8 @@ def content_of(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(estimator, Pipeline) and type(estimator) is not BottleneckSearchCV:
         raise TypeError(
             f"save takes a fitted AutoencoderTransformer, AutoencoderNovelty or BottleneckSearchCV, or a Pipeline of "
-            f"scikit-learn's steps and the first two, got {type(estimator).__name__}. Of another search save its "
-            f"best_estimator_; pickle what else there is."
+            f"scikit-learn's steps and the first two. Got {type(estimator).__name__} instead. Of another search save "
+            f"its best_estimator_; for other estimators use pickle."
         )
     check_is_fitted(estimator)
     estimator = snapshot(estimator)
