@@ -1,8 +1,8 @@
-"""How long do others take to train the same network for as many epochs, and how good is it then?
+"""How long do other packages take to train the same network for the same epochs, and how good is the result?
 
-A 64-32-8-32-64 network with ReLU, ten epochs of 20,000 gray 8 x 8 patches of scikit-learn's photographs, batches of 128
-and of 1,024; each library at its own learning rate; the best of several turns, which other programs disturb least.
-Peers are the extra ``bench``; those not installed are left out.
+A 64-32-8-32-64 network with ReLU, ten epochs on 20,000 gray 8 x 8 patches of scikit-learn's photographs, batches of
+128 and of 1,024. Each package uses its own learning rate. The minimum time of several runs counts. The packages are
+the extra ``bench``; missing ones are skipped.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 import numpy as np
 import skorch
 import torch
-from report import parser_of, write
+from report import make_parser, write
 from sklearn.datasets import load_sample_image
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.image import extract_patches_2d
@@ -30,7 +30,7 @@ from skae import AutoencoderTransformer, Dense
 EPOCHS = 10
 N_FOLDS = 5
 RATE = 1e-3
-# Of skae; the others choose their device themselves, or are told the CPU.
+# Device of skae; the others choose their device or use the CPU.
 SETTINGS = {"device": "cpu"}
 
 
@@ -56,12 +56,12 @@ def by_skae(X, batch_size, **settings):
     return autoencoder.reconstruct
 
 
-def the_same_network(X, batch_size):
+def same_network(X, batch_size):
     architecture = Dense((32,), activation="relu", normalization=None, linear_path=False)
     return by_skae(X, batch_size, architecture=architecture)
 
 
-def with_the_linear_path(X, batch_size):
+def with_linear_path(X, batch_size):
     return by_skae(X, batch_size, architecture=Dense((32,), activation="relu", normalization=None))
 
 
@@ -81,7 +81,7 @@ def by_skorch(X, batch_size):
 
 def by_scikit_learn(X, batch_size):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says that ten epochs are few
+        warnings.simplefilter("ignore")  # ConvergenceWarning after ten epochs
         return (
             MLPRegressor(hidden_layer_sizes=(32, 8, 32), batch_size=batch_size, max_iter=EPOCHS, random_state=0)
             .fit(X, X)
@@ -103,11 +103,11 @@ def by_pyod(X, batch_size):
         verbose=0,
     ).fit(X)
 
-    def restored(rows):
+    def reconstruct(rows):
         with torch.no_grad():
             return detector.model(torch.from_numpy(rows)).numpy()
 
-    return restored
+    return reconstruct
 
 
 def by_keras(X, batch_size):
@@ -154,11 +154,11 @@ def by_pythae(X, batch_size):
         model = AE(AEConfig(input_dim=(64,), latent_dim=8), encoder=Encoder(), decoder=Decoder())
         TrainingPipeline(model=model, training_config=training)(torch.from_numpy(X))
 
-    def restored(rows):
+    def reconstruct(rows):
         with torch.no_grad():
             return model.decoder(model.encoder(torch.from_numpy(rows)).embedding).reconstruction.numpy()
 
-    return restored
+    return reconstruct
 
 
 def by_hypertools(X, batch_size):
@@ -171,8 +171,8 @@ def by_hypertools(X, batch_size):
 
 
 PEERS = {
-    "skae, the same network": (the_same_network, "skae"),
-    "skae, with its linear path": (with_the_linear_path, "skae"),
+    "skae, the same network": (same_network, "skae"),
+    "skae, with its linear path": (with_linear_path, "skae"),
     "skorch": (by_skorch, "skorch"),
     "scikit-learn MLPRegressor": (by_scikit_learn, "sklearn"),
     "PyOD AutoEncoder": (by_pyod, "pyod"),
@@ -182,36 +182,36 @@ PEERS = {
 }
 
 
-def trained(train_by, X, batch_size):
-    """Seconds of training, in silence, and what brings rows back."""
+def train_timed(train_by, X, batch_size):
+    """Seconds of training without output, and the function that reconstructs rows."""
     with open(os.devnull, "w") as out, contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         began = time.perf_counter()
-        restored = train_by(X, batch_size)
-        return time.perf_counter() - began, restored
+        reconstruct = train_by(X, batch_size)
+        return time.perf_counter() - began, reconstruct
 
 
-def share(X, restored):
-    return float(1 - ((X - restored) ** 2).sum() / (X**2).sum())
+def explained_variance(X, X_reconstructed):
+    return float(1 - ((X - X_reconstructed) ** 2).sum() / (X**2).sum())
 
 
 def main():
-    SETTINGS["device"] = parser_of(__doc__).parse_args().device
+    SETTINGS["device"] = make_parser(__doc__).parse_args().device
     train, test = train_test_split(patches(), test_size=0.2, random_state=0)
     pca = PCA(8).fit(train)
-    table = [["PCA", "-", "-", "-", share(test, pca.inverse_transform(pca.transform(test)))]]
+    table = [["PCA", "-", "-", "-", explained_variance(test, pca.inverse_transform(pca.transform(test)))]]
     peers = {name: by for name, (by, package) in PEERS.items() if importlib.util.find_spec(package)}
     for name in PEERS.keys() - peers.keys():
         print(f"{name} is not installed")
     for batch_size in (128, 1024):
         for train_by in peers.values():
-            trained(train_by, train[:2000], batch_size)
+            train_timed(train_by, train[:2000], batch_size)
         seconds, shares = [], {}
         for _ in range(N_FOLDS):
             row = []
             for name, train_by in peers.items():
-                taken, restored = trained(train_by, train, batch_size)
+                taken, reconstruct = train_timed(train_by, train, batch_size)
                 row.append(taken)
-                shares[name] = share(test, np.asarray(restored(test)))
+                shares[name] = explained_variance(test, np.asarray(reconstruct(test)))
             seconds.append(row)
         best = np.min(seconds, axis=0)
         table += [

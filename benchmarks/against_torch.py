@@ -1,7 +1,7 @@
-"""Does it cost speed to train by the estimator instead of a hand-written PyTorch loop?
+"""Is training by the estimator slower than a hand-written PyTorch loop?
 
-Rows a second of ``fit``, everything in it counted, against a loop over the same network, optimizer and batches, by
-turns in one run; and against skorch's default data path.
+Rows per second of ``fit``, everything included, compared with a loop over the same network, optimizer and batches,
+alternating in one run, and with the default data path of skorch.
 """
 
 import time
@@ -9,7 +9,7 @@ import time
 import numpy as np
 import skorch
 import torch
-from report import parser_of, write
+from report import make_parser, write
 from torch import nn
 
 from skae import AutoencoderTransformer, Convolutional, Dense
@@ -28,8 +28,8 @@ CLAIM = 0.95
 REPEATS = 11
 
 
-class Both(nn.Module):
-    """Encoder and decoder, one after the other."""
+class EncoderDecoder(nn.Module):
+    """Encoder followed by decoder."""
 
     def __init__(self, architecture, shape, n_components):
         super().__init__()
@@ -65,8 +65,8 @@ def by_estimator(X, architecture, n_components, batch_size, epochs, device):
 
 
 def by_hand(X, architecture, n_components, batch_size, epochs, device):
-    """What a careful user writes: data on the device once, one index a batch, a fused optimizer, one-cycle rates."""
-    module = Both(architecture, network_shape(X.shape[1:]), n_components).to(device)
+    """A well-tuned loop: data on the device, one index per batch, a fused optimizer, a one-cycle learning rate."""
+    module = EncoderDecoder(architecture, network_shape(X.shape[1:]), n_components).to(device)
     x = network_rows(X).to(device)
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, fused=True)
     steps = epochs * -(-len(x) // batch_size)
@@ -85,9 +85,9 @@ def by_hand(X, architecture, n_components, batch_size, epochs, device):
 
 
 def by_skorch(X, architecture, n_components, batch_size, epochs, device):
-    """skorch as its documentation shows it."""
+    """skorch as in its documentation."""
     skorch.NeuralNet(
-        Both,
+        EncoderDecoder,
         nn.MSELoss,
         module__architecture=architecture,
         module__shape=network_shape(X.shape[1:]),
@@ -102,14 +102,14 @@ def by_skorch(X, architecture, n_components, batch_size, epochs, device):
     ).fit(*[network_rows(X).numpy()] * 2)
 
 
-def rows_a_second(train, X, *settings, epochs, device):
+def rows_per_second(train, X, *settings, epochs, device):
     began = time.perf_counter()
     train(X, *settings, epochs, device)
     return epochs * len(X) / (time.perf_counter() - began)
 
 
 def main():
-    device = parser_of(__doc__).parse_args().device
+    device = make_parser(__doc__).parse_args().device
     table = []
     for name, n, shape, *settings, epochs in NETWORKS:
         X = np.random.RandomState(0).standard_normal((n, *shape)).astype(np.float32)
@@ -118,14 +118,14 @@ def main():
         speeds = []
         for turn in range(REPEATS):
             order = (by_estimator, by_hand) if turn % 2 else (by_hand, by_estimator)
-            measured = {t: rows_a_second(t, X, *settings, epochs=epochs, device=device) for t in order}
+            measured = {t: rows_per_second(t, X, *settings, epochs=epochs, device=device) for t in order}
             speeds.append((measured[by_estimator], measured[by_hand]))
-        # Neighbors in time are disturbed alike, so it is pairs that are compared.
+        # Runs that follow each other have the same load, so pairs are compared.
         ratio = float(np.median([estimator / hand for estimator, hand in speeds]))
         estimator, hand = (int(np.median(speed)) for speed in zip(*speeds, strict=True))
         share = "-"
         if name in WITH_SKORCH:
-            share = round(rows_a_second(by_skorch, X, *settings, epochs=1, device=device) / hand, 3)
+            share = round(rows_per_second(by_skorch, X, *settings, epochs=1, device=device) / hand, 3)
         table.append([name, estimator, hand, ratio, share])
     write(
         "against_torch",

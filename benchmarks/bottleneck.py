@@ -1,15 +1,15 @@
-"""What does one nested fit a fold give, beside one fit for every size?
+"""How good is one nested fit per fold, compared with one fit per size?
 
-For each data set, eight sizes and three folds: the time of the curve against three fits at the largest size and against
-GridSearchCV over the same sizes, and the held-out error of every size as a ratio to that of an autoencoder of that size
-alone, and to PCA's. Then the size chosen, over seeds, and the accuracy of a classifier on the codes.
+For each data set, eight sizes and three folds: the time of the curve relative to three fits at the largest size and
+to GridSearchCV over the same sizes; the validation error of every size relative to an autoencoder of that size and to
+PCA. Then the chosen size, over seeds, and the accuracy of a classifier on the codes.
 """
 
 import time
 
 import numpy as np
 import torch
-from report import parser_of, show, write
+from report import make_parser, show, write
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -21,7 +21,7 @@ from skae._search.folds import chosen
 
 SIZES = {"digits": (1, 2, 4, 6, 8, 12, 16, 24), "breast cancer": (1, 2, 3, 4, 5, 6, 8, 12)}
 MNIST_SIZES = (1, 2, 4, 8, 12, 16, 24, 32)
-# Of the autoencoders here.
+# Parameters of the autoencoders.
 SETTINGS = {"device": "cpu"}
 
 
@@ -30,14 +30,14 @@ def scaled(autoencoder, X):
 
 
 def pca_error(autoencoder, train, test, k):
-    """PCA's held-out error at size k, as a share of the variance, on the same scaled rows."""
+    """Unexplained variance of PCA on the test set at size k, on the same scaled rows."""
     train, test = scaled(autoencoder, train), scaled(autoencoder, test)
     pca = PCA(k, random_state=0).fit(train)
     return float(((test - pca.inverse_transform(pca.transform(test))) ** 2).sum() / (test**2).sum())
 
 
 def curve(name, X, sizes):
-    """Rows of errors, one a size, and the two ratios of time."""
+    """Errors, one row per size, and the two time ratios."""
     cv = KFold(3, shuffle=True, random_state=0)
     estimator = AutoencoderTransformer(random_state=0, **SETTINGS)
     began = time.perf_counter()
@@ -60,7 +60,7 @@ def curve(name, X, sizes):
 
 
 def agreement(seeds):
-    """On tables: how many grid steps lie between the size chosen here and by GridSearchCV, under both rules."""
+    """Number of grid steps between the chosen size and that of GridSearchCV, on tables, for both rules."""
     rows = []
     for name, load, sizes in (
         ("wine", load_wine, (1, 2, 3, 4, 6, 8, 10, 13)),
@@ -83,7 +83,7 @@ def agreement(seeds):
 
 
 def classification(seeds):
-    """Test accuracy on digits of the pipelines chosen here and by GridSearchCV."""
+    """Test accuracy on digits of the chosen pipelines and those of GridSearchCV."""
     X, y = load_digits(return_X_y=True)
     found = []
     for seed in range(seeds):
@@ -102,9 +102,9 @@ def classification(seeds):
 
 
 def main():
-    parser = parser_of(__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument("--data", help="npz with X_train (n, 28, 28)")
-    parser.add_argument("--rows", type=int, default=4000, help="of MNIST")
+    parser.add_argument("--rows", type=int, default=4000, help="number of MNIST digits")
     parser.add_argument("--seeds", type=int, default=10)
     args = parser.parse_args()
     SETTINGS["device"] = args.device
@@ -128,18 +128,20 @@ def main():
     accuracies = classification(3)
     ours, theirs = accuracies.mean(0)
     allowed = float(accuracies.std(0, ddof=1).max() / np.sqrt(len(accuracies)))
-    print(f"digits, accuracy of the chosen pipeline: {ours:.4f}; of GridSearchCV's {theirs:.4f} +- {allowed:.4f}")
+    print(f"digits, accuracy of the chosen pipeline: {ours:.4f}; of GridSearchCV {theirs:.4f} +- {allowed:.4f}")
     columns = ["data", "size", "nested", "alone", "PCA", "nested / alone", "nested / PCA"]
     figures = {"times": times, "choices": steps, "accuracy": [float(ours), float(theirs)]}
     write("bottleneck", columns, errors, device=args.device, **figures)
     ratios = np.array([row[5] for row in errors])
-    print(f"{np.mean(ratios <= 1.15):.2f} of sizes within 15 % of an autoencoder alone; mean ratio {ratios.mean():.3f}")
+    print(
+        f"{np.mean(ratios <= 1.15):.2f} of sizes within 15 % of an autoencoder per size; mean ratio {ratios.mean():.3f}"
+    )
     assert max(row[2] for row in times) <= 2.0, "the curve costs more than twice three fits"
     assert max(row[3] for row in times) <= 0.25, "the curve costs more than a quarter of GridSearchCV"
     assert max(row[6] for row in errors) <= 1.002, "nested codes are worse than PCA"
-    assert ratios.mean() <= 1.2, "nested codes are far from autoencoders of their own"
-    assert min(row[2] for row in steps) >= 0.9, "the sizes chosen differ by more than a step"
-    assert ours >= theirs - max(allowed, 0.005), "the chosen pipeline classifies worse"
+    assert ratios.mean() <= 1.2, "nested codes are much worse than an autoencoder per size"
+    assert min(row[2] for row in steps) >= 0.9, "the chosen sizes differ by more than a step"
+    assert ours >= theirs - max(allowed, 0.005), "the chosen pipeline has a lower accuracy"
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
-"""What do checkpoints cost?
+"""How much time do checkpoints take?
 
-The whole ``fit`` with ``checkpoint_dir`` against the same without, by turns in one run: fits of a few seconds, which
-may end before a checkpoint pays, one of many rows, and one of many weights.
+``fit`` with ``checkpoint_dir`` compared with the same without, alternating in one run: fits of a few seconds, which
+may end before the first checkpoint, one fit with many rows, and one with many weights.
 """
 
 import tempfile
 import time
 
 import numpy as np
-from report import parser_of, write
+from report import make_parser, write
 
 from skae import AutoencoderTransformer, Dense
 
-# Name, shape of X, architecture, epochs, turns.
+# Name, shape of X, architecture, epochs, repetitions.
 FITS = [
     ("20,000 rows of 400, one epoch", (20_000, 400), "auto", 1, 9),
     ("20,000 rows of 400, eight epochs", (20_000, 400), "auto", 8, 5),
@@ -32,7 +32,7 @@ def seconds(X, architecture, epochs, folder, device):
 
 
 def main():
-    device = parser_of(__doc__).parse_args().device
+    device = make_parser(__doc__).parse_args().device
     table = []
     for name, shape, architecture, epochs, turns in FITS:
         random = np.random.RandomState(0)

@@ -1,16 +1,16 @@
-"""Of runs whose loss stops being finite, how many would a second one at a tenth of the learning rate save?
+"""Of fits whose loss becomes non-finite, how many would a retry at a tenth of the learning rate save?
 
-One row an optimizer and a multiple of its automatic learning rate: fits of bundled tables, as they are and with wild
-rows (one in a hundred, a million times as large), with three losses, early stopping on and off. A run is saved where
-the second ends with a finite loss, and worth it where its codes then explain more than PCA's, or, without early
-stopping, than the mean. Gradients are not clipped, which is what clipping.py asks about.
+One row per optimizer and multiple of its automatic learning rate: fits of bundled tables, original and with outliers
+(one row in a hundred, a million times as large), with three losses, early stopping on and off. A fit is saved if the
+retry ends with a finite loss. The retry is useful if its explained variance is higher than that of PCA or, without
+early stopping, than that of the mean. Gradients are not clipped; see clipping.py.
 """
 
 import warnings
 
 import torch
 from never_worse_than_pca import TABLES
-from report import parser_of, write
+from report import make_parser, write
 
 from skae import AutoencoderTransformer, DivergenceError
 from skae._training import automatic_learning_rate
@@ -18,12 +18,12 @@ from skae._training import automatic_learning_rate
 OPTIMIZERS = ("adamw", "sgd", "rmsprop")
 MULTIPLES = (1, 10, 100, 1000, 1e6)
 LOSSES = ("mse", "huber", "mae")
-# Of the autoencoders here.
+# Parameters of the autoencoders.
 SETTINGS = {"device": "cpu"}
 
 
 def tables():
-    """Rows of bundled tables, each also with a few wild ones."""
+    """Bundled tables, original and with outliers."""
     for name in ("iris", "wine", "breast cancer", "diabetes", "digits"):
         X = TABLES[name](return_X_y=True)[0][:600].astype(float)
         wild = X.copy()
@@ -31,8 +31,8 @@ def tables():
         yield from (X, wild)
 
 
-def outcome(X, lr, **settings):
-    """The share a fit explains, None where it diverges."""
+def fit_score(X, lr, **settings):
+    """Explained variance of a fit; None if it diverges."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -42,8 +42,8 @@ def outcome(X, lr, **settings):
         return None
 
 
-def counted(optimizer, multiple):
-    """Fits, those that diverge, those of them that a tenth saves, and those that are worth it."""
+def count(optimizer, multiple):
+    """Number of fits, of diverging fits, of fits that a retry saves, and of useful retries."""
     fits = diverged = saved = worth = 0
     for X in tables():
         for loss in LOSSES:
@@ -51,25 +51,25 @@ def counted(optimizer, multiple):
                 settings = {"optimizer": optimizer, "loss": loss, "early_stopping": early_stopping}
                 lr = multiple * automatic_learning_rate(optimizer)
                 fits += 1
-                if outcome(X, lr, **settings) is not None:
+                if fit_score(X, lr, **settings) is not None:
                     continue
                 diverged += 1
-                again = outcome(X, lr / 10, **settings)
+                again = fit_score(X, lr / 10, **settings)
                 saved += again is not None
                 if again is not None:
-                    # Of no use to anyone: an lr at which nothing is learned, so that the start is gone back to.
-                    start = outcome(X, 1e-12, **settings) if early_stopping else 0.0
+                    # A learning rate at which nothing is learned, so that fit falls back to PCA, is not useful.
+                    start = fit_score(X, 1e-12, **settings) if early_stopping else 0.0
                     worth += again > start + 1e-3
     return fits, diverged, saved, worth
 
 
 def main():
-    SETTINGS["device"] = parser_of(__doc__).parse_args().device
+    SETTINGS["device"] = make_parser(__doc__).parse_args().device
     torch.set_num_threads(1)
     table = []
     for optimizer in OPTIMIZERS:
         for multiple in MULTIPLES:
-            table.append([optimizer, f"{multiple:g}", *counted(optimizer, multiple)])
+            table.append([optimizer, f"{multiple:g}", *count(optimizer, multiple)])
             print("  ".join(map(str, table[-1])), flush=True)
     columns = ["optimizer", "multiple of lr='auto'", "fits", "diverged", "saved", "worth it"]
     write("divergence", columns, table, **SETTINGS)

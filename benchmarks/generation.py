@@ -1,17 +1,17 @@
-"""How good are generated digits, measured without any pretrained network?
+"""How good are generated digits, measured without pretrained networks?
 
-For each variant: accuracy on real test digits of a classifier trained only on generated ones, their labels from a
-mixture fitted to each class's codes, against the same classifier trained on real digits; for each sampler, for
-unlabeled samples, the accuracy of telling them from real ones by the nearest neighbor (Lopez-Paz and Oquab, 2017; 0.5
-is best), the maximum mean discrepancy times 1,000, precision and recall (Kynkäänniemi et al., 2019), all four in the
-last hidden layer of a classifier trained on real digits; and the share of exact training copies.
+For each variant: the accuracy on real test digits of a classifier that is trained on generated digits only, labeled
+by a mixture fitted to the codes of each class, compared with the same classifier trained on real digits. For each
+sampler: the accuracy of a nearest-neighbor two-sample test (Lopez-Paz and Oquab, 2017; 0.5 is best), the maximum mean
+discrepancy times 1,000, and precision and recall (Kynkäänniemi et al., 2019), all in the last hidden layer of a
+classifier trained on real digits; and the fraction of exact copies of training digits.
 """
 
 import warnings
 
 import numpy as np
 import torch
-from report import parser_of, write
+from report import make_parser, write
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -44,7 +44,7 @@ CONTESTANTS = [
 
 
 class Generator:
-    """Codes of real digits, densities of them, and the way back."""
+    """Codes of real digits, densities of the codes, and the decoder."""
 
     def __init__(self, variant, sampler, X, n_components, device):
         self.sampler = sampler
@@ -59,8 +59,8 @@ class Generator:
             return self.model.inverse_transform(GaussianMixture(10, random_state=0).fit(self.codes).sample(n)[0])
         return self.model.sample(n, random_state=0, sampler=self.sampler)
 
-    def of_classes(self, y, n):
-        """As many samples of every class, from a mixture of five fitted to its codes."""
+    def class_samples(self, y, n):
+        """Equally many samples per class, from mixtures of five components fitted to the codes of each class."""
         made = []
         for label in np.unique(y):
             codes = self.codes[y == label].astype(np.float64)
@@ -82,32 +82,32 @@ def features(pipeline, X):
     return hidden
 
 
-def discrepancy(a, b, gamma):
+def mmd(a, b, gamma):
     n = len(a)
     within = sum((rbf_kernel(rows, gamma=gamma).sum() - n) / (n * (n - 1)) for rows in (a, b))
     return 1000 * float(within - 2 * rbf_kernel(a, b, gamma=gamma).mean())
 
 
-def covered(points, by, k=3):
-    """Share of points within the k-th neighbor's distance of one of ``by``."""
+def coverage(points, by, k=3):
+    """Fraction of points within the k-nearest-neighbor distance of a point of ``by``."""
     radius = NearestNeighbors(n_neighbors=k + 1).fit(by).kneighbors(by)[0][:, -1]
     return float((euclidean_distances(points, by) <= radius).any(1).mean())
 
 
-def telling(real, made):
-    """Leave-one-out accuracy of the nearest neighbor between real and made ones."""
+def two_sample_accuracy(real, made):
+    """Leave-one-out accuracy of a nearest-neighbor test between real and generated samples."""
     both = np.concatenate([real, made])
     labels = np.repeat([0, 1], [len(real), len(made)])
     return float(cross_val_score(KNeighborsClassifier(1), both, labels, cv=LeaveOneOut()).mean())
 
 
 def main():
-    parser = parser_of(__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument("--data", help="npz with X_train, y_train, X_test, y_test of MNIST; else scikit-learn's digits")
     parser.add_argument("--rows", type=int, default=6000)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore", ConvergenceWarning)  # of the classifier, after as many epochs for all
+    warnings.simplefilter("ignore", ConvergenceWarning)  # the classifier has a fixed number of epochs
     data_name = "MNIST" if args.data else "digits"
     if args.data:
         with np.load(args.data) as data:
@@ -121,20 +121,20 @@ def main():
     best = float(on_real.score(X_test, y_test))
     real, other = (features(on_real, part) for part in (X_test[:n], X_test[n : 2 * n]))
     gamma = 1 / np.median(euclidean_distances(real, squared=True))
-    table = [["real digits", "-", best, telling(real, other), discrepancy(real, other, gamma)]]
-    table[0] += [covered(other, real), covered(real, other), 0.0]
+    table = [["real digits", "-", best, two_sample_accuracy(real, other), mmd(real, other, gamma)]]
+    table[0] += [coverage(other, real), coverage(real, other), 0.0]
     for variant, sampler in CONTESTANTS:
         generator = Generator(variant, sampler, X, 16, args.device)
-        made_X, made_y = generator.of_classes(y, len(X) // 10)
+        made_X, made_y = generator.class_samples(y, len(X) // 10)
         accuracy = float(classifier().fit(made_X, made_y).score(X_test, y_test))
         if (variant, sampler) == ("variational", "prior"):
             codes = generator.model.transform(X_test) / generator.model.net_.module_.latent_scale.numpy()
             used, share = int((codes.var(0) > 0.01).sum()), generator.model.score(X_test)
-            print(f"variational: {used} of 16 units in use, held-out explained share {share:.3f}")
+            print(f"variational: {used} of 16 units active, explained variance on the test set {share:.3f}")
         samples = generator.samples(n)
         made = features(on_real, samples)
         copies = float((NearestNeighbors(n_neighbors=1).fit(X).kneighbors(samples)[0] < 1e-3).mean())
-        row = [telling(real, made), discrepancy(real, made, gamma), covered(made, real), covered(real, made)]
+        row = [two_sample_accuracy(real, made), mmd(real, made, gamma), coverage(made, real), coverage(real, made)]
         table.append([variant, sampler, accuracy, *row, copies])
         print("  ".join(f"{v:.3f}" if isinstance(v, float) else v for v in table[-1]), flush=True)
     columns = ["variant", "sampler", "accuracy of mixtures", "told from real", "discrepancy", "precision", "recall"]
@@ -145,8 +145,8 @@ def main():
     assert used >= 8, "the variational code collapsed"
     assert share > 0.6, "the variational code collapsed"
     assert all(row[-1] == 0 for row in table), "training digits were copied"
-    assert found["plain", "mixture"][2] > found["PCA", "mixture"][2], "PCA's samples teach more"
-    assert found["plain", "mixture"][4] < found["plain", "gaussian"][4], "the mixture is no better than a Gaussian"
+    assert found["plain", "mixture"][2] > found["PCA", "mixture"][2], "a classifier trained on samples of PCA is better"
+    assert found["plain", "mixture"][4] < found["plain", "gaussian"][4], "the mixture is not better than a Gaussian"
 
 
 if __name__ == "__main__":

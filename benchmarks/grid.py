@@ -1,13 +1,13 @@
-"""Does a grid search over the bottleneck waste threads?
+"""Does a grid search over the bottleneck size oversubscribe the CPU?
 
-Eight bottlenecks, three folds, in one process with two threads, in one with one, and in two processes. joblib gives
-each of its workers its share of the machine's threads, so nothing has to be set.
+Eight sizes, three folds, in one process with two threads, in one process with one thread, and in two processes.
+joblib limits the threads of its workers, so no parameter is needed.
 """
 
 import time
 
 import torch
-from report import parser_of, write
+from report import make_parser, write
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
@@ -22,14 +22,14 @@ def seconds(X, n_jobs, threads, device):
     search = GridSearchCV(autoencoder, {"n_components": SIZES}, cv=3)
     search.set_params(n_jobs=n_jobs)
     if n_jobs > 1:
-        search.fit(X[:200])  # starts the workers
+        search.fit(X[:200])  # start the workers
     began = time.perf_counter()
     search.fit(X)
     return time.perf_counter() - began, search.cv_results_["mean_test_score"].max()
 
 
 def main():
-    device = parser_of(__doc__).parse_args().device
+    device = make_parser(__doc__).parse_args().device
     X = load_digits(return_X_y=True)[0]
     settings = {"n_jobs=1, two threads": (1, 2), "n_jobs=1, one thread": (1, 1), "n_jobs=2": (2, 2)}
     results = {name: seconds(X, *setting, device) for name, setting in settings.items()}

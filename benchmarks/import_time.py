@@ -1,6 +1,6 @@
-"""Does ``import skae`` cost more than ``import skorch``, which it builds on?
+"""Does ``import skae`` take longer than ``import skorch``, its dependency?
 
-Seconds of a fresh process that imports one or the other, by turns; the median of their ratios counts.
+Seconds of a fresh process that imports one or the other, alternating; the median of the ratios counts.
 """
 
 import subprocess

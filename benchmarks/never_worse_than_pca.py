@@ -1,16 +1,16 @@
-"""Is the autoencoder ever worse than PCA on held-out rows, at the same bottleneck and default settings?
+"""Is the autoencoder ever worse than PCA on test data, at the same bottleneck size and with default parameters?
 
-One row a data set and bottleneck: explained share of a held-out quarter, PCA fitted on the same scaled data; the worst
-and the mean difference over seeds. Every data set bundled with scikit-learn, whole and cut to 30 rows, patches of its
-photographs, drawn thumbnails, and MNIST where --data is given. Rows that depend on each other are compared on new
-series and subjects: overlapping windows and repeated measurements, with groups and as they are found without.
+One row per data set and size: the explained variance on a test quarter, minus that of PCA fitted on the same scaled
+data; the minimum and the mean over seeds. All data sets bundled with scikit-learn, complete and reduced to 30 rows,
+patches of its photographs, synthetic thumbnails, and MNIST with --data. Dependent rows are tested on new series and
+subjects: overlapping windows and repeated measurements, with groups and with detected near duplicates.
 """
 
 import warnings
 
 import numpy as np
 import torch
-from report import parser_of, write
+from report import make_parser, write
 from sklearn import datasets
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.image import extract_patches_2d
@@ -30,12 +30,12 @@ TABLES = {
 }
 
 
-# Of thumbnails: colors of the background and of the shape, its center and half of its size.
+# Parameters of thumbnails: colors of background and shape, center and half size of the shape.
 SHAPES = (((150, 256), 3), ((0, 130), 3), ((6, 15), 2), ((3, 7), 2))
 
 
 def bundled():
-    """Name and rows of every data set that ships with scikit-learn."""
+    """Name and rows of every data set bundled with scikit-learn."""
     for name, load in TABLES.items():
         X = load(return_X_y=True)[0]
         yield name, X
@@ -61,7 +61,7 @@ def thumbnails(n=400, seed=0):
 
 
 def windows(seed):
-    """Overlapping windows of a noisy series, windows of what comes later, and blocks of the former."""
+    """Overlapping windows of a noisy series, windows of its later part, and the groups of the former."""
     random = np.random.RandomState(seed)
     series = np.convolve(random.standard_normal(1400), np.exp(-np.arange(60) / 12), "valid")[:1200]
     series = series / series.std() + 0.3 * random.standard_normal(1200)
@@ -70,32 +70,32 @@ def windows(seed):
 
 
 def subjects(seed, noise=0.1):
-    """25 measurements of each of eight subjects, those of forty others, and which are whose."""
+    """25 measurements of each of eight subjects, those of forty other subjects, and the groups of the former."""
     random = np.random.RandomState(seed)
     basis = random.standard_normal((12, 20))
 
-    def measured(n):
+    def measure(n):
         means = np.tanh(random.standard_normal((n, 12)) @ basis / 2)
         return np.repeat(means, 25, axis=0) + noise * random.standard_normal((n * 25, 20))
 
-    return measured(8), measured(40), np.repeat(np.arange(8), 25)
+    return measure(8), measure(40), np.repeat(np.arange(8), 25)
 
 
 DEPENDENT = {"overlapping windows": windows, "repeated measurements": subjects}
 
 
 def sizes(n_features):
-    """Bottlenecks from 1 to n_features, each about twice the one before."""
+    """Sizes from 1 to n_features, each about twice the one before."""
     return sorted({1, 2, n_features, *(2**i for i in range(2, 12) if 2**i < n_features)})
 
 
 def difference(X, n_components, seed, **settings):
-    """Held-out explained share of PCA, and how much the autoencoder's is above it."""
-    return compared(*train_test_split(X, test_size=0.25, random_state=seed), None, n_components, seed, **settings)
+    """Explained variance of PCA on the test set, and the difference of the autoencoder from it."""
+    return compare(*train_test_split(X, test_size=0.25, random_state=seed), None, n_components, seed, **settings)
 
 
-def compared(train, test, groups, n_components, seed, **settings):
-    """Explained share of ``test`` by PCA of ``train``, and how much the autoencoder's is above it."""
+def compare(train, test, groups, n_components, seed, **settings):
+    """Explained variance of ``test`` by PCA of ``train``, and the difference of the autoencoder from it."""
     autoencoder = AutoencoderTransformer(n_components, random_state=seed, **settings).fit(train, groups=groups)
     scaling = autoencoder._layout.scaling
     flat_train, flat_test = (
@@ -108,15 +108,15 @@ def compared(train, test, groups, n_components, seed, **settings):
 
 
 def main():
-    parser = parser_of(__doc__)
-    parser.add_argument("--data", help="npz with X_train (n, 28, 28), of which 3,000 digits are taken")
+    parser = make_parser(__doc__)
+    parser.add_argument("--data", help="npz with X_train (n, 28, 28), of which 3,000 digits are used")
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
     sets = list(bundled())
     if args.data:
         with np.load(args.data) as data:
             sets.append(("MNIST, 3000 rows", data["X_train"][:3000]))
-    # Two threads that wait for each other cost more than they bring on data this small.
+    # Two threads are slower than one on small data.
     torch.set_num_threads(1)
     table = []
 
@@ -126,7 +126,7 @@ def main():
         print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in table[-1]), flush=True)
 
     for name, X in sets:
-        # Convolutions take their time.
+        # Convolutions are slow.
         seeds = args.seeds if len(X) < 2500 and name != "thumbnails" else 1
         for k in sizes(int(np.prod(X.shape[1:]))) if name != "thumbnails" else (2, 8, 32):
             add(name, len(X), k, (difference(X, k, seed, device=args.device) for seed in range(seeds)))
@@ -135,7 +135,7 @@ def main():
             for k in (1, 2, 4, 8):
                 cases = ((drawn(seed), seed) for seed in range(args.seeds))
                 found = [
-                    compared(train, new, groups if given else None, k, seed, device=args.device)
+                    compare(train, new, groups if given else None, k, seed, device=args.device)
                     for (train, new, groups), seed in cases
                 ]
                 add(f"{name}, groups {'given' if given else 'found'}", len(drawn(0)[0]), k, found)

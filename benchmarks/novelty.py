@@ -1,9 +1,9 @@
-"""Does AutoencoderNovelty find samples of other classes better than others do, all at their defaults?
+"""Is AutoencoderNovelty better at detecting samples of other classes than other methods, all with default parameters?
 
-Trained on one half of the normal rows, tested on the other half and all the rest. Every class of the digits and of the
-wines is normal once, benign tumours, and with --data three digits of MNIST: 2,000 rows to train on, of its test part
-those of the class and 1,500 others. AutoencoderNovelty gets digits as pictures, the others get them flat. Where PyOD is
-not installed (extra "bench"), its AutoEncoder is left out, and a line says that nothing is claimed of it.
+Trained on one half of the normal rows, tested on the other half and on all other classes. Every class of digits and
+wine is normal once; benign tumors are normal; and with --data three digits of MNIST: 2,000 training rows, tested on
+the test digits of the class and 1,500 others. AutoencoderNovelty gets digits as pictures, other methods as flat rows.
+Without PyOD (extra "bench"), its AutoEncoder is skipped, and a line says that nothing is asserted about it.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections import defaultdict
 
 import numpy as np
 import torch
-from report import parser_of, write
+from report import make_parser, write
 from scipy.stats import rankdata
 from sklearn import datasets
 from sklearn.decomposition import PCA
@@ -30,25 +30,25 @@ from skae._novelty.distances import DISTANCES
 from skae._novelty.novelty import prepared
 
 OURS, PEER, MARGIN = "AutoencoderNovelty", "PyOD AutoEncoder", 0.02
-# Of the autoencoders here.
+# Parameters of the autoencoders.
 SETTINGS = {"device": "cpu"}
 
 
-def halves(X, normal):
-    """Rows to train on, rows to test on, and which of the latter are unusual."""
+def split(X, normal):
+    """Training rows, test rows, and whether each test row is a novelty."""
     rows = np.random.RandomState(0).permutation(np.flatnonzero(normal))
     train, test = rows[: len(rows) // 2], np.r_[rows[len(rows) // 2 :], np.flatnonzero(~normal)]
     return X[train], X[test], ~normal[test]
 
 
 def bundled():
-    """Name, rows to train on, rows to test on, labels."""
+    """Name, training rows, test rows, labels."""
     digits, wine, cancer = datasets.load_digits(), datasets.load_wine(), datasets.load_breast_cancer()
     for c in range(10):
-        yield "digits", *halves(digits.images, digits.target == c)
-    yield "breast cancer", *halves(cancer.data, cancer.target == 1)
+        yield "digits", *split(digits.images, digits.target == c)
+    yield "breast cancer", *split(cancer.data, cancer.target == 1)
     for c in range(3):
-        yield "wine", *halves(wine.data, wine.target == c)
+        yield "wine", *split(wine.data, wine.target == c)
 
 
 def mnist(path, classes=(3, 5, 8)):
@@ -64,8 +64,8 @@ def flat(X):
     return X.reshape(len(X), -1).astype(float)
 
 
-def ours(train, test):
-    """Scores by every distance of one fit: what fit learns of each besides is constant, and changes no order."""
+def by_skae(train, test):
+    """Scores by every distance from one fit; the statistics per distance do not change the ranking."""
     device = SETTINGS["device"]
     autoencoder = None if device == "cpu" else prepared(None, train, 0).set_params(device=device)
     novelty = AutoencoderNovelty(autoencoder, random_state=0).fit(train)
@@ -115,7 +115,7 @@ def by_pyod(train, test):
 
     torch.manual_seed(0)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        # It leaves out the last batch that is not full, and fails where there is no other.
+        # PyOD drops the last incomplete batch, and fails if there is no other batch.
         batch_size = min(32, len(train))
         detector = AutoEncoder(batch_size=batch_size, device=torch.device("cpu"), random_state=0, verbose=0)
         detector.fit(flat(train))
@@ -123,7 +123,7 @@ def by_pyod(train, test):
 
 
 METHODS = {
-    OURS: ours,
+    OURS: by_skae,
     "PCA": by_pca,
     "PCA, columns as they are": by_pca_of_one_unit,
     "IsolationForest": by_forest,
@@ -134,8 +134,8 @@ METHODS = {
 }
 
 
-def measured(methods, sets):
-    """AUROC, average precision and seconds of every method, by data set."""
+def measure(methods, sets):
+    """ROC AUC, average precision and seconds of every method, by data set."""
     found = defaultdict(lambda: defaultdict(list))
     for name, train, test, unusual in sets:
         for who, scores_of in methods.items():
@@ -151,13 +151,13 @@ def measured(methods, sets):
 
 
 def main():
-    parser = parser_of(__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument("--data", help="npz with X_train, y_train, X_test, y_test of MNIST")
     args = parser.parse_args()
     SETTINGS["device"] = args.device
     torch.set_num_threads(1)
     methods = METHODS | ({PEER: by_pyod} if importlib.util.find_spec("pyod") else {})
-    found = measured(methods, [*bundled(), *(mnist(args.data) if args.data else ())])
+    found = measure(methods, [*bundled(), *(mnist(args.data) if args.data else ())])
     default = f"{OURS}, {DISTANCES[0]}"
     names = list(found[default])
     table, auroc = [], {}
@@ -172,11 +172,11 @@ def main():
     write("novelty", columns, table, device=args.device, margin_over_pca=MARGIN)
     margins = {"PCA": MARGIN, "PCA, columns as they are": MARGIN, PEER: 0.0}
     if PEER not in auroc:
-        print(f'{PEER} is not installed: nothing is claimed of it. Write pip install -e ".[bench]".')
+        print(f'{PEER} is not installed: nothing is asserted about it. Write pip install -e ".[bench]".')
         del margins[PEER]
     for who, margin in margins.items():
         gain = auroc[default] - auroc[who]
-        assert gain > margin, f"mean AUROC is {gain:.3f} above that of {who}, expected more than {margin}"
+        assert gain > margin, f"mean ROC AUC is {gain:.3f} above that of {who}, expected more than {margin}"
 
 
 if __name__ == "__main__":

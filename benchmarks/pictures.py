@@ -1,7 +1,7 @@
-"""Which architecture suits pictures of which size?
+"""Which architecture is best for pictures of which size?
 
-Share of PCA's held-out error that is left, a mean over bottlenecks and seeds, and seconds of a processor's time a fit:
-dense layers, convolutions with a dense layer between map and code, and without it, and what "auto" takes.
+Relative error (test error divided by that of PCA), averaged over bottleneck sizes and seeds, and CPU seconds per fit:
+dense layers, convolutions with and without a dense layer between feature map and code, and the choice of "auto".
 """
 
 import time
@@ -9,7 +9,7 @@ import time
 import numpy as np
 import torch
 from never_worse_than_pca import difference
-from report import parser_of, write
+from report import make_parser, write
 from sklearn.datasets import load_digits, load_sample_image
 from sklearn.feature_extraction.image import extract_patches_2d
 
@@ -25,7 +25,7 @@ ARCHITECTURES = {
 
 
 def pictures(path):
-    """Name, pictures and bottlenecks."""
+    """Name, pictures and bottleneck sizes."""
     yield "digits", load_digits().images, (2, 8, 16)
     for size, sizes in ((8, (4, 16)), (16, (4, 16, 32))):
         photograph = load_sample_image("flower.jpg")
@@ -37,8 +37,8 @@ def pictures(path):
 
 
 def main():
-    parser = parser_of(__doc__)
-    parser.add_argument("--data", help="npz with X_train (n, 28, 28), of which 3,000 digits are taken")
+    parser = make_parser(__doc__)
+    parser.add_argument("--data", help="npz with X_train (n, 28, 28), of which 3,000 digits are used")
     parser.add_argument("--seeds", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -55,7 +55,7 @@ def main():
     write("pictures", ["pictures", "architecture", "of PCA's error left", "seconds a fit"], table, device=args.device)
     mean = {who: float(np.mean([row[2] for row in table if row[1] == who])) for who in ARCHITECTURES}
     print("  ".join(f"{who} {value:.3f}" for who, value in mean.items()))
-    assert mean["auto"] <= min(mean["dense"], mean["conv"]) + 0.01, "auto takes the worse architecture"
+    assert mean["auto"] <= min(mean["dense"], mean["conv"]) + 0.01, "auto selects the worse architecture"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Is anything lost, and does anything get in? Each row is a kind of harm, how often it was done, and what came of it.
+"""Do faults lose data, and do untrusted files run code? Each row is a kind of fault, its count, and the test results.
 
-Failures at every executed line of a fit; Ctrl-C at some time; processes killed while they train with checkpoints, and
-trained on; writes that fail; model files cut at every length, with flipped bits, and tampered with under a right
-checksum; memory that may not grow; workers of a search that are killed. Each is done by its tests, which say how often
-they did it, so the table and the tests cannot disagree. What tests/fuzz_loader.py does comes on top.
+Failures at every executed line of a fit; Ctrl-C at random times; processes that are killed during training with
+checkpoints, and resumed; failing writes; model files that are truncated at every length, have flipped bits, or are
+tampered with under a valid checksum; limited memory; killed workers of a search. Each fault is injected by its tests,
+which report the count, so that the table and the tests agree. tests/fuzz_loader.py adds more.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 from report import write
 
 ROOT = Path(__file__).parent.parent
-# What is done, and the tests that do it.
+# Kind of fault, and the tests that inject it.
 KINDS = {
     "bad input: right error, state kept": ("tests/inputs/test_bad_input.py", ""),
     "failures at every executed line": ("tests/estimator/test_atomicity.py", "executed_line"),
@@ -41,10 +41,10 @@ KINDS = {
 
 
 def run(file, chosen, marks):
-    """How often it was done, numbers of tests passed, failed and skipped, and seconds."""
+    """Number of faults, of tests passed, failed and skipped, and seconds."""
     report = ROOT / "build" / "reliability.xml"
     report.parent.mkdir(exist_ok=True)
-    report.unlink(missing_ok=True)  # a run that dies leaves none, not that of the run before
+    report.unlink(missing_ok=True)  # a run that crashes must not leave the report of the run before
     command = [
         sys.executable,
         "-m",
@@ -62,7 +62,7 @@ def run(file, chosen, marks):
     suite = ElementTree.parse(report).getroot()[0]
     counts = {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped")}
     failed = counts["failures"] + counts["errors"]
-    # A test that says nothing of it does its harm once.
+    # A test without a count injects one fault.
     ran = [test for test in suite.iter("testcase") if test.find("skipped") is None]
     said = [test.find("properties/property[@name='times']") for test in ran]
     times = sum(1 if each is None else int(each.get("value", 1)) for each in said)
@@ -79,8 +79,8 @@ def main():
         table.append([kind, *run(file, chosen, marks)])
         print("  ".join(f"{v:.0f}" if isinstance(v, float) else str(v) for v in table[-1]), flush=True)
     write("reliability", ["harm", "times", "tests passed", "failed", "skipped", "seconds"], table, short=args.short)
-    assert all(row[2] > 0 for row in table), "a kind of harm was not tried"
-    assert not any(row[3] for row in table), "something was lost, or got in"
+    assert all(row[2] > 0 for row in table), "a kind of fault was not tested"
+    assert not any(row[3] for row in table), "a test failed"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every benchmark ends with: a table on the screen, and JSON with the machine and versions beside it."""
+"""Output of benchmarks: a table on the screen, and a JSON file with the machine and versions."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ from skae._training.device import resolve_device
 RESULTS = Path(__file__).parent / "results"
 
 
-def parser_of(description: str | None) -> argparse.ArgumentParser:
-    """A parser of the options that every benchmark has; the first line of a script's description is its question."""
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with the common options; its description is the first line of the script's docstring."""
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
-    parser.add_argument("--device", type=found, default="cpu", help="where autoencoders train: cpu, cuda, mps or auto")
+    parser.add_argument(
+        "--device", type=parse_device, default="cpu", help="device of the autoencoders: cpu, cuda, mps or auto"
+    )
     return parser
 
 
-def found(device: str) -> str:
-    """The device as torch knows it, "auto" being a GPU where there is one."""
+def parse_device(device: str) -> str:
+    """Convert to a device name of torch; "auto" is a GPU if there is one."""
     try:
         return str(resolve_device(device))
     except ValueError as error:
@@ -53,7 +55,7 @@ def machine() -> dict[str, Any]:
 
 
 def show(columns: list[str], rows: list[list[Any]]) -> None:
-    """Print a table, numbers to the right."""
+    """Print a table with right-aligned numbers."""
     cells = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in (columns, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     for number, row in enumerate(cells):
@@ -63,7 +65,7 @@ def show(columns: list[str], rows: list[list[Any]]) -> None:
 
 
 def write(question: str, columns: list[str], rows: list[list[Any]], device: str = "cpu", **figures: Any) -> None:
-    """Print the table and write ``results/<question>.json``; elsewhere than on a CPU the device is in the name."""
+    """Print the table and write ``results/<question>.json``; the name ends with the device unless it is a CPU."""
     show(columns, rows)
     question = question if device == "cpu" else f"{question}_{device}"
     RESULTS.mkdir(exist_ok=True)

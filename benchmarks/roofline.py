@@ -1,19 +1,19 @@
-"""How much of the machine's matrix-product speed does training reach?
+"""What fraction of the machine's peak of matrix products does training reach?
 
-Floating-point operations of the network's linear and convolutional layers, forward and twice that backward, as a share
-of what one large product of matrices reaches on the same device in the same run.
+Floating-point operations of the linear and convolutional layers of the network, forward and twice that backward, per
+second, as a fraction of those of one large matrix product on the same device in the same run.
 """
 
 import time
 
 import numpy as np
 import torch
-from report import parser_of, write
+from report import make_parser, write
 from torch.utils.flop_counter import FlopCounterMode
 
 from skae import AutoencoderTransformer, Convolutional, Dense
 
-# Name, shape of X, architecture, n_components, batch size, smallest share claimed.
+# Name, shape of X, architecture, n_components, batch size, minimum fraction.
 NETWORKS = [
     ("784-1000-500-250-30", (12_000, 784), Dense((1000, 500, 250)), 30, 256, 0.45),
     ("784-1000-500-250-30, plain", (12_000, 784), Dense((1000, 500, 250), normalization=None), 30, 256, 0.45),
@@ -25,7 +25,7 @@ NETWORKS = [
 
 
 def peak(device):
-    """FLOP/s of a product of matrices, the best of several."""
+    """FLOP/s of a matrix product, the maximum of several runs."""
     a, b = (torch.randn(2048, 2048, device=device) for _ in range(2))
     best = 0.0
     for _ in range(10):
@@ -35,8 +35,8 @@ def peak(device):
     return best
 
 
-def flops_a_row(autoencoder, shape):
-    """Operations of one row, forward and backward."""
+def flops_per_row(autoencoder, shape):
+    """Floating-point operations per row, forward and backward."""
     module = autoencoder.net_.module_
     x = torch.zeros(2, *autoencoder._layout.network_shape, device=autoencoder.net_.device)
     with FlopCounterMode(display=False) as counter:
@@ -45,7 +45,7 @@ def flops_a_row(autoencoder, shape):
 
 
 def main():
-    device = parser_of(__doc__).parse_args().device
+    device = make_parser(__doc__).parse_args().device
     table = []
     for name, shape, architecture, n_components, batch_size, claim in NETWORKS:
         X = np.random.RandomState(0).standard_normal(shape).astype(np.float32)
@@ -59,7 +59,7 @@ def main():
             random_state=0,
         ).fit(X)
         seconds = min(row["duration"] for row in autoencoder.history_)
-        reached = flops_a_row(autoencoder, shape) * len(X) / seconds
+        reached = flops_per_row(autoencoder, shape) * len(X) / seconds
         best = peak(device)
         table.append([name, batch_size, reached / 1e9, best / 1e9, reached / best, claim])
         print(*table[-1], flush=True)

@@ -1,8 +1,8 @@
-"""What does it cost as rows, features and pictures grow? Is the memory of fit and transform bounded, whatever the rows?
+"""How do time and memory grow with rows, features and picture size? Is the memory of fit and transform bounded?
 
-Rows per second of one epoch and of ``transform``, from a memory-mapped file: a number is to cost the same however many
-there are. And the peaks of anonymous memory (Linux): of ``transform``, which may be the output, ten batches and 64 MB;
-and of ``fit``, which may be 600 MB for samples of 28 x 28, whatever their number.
+Rows per second of one epoch and of ``transform``, from a memory map: the time per value must be constant. Peaks of
+anonymous memory (Linux): of ``transform``, at most the output, ten batches and 64 MB; of ``fit``, at most 600 MB for
+samples of 28 x 28, for any number of samples.
 """
 
 import pickle
@@ -12,28 +12,28 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from report import parser_of, write
+from report import make_parser, write
 
 from skae import AutoencoderTransformer, Dense
 from skae._data import inference_length
 
 SMALL = Dense((32,), normalization=None)
-# What grows, shape of X, architecture.
+# The dimension that grows, shape of X, architecture.
 SIZES = [
     *(("rows", (n, 64), SMALL) for n in (1_000, 10_000, 100_000, 1_000_000)),
     *(("features", (4_000, p), SMALL) for p in (16, 64, 256, 1024, 4096)),
     *(("samples", (n, 28, 28), SMALL) for n in (100_000, 2_000_000)),
     *(("pictures", (256, size, size, 3), "conv") for size in (16, 32, 64, 128)),
 ]
-# What a number may cost at the largest size, as a multiple of its cost at the one before.
+# Maximum time per value at the largest size, relative to the size before.
 SLOWER = 1.5
 MIB = 2**20
 
 
-# The most that fit may take at 28 x 28, in MB.
+# Maximum memory of fit at 28 x 28, in MB.
 MOST_OF_FIT = 600
 
-# In processes of their own, where no freed memory is left to hide in: seconds of a call, and its peak of memory.
+# In separate processes, because freed memory would hide a peak: seconds of a call, and its memory peak.
 WATCHER = """
 import pickle, sys, threading, time, warnings
 import numpy as np
@@ -66,7 +66,7 @@ _, seconds, peak = watched(lambda: autoencoder.fit(X))
 pickle.dump(autoencoder, open(path, "wb"))
 print(seconds, peak)
 """
-# The fastest of four, which other programs disturb least, and the peak of the first.
+# The minimum time of four calls, and the peak of the first.
 TRANSFORM = """
 autoencoder.transform(X[:2])
 _, seconds, peak = watched(lambda: autoencoder.transform(X))
@@ -74,15 +74,15 @@ print(min(seconds, *(watched(lambda: autoencoder.transform(X))[1] for _ in range
 """
 
 
-def measured(code, autoencoder_file, X_file):
-    """Seconds and bytes at the peak of what ``code`` does."""
+def measure(code, autoencoder_file, X_file):
+    """Seconds and peak bytes of ``code``."""
     arguments = [sys.executable, "-c", WATCHER + code, str(autoencoder_file), str(X_file)]
     seconds, peak = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split()
     return float(seconds), int(peak)
 
 
 def in_file(shape, folder):
-    """The path of an array of noise that repeats every 1,000 rows; of bytes where there are many numbers."""
+    """Write an array of noise that repeats every 1,000 rows, as bytes if it is large; returns its path."""
     path = Path(folder) / "X.npy"
     dtype = np.uint8 if np.prod(shape) > 5e8 else np.float32
     X = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
@@ -95,7 +95,7 @@ def in_file(shape, folder):
 
 
 def main():
-    device = parser_of(__doc__).parse_args().device
+    device = make_parser(__doc__).parse_args().device
     table = []
     for what, shape, architecture in SIZES:
         with tempfile.TemporaryDirectory() as folder:
@@ -105,8 +105,8 @@ def main():
             )
             file = Path(folder) / "autoencoder.pickle"
             file.write_bytes(pickle.dumps(autoencoder))
-            fitting, fit_peak = measured(FIT, file, path)
-            transforming, peak = measured(TRANSFORM, file, path)
+            fitting, fit_peak = measure(FIT, file, path)
+            transforming, peak = measure(TRANSFORM, file, path)
             n_features = int(np.prod(shape[1:]))
             allowed = shape[0] * 8 * 4 + 10 * inference_length(n_features) * n_features * 4 + 64 * MIB
             speeds = int(shape[0] / fitting), int(shape[0] / transforming)
@@ -122,10 +122,10 @@ def main():
         (_, before, _), (_, after, _) = [size for size in SIZES if size[0] == what][-2:]
         rows = [row for row in table if row[0] == what][-2:]
         for column, name in ((2, "fit"), (3, "transform")):
-            # Seconds a number: of the same cost where the whole is linear.
+            # Seconds per value: constant if time is linear.
             costs = [1 / (row[column] * np.prod(shape[1:])) for row, shape in zip(rows, (before, after), strict=True)]
             slower = costs[1] / costs[0]
-            assert slower < SLOWER, f"{name}: a number of {after} costs {slower:.2f} times one of {before}"
+            assert slower < SLOWER, f"{name}: a value of {after} takes {slower:.2f} times as long as one of {before}"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""Would it pay to train the candidates of a search in one batched program instead of one after another?
+"""Is it faster to train the candidates of a search in one batched program than one after another?
 
-Candidates that differ in seed or learning rate only, stacked by torch.func, against the same steps one after another:
-the same networks, batches and optimizer on one device. Above 1 the stack is faster.
+Candidates that differ only in seed or learning rate, stacked by torch.func, compared with the same steps one after
+another: the same networks, batches and optimizer on one device. Above 1 the stack is faster.
 """
 
 import itertools
 import time
 
 import torch
-from report import parser_of, write
+from report import make_parser, write
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -64,7 +64,7 @@ def seconds(train, widths, x, device):
 
 
 def main():
-    args = parser_of(__doc__).parse_args()
+    args = make_parser(__doc__).parse_args()
     torch.set_num_threads(1)
     table = []
     for name, (widths, batch) in NETWORKS.items():
