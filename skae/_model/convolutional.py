@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -18,39 +19,53 @@ from .shapes import ConvolutionStep, pyramid
 # By the number of spatial axes.
 CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-# Of the dense layer between map and code, and of weights to it.
+# Largest width of the dense layer between feature map and code, and largest number of weights from the map to it.
 HIDDEN_SIZE, HIDDEN_WEIGHTS = 512, 2**22
+Value = TypeVar("Value")
 
 
 class Convolutional(BaseEstimator):
-    """Strided convolutions down to a small map, dense layers to the code, and the same back, transposed.
+    """A convolutional autoencoder for signals, pictures and videos, with one, two or three spatial axes.
+
+    The encoder is a stack of strided convolutions and dense layers from the last feature map to the code. The decoder
+    mirrors it with transposed convolutions.
 
     Parameters
     ----------
     channels : "auto" or tuple of int
-        Channels after each convolution; its length is the depth. "auto" doubles from 32 up to 128 and stops
-        when the map's longest axis is 8 or shorter.
+        Output channels of each convolution; the length of the tuple is the depth. "auto" is 32, doubled with every
+        layer up to 128, with as many layers as make the longest axis of the feature map at most 8.
     kernel_size : "auto", int or tuple of int
-        Length of the kernel along every axis, one a layer if a tuple. "auto" is 3, and 9 for one axis.
+        Kernel size along every axis; a tuple has one per layer. "auto" is 3, or 9 with one spatial axis.
     stride : "auto", int or tuple of int
-        Step of the kernel, one a layer if a tuple: 2 encoder_decoder. "auto" is 2, and 4 for one axis. An axis shorter
-        than 4 is not halved further.
+        Stride along every axis; a tuple has one per layer. 2 halves an axis. "auto" is 2, or 4 with one spatial axis.
+        An axis shorter than 4 keeps its length.
     depth : "auto" or int
-        Number of convolutions where ``channels`` is "auto".
+        Number of convolutions if ``channels`` is "auto".
     hidden_sizes : "auto" or tuple of int
-        Widths of dense layers between the map and the code, as of :class:`Dense`; () for none, and for far fewer
-        weights. "auto" is one of 512, narrower for maps of fewer or of more than 8,192 numbers.
-    activation : str
-        One of "silu", "relu", "gelu", "elu", "leaky_relu", "tanh", "sigmoid", "identity".
+        Widths of the dense layers between feature map and code, as in :class:`Dense`; () for none. "auto" is one layer
+        of 512 units, but of at most the size of the map and at most 2**22 weights.
+    activation : {"silu", "relu", "gelu", "elu", "leaky_relu", "tanh", "sigmoid", "identity"}
+        Activation of all layers but the last.
     normalization : {"batch", "layer", None}
-        Normalization before each activation; "layer" normalizes each sample over channels and space.
+        Normalization before each activation. "batch" is batch normalization per channel (Ioffe and Szegedy, 2015).
+        "layer" normalizes each sample over channels and spatial axes (Ba, Kiros and Hinton, 2016).
     linear_path : bool
-        Whether a linear path, started at the PCA solution, runs beside the network.
+        As in :class:`Dense`.
+
+    Attributes
+    ----------
+    is_custom : bool
+        False: the modules are the package's own.
 
     Examples
     --------
+    >>> from sklearn.datasets import load_digits
     >>> from skae import AutoencoderTransformer, Convolutional
-    >>> autoencoder = AutoencoderTransformer(16, architecture=Convolutional(channels=(16, 32)))
+    >>> pictures = load_digits().images[:200]
+    >>> autoencoder = AutoencoderTransformer(8, architecture=Convolutional((16, 32)), max_epochs=2, random_state=0)
+    >>> autoencoder.fit(pictures).reconstruct(pictures).shape
+    (200, 8, 8)
     >>> autoencoder.set_params(architecture__kernel_size=5).architecture
     Convolutional(channels=(16, 32), kernel_size=5)
     """
@@ -59,15 +74,15 @@ class Convolutional(BaseEstimator):
 
     def __init__(
         self,
-        channels="auto",
+        channels: Literal["auto"] | Sequence[int] = "auto",
         *,
-        kernel_size="auto",
-        stride="auto",
-        depth="auto",
-        hidden_sizes="auto",
-        activation="gelu",
-        normalization="batch",
-        linear_path=True,
+        kernel_size: Literal["auto"] | int | Sequence[int] = "auto",
+        stride: Literal["auto"] | int | Sequence[int] = "auto",
+        depth: Literal["auto"] | int = "auto",
+        hidden_sizes: Literal["auto"] | Sequence[int] = "auto",
+        activation: str = "gelu",
+        normalization: Literal["batch", "layer"] | None = "batch",
+        linear_path: bool = True,
     ):
         self.channels = channels
         self.kernel_size = kernel_size
@@ -79,7 +94,13 @@ class Convolutional(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Raise InvalidParameterError if a setting is wrong."""
+        """Check the settings.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a setting has a wrong type or value; it is a ValueError and a TypeError.
+        """
         if not is_auto(self.channels):
             check_sizes("Convolutional", "channels", self.channels)
             if not is_auto(self.depth) and self.depth != len(self.channels):
@@ -99,12 +120,17 @@ class Convolutional(BaseEstimator):
         check_bool("Convolutional", "linear_path", self.linear_path)
 
     def plan(self, shape: tuple[int, ...]) -> list[ConvolutionStep]:
-        """The convolutions for samples of ``shape`` (channels first), in integers.
+        """Plan the convolutions in integers.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of a sample, channels first.
 
         Raises
         ------
         ValueError
-            If the sample has no or more than three spatial axes, or is too small for the layers asked for.
+            If the sample does not have one to three spatial axes, or is too small for the number of layers.
         """
         channels_in, *sizes = shape
         if not 1 <= len(sizes) <= 3:
@@ -113,14 +139,27 @@ class Convolutional(BaseEstimator):
                 f"Pass sample_shape=(height, width) for flattened pictures, axes='t' for signals, or "
                 f"architecture='dense'."
             )
-        stride = self._resolved("stride", 4 if len(sizes) == 1 else 2)
+        stride = resolve(self.stride, 4 if len(sizes) == 1 else 2)
         channels = self._channels(max(sizes), stride if isinstance(stride, int) else max(stride))
         kernel_sizes = self._per_layer("kernel_size", 9 if len(sizes) == 1 else 3, len(channels))
         strides = self._per_layer("stride", stride, len(channels))
         return pyramid(channels_in, tuple(sizes), channels, kernel_sizes, strides)
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
-        """The encoder and decoder for samples of ``shape`` (channels first), and their layer table."""
+        """Build the modules, with the layer table.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of a sample, channels first.
+        n_components : int
+            Width of the encoder's output and the decoder's input.
+
+        Raises
+        ------
+        ValueError
+            As in ``plan``.
+        """
         steps = self.plan(shape)
         last_map = (steps[-1].channels_out, *steps[-1].sizes_out)
         n_map = math.prod(last_map)
@@ -146,18 +185,14 @@ class Convolutional(BaseEstimator):
             return tuple(int(n) for n in self.hidden_sizes)
         return (max(1, min(HIDDEN_SIZE, n_map, HIDDEN_WEIGHTS // n_map)),)
 
-    def _hidden(self, half: str, number: int, n_in: int, width: int) -> Step:
+    def _hidden(self, side: str, number: int, n_in: int, width: int) -> Step:
         block = build_hidden_block(
             n_in, width, normalization=self.normalization, activation=self.activation, dropout=0.0
         )
-        return Step(f"{half} dense {number}", (width,), f"{n_in} -> {width}", nn.Sequential(*block))
+        return Step(f"{side} dense {number}", (width,), f"{n_in} -> {width}", nn.Sequential(*block))
 
-    def _resolved(self, name: str, automatic: int):
-        value = getattr(self, name)
-        return automatic if is_auto(value) else value
-
-    def _per_layer(self, name: str, automatic, depth: int) -> tuple[int, ...]:
-        value = self._resolved(name, automatic)
+    def _per_layer(self, name: str, automatic: int | Sequence[int], depth: int) -> tuple[int, ...]:
+        value: Any = resolve(getattr(self, name), automatic)
         if not hasattr(value, "__len__"):
             return (int(value),) * depth
         if len(value) != depth:
@@ -169,7 +204,7 @@ class Convolutional(BaseEstimator):
     def _channels(self, longest: int, stride: int) -> tuple[int, ...]:
         if not is_auto(self.channels):
             return tuple(int(width) for width in self.channels)
-        depth = self.depth
+        depth: Any = self.depth
         if is_auto(depth):
             depth = 1
             while stride > 1 and longest > 8 * stride:
@@ -209,6 +244,11 @@ class Convolutional(BaseEstimator):
         return Step(f"transposed convolution {number}", (step.channels_in, *step.sizes_in), formula, module)
 
 
-def is_auto(value) -> bool:
-    """Whether a setting is left to the architecture."""
+def is_auto(value: Any) -> bool:
+    """Whether a setting is "auto"."""
     return isinstance(value, str) and value == "auto"
+
+
+def resolve(value: Any, automatic: Value) -> Value:
+    """The setting, or ``automatic`` if it is "auto"."""
+    return automatic if is_auto(value) else value

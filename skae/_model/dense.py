@@ -1,11 +1,12 @@
-"""Fully connected encoders and decoders, for tables and for samples of a few thousand numbers."""
+"""Fully connected encoders and decoders, for tables and for samples of a few thousand features."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Literal
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -14,7 +15,7 @@ from skae._parameters import check_bool, check_choice, check_real, check_sizes
 
 from .layers import ACTIVATIONS, NORMALIZATIONS, EncoderDecoder, SeededDropout, Step, normalization_layers, set_zero
 
-# From this many features on, layers are wide, and GELU and batch normalization do better than SiLU and layer
+# With at least this many features, layers are wide, and GELU and batch normalization are better than SiLU and layer
 # normalization (benchmarks/README.md).
 MANY_FEATURES = 512
 
@@ -25,30 +26,47 @@ class Dense(BaseEstimator):
     Parameters
     ----------
     hidden_sizes : "auto" or tuple of int
-        Widths of the encoder's hidden layers, from the sample to the latent code. "auto" takes
-        (1024, 512, 256) from 512 features on, narrower ones beyond 16,384, else (256, 128).
-    activation : str
-        "auto" is "gelu" from 512 features on, else "silu"; or one of "silu", "relu", "gelu", "elu", "leaky_relu",
-        "tanh", "sigmoid", "identity".
+        Widths of the encoder's hidden layers, from the sample to the code. "auto" is (256, 128) below 512 features and
+        (1024, 512, 256) from 512 features. Above 16,384 features all three widths are halved with every doubling of the
+        features, down to (128, 64, 32).
+    activation : {"auto", "silu", "relu", "gelu", "elu", "leaky_relu", "tanh", "sigmoid", "identity"}
+        Activation of the hidden layers. "auto" is "silu" below 512 features, else "gelu".
     normalization : {"auto", "batch", "layer", None}
-        Normalization before each activation: over the rows of a batch (Ioffe and Szegedy, 2015) or the units of a
-        layer (Ba, Kiros and Hinton, 2016). "auto" is "batch" from 512 features on, else "layer".
-    dropout : float in [0, 1)
-        Share of hidden units dropped in training.
+        Normalization before each activation: over a batch (Ioffe and Szegedy, 2015) or over the units of a layer (Ba,
+        Kiros and Hinton, 2016). "auto" is "layer" below 512 features, else "batch".
+    dropout : float
+        Share of hidden units dropped in training, in [0, 1) (Srivastava et al., 2014).
     linear_path : bool
-        Whether a linear path, started at the PCA solution, runs beside the network.
+        Whether a linear path in parallel to the network is initialized with PCA and trained with it. Fitting falls back
+        to PCA if training does not improve on it.
+
+    Attributes
+    ----------
+    is_custom : bool
+        False: the modules are the package's own.
 
     Examples
     --------
+    >>> from sklearn.datasets import load_iris
     >>> from skae import AutoencoderTransformer, Dense
-    >>> autoencoder = AutoencoderTransformer(2, architecture=Dense(hidden_sizes=(64, 32)))
+    >>> autoencoder = AutoencoderTransformer(2, architecture=Dense((64, 32)), max_epochs=3, random_state=0)
+    >>> autoencoder.fit(load_iris().data).transform(load_iris().data).shape
+    (150, 2)
     >>> autoencoder.set_params(architecture__activation="relu").architecture
     Dense(activation='relu', hidden_sizes=(64, 32))
     """
 
     is_custom = False
 
-    def __init__(self, hidden_sizes="auto", *, activation="auto", normalization="auto", dropout=0.0, linear_path=True):
+    def __init__(
+        self,
+        hidden_sizes: Literal["auto"] | Sequence[int] = "auto",
+        *,
+        activation: str = "auto",
+        normalization: Literal["auto", "batch", "layer"] | None = "auto",
+        dropout: float = 0.0,
+        linear_path: bool = True,
+    ):
         self.hidden_sizes = hidden_sizes
         self.activation = activation
         self.normalization = normalization
@@ -56,7 +74,13 @@ class Dense(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Raise InvalidParameterError if a setting is wrong."""
+        """Check the settings.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a setting has a wrong type or value; it is a ValueError and a TypeError.
+        """
         if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
             check_sizes("Dense", "hidden_sizes", self.hidden_sizes)
         check_choice("Dense", "activation", self.activation, ("auto", *ACTIVATIONS))
@@ -65,7 +89,15 @@ class Dense(BaseEstimator):
         check_bool("Dense", "linear_path", self.linear_path)
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
-        """The encoder and decoder for samples of ``shape`` (channels first), and their layer table."""
+        """Build the modules, with the layer table.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of a sample, channels first: (n_features,) for tables.
+        n_components : int
+            Width of the encoder's output and the decoder's input.
+        """
         n_features = math.prod(shape)
         hidden = self._hidden_sizes(n_features)
         wide = n_features >= MANY_FEATURES
@@ -86,11 +118,14 @@ class Dense(BaseEstimator):
             return tuple(int(size) for size in self.hidden_sizes)
         if n_features < MANY_FEATURES:
             return (256, 128)
-        # Beyond 16,384 features the layers narrow, so that the first one has about as many weights as there.
+        # Above 16,384 features widths decrease, so that the first layer keeps about the same number of weights.
         width = max(128, 1024 // 2 ** max(0, math.ceil(math.log2(n_features / 2**14))))
         return (width, width // 2, width // 4)
 
-    def _stack(self, name: str, widths: tuple[int, ...], n_out: int, make: Callable[[int, int], list[nn.Module]]):
+    def _stack(
+        self, name: str, widths: tuple[int, ...], n_out: int, make: Callable[[int, int], list[nn.Module]]
+    ) -> tuple[nn.Sequential, list[Step]]:
+        """Hidden layers of ``widths`` and a linear layer to ``n_out``."""
         layers: list[nn.Module] = []
         steps = []
         for number, (n_in, width) in enumerate(pairwise(widths), start=1):
@@ -106,6 +141,6 @@ class Dense(BaseEstimator):
 def build_hidden_block(
     n_in: int, width: int, *, normalization: str | None, activation: str, dropout: float
 ) -> list[nn.Module]:
-    """One hidden layer."""
+    """The modules of one hidden layer: linear, normalization, activation and dropout."""
     block = [nn.Linear(n_in, width), *normalization_layers(normalization, width, 0), ACTIVATIONS[activation]()]
     return [*block, SeededDropout(dropout)] if dropout > 0 else block

@@ -1,4 +1,4 @@
-"""The layer table: what ``summary()`` shows."""
+"""The layer table of ``summary()``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Shape = tuple[int, ...]
 
 
 class LayerRow(NamedTuple):
-    """One layer in plain values; the shape is channels first, without the batch axis."""
+    """One layer; ``shape`` is that of its output, channels first, without the batch axis."""
 
     name: str
     shape: Shape
@@ -21,7 +21,7 @@ class LayerRow(NamedTuple):
 
 
 class LayerTable(str):
-    """A table that was printed already: at a prompt it is not shown a second time."""
+    """A table that was printed; its ``repr`` is empty, so that a prompt does not show it a second time."""
 
     __slots__ = ()
 
@@ -30,7 +30,7 @@ class LayerTable(str):
 
 
 def layer_rows(encoder_decoder: EncoderDecoder, linear: LinearPath | None, shape: Shape) -> list[LayerRow]:
-    """Every layer of the network, in order."""
+    """The layers of the network, in order."""
     steps = [Step("samples", shape), *encoder_decoder.encoder_steps, *encoder_decoder.decoder_steps]
     if linear is not None:
         n_features, n_components = linear.encoder.in_features, linear.encoder.out_features
@@ -42,8 +42,17 @@ def layer_rows(encoder_decoder: EncoderDecoder, linear: LinearPath | None, shape
 
 
 def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape], notes: Sequence[str]) -> LayerTable:
-    """Name, output shape (in the caller's order of axes), parameters and size formula of every layer; then notes."""
-    rows = [(layer.name, shown(view(layer.shape)), f"{layer.n_parameters:,}", layer.formula) for layer in layers]
+    """The table as text.
+
+    Parameters
+    ----------
+    layers : sequence of LayerRow
+    view : callable
+        Takes a shape, channels first, to the order of axes to show.
+    notes : sequence of str
+        Lines after the table.
+    """
+    rows = [(layer.name, format_shape(view(layer.shape)), f"{layer.n_parameters:,}", layer.formula) for layer in layers]
     rows.insert(0, ("layer", "output shape", "parameters", "size"))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
@@ -55,6 +64,6 @@ def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape], note
     return LayerTable("\n".join([*lines, *notes]))
 
 
-def shown(shape: Shape) -> str:
-    """A shape as Python writes it."""
+def format_shape(shape: Shape) -> str:
+    """A shape as a tuple of Python's ints."""
     return str(tuple(int(size) for size in shape))

@@ -1,6 +1,9 @@
-"""Encoders and decoders of token sequences: embeddings shared by all places, dense layers between."""
+"""Encoders and decoders of token sequences: embeddings that all positions share, and dense layers."""
 
 from __future__ import annotations
+
+import collections.abc
+from typing import Literal
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -12,32 +15,51 @@ from .layers import ACTIVATIONS, NORMALIZATIONS, EncoderDecoder, Step
 
 
 class Sequence(BaseEstimator):
-    """An autoencoder of token sequences: every token is embedded, the places are taken together by dense layers, and
-    the way back ends in one number for each token at each place (logits).
+    """An autoencoder for token sequences of one length, for ``loss="cross_entropy"``.
+
+    The encoder embeds every token, with the same embedding at every position, and maps all positions to the code with
+    dense layers. The decoder mirrors it and returns logits over the tokens at every position.
 
     Parameters
     ----------
     embedding_size : int
-        Numbers a token becomes, the same wherever it stands.
+        Dimension of the embedding.
     hidden_sizes : "auto" or tuple of int
-        Widths of the encoder's hidden layers, as in :class:`Dense`.
+        Widths of the encoder's hidden layers, as in :class:`Dense`, with ``embedding_size * length`` features.
     activation : str
         As in :class:`Dense`.
     normalization : {"auto", "batch", "layer", None}
         As in :class:`Dense`.
     linear_path : bool
-        Whether a linear path on one-hot tokens, started at the PCA solution, runs beside the network.
+        As in :class:`Dense`; PCA and the linear path are those of one-hot tokens.
+
+    Attributes
+    ----------
+    is_custom : bool
+        False: the modules are the package's own.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from skae import AutoencoderTransformer, Sequence
-    >>> autoencoder = AutoencoderTransformer(16, architecture=Sequence(embedding_size=8), loss="cross_entropy")
+    >>> tokens = np.random.RandomState(0).randint(5, size=(100, 6))
+    >>> autoencoder = AutoencoderTransformer(
+    ...     2, architecture=Sequence(embedding_size=8), loss="cross_entropy", max_epochs=2, random_state=0
+    ... )
+    >>> autoencoder.fit(tokens).reconstruct(tokens).shape
+    (100, 6)
     """
 
     is_custom = False
 
     def __init__(
-        self, embedding_size=32, *, hidden_sizes="auto", activation="auto", normalization="auto", linear_path=True
+        self,
+        embedding_size: int = 32,
+        *,
+        hidden_sizes: Literal["auto"] | collections.abc.Sequence[int] = "auto",
+        activation: str = "auto",
+        normalization: Literal["auto", "batch", "layer"] | None = "auto",
+        linear_path: bool = True,
     ):
         self.embedding_size = embedding_size
         self.hidden_sizes = hidden_sizes
@@ -46,7 +68,13 @@ class Sequence(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Raise InvalidParameterError if a setting is wrong."""
+        """Check the settings.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a setting has a wrong type or value; it is a ValueError and a TypeError.
+        """
         check_integer("Sequence", "embedding_size", self.embedding_size)
         if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
             check_sizes("Sequence", "hidden_sizes", self.hidden_sizes)
@@ -55,7 +83,15 @@ class Sequence(BaseEstimator):
         check_bool("Sequence", "linear_path", self.linear_path)
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
-        """The encoder and decoder for samples of ``shape`` (n_tokens, length), and their layer table."""
+        """Build the modules, with the layer table.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (n_tokens, length)
+        n_components : int
+            Width of the encoder's output and the decoder's input.
+        """
         n_tokens, length = shape
         size = int(self.embedding_size)
         dense = Dense(
@@ -63,16 +99,15 @@ class Sequence(BaseEstimator):
             activation=self.activation,
             normalization=self.normalization,
             linear_path=self.linear_path,
-        )
-        between = dense.build((size, length), n_components)
-        # One-hot numbers times a matrix, place by place, are an embedding.
+        ).build((size, length), n_components)
+        # A convolution of kernel size 1 on one-hot tokens is an embedding.
         embedding = nn.Conv1d(n_tokens, size, 1)
         logits = nn.Conv1d(size, n_tokens, 1)
-        # The dense layers end in zeros, and so does this one's bias: the network starts as nothing beside the path.
+        # With the zeros of the last dense layer, the network's output is 0 at the start, and the linear path is PCA.
         nn.init.zeros_(logits.get_parameter("bias"))
         return EncoderDecoder(
-            nn.Sequential(embedding, between.encoder),
-            nn.Sequential(between.decoder, logits),
-            (Step("embedding", (size, length), f"{n_tokens} -> {size}", embedding), *between.encoder_steps),
-            (*between.decoder_steps, Step("logits", shape, f"{size} -> {n_tokens}", logits)),
+            nn.Sequential(embedding, dense.encoder),
+            nn.Sequential(dense.decoder, logits),
+            (Step("embedding", (size, length), f"{n_tokens} -> {size}", embedding), *dense.encoder_steps),
+            (*dense.decoder_steps, Step("logits", shape, f"{size} -> {n_tokens}", logits)),
         )

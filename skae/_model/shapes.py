@@ -1,4 +1,4 @@
-"""Convolution arithmetic in plain integers. Nothing here knows tensors or modules.
+"""Convolution arithmetic in plain integers, without tensors or modules.
 
 The formulas are the textbook ones (Dumoulin and Visin, 2016): a convolution of kernel k, stride s and
 padding p takes n to ``floor((n + 2p - k) / s) + 1``; its transpose with output padding o takes n to
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 def convolved_size(size: int, kernel: int, stride: int, padding: int) -> int:
-    """Length of one axis after a convolution; 0 or less where the kernel does not fit."""
+    """Length of one axis after a convolution; at most 0 if the kernel does not fit."""
     return (size + 2 * padding - kernel) // stride + 1
 
 
@@ -22,7 +22,7 @@ def transposed_size(size: int, kernel: int, stride: int, padding: int, output_pa
 
 @dataclass(frozen=True)
 class AxisStep:
-    """One convolution along one axis, and the transposed convolution that undoes its size."""
+    """One convolution along one axis, and the transposed convolution back to the same size."""
 
     size_in: int
     size_out: int
@@ -33,13 +33,13 @@ class AxisStep:
 
     @property
     def formula(self) -> str:
-        """The convolution's size, written out."""
+        """The formula of the convolution's output size."""
         n, k, s, p = self.size_in, self.kernel, self.stride, self.padding
         return f"floor(({n} + 2*{p} - {k}) / {s}) + 1 = {self.size_out}"
 
     @property
     def transposed_formula(self) -> str:
-        """The transposed convolution's size, written out."""
+        """The formula of the transposed convolution's output size."""
         n, k, s, p, o = self.size_out, self.kernel, self.stride, self.padding, self.output_padding
         return f"({n} - 1)*{s} - 2*{p} + {k} + {o} = {self.size_in}"
 
@@ -78,16 +78,16 @@ class ConvolutionStep:
 
 
 def axis_step(size: int, kernel: int, stride: int) -> AxisStep:
-    """Plan one axis with padding ``(kernel - 1) // 2``; an axis too short to be halved keeps its length.
+    """Plan one axis with padding ``(kernel - 1) // 2``; an axis shorter than 4 keeps its length.
 
-    Odd kernels at stride 1 keep the size, and stride 2 takes n to ``ceil(n / 2)``. The output padding is
-    what the floor dropped, so the transposed convolution always gives back ``size`` exactly.
+    Odd kernels keep the size at stride 1 and take n to ``ceil(n / 2)`` at stride 2. The output padding is the remainder
+    of the division, so that the transposed convolution gives exactly ``size``.
     """
     if size < 4 and stride > 1:
         kernel, stride = (3, 1) if kernel >= 3 else (1, 1)
     padding = (kernel - 1) // 2
-    dropped = (size + 2 * padding - kernel) % stride
-    return AxisStep(size, convolved_size(size, kernel, stride, padding), kernel, stride, padding, dropped)
+    remainder = (size + 2 * padding - kernel) % stride
+    return AxisStep(size, convolved_size(size, kernel, stride, padding), kernel, stride, padding, remainder)
 
 
 def pyramid(
@@ -97,12 +97,20 @@ def pyramid(
     kernel_sizes: tuple[int, ...],
     strides: tuple[int, ...],
 ) -> list[ConvolutionStep]:
-    """Plan a stack of convolutions from (channels_in, *sizes), one a layer.
+    """Plan a stack of convolutions from (channels_in, *sizes).
+
+    Parameters
+    ----------
+    channels_in : int
+    sizes : tuple of int
+        Lengths of the spatial axes.
+    channels, kernel_sizes, strides : tuple of int
+        One per layer.
 
     Raises
     ------
     ValueError
-        If an axis falls below 1; the message names the layer and the shape it was given.
+        If an axis becomes shorter than 1; the message names the layer and the shape of its input.
     """
     steps = []
     for number, (width, kernel, stride) in enumerate(zip(channels, kernel_sizes, strides, strict=True), start=1):

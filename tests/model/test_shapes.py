@@ -56,33 +56,33 @@ SHAPES = [(1, 4, 4), (1, 5, 7), (3, 28, 28), (2, 31, 17), (1, 4, 64), (1, 9), (2
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("n_components", [1, 5])
 def test_convolutional_takes_samples_to_codes_and_back(shape, n_components):
-    halves = Convolutional().build(shape, n_components)
+    built = Convolutional().build(shape, n_components)
     x = torch.zeros(3, *shape)
-    latent = halves.encoder(x)
+    latent = built.encoder(x)
     assert latent.shape == (3, n_components)
-    assert halves.decoder(latent).shape == x.shape
+    assert built.decoder(latent).shape == x.shape
 
 
 @given(st.lists(st.integers(4, 24), min_size=1, max_size=3), st.integers(1, 4), st.integers(1, 5), st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
 def test_every_size_from_four_up_comes_back(sizes, channels, kernel, stride):
     shape = (channels, *sizes)
-    halves = Convolutional((4, 6), kernel_size=kernel, stride=stride).build(shape, 2)
-    assert halves.decoder(halves.encoder(torch.zeros(2, *shape))).shape == (2, *shape)
+    built = Convolutional((4, 6), kernel_size=kernel, stride=stride).build(shape, 2)
+    assert built.decoder(built.encoder(torch.zeros(2, *shape))).shape == (2, *shape)
 
 
 def test_every_row_of_the_table_has_the_shape_its_module_gives():
-    halves = Convolutional((4, 6), stride=(2, 1)).build((3, 9, 12), 2)
+    built = Convolutional((4, 6), stride=(2, 1)).build((3, 9, 12), 2)
     x = torch.zeros(2, 3, 9, 12)
-    for step in (*halves.encoder_steps, *halves.decoder_steps):
+    for step in (*built.encoder_steps, *built.decoder_steps):
         x = step.module(x)
         assert tuple(x.shape[1:]) == step.shape
 
 
 def test_dense_layers_between_map_and_code():
     def weights(hidden_sizes, shape=(1, 28, 28)):
-        halves = Convolutional(hidden_sizes=hidden_sizes).build(shape, 3)
-        return sum(p.numel() for half in (halves.encoder, halves.decoder) for p in half.parameters())
+        built = Convolutional(hidden_sizes=hidden_sizes).build(shape, 3)
+        return sum(p.numel() for module in (built.encoder, built.decoder) for p in module.parameters())
 
     assert weights(()) < weights((20,)) < weights((20, 30)) < weights("auto")
     assert weights("auto", (1, 32, 32, 32)) < 10_000_000
