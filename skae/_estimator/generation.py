@@ -1,9 +1,9 @@
-"""New samples from latent codes: the part of the estimator that generates."""
+"""Generation: new samples from drawn codes, and samples between two others."""
 
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,28 +21,35 @@ _SAMPLERS: weakref.WeakKeyDictionary[Any, dict[str, Sampler]] = weakref.WeakKeyD
 class GenerationMixin:
     """``sample`` and ``interpolate`` of a fitted autoencoder."""
 
-    def sample(self: Any, n_samples=1, random_state=None, *, sampler="auto"):
-        """New samples: codes are drawn from a density and brought back.
+    def sample(
+        self: Any,
+        n_samples: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        *,
+        sampler: Literal["auto", "prior", "gaussian", "mixture", "kernel"] = "auto",
+    ) -> Any:
+        """Draw codes from a density and decode them.
 
         Parameters
         ----------
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
         sampler : {"auto", "prior", "gaussian", "mixture", "kernel"}, default="auto"
-            Where codes come from: the density that the variant trains them towards ("prior"), or one fitted to at most
-            5,000 training codes (after ``partial_fit`` those of its last X) when it is first needed: a Gaussian, a
-            mixture of ten (Ghosh et al., 2020), or a kernel density. "auto" is the prior where the variant has one,
-            else the mixture; quantized codes have a prior learned from how often vectors follow each other.
+            The density of the codes. "prior" is that of the variant: a standard normal, the sphere, the mixture of
+            VampPrior, or a Markov chain over the codebooks of quantized codes. The others are fitted to at most 5,000
+            training codes (after ``partial_fit``, those of its last X) at the first call: a Gaussian, a mixture of at
+            most ten Gaussians (Ghosh et al., 2020), or a kernel density. "auto" is the prior if the variant has one,
+            else the mixture.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            In the units of the X that was fitted; a frame where ``inverse_transform`` gives one.
+            In the units of the X that was fitted; a data frame if ``inverse_transform`` returns one.
 
         Raises
         ------
         ValueError
-            If a parameter is not as described, or ``sampler="prior"`` and the variant has none.
+            If a parameter is not as described, or ``sampler="prior"`` and the variant has no prior.
 
         Examples
         --------
@@ -66,25 +73,35 @@ class GenerationMixin:
         scale = module.latent_scale[: drawn.shape[1]].cpu().numpy()
         return self.inverse_transform((drawn * scale).astype(np.float32))
 
-    def interpolate(self: Any, X_a, X_b, steps=10):
-        """Samples on the way from every sample of X_a to that of X_b, along the line between their codes.
+    def interpolate(self: Any, X_a: Any, X_b: Any, steps: int = 10) -> np.ndarray:
+        """Decode codes between those of X_a and X_b, row by row.
 
-        Along the great circle where codes lie on a sphere.
+        The codes are on the line between the two, or on the great circle if codes lie on a sphere.
 
         Parameters
         ----------
         X_a, X_b : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
         steps : int, default=10
-            Samples on every way, both ends included; at least 2.
+            Number of codes per pair, both ends included; at least 2.
 
         Returns
         -------
         X : ndarray of shape (n_samples, steps, n_features) or (n_samples, steps, \\*sample_shape)
+            In the units of the X that was fitted.
 
         Raises
         ------
         ValueError
             If X_a and X_b have different numbers of samples.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer
+        >>> X = load_iris().data
+        >>> autoencoder = AutoencoderTransformer(2, max_epochs=3, random_state=0).fit(X)
+        >>> autoencoder.interpolate(X[:3], X[-3:], steps=5).shape
+        (3, 5, 4)
         """
         check_is_fitted(self)
         check_integer(type(self).__name__, "steps", steps, 2)

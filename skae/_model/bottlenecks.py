@@ -367,7 +367,8 @@ class WrappedBottleneck(Bottleneck):
         super().__init__(inner.n_components, inner.prior)
         self.inner = inner
         self.n_in, self.n_out = inner.n_in, inner.n_out
-        self.can_be_nested, self.n_pseudo_inputs = inner.can_be_nested, inner.n_pseudo_inputs
+        self.can_be_nested, self.max_kept = inner.can_be_nested, inner.max_kept
+        self.n_pseudo_inputs = inner.n_pseudo_inputs
 
     def forward(self, features: Tensor) -> Code:
         return self.inner(features)

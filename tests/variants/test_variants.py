@@ -1,4 +1,4 @@
-"""What holds for every variant and every pair of wrapper and variant, and what holds for single ones."""
+"""The contract of every variant, alone and wrapped, and properties of single variants."""
 
 import pickle
 
@@ -19,15 +19,20 @@ from skae.variants import (
     ImportanceWeighted,
     Info,
     Nested,
+    Parts,
     Regularized,
     Sparse,
+    Term,
     TotalCorrelation,
     VampPrior,
+    Variant,
     Variational,
     VectorQuantized,
     Wasserstein,
     variant_for,
 )
+from skae.variants.bottlenecks import Bottleneck, Code, Prior
+from skae.variants.penalties import SlicedWasserstein
 
 X, y = load_digits(return_X_y=True)
 SETTINGS = {
@@ -106,7 +111,7 @@ class TestVariational:
         loose, tight = (quick(Variational(beta), 8, max_epochs=8).fit(X[:500]) for beta in (0.1, 20))
         assert loose.history_[-1]["train_kl_divergence"] > 2 * tight.history_[-1]["train_kl_divergence"]
 
-    def test_capacity_is_what_the_kl_divergence_is_held_at(self):
+    def test_the_kl_divergence_approaches_the_capacity(self):
         fitted = quick(Variational(beta=50, capacity=4.0), 8, max_epochs=15).fit(X[:800])
         assert fitted.history_[-1]["train_kl_divergence"] < 1.0  # nats away from 4
 
@@ -153,13 +158,13 @@ class TestSparseAndOthers:
         net = quick(Regularized(decoder_weight=0.5), **settings).fit(X[:100]).net_
         decay = {id(p): group["weight_decay"] for group in net.optimizer_.param_groups for p in group["params"]}
         module = net.module_
-        assert [decay[id(half.weight)] for half in (module.linear.encoder, module.linear.decoder)] == [0.0, 0.5]
+        assert [decay[id(path.weight)] for path in (module.linear.encoder, module.linear.decoder)] == [0.0, 0.5]
         assert decay[id(module.encoder[0].weight)] == everywhere
         assert decay[id(module.decoder[0].weight)] == everywhere + 0.5
 
-    def test_a_contractive_code_is_flatter(self):
-        steep, flat = (quick(Contractive(weight), 8, max_epochs=8).fit(X[:500]) for weight in (0.0, 30.0))
-        assert flat.history_[-1]["train_jacobian"] < 0.7 * steep.history_[-1]["train_jacobian"]
+    def test_a_contractive_encoder_has_a_smaller_jacobian(self):
+        free, contractive = (quick(Contractive(weight), 8, max_epochs=8).fit(X[:500]) for weight in (0.0, 30.0))
+        assert contractive.history_[-1]["train_jacobian"] < 0.7 * free.history_[-1]["train_jacobian"]
 
     def test_total_correlation_falls(self):
         free, tight = (quick(TotalCorrelation(beta), 6, max_epochs=8).fit(X[:800]) for beta in (1.0, 20.0))
@@ -181,15 +186,15 @@ class TestSparseAndOthers:
 
 
 class TestImportanceWeighted:
-    def test_one_draw_is_the_variational_one_in_kind(self):
+    def test_one_draw_is_about_as_good_as_the_variational_variant(self):
         variants = Variational(), ImportanceWeighted(1), ImportanceWeighted(8)
         bound, one, many = (quick(variant, 8, max_epochs=8).fit(X[:500]) for variant in variants)
         assert one.score(X[500:700]) == pytest.approx(bound.score(X[500:700]), abs=0.03)
-        # Codes of more draws are wider, for each draw has to be likely no more.
+        # With more draws, codes have a larger variance, as not every draw has to be likely.
         divergence = [fitted.history_[-1]["valid_kl_divergence"] for fitted in (one, many)]
         assert divergence[1] < 0.95 * divergence[0]
 
-    def test_the_decoder_sees_every_draw(self):
+    def test_the_decoder_gets_every_draw(self):
         module = quick(ImportanceWeighted(3)).fit(X[:100]).net_.module_.train()
         trace = module(torch.zeros(7, 64))
         assert trace.output.shape == trace.target.shape == (21, 64)
@@ -197,12 +202,12 @@ class TestImportanceWeighted:
 
 
 class TestVampPrior:
-    def test_its_samples_start_as_rows_of_the_data_and_are_learned(self):
+    def test_pseudo_inputs_are_initialized_with_rows_and_trained(self):
         fitted = quick(VampPrior(10), max_epochs=6).fit(X[:300])
-        learned = fitted.net_.module_.pseudo_inputs.detach()
+        pseudo_inputs = fitted.net_.module_.pseudo_inputs.detach()
         scaled = fitted._layout.to_network(torch.from_numpy(X[:300]))
-        nearest = torch.cdist(learned, scaled).amin(1)
-        assert learned.shape == (10, 64)
+        nearest = torch.cdist(pseudo_inputs, scaled).amin(1)
+        assert pseudo_inputs.shape == (10, 64)
         assert bool((nearest > 0).all())
         assert float(nearest.mean()) < float(torch.cdist(scaled[:100], scaled[100:200]).mean())
 
@@ -218,10 +223,64 @@ class TestVampPrior:
         variance = code.extra("log_variance").exp().mean(0) + code.mean.var(0, correction=0)
         np.testing.assert_allclose(Z.var(0), variance, rtol=0.1)
 
-    def test_pictures_and_fewer_rows_than_learned_samples(self):
+    def test_pictures_and_fewer_rows_than_pseudo_inputs(self):
         fitted = quick(VampPrior(50)).fit(X[:20].reshape(-1, 8, 8))
         assert fitted.net_.module_.pseudo_inputs.shape == (50, 1, 8, 8)
         assert fitted.sample(2, random_state=0).shape == (2, 8, 8)
+
+
+class UniformCube(Prior):
+    """Independent uniform coordinates of variance 1."""
+
+    def sample(self, n_samples, random):
+        return random.uniform(-(3**0.5), 3**0.5, (n_samples, self.n_components))
+
+    def draw_like(self, codes, generator):
+        return torch.empty_like(codes).uniform_(-(3**0.5), 3**0.5, generator=generator)
+
+    def marginal(self, k):
+        return UniformCube(k)
+
+
+class CubeCodes(Bottleneck):
+    """A bottleneck with a prior, an extra, an interpolation and kept codes of its own."""
+
+    max_kept = 50
+
+    def __init__(self, n_components):
+        super().__init__(n_components, UniformCube(n_components))
+
+    def forward(self, features):
+        code = self.deterministic_code(features)
+        return Code(code, code, extras={"overflow": (features - code).square().sum(1)})
+
+    def deterministic_code(self, features):
+        return features.clamp(-(3**0.5), 3**0.5)
+
+    def interpolate(self, a, b, t):
+        return np.where(t < 0.5, a, b)
+
+
+class Cube(Variant):
+    """A variant whose parts the package does not know."""
+
+    def parts(self):
+        overflow = Term("overflow", 1.0, lambda trace: trace.code.extra("overflow"))
+        return Parts(CubeCodes, (Term("sliced_wasserstein", 10.0, SlicedWasserstein()), overflow))
+
+
+class TestCustomVariants:
+    @pytest.mark.parametrize("variant", [Cube(), Denoising(variant=Cube()), Nested(Cube())])
+    def test_a_bottleneck_supplies_all_that_the_estimator_asks_for(self, variant):
+        fitted = quick(variant, 3).fit(X[:200])
+        assert {"train_sliced_wasserstein", "train_overflow"} <= set(fitted.history_[-1])
+        assert len(fitted._codes) == 50
+        assert np.isfinite(fitted.sample(20, random_state=0)).all()
+        steps = fitted.interpolate(X[:2], X[2:4], steps=4)
+        np.testing.assert_array_equal(steps[:, 0], steps[:, 1])
+        np.testing.assert_array_equal(steps[:, 2], steps[:, 3])
+        Z = fitted.net_.module_.fit_sampler(torch.from_numpy(fitted._codes)).sample(1000, np.random.RandomState(0))
+        assert 1.7 < np.abs(Z).max() < 1.7321
 
 
 class TestDiscriminators:
@@ -238,7 +297,7 @@ class TestDiscriminators:
         fitted = quick(Adversarial(0.0), 4, max_epochs=8).fit(X[:500])
         last = fitted.history_[-1]
         assert last["train_discriminator"] < 0.8 * 2 * np.log(2)
-        # Held-out rows are judged without it.
+        # The validation loss leaves it out.
         assert last["valid_loss"] == pytest.approx(last["valid_reconstruction"], rel=1e-5)
         assert not {"valid_discriminator", "valid_kl_divergence"} & set(last)
         assert fitted.history_[-1]["train_kl_divergence"] > 0.1
