@@ -1,7 +1,13 @@
-"""Trained on cars, asked for bicycles: compression fits the kind of data it was trained on.
+"""Reconstruction of data that the autoencoder was not trained on.
 
-A stand-in: no pictures of cars and bicycles ship with scikit-learn. The "cars" are its handwritten digits 0 to 4, the
-"bicycles" its digits 5 to 9. An autoencoder and PCA are trained on either kind, and asked for held-out samples of both.
+Question: does an autoencoder that was trained on pictures of cars reconstruct pictures of bicycles?
+
+Data: no such pictures ship with scikit-learn, so the two classes are its handwritten digits 0 to 4 and 5 to 9.
+
+Baseline: PCA with the same number of components, 8.
+
+Result: on test digits of the training class, the RMSE of the autoencoder is lower than that of PCA (1.5 against 2.3,
+and 1.8 against 2.3). On the other class it is about twice as high, and slightly higher than that of PCA.
 """
 
 import argparse
@@ -14,17 +20,13 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer
+from skae.metrics import explained_variance, reconstruction_error
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 K = 8
-KINDS = {"digits 0 to 4": range(5), "digits 5 to 9": range(5, 10)}
-
-
-def error(goal, pictures):
-    """Root of the mean squared error of a pixel."""
-    return np.sqrt(np.mean((goal - pictures) ** 2))
+CLASSES = {"digits 0 to 4": range(5), "digits 5 to 9": range(5, 10)}
 
 
 def main():
@@ -34,43 +36,47 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     X, y = load_digits(return_X_y=True)
     train, test, train_y, test_y = train_test_split(X, y, test_size=0.25, random_state=0)
-    tests = {kind: test[np.isin(test_y, list(members))] for kind, members in KINDS.items()}
-    print(f"Stand-in for cars and bicycles: two kinds of handwritten digits, 64 pixels from 0 to 16 as {K} numbers.")
-    print("Error of a pixel (root mean square) on held-out samples")
-    print("trained on       asked for        autoencoder    PCA")
-    restored, errors, shares = {}, {}, {}
-    for kind, members in KINDS.items():
-        own = train[np.isin(train_y, list(members))]
-        autoencoder = AutoencoderTransformer(K, random_state=0).fit(own)
-        pca = PCA(K, random_state=0).fit(own)
-        for asked, samples in tests.items():
-            by_pca = pca.inverse_transform(pca.transform(samples))
-            restored[kind, asked] = autoencoder.reconstruct(samples)
-            errors[kind, asked] = error(samples, restored[kind, asked]), error(samples, by_pca)
+    tests = {name: test[np.isin(test_y, list(members))] for name, members in CLASSES.items()}
+    print(f"Two classes of handwritten digits instead of cars and bicycles, {K} components per picture of 64 pixels.")
+    print("RMSE (pixel values from 0 to 16) on test samples")
+    print("trained on       tested on        autoencoder    PCA")
+    reconstructed, errors, scores = {}, {}, {}
+    for trained, members in CLASSES.items():
+        X_train = train[np.isin(train_y, list(members))]
+        autoencoder = AutoencoderTransformer(K, random_state=0).fit(X_train)
+        pca = PCA(K, random_state=0).fit(X_train)
+        for tested, samples in tests.items():
+            both = autoencoder.reconstruct(samples), pca.inverse_transform(pca.transform(samples))
+            reconstructed[trained, tested] = both[0]
+            errors[trained, tested] = [
+                np.sqrt(reconstruction_error(samples, X_reconstructed)) for X_reconstructed in both
+            ]
             print(
-                f"{kind}    {asked}        {errors[kind, asked][0]:5.2f}     {errors[kind, asked][1]:5.2f}", flush=True
+                f"{trained}    {tested}        {errors[trained, tested][0]:5.2f}     {errors[trained, tested][1]:5.2f}",
+                flush=True,
             )
-            if asked == kind:
-                by_chance = ((samples - pca.mean_) ** 2).sum()
-                shares[kind] = autoencoder.score(samples), 1 - ((samples - by_pca) ** 2).sum() / by_chance
-    for kind, (share, by_pca) in shares.items():
-        print(f"explained share of {kind}, trained on them: autoencoder {share:.3f}, PCA {by_pca:.3f}")
+            if tested == trained:
+                scores[trained] = [
+                    explained_variance(samples, X_reconstructed, mean=pca.mean_) for X_reconstructed in both
+                ]
+    for name, (score, pca_score) in scores.items():
+        print(f"explained variance of {name}, trained on them: autoencoder {score:.3f}, PCA {pca_score:.3f}")
 
-    figure = plt.figure(figsize=(10, 4.6), layout="constrained")
-    halves = figure.subfigures(1, 2, wspace=0.05)
-    for half, (asked, samples) in zip(halves, tests.items(), strict=True):
-        half.suptitle(f"asked for {asked}")
+    figure = plt.figure(figsize=(10, 3.4), layout="constrained")
+    for part, (tested, samples) in zip(figure.subfigures(1, 2, wspace=0.05), tests.items(), strict=True):
+        part.suptitle(f"tested on {tested}")
         rows = {"original": samples}
-        rows |= {f"trained on\n{kind}\nerror {errors[kind, asked][0]:.2f}": restored[kind, asked] for kind in KINDS}
-        for axes, (title, pictures) in zip(half.subplots(3, 6), rows.items(), strict=True):
+        for trained in CLASSES:
+            rows[f"trained on\n{trained}\nRMSE {errors[trained, tested][0]:.2f}"] = reconstructed[trained, tested]
+        for axes, (title, pictures) in zip(part.subplots(3, 6), rows.items(), strict=True):
             axes[0].set_ylabel(title, rotation=0, ha="right", va="center", linespacing=1.4)
             for axis, picture in zip(axes, pictures, strict=False):
                 axis.imshow(picture.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
                 axis.set(xticks=[], yticks=[])
     figure.savefig(out / "plot_cars_and_bicycles.png", dpi=110)
-    for kind, (share, by_pca) in shares.items():
-        assert share >= by_pca - 0.002
-        assert all(errors[kind, kind][0] < errors[kind, other][0] for other in KINDS if other != kind)
+    for name, (score, pca_score) in scores.items():
+        assert score >= pca_score - 0.002
+        assert all(errors[name, name][0] < errors[other, name][0] for other in CLASSES if other != name)
 
 
 if __name__ == "__main__":

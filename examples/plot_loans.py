@@ -1,8 +1,15 @@
-"""Which loans are repaid, told from a few numbers a loan: by an autoencoder, by PCA, and from all columns.
+"""Credit scoring with codes as features of a classifier.
 
-The loans are synthetic: three hidden quantities (earning power, thrift, stage of life) decide all columns and what is
-repaid, with noise and not linearly. ``GridSearchCV`` picks the number of components ahead of logistic regression; with
-two or four, PCA's do better here. Standard errors on held-out loans are those of 200 bootstrap samples.
+Question: do codes of a few components predict repayment as well as all columns?
+
+Data: synthetic loans. Three latent variables (earning power, thrift, stage of life) determine all columns and the
+repayment, with noise, by nonlinear functions.
+
+Baselines: PCA in place of the autoencoder, and logistic regression on all columns. ``GridSearchCV`` selects the
+number of components. Standard errors are from 200 bootstrap samples of the test loans.
+
+Result: ROC AUC 0.829 with the autoencoder, 0.822 with PCA, 0.832 with all columns. With two components, PCA is
+better.
 """
 
 import argparse
@@ -50,7 +57,7 @@ def main():
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     X, X_test, y, y_test = train_test_split(*loans(), test_size=0.4, random_state=0)
-    print(f"{len(X_test)} held-out synthetic loans\n            components       ROC AUC         accuracy")
+    print(f"{len(X_test)} synthetic test loans\n            components       ROC AUC         accuracy")
     columns = ColumnTransformer([("numbers", StandardScaler(), NUMBERS), ("names", OneHotEncoder(), NAMES)])
     models = {"autoencoder": AutoencoderTransformer(random_state=0), "PCA": PCA(random_state=0), "all columns": None}
     samples, areas = np.random.RandomState(0).randint(len(y_test), size=(200, len(y_test))), {}
@@ -63,16 +70,16 @@ def main():
         area, hits = roc_auc_score(y_test, p), (p > 0.5) == y_test
         print(f"{who:<12}{k:>10}    {area:.3f} ± {areas[who].std():.3f}    ", end="")
         print(f"{hits.mean():.3f} ± {hits[samples].mean(1).std():.3f}", flush=True)
-        left.plot(*roc_curve(y_test, p)[:2], color=color, label=f"{who}: area {area:.3f}")
+        left.plot(*roc_curve(y_test, p)[:2], color=color, label=f"{who}: AUC {area:.3f}")
         mean, error = (np.resize(search.cv_results_[f"{name}_test_score"], len(SIZES)) for name in ("mean", "std"))
         right.errorbar(SIZES, mean, error / np.sqrt(2), fmt="o-" if model else "--", capsize=3, color=color, label=who)
-    left.set(xlabel="share of defaults taken for repaid", ylabel="share of repaid loans found", title="Held-out loans")
-    right.set(xlabel="components", ylabel="ROC AUC", xticks=SIZES, title="Search: mean and standard error, 3 folds")
+    left.set(xlabel="false positive rate", ylabel="true positive rate", title="Test loans")
+    right.set(xlabel="n_components", ylabel="ROC AUC", xticks=SIZES, title="Search: mean and standard error of 3 folds")
     for axis in (left, right):
         axis.legend(frameon=False, loc="lower right")
     figure.savefig(out / "plot_loans.png", dpi=110)
     better = areas["autoencoder"] - areas["PCA"]
-    print(f"autoencoder - PCA: {better.mean():.4f} ± {better.std():.4f}")
+    print(f"difference of AUC, autoencoder - PCA: {better.mean():.4f} ± {better.std():.4f}")
     assert better.mean() >= -better.std()
 
 

@@ -1,8 +1,14 @@
-"""Speech at a sixteenth and an eighth of its numbers, compared with PCA by the signal-to-noise ratio.
+"""Compression of speech to a sixteenth and an eighth of its samples.
 
-Frames of 256 samples at 8 kHz under a cosine window, half of each shared with the next, pass through k numbers and are
-overlapped and added. No speech ships with scikit-learn: without ``--data`` the recordings are synthetic vowels, pulses
-of gliding pitch through three resonances. Takes 0 to 4 are held out; ratios are means with their standard errors.
+Question: how high is the signal-to-noise ratio after compression?
+
+Data: frames of 256 samples at 8 kHz under a cosine window, each sharing half of its samples with the next; they are
+encoded one by one, decoded, overlapped and added. No speech ships with scikit-learn: without ``--data`` the
+recordings are synthetic vowels, pulses of gliding pitch through three resonances. Takes 0 to 4 are the test set.
+
+Baseline: PCA of the frames. Ratios are means with standard errors.
+
+Result: 6.3 dB with 8 components per frame (PCA 2.0) and 8.4 dB with 16 (PCA 4.4).
 """
 
 import argparse
@@ -20,7 +26,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 RATE, HALF = 8000, 128
-WINDOW = windows.cosine(2 * HALF)  # used on the way in and out: its overlapping squares add up to 1
+WINDOW = windows.cosine(2 * HALF)  # applied before encoding and after decoding: its overlapping squares add up to 1
 VOWELS = np.array([[730, 1090, 2440], [530, 1840, 2480], [270, 2290, 3010], [570, 840, 2410], [300, 870, 2240]])
 
 
@@ -34,12 +40,12 @@ def vowels(n=900, length=4096):
     return {"X": recordings, "take": np.arange(n) % 30}
 
 
-def cut(recordings):
+def split_frames(recordings):
     halves = np.pad(recordings, ((0, 0), (HALF, HALF))).reshape(len(recordings), -1, HALF)
     return (np.concatenate([halves[:, :-1], halves[:, 1:]], axis=2) * WINDOW).reshape(-1, 2 * HALF)
 
 
-def sounds_and_ratios(frames, recordings):
+def join_frames(frames, recordings):
     first, second = np.split((frames * WINDOW).reshape(len(recordings), -1, 2 * HALF), 2, axis=2)
     sounds = (first[:, 1:] + second[:, :-1]).reshape(recordings.shape)
     return sounds, 10 * np.log10((recordings**2).sum(1) / ((recordings - sounds) ** 2).sum(1))
@@ -51,26 +57,28 @@ def main():
     parser.add_argument("--data", type=Path, help=".npz with X (n, a multiple of 128) at 8 kHz, and take (n,)")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    data, kind = (np.load(arguments.data), "recordings") if arguments.data else (vowels(), "synthetic vowels")
-    recordings = data["X"] / np.std(data["X"], axis=1, keepdims=True)  # all equally loud
-    original, train = recordings[data["take"] < 5], cut(recordings[data["take"] >= 5])
-    train, test = np.random.RandomState(0).permutation(train[train.any(1)])[:15000], cut(original)
-    print(f"signal-to-noise ratio of {len(original)} held-out {kind}, dB\n k     autoencoder             PCA")
+    data, kind = (np.load(arguments.data), "recorded speech") if arguments.data else (vowels(), "synthetic vowels")
+    recordings = data["X"] / np.std(data["X"], axis=1, keepdims=True)  # equal loudness
+    original, train = recordings[data["take"] < 5], split_frames(recordings[data["take"] >= 5])
+    train, test = np.random.RandomState(0).permutation(train[train.any(1)])[:15000], split_frames(original)
+    print(f"signal-to-noise ratio of {len(original)} test recordings ({kind}), dB\n k     autoencoder             PCA")
     for k in (8, 16):
         autoencoder, pca = AutoencoderTransformer(k, axes="t", random_state=0).fit(train), PCA(k).fit(train)
-        restored = autoencoder.reconstruct(test), pca.inverse_transform(pca.transform(test))
-        sounds, ratios = zip(*(sounds_and_ratios(X, original) for X in restored), strict=True)
+        reconstructed = autoencoder.reconstruct(test), pca.inverse_transform(pca.transform(test))
+        sounds, ratios = zip(*(join_frames(X, original) for X in reconstructed), strict=True)
         print(f"{k:>2}", *(f"{r.mean():9.2f} ± {r.std() / len(r) ** 0.5:.2f}" for r in ratios), flush=True)
         assert ratios[0].mean() > ratios[1].mean()
-    shown = np.argsort(ratios[0])[len(original) // 2]  # the one in the middle
+    shown = np.argsort(ratios[0])[len(original) // 2]  # the median recording
     titles = "original", *(f"{who}: {r[shown]:.1f} dB" for who, r in zip(("autoencoder", "PCA"), ratios, strict=True))
     figure, grid = plt.subplots(2, 3, figsize=(12, 5), layout="constrained", sharex=True, sharey="row")
-    figure.suptitle(f"One of the held-out {kind}, {2 * HALF} samples as {k} numbers: waveform, spectrum (Hz)")
+    figure.suptitle(
+        f"One test recording ({kind}), {k} components per frame of {2 * HALF} samples: waveform and spectrogram (Hz)"
+    )
     for (above, below), title, sound in zip(grid.T, titles, np.float32([original, *sounds])[:, shown], strict=True):
         wavfile.write(arguments.out / f"speech_{title.split(':')[0]}.wav", RATE, 0.9 * sound / np.abs(sound).max())
         above.plot(np.arange(len(sound)) / RATE, sound, linewidth=0.5)
         above.set_title(title)
-        spectrum = 20 * np.log10(np.abs(np.fft.rfft(cut(sound[None]))) + 0.1).T
+        spectrum = 20 * np.log10(np.abs(np.fft.rfft(split_frames(sound[None]))) + 0.1).T
         below.imshow(spectrum, origin="lower", aspect="auto", extent=(0, len(sound) / RATE, 0, RATE / 2), vmax=40)
         below.set_xlabel("seconds")
     figure.savefig(arguments.out / "plot_speech.png", dpi=110)

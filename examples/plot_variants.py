@@ -1,8 +1,14 @@
-"""Variants side by side: what each brings back, what it makes up, and how its codes lie.
+"""Variants of autoencoders side by side.
 
-On scikit-learn's digits, eight numbers each: held-out explained share, latent units in use, and accuracy of a nearest
-neighbor on the codes of held-out digits. A row of the picture is a variant: digits brought back, digits made up, and
-two principal directions of the codes, colored by digit.
+Question: how do variants differ in reconstructions, generated samples and codes?
+
+Data: scikit-learn's handwritten digits, 8 components.
+
+Baseline: the plain autoencoder, in the first row. The table shows the explained variance on test digits, the number
+of active units, and the accuracy of nearest neighbors on the codes.
+
+Result: regularized codes explain less variance than plain ones, most of all with a strong KL penalty (beta 3). The
+accuracy differs little.
 """
 
 import argparse
@@ -34,11 +40,11 @@ VARIANTS = {
     "vector quantized": "vector_quantized",
     "denoising, nested": Denoising(variant=Nested()),
 }
-SHOWN = 8
+SHOWN, EPOCHS = 8, 20
 
 
-def row_of(pictures):
-    """Pictures (n, 8, 8) next to each other."""
+def join_row(pictures):
+    """Join pictures (n, 8, 8) in one row."""
     return np.concatenate(list(pictures), axis=1)
 
 
@@ -50,30 +56,32 @@ def main():
     digits = load_digits()
     train, test, y_train, y_test = train_test_split(digits.images, digits.target, test_size=0.3, random_state=0)
     figure, grid = plt.subplots(
-        len(VARIANTS), 3, figsize=(11, 1.5 * len(VARIANTS)), layout="constrained", width_ratios=(SHOWN, SHOWN, 3)
+        len(VARIANTS), 3, figsize=(11, 1.25 * len(VARIANTS)), layout="constrained", width_ratios=(SHOWN, SHOWN, 2)
     )
-    print(f"{'variant':<22}explained share   units in use   nearest neighbor on codes")
-    shares = {}
+    print(f"{'variant':<22}explained variance   active units   accuracy of nearest neighbors")
+    scores = {}
     for (name, variant), axes in zip(VARIANTS.items(), grid, strict=True):
-        autoencoder = AutoencoderTransformer(8, variant=variant, random_state=0).fit(train)
+        autoencoder = AutoencoderTransformer(8, variant=variant, max_epochs=EPOCHS, random_state=0).fit(train)
         Z, Z_test = autoencoder.transform(train), autoencoder.transform(test)
-        shares[name] = autoencoder.score(test)
-        used = int((Z_test.var(0) > 0.01 * Z_test.var(0).max()).sum())
+        scores[name] = autoencoder.score(test)
+        active = int((Z_test.var(0) > 0.01 * Z_test.var(0).max()).sum())
         accuracy = KNeighborsClassifier().fit(Z, y_train).score(Z_test, y_test)
-        print(f"{name:<22}{shares[name]:15.3f}{used:15}{accuracy:29.3f}", flush=True)
+        print(f"{name:<22}{scores[name]:18.3f}{active:15}{accuracy:29.3f}", flush=True)
         for axis, pictures in zip(
             axes, (autoencoder.reconstruct(test[:SHOWN]), autoencoder.sample(SHOWN, random_state=0)), strict=False
         ):
-            axis.imshow(row_of(pictures), cmap="gray_r", vmin=0, vmax=16)
+            axis.imshow(join_row(pictures), cmap="gray_r", vmin=0, vmax=16)
         codes = PCA(2).fit_transform(Z_test)
         axes[2].scatter(*codes.T, c=y_test, cmap="tab10", s=3)
-        axes[0].set_ylabel(f"{name}\n{shares[name]:.2f}", rotation=0, ha="right", va="center")
+        axes[0].set_ylabel(f"{name}\n{scores[name]:.2f}", rotation=0, ha="right", va="center")
     for axis in grid.flat:
         axis.set(xticks=[], yticks=[])
-    for axis, title in zip(grid[0], ("brought back (explained share on the left)", "made up", "codes"), strict=True):
+    for axis, title in zip(
+        grid[0], ("reconstructions (explained variance on the left)", "generated samples", "codes (PCA)"), strict=True
+    ):
         axis.set_title(title, fontsize=10)
     figure.savefig(out / "plot_variants.png", dpi=100)
-    assert min(shares.values()) > 0.3
+    assert min(scores.values()) > 0.3
 
 
 if __name__ == "__main__":

@@ -1,7 +1,14 @@
-"""Compress digits and photographs, and compare with PCA at the same bottleneck.
+"""Compression of digits and photographs, compared with PCA.
 
-Prints, on held-out samples, the explained share and the accuracy of a logistic regression on the codes, and saves
-pictures of what comes back. All data ships with scikit-learn.
+Question: how much variance do a few components explain, and how well can a classifier use them?
+
+Data: handwritten digits and patches of two photographs, which ship with scikit-learn.
+
+Baseline: PCA with the same number of components. The table shows the explained variance on test samples and the
+accuracy of logistic regression on the codes.
+
+Result: on digits, the autoencoder explains more variance at every size and its codes are better features. On patches
+it is slightly better with 4 components, and falls back to PCA with 8 and 16.
 """
 
 import argparse
@@ -26,13 +33,13 @@ PATCH = 8
 
 
 def digits():
-    """Handwritten digits (1797, 8, 8), and which digit each is."""
+    """Handwritten digits (1797, 8, 8) and their labels."""
     X, y = load_digits(return_X_y=True)
     return X.reshape(-1, 8, 8), y
 
 
 def patches(n_each=3000):
-    """Patches (6000, 8, 8, 3) of two photographs, and which photograph each is from."""
+    """Patches (6000, 8, 8, 3) of two photographs, labeled by photograph."""
     photographs = [load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
     X = [extract_patches_2d(p, (PATCH, PATCH), max_patches=n_each, random_state=0) for p in photographs]
     return np.concatenate(X), np.repeat([0, 1], n_each)
@@ -48,16 +55,16 @@ def accuracy(train_codes, train_y, test_codes, test_y):
 
 
 def compare(name, X, y, sizes):
-    """Print one row a bottleneck; return the fitted pairs and the held-out samples."""
+    """Print one row per n_components; return the fitted models and the test samples."""
     train, test, train_y, test_y = train_test_split(X, y, test_size=0.25, random_state=0)
     fitted = {}
     for k in sizes:
         autoencoder = AutoencoderTransformer(k, random_state=0).fit(train)
         pca = PCA(k, random_state=0).fit(flat(train))
-        restored = pca.inverse_transform(pca.transform(flat(test)))
-        share = 1 - ((flat(test) - restored) ** 2).sum() / ((flat(test) - pca.mean_) ** 2).sum()
+        reconstructed = pca.inverse_transform(pca.transform(flat(test)))
+        pca_score = 1 - ((flat(test) - reconstructed) ** 2).sum() / ((flat(test) - pca.mean_) ** 2).sum()
         rows = {"autoencoder": (autoencoder.score(test), autoencoder.transform(train), autoencoder.transform(test))}
-        rows["PCA"] = (share, pca.transform(flat(train)), pca.transform(flat(test)))
+        rows["PCA"] = (pca_score, pca.transform(flat(train)), pca.transform(flat(test)))
         figures = [f"{rows[who][0]:7.3f}" for who in rows]
         figures += [f"{accuracy(rows[who][1], train_y, rows[who][2], test_y):7.3f}" for who in rows]
         print(f"{name:<8} {k:>3}   {figures[0]}  {figures[1]}     {figures[2]}  {figures[3]}", flush=True)
@@ -70,7 +77,7 @@ def as_picture(values):
 
 
 def draw_digits(fitted, test, test_y, out):
-    """Codes in two dimensions, and digits brought back from eight numbers."""
+    """Draw codes of two components, and digits reconstructed from eight components."""
     figure = plt.figure(figsize=(10, 5.6), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=(3, 2))
     autoencoder, pca = fitted[2]
@@ -98,7 +105,7 @@ def draw_digits(fitted, test, test_y, out):
 
 
 def draw_photographs(fitted, k, out):
-    """Both photographs cut into patches, compressed to ``k`` numbers a patch, and put together again."""
+    """Draw both photographs, reconstructed patch by patch from ``k`` components per patch."""
     autoencoder, pca = fitted[k]
     figure, axes = plt.subplots(2, 3, figsize=(12, 5.6), layout="constrained")
     for row, name in zip(axes, ("china.jpg", "flower.jpg"), strict=True):
@@ -113,7 +120,7 @@ def draw_photographs(fitted, k, out):
             whole = version.reshape(high, wide, PATCH, PATCH, 3).swapaxes(1, 2).reshape(photograph.shape)
             error = np.sqrt(np.mean((whole - photograph.astype(float)) ** 2))
             axis.imshow(as_picture(whole))
-            axis.set(title=title if error == 0 else f"{title}: error {error:.1f}", xticks=[], yticks=[])
+            axis.set(title=title if error == 0 else f"{title}: RMSE {error:.1f}", xticks=[], yticks=[])
     figure.savefig(out / "photographs.png", dpi=110)
 
 
@@ -122,7 +129,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the pictures")
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
-    print("                explained share        accuracy")
+    print("                explained variance     accuracy")
     print("data       k   autoencoder   PCA    autoencoder   PCA")
     fitted, test, test_y = compare("digits", *digits(), sizes=(2, 4, 8, 16))
     draw_digits(fitted, test, test_y, out)
