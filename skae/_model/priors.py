@@ -1,4 +1,4 @@
-"""Densities of latent codes: those that training pulls codes towards, and those learned beside the codes.
+"""Densities of latent codes: priors that training pulls codes towards, and densities of trained codes.
 
 Codes here are in the network's inner units, before ``latent_scale``.
 """

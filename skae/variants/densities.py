@@ -77,7 +77,7 @@ class Variational(Variant):
         if self.capacity is not None:
             check_real("Variational", "capacity", self.capacity, "[0.0, inf)", otherwise=" or None")
             if self.free_bits > 0:
-                raise invalid("Variational", "free_bits", "0.0 beside a capacity", self.free_bits)
+                raise invalid("Variational", "free_bits", "0.0 with a capacity", self.free_bits)
 
     def parts(self) -> Parts:
         function: Callable[[Trace], Tensor] = gaussian_kl

@@ -70,7 +70,7 @@ class Variant(BaseEstimator):
         """
 
     def parts(self) -> Parts:
-        """The parts of the variant, made anew at every call."""
+        """The parts of the variant; every call makes new ones."""
         return Parts()
 
     def _check_real(self, *names: str, interval: str = "[0.0, inf)") -> None:

@@ -271,7 +271,7 @@ class Cube(Variant):
 
 class TestCustomVariants:
     @pytest.mark.parametrize("variant", [Cube(), Denoising(variant=Cube()), Nested(Cube())])
-    def test_a_bottleneck_supplies_all_that_the_estimator_asks_for(self, variant):
+    def test_a_bottleneck_supplies_sampler_interpolation_and_kept_codes(self, variant):
         fitted = quick(variant, 3).fit(X[:200])
         assert {"train_sliced_wasserstein", "train_overflow"} <= set(fitted.history_[-1])
         assert len(fitted._codes) == 50
@@ -319,7 +319,7 @@ class TestDiscriminators:
         (Variational, "a name in VARIANTS or a variant such as Variational"),
         (
             Variational(free_bits=0.1, capacity=3.0),
-            "'free_bits' parameter of Variational must be 0.0 beside a capacity",
+            "'free_bits' parameter of Variational must be 0.0 with a capacity",
         ),
         (Variational(beta=-1), "'beta' parameter of Variational.*Got -1"),
         (Variational(warm_up=2), "'warm_up' parameter of Variational"),
