@@ -64,7 +64,8 @@ def load(path, device="cpu", custom_modules=None):
         it was saved, and ``fit`` uses that.
     custom_modules : dict, default=None
         The custom code that the estimator was fitted with: {"encoder": ..., "decoder": ...} as given to
-        :class:`Custom`, {"architecture": ...} or {"variant": ...} for objects of custom classes, {"loss": ...} for a callable.
+        :class:`Custom`, {"architecture": ...} or {"variant": ...} for objects of custom classes, {"loss": ...} for a
+        callable.
 
     Returns
     -------

@@ -42,9 +42,9 @@ def save(estimator, path, *, overwrite=False):
     put in place in one step, so a failed write leaves the earlier file as it was.
 
     Saved are the parameters, all that was learned, the state of the optimizer after ``partial_fit``, and
-    ``set_output``. Not saved are ``net_.history`` (``history_`` is), ``checkpoint_dir``, ``memory`` of pipelines, metadata routing, and
-    the code of custom modules and losses, which ``load`` takes. Callbacks and other ``net_params`` than
-    ``optimizer__...`` and ``clip_norm`` are left out with a warning.
+    ``set_output``. Not saved are ``net_.history`` (``history_`` is), ``checkpoint_dir``, ``memory`` of pipelines,
+    metadata routing, and the code of custom modules and losses, which ``load`` takes. Callbacks, and other
+    ``net_params`` than ``optimizer__...`` and ``clip_norm``, are left out with a warning.
 
     Parameters
     ----------
