@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer, BottleneckSearchCV
 
+pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the largest size")
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
 QUICK = {"max_epochs": 3, "random_state": 0}
