@@ -51,9 +51,13 @@ CONFIGURATIONS = {
     "by parts": ByParts(),
     **{name: AutoencoderTransformer(variant=name, max_epochs=2) for name in VARIANTS if name != "plain"},
 }
+# Those that differ most; the others are marked slow.
+QUICK = ("defaults", "one-dimensional convolution", "custom modules", "vector_quantized")
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CONFIGURATIONS]
+)
 @pytest.mark.filterwarnings("ignore:The latent code is over-complete:UserWarning")
 def test_estimator_checks_pass_without_exception(name):
     results = check_estimator(CONFIGURATIONS[name], on_fail=None, on_skip=None)

@@ -48,10 +48,15 @@ def test_more_labels_than_colors_are_refused():
 
 
 @pytest.mark.parametrize("n_components", [1, 2, 3])
+def test_codes_of_any_size_are_colored_by_labels(n_components):
+    codes = np.random.RandomState(0).standard_normal((30, n_components))
+    display = drawn(LatentSpaceDisplay(codes=codes, values=LETTERS).plot())
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        (LETTERS, ["a", "b", "c"]),
         (LETTERS[:, None], ["a", "b", "c"]),
         (pd.DataFrame({"kind": LETTERS}), ["a", "b", "c"]),
         (pl.DataFrame({"kind": LETTERS}), ["a", "b", "c"]),
@@ -68,23 +73,22 @@ def test_more_labels_than_colors_are_refused():
         ([None] * 30, ["missing"]),
     ],
 )
-def test_codes_are_colored_by_labels_some_of_which_may_be_missing(n_components, values, expected):
-    codes = np.random.RandomState(0).standard_normal((30, n_components))
-    display = drawn(LatentSpaceDisplay(codes=codes, values=values).plot())
+def test_codes_are_colored_by_labels_some_of_which_may_be_missing(values, expected):
+    display = LatentSpaceDisplay(codes=np.random.RandomState(0).standard_normal((30, 2)), values=values).plot()
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == expected
 
 
-@pytest.mark.parametrize("n_components", [1, 2])
 @pytest.mark.parametrize(
-    "values",
+    ("n_components", "values"),
     [
-        pd.Series(DAYS),
-        pd.Series(DAYS.tz_localize("UTC")),
-        pd.Series([pd.NaT, *DAYS[1:]]),
-        DAYS.to_numpy(),
-        DAYS.date.tolist(),
-        pl.Series(DAYS.date.tolist()),
-        pl.DataFrame({"day": DAYS.to_numpy()}),
+        (1, pd.Series(DAYS)),
+        (2, pd.Series(DAYS)),
+        (2, pd.Series(DAYS.tz_localize("UTC"))),
+        (2, pd.Series([pd.NaT, *DAYS[1:]])),
+        (2, DAYS.to_numpy()),
+        (2, DAYS.date.tolist()),
+        (2, pl.Series(DAYS.date.tolist())),
+        (2, pl.DataFrame({"day": DAYS.to_numpy()})),
     ],
 )
 def test_codes_are_colored_by_dates(n_components, values):

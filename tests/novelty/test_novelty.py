@@ -23,7 +23,9 @@ ONE = AutoencoderTransformer(1, max_epochs=2)
     "novelty",
     [
         AutoencoderNovelty(ONE, n_members=2),
-        AutoencoderNovelty(ONE, contamination=0.1, distance="mahalanobis", n_members=2),
+        pytest.param(
+            AutoencoderNovelty(ONE, contamination=0.1, distance="mahalanobis", n_members=2), marks=pytest.mark.slow
+        ),
         pytest.param(AutoencoderNovelty(), marks=pytest.mark.slow),
     ],
     ids=["neighbors", "mahalanobis", "defaults"],

@@ -182,7 +182,7 @@ class TestTampering:
         content, arrays = parts_of(file)
         cases = [(path, value, False) for path in places_in(content) for value in HOSTILE]
         cases += [(path, None, True) for path in places_in(content)]
-        n_cases = len(cases) if "soak" in (request.config.option.markexpr or "").split() else 15
+        n_cases = len(cases) if request.config.option.markexpr == "soak" else 15
         refused = 0
         for path, value, missing in random.Random(0).sample(cases, n_cases):
             write_parts(file, changed(content, path, value, missing), arrays)
@@ -194,6 +194,10 @@ class TestTampering:
         estimator, file = crashed(tmp_path, optimizer=optimizer), tmp_path / "checkpoint.skae"
         content, arrays = parts_of(file)
         kinds = {name.rpartition(".")[2] if name.startswith("optimizer") else name for name in arrays}
+        if optimizer != "adamw":  # all other arrays are the same
+            kinds = {
+                kind for kind in kinds if any(n.startswith("optimizer") and n.endswith(f".{kind}") for n in arrays)
+            }
         for kind in sorted(kinds):
             name = next(name for name in arrays if name.endswith(kind))
             array = arrays[name]

@@ -103,18 +103,14 @@ def test_no_tensor_is_kept_per_step(digits):
         assert counts[1] <= counts[0] + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("read", "call", "sizes"),
     [
         ("X = np.load({!r}, mmap_mode='r')", "new(batch_size=64).fit(X)", (8_000, 24_000)),
-        *(
-            pytest.param(read, call, (60_000, 180_000), marks=pytest.mark.slow)
-            for read, call in (
-                ("X = Sliced(np.load({!r}, mmap_mode='r'))", "new(batch_size=64).fit(X)"),
-                ("X = np.load({!r})", "new(batch_size=64).fit(X, X_val=X[::4])"),
-                ("X = np.load({!r}, mmap_mode='r')", "new(batch_size=64).partial_fit(X)"),
-            )
-        ),
+        ("X = Sliced(np.load({!r}, mmap_mode='r'))", "new(batch_size=64).fit(X)", (60_000, 180_000)),
+        ("X = np.load({!r})", "new(batch_size=64).fit(X, X_val=X[::4])", (60_000, 180_000)),
+        ("X = np.load({!r}, mmap_mode='r')", "new(batch_size=64).partial_fit(X)", (60_000, 180_000)),
     ],
 )
 def test_steps_leave_no_memory_behind(tmp_path, read, call, sizes):
