@@ -3,7 +3,6 @@
 from pydoc_data.topics import topics
 
 import numpy as np
-import pytest
 from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -30,12 +29,6 @@ def test_sparse_rows_without_variance():
         assert AutoencoderTransformer(2, **QUICK).fit(rows).score(rows) == 1.0
 
 
-@pytest.fixture(scope="module")
-def documents():
-    """Term weights of paragraphs, CSR (n, about 3000)."""
-    return TfidfVectorizer().fit_transform(PARAGRAPHS[:800])
-
-
 def test_is_what_dense_rows_are():
     X = sparse.random_array((120, 30), density=0.2, rng=np.random.default_rng(0), format="csr")
     by_sparse = AutoencoderTransformer(3, scaling="global", **QUICK).fit(X)
@@ -47,7 +40,8 @@ def test_is_what_dense_rows_are():
     assert isinstance(by_sparse.inverse_transform(shared), np.ndarray)
 
 
-def test_documents_are_explained_at_least_as_well_as_by_truncated_svd(documents):
+def test_documents_are_explained_at_least_as_well_as_by_truncated_svd():
+    documents = TfidfVectorizer().fit_transform(PARAGRAPHS[:400])
     train, test = train_test_split(documents, test_size=0.25, random_state=0)
     autoencoder = AutoencoderTransformer(10, max_epochs=4, random_state=0).fit(train)
     mean = train.toarray().mean(0)

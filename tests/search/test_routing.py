@@ -16,10 +16,8 @@ from sklearn.pipeline import make_pipeline
 from skae import AutoencoderTransformer, BottleneckSearchCV
 
 X, y = load_digits(return_X_y=True)
-X, y = X[:500], y[:500]
+X, y = X[:300, 8:32], y[:300] % 3
 QUICK = {"max_epochs": 3, "random_state": 0}
-
-
 # Sizes here are few; that warning has tests of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the largest size")
 
@@ -42,8 +40,8 @@ class Weighed(LogisticRegression):
 
 
 class TestMetadata:
-    GROUPS = np.repeat(np.arange(25), 20)
-    WEIGHTS = np.linspace(0.5, 1.5, 500)
+    GROUPS = np.repeat(np.arange(15), 20)
+    WEIGHTS = np.linspace(0.5, 1.5, 300)
 
     @staticmethod
     def search(sizes=(2, 4), **settings):
@@ -79,7 +77,7 @@ class TestMetadata:
                 classifier.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
             params = {"sample_weight" if routing else "classifier__sample_weight": self.WEIGHTS}
             self.search(classifier=classifier, cv=KFold(2)).fit(X, y, **params)
-        first, second = self.WEIGHTS[250:], self.WEIGHTS[:250]
+        first, second = self.WEIGHTS[150:], self.WEIGHTS[:150]
         expected = [first, first, second, second, self.WEIGHTS]
         assert len(Weighed.seen) == len(expected)
         for got, wanted in zip(Weighed.seen, expected, strict=True):
@@ -89,8 +87,8 @@ class TestMetadata:
         scorer = make_scorer(accuracy_score)
         with config_context(enable_metadata_routing=True):
             scorer.set_score_request(sample_weight=True)
-            weights = np.zeros(500)
-            weights[0] = weights[250] = 1.0
+            weights = np.zeros(300)
+            weights[0] = weights[150] = 1.0
             classifier = LogisticRegression(max_iter=2000).set_fit_request(sample_weight=False)
             search = self.search(cv=KFold(2), scoring=scorer, classifier=classifier)
             search.fit(X, y, sample_weight=weights)

@@ -1,4 +1,4 @@
-"""The size of the bottleneck: nested codes, BottleneckSearchCV, and the searches of scikit-learn."""
+"""BottleneckSearchCV: results, rules of choice, errors."""
 
 import numpy as np
 import pytest
@@ -17,6 +17,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the 
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
 QUICK = {"max_epochs": 3, "random_state": 0}
+# Sizes here are few; that warning has tests of its own.
+pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the largest size")
 
 
 class TestBottleneckSearchCV:
