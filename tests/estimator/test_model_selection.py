@@ -22,7 +22,7 @@ from skae.variants import Variational
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:400], y[:400]
-SHORT = {"max_epochs": 3, "random_state": 0}
+SHORT = {"architecture": Dense((16,)), "max_epochs": 3, "random_state": 0}
 QUICK = AutoencoderTransformer(8, max_epochs=3, random_state=0)
 
 
@@ -95,7 +95,7 @@ def test_random_search_over_all_kinds_of_parameters():
     }
     pipeline = Pipeline(
         [
-            ("codes", AutoencoderTransformer(architecture=Dense(), variant=Variational(), **SHORT)),
+            ("codes", AutoencoderTransformer(variant=Variational(), **SHORT)),
             ("classifier", LogisticRegression(max_iter=2000)),
         ]
     )

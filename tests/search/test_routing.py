@@ -13,11 +13,11 @@ from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skae import AutoencoderTransformer, BottleneckSearchCV
+from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:300, 8:32], y[:300] % 3
-QUICK = {"max_epochs": 3, "random_state": 0}
+QUICK = {"architecture": Dense((8,)), "max_epochs": 1, "random_state": 0}
 # Sizes here are few; that warning has tests of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the largest size")
 

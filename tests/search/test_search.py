@@ -11,12 +11,12 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderTransformer, BottleneckSearchCV
+from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the largest size")
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
-QUICK = {"max_epochs": 3, "random_state": 0}
+QUICK = {"architecture": Dense((16,)), "max_epochs": 3, "random_state": 0}
 # Sizes here are few; that warning has tests of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the largest size")
 

@@ -13,11 +13,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from skae import AutoencoderTransformer, BottleneckSearchCV
+from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
-QUICK = {"max_epochs": 3, "random_state": 0}
+QUICK = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
 
 
