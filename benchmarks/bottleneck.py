@@ -26,7 +26,7 @@ SETTINGS = {"device": "cpu"}
 
 
 def scaled(autoencoder, X):
-    return autoencoder._layout.scaling.transform(torch.from_numpy(X.reshape(len(X), -1))).numpy()
+    return autoencoder._result.layout.scaling.transform(torch.from_numpy(X.reshape(len(X), -1))).numpy()
 
 
 def pca_error(autoencoder, train, test, k):

@@ -97,7 +97,7 @@ def difference(X, n_components, seed, **settings):
 def compare(train, test, groups, n_components, seed, **settings):
     """Explained variance of ``test`` by PCA of ``train``, and the difference of the autoencoder from it."""
     autoencoder = AutoencoderTransformer(n_components, random_state=seed, **settings).fit(train, groups=groups)
-    scaling = autoencoder._layout.scaling
+    scaling = autoencoder._result.layout.scaling
     flat_train, flat_test = (
         scaling.transform(torch.from_numpy(part.reshape(len(part), -1))).numpy() for part in (train, test)
     )

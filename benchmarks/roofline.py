@@ -38,7 +38,7 @@ def peak(device):
 def flops_per_row(autoencoder, shape):
     """Floating-point operations per row, forward and backward."""
     module = autoencoder.net_.module_
-    x = torch.zeros(2, *autoencoder._layout.network_shape, device=autoencoder.net_.device)
+    x = torch.zeros(2, *autoencoder._result.layout.network_shape, device=autoencoder.net_.device)
     with FlopCounterMode(display=False) as counter:
         module(x).output.sum().backward()
     return counter.get_total_flops() / 2

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted
 
+from skae._inputs.validation import FAR_AWAY, check_no_overflow
 from skae._model import Sampler
 from skae._parameters import check_choice, check_integer
 from skae._sampling import SAMPLERS, fit_density
-from skae._training import full_precision, private_seed
-
-# Densities fitted so far, by net and name, outside the estimator because ``sample`` does not change it.
-_SAMPLERS: weakref.WeakKeyDictionary[Any, dict[str, Sampler]] = weakref.WeakKeyDictionary()
+from skae._training import FitResult, encode, full_precision, private_seed
 
 
 class GenerationMixin:
@@ -60,18 +56,17 @@ class GenerationMixin:
         >>> autoencoder.sample(5, random_state=0).shape
         (5, 8, 8)
         """
-        check_is_fitted(self)
+        result = self._fitted()
         check_integer(type(self).__name__, "n_samples", n_samples)
         check_choice(type(self).__name__, "sampler", sampler, SAMPLERS)
         seed = private_seed(random_state)
-        module = self.net_.module_
-        with full_precision(torch.device(self.net_.device)):
-            fitted = _SAMPLERS.setdefault(self.net_, {})
-            if sampler not in fitted:
-                fitted[sampler] = self._fit_sampler(sampler)
-            drawn = fitted[sampler].sample(int(n_samples), np.random.RandomState(seed))
-        scale = module.latent_scale[: drawn.shape[1]].cpu().numpy()
-        return self.inverse_transform((drawn * scale).astype(np.float32))
+        with full_precision(torch.device(result.net.device)):
+            if sampler not in result.samplers:
+                result.samplers[sampler] = fit_sampler(result, sampler, self.variant)
+            drawn = result.samplers[sampler].sample(int(n_samples), np.random.RandomState(seed))
+        scale = result.net.module_.latent_scale[: drawn.shape[1]].cpu().numpy()
+        Z = (drawn * scale).astype(np.float32)
+        return self._as_fitted(Z, self._decoded(result, Z), result, None)
 
     def interpolate(self: Any, X_a: Any, X_b: Any, steps: int = 10) -> np.ndarray:
         """Decode codes between those of X_a and X_b, row by row.
@@ -103,31 +98,40 @@ class GenerationMixin:
         >>> autoencoder.interpolate(X[:3], X[-3:], steps=5).shape
         (3, 5, 4)
         """
-        check_is_fitted(self)
+        result = self._fitted()
         check_integer(type(self).__name__, "steps", steps, 2)
-        a, b = (np.asarray(self._rows_to_codes(X)) for X in (X_a, X_b))
+        a, b = (encode(result, self._checked(X, result.layout, result.schema)) for X in (X_a, X_b))
+        for Z in (a, b):
+            check_no_overflow(Z, "codes", FAR_AWAY)
         if len(a) != len(b):
             raise ValueError(f"X_a has {len(a)} samples and X_b {len(b)}. Pass as many of both.")
-        module = self.net_.module_
+        module = result.net.module_
         scale = module.latent_scale[: a.shape[1]].cpu().numpy()
         t = np.linspace(0, 1, int(steps))[None, :, None]
         a, b = ((Z / scale)[:, None].astype(np.float64) for Z in (a, b))
         codes = module.bottleneck.interpolate(a, b, t) * scale
-        samples = self._decoded(codes.reshape(-1, codes.shape[2]).astype(np.float32))
+        samples = self._decoded(result, codes.reshape(-1, codes.shape[2]).astype(np.float32))
         return samples.reshape(len(a), int(steps), *samples.shape[1:])
 
-    def _fit_sampler(self: Any, name: str) -> Sampler:
-        """The density of inner codes for one of SAMPLERS."""
-        module = self.net_.module_
-        kept = torch.from_numpy(self._codes).to(self.net_.device)
-        if name in ("auto", "prior"):
-            prior = module.fit_sampler(kept)
-            if prior is not None:
-                return prior
-            if name == "prior":
-                raise ValueError(
-                    f"sampler={name!r}: variant={self.variant!r} trains codes towards no density. Write "
-                    f"sampler='mixture', or pass a variant such as 'variational'."
-                )
-        codes = module.bottleneck.codes_from_kept(kept).cpu().numpy()
-        return fit_density("mixture" if name == "auto" else name, codes, seed=0)
+
+def fit_sampler(result: FitResult, name: str, variant: Any) -> Sampler:
+    """The density of inner codes for one of SAMPLERS; ``variant`` is named in the error.
+
+    Raises
+    ------
+    ValueError
+        If it is "prior" and the variant has none.
+    """
+    module = result.net.module_
+    kept = torch.from_numpy(result.codes).to(result.net.device)
+    if name in ("auto", "prior"):
+        prior = module.fit_sampler(kept)
+        if prior is not None:
+            return prior
+        if name == "prior":
+            raise ValueError(
+                f"sampler={name!r}: variant={variant!r} trains codes towards no density. Write "
+                f"sampler='mixture', or pass a variant such as 'variational'."
+            )
+    codes = module.bottleneck.codes_from_kept(kept).cpu().numpy()
+    return fit_density("mixture" if name == "auto" else name, codes, seed=0)

@@ -1,83 +1,62 @@
-"""The scikit-learn face: parameters, validation and the order of calls. No loop and no mathematics."""
+"""``AutoencoderTransformer``: parameters, docstrings and the order of calls. Computing is done below it."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
-from torch import nn
+from sklearn.exceptions import NotFittedError
 
-from skae._data import Rows, apply_padded, inference_length, map_batches
-from skae._estimator.callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
-from skae._estimator.generation import GenerationMixin
-from skae._inputs.data_frames import FrameSchema, output_library, pandas_index, round_to_dtype
-from skae._inputs.preparation import (
-    architecture_for,
-    check_groups,
-    check_parameters,
-    check_same_network,
-    check_same_tokens,
-    class_of_architecture,
-    extended_layout,
-    is_learned,
-    learned_layout,
-    loss_for,
-    validation_size,
+from skae._data import Rows, SampleLayout
+from skae._inputs.data_frames import output_library, pandas_index, round_to_dtype
+from skae._inputs.layout_inference import check_same_tokens, extend_layout, infer_layout
+from skae._inputs.schema import Schema, read_samples
+from skae._inputs.validation import (
+    FAR_AWAY,
+    check_codes,
+    check_no_overflow,
+    check_samples,
+    encode_groups,
+    warn_if_y_is_target,
 )
-from skae._inputs.validation import check_codes, check_no_overflow, check_samples, encode_groups, warn_if_y_is_target
 from skae._model import LayerTable, layer_table
 from skae._parameters import check_choice, check_integer, check_nested, is_fraction, warn
 from skae._training import (
-    OPTIMIZERS,
-    WEIGHTS,
     AutoencoderNet,
-    BestWeights,
-    Checkpoints,
-    NoCheckpoints,
+    FitResult,
     Part,
-    RowsFingerprint,
-    automatic_batch_size,
-    automatic_learning_rate,
-    automatic_patience,
-    build_autoencoder,
-    components_for_share,
-    cross_validation_losses,
-    cumulative_explained_variance,
-    described,
-    forget_features,
-    full_precision,
-    go_on,
-    has_enough_folds,
+    TrainData,
+    TrainingInterrupted,
+    begin_computing,
+    checkpoints_for,
+    decode,
+    encode,
     is_extensible,
-    labels_fingerprint,
-    new_net,
     one_at_a_time,
-    plain_history,
-    planned_cycles,
     private_seed,
-    random_state_fingerprint,
+    reconstruct,
     reported,
     reports_out_of_memory,
-    resolve_device,
-    row_groups,
-    shortened,
-    split_rows,
-    training_codes,
-    try_loss,
-    weights_fingerprint,
+    squared_errors,
+    sums_of_squares,
+    train,
     with_gradients,
     with_snapshots,
 )
 from skae._version import __version__
 from skae.exceptions import OtherVersionWarning, PCAKeptWarning
-from skae.variants import class_of_variant, nested_variant, variant_for
+from skae.variants import class_of_variant
+
+from .callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
+from .generation import GenerationMixin
+from .settings import check_parameters, check_same_network, class_of_architecture, train_spec
+from .training_data import check_groups, training_data
 
 # partial_fit keeps this many of its latest passes in history_.
 KEPT_PASSES = 100
@@ -89,11 +68,8 @@ SCALING_NOTES = {
     "global": "global, all divided by one number",
     None: "none, the mean is subtracted",
 }
-# Rows that the shares of nested codes are measured on at a time, at least.
-MEASURED_BATCH = 256
 # What ``inverse_transform`` may be asked for.
 OUTPUT_DTYPES = ("input", None)
-FAR_AWAY = "X holds values far from those fitted"
 
 
 @with_snapshots(
@@ -252,6 +228,8 @@ class AutoencoderTransformer(
     True
     """
 
+    _result: FitResult
+
     def __init__(
         self,
         n_components=2,
@@ -348,28 +326,41 @@ class AutoencoderTransformer(
             A MemoryError: if a batch does not fit into memory. In every case the estimator stays as it was.
         """
         check_parameters(self)
-        warm = self.warm_start and hasattr(self, "net_")
-        draft = self._draft(keep=warm)
+        start = self._result if self.warm_start and self.__sklearn_is_fitted__() else None
         with reported("Reading X", self.verbose):
-            X = draft._prepare(X, learn=not warm)
+            X, layout, schema = self._read(X) if start is None else self._read_more(X, start)
+        spec = train_spec(self, layout)
+        if start is not None:
+            check_same_network(self, start, spec, X.shape)
         warn_if_y_is_target(X, y)
-        X_val = None if X_val is None else draft._checked(X_val)
+        samples = {"X": X} if X_val is None else {"X": X, "X_val": self._checked(X_val, layout, schema)}
         groups = encode_groups(groups, len(X))
         groups = groups if X_val is None and self.early_stopping else None
         check_groups(groups)
-        with draft._checkpoints(X, X_val, groups, self.net_ if warm else None) as checkpoints:
-            interrupt = draft._train(self, X, y, X_val, groups, checkpoints, warm)
-            checkpoints.finished = interrupt is None
-            if interrupt is not None and self.warm_start:
-                checkpoints.interrupted(draft._weights_told(draft.net_), draft.net_.epochs_done_)
-            self._adopt(draft._learned())
+        with checkpoints_for(
+            self.checkpoint_dir, spec, samples, layout, groups, self.random_state, start
+        ) as checkpoints:
+            seed = private_seed(self.random_state)
+            spec = replace(spec, seed=seed if checkpoints.seed is None else checkpoints.seed)
+            with reported("Choosing training and validation rows", self.verbose):
+                data = training_data(spec, X, samples.get("X_val"), groups, layout, schema)
+            try:
+                result = train(spec, data, start, checkpoints, [partial(self._epoch_tasks, X, y)])
+                checkpoints.finished = True
+            except TrainingInterrupted as error:
+                interrupt, result = error.__cause__, error.result
+                if self.warm_start:
+                    checkpoints.interrupted(result)
+            else:
+                interrupt = None
+            self._result = result
         if interrupt is not None and self.on_interrupt == "raise":
             raise interrupt
         if interrupt is not None:
             kept = "the best weights so far" if self.best_epoch_ else "those of PCA, than which none are surely better,"
             warn(f"Training was interrupted after {self.n_iter_} epochs; {kept} are kept.")
         elif self.is_pca_:
-            self._tell_pca_is_kept()
+            self._report_pca(result)
         return self
 
     @one_at_a_time
@@ -395,24 +386,21 @@ class AutoencoderTransformer(
         check_parameters(self)
         if is_fraction(self.n_components):
             raise ValueError(f"partial_fit needs an int as n_components. Got {self.n_components!r} instead.")
-        first = not hasattr(self, "net_")
-        draft = self._draft(keep=not first)
+        start, rescaled = self._result if self.__sklearn_is_fitted__() else None, None
         with reported("Reading X", self.verbose):
-            X = draft._prepare(X, learn=first)
+            X, layout, schema = self._read(X) if start is None else self._read_more(X, start)
+        spec = replace(train_spec(self, layout), early_stopping=False, single_pass=True)
+        if start is not None:
+            check_same_network(self, start, spec, X.shape)
         warn_if_y_is_target(X, y)
-        module = None if first else copy.deepcopy(self.net_.module_)
-        if module is not None and is_extensible(module, draft._layout):
-            draft._layout, changed = extended_layout(draft, X)
-            draft.mean_ = draft._layout.mean
-            forget_features(module, draft._layout.from_flat(changed[None])[0])
-        seed = private_seed(self.random_state)
-        train = Part.whole(Rows(X, draft._layout, resolve_device(self.device), keep=True))
-        net = draft._net(train.rows, len(train), seed, module=module, max_epochs=1)
-        if not first:
-            go_on(net, self.net_)
-        net.run(train, None, [], planned=False)
-        draft._learn_codes(net, train)
-        self._adopt(draft._learn(net, before=() if first else self.history_[1 - KEPT_PASSES :]))
+        if start is not None:
+            if is_extensible(start.net.module_, layout):
+                layout, changed = extend_layout(layout, self.scaling, X)
+                rescaled = layout.from_flat(changed[None])[0]
+            start = replace(start, history=start.history[1 - KEPT_PASSES :])
+        spec = replace(spec, seed=private_seed(self.random_state))
+        data = TrainData(Part.whole(Rows(X, layout, spec.device, keep=True)), schema=schema, rescaled=rescaled)
+        self._result = train(spec, data, start)
         return self
 
     def transform(self, X):
@@ -427,8 +415,10 @@ class AutoencoderTransformer(
         Z : ndarray of shape (n_samples, n_components), float32
             A tensor on the same device, where X is one.
         """
-        check_is_fitted(self)
-        return like(X, self._rows_to_codes(X))
+        result = self._fitted()
+        Z = encode(result, self._checked(X, result.layout, result.schema))
+        check_no_overflow(Z, "codes", FAR_AWAY)
+        return like(X, Z)
 
     def inverse_transform(self, X, *, dtype=None):
         """Samples from latent codes, in the shape and units of what was fitted.
@@ -449,10 +439,10 @@ class AutoencoderTransformer(
             frames: one of the library asked for, with the columns and types fitted, and the index of X if that is a
             pandas data frame.
         """
-        check_is_fitted(self)
+        result = self._fitted()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
-        Z = check_codes(X, self.n_components_, nested=hasattr(self, "explained_variance_ratio_"))
-        return self._as_fitted(X, self._decoded(Z), dtype)
+        is_nested = result.explained_variance_ratio is not None
+        return self._as_fitted(X, self._decoded(result, check_codes(X, result.n_components, is_nested)), result, dtype)
 
     def reconstruct(self, X, *, dtype=None):
         """``inverse_transform(transform(X))`` in one pass, batch by batch.
@@ -467,15 +457,11 @@ class AutoencoderTransformer(
         -------
         X : ndarray of the shape, axes and units of what was fitted
         """
-        check_is_fitted(self)
+        result = self._fitted()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
-        rows = self._rows(X)
-        samples = np.empty((len(rows), *self._layout.caller_shape), dtype=self._layout.dtype)
-        with self._reading():
-            for start, stop, part in rows.map(lambda x: self._layout.to_caller(self._reconstruction(x))):
-                samples[start:stop] = part
+        samples = reconstruct(result, self._checked(X, result.layout, result.schema))
         check_no_overflow(samples, "samples", FAR_AWAY)
-        return self._as_fitted(X, samples, dtype)
+        return self._as_fitted(X, samples, result, dtype)
 
     def score(self, X, y=None):
         """Explained share of variance: 1 is perfect, 0 is what the training mean gives.
@@ -497,13 +483,8 @@ class AutoencoderTransformer(
         ValueError
             If X is so far from what was fitted that squares overflow in float32.
         """
-        check_is_fitted(self)
-        rows = self._rows(X)
-        error = total = 0.0
-        with self._reading():
-            for _, _, sums in rows.map(self._squares):
-                error += float(sums[0])
-                total += float(sums[1])
+        result = self._fitted()
+        error, total = sums_of_squares(result, self._checked(X, result.layout, result.schema))
         check_no_overflow(np.array([error, total]), "squares that the score is of", FAR_AWAY)
         return 1.0 - error / total if total > 0 else float(error == 0)
 
@@ -523,12 +504,8 @@ class AutoencoderTransformer(
         ValueError
             If X is so far from what was fitted that squares overflow in float32.
         """
-        check_is_fitted(self)
-        rows = self._rows(X)
-        scores = np.empty(len(rows), dtype=np.float32)
-        with self._reading():
-            for start, stop, errors in rows.map(lambda x: self._squared_difference(x).flatten(1).mean(1)):
-                scores[start:stop] = -errors.cpu().numpy()
+        result = self._fitted()
+        scores = -squared_errors(result, self._checked(X, result.layout, result.schema))
         check_no_overflow(scores, "scores", FAR_AWAY)
         return like(X, scores)
 
@@ -540,34 +517,16 @@ class AutoencoderTransformer(
         ValueError
             If codes are not nested, or have fewer coordinates.
         """
-        check_is_fitted(self)
+        result = self._fitted()
         check_integer(type(self).__name__, "n_components", n_components)
-        if not hasattr(self, "explained_variance_ratio_"):
+        if result.explained_variance_ratio is None:
             raise ValueError(
                 f"Codes of variant={self.variant!r} are not nested, so they cannot be cut. Pass variant='nested'."
             )
         short = copy.copy(self)
-        short.n_components = n_components = int(n_components)
-        short.net_ = copy.copy(self.net_)
-        short.net_.module_ = shortened(self.net_.module_, n_components)
-        short.n_components_ = short._n_features_out = n_components
-        short.explained_variance_ratio_ = self.explained_variance_ratio_[:n_components]
+        short.n_components = int(n_components)
+        short._result = result.shortened(int(n_components))
         return short
-
-    @property
-    def is_pca_(self):
-        """Whether ``fit`` fell back to PCA."""
-        return self.best_epoch_ == 0
-
-    @property
-    def scaling_(self):
-        """The kind of scaling that was taken."""
-        return self._layout.scaling.kind
-
-    @property
-    def scale_(self):
-        """What samples are divided by, once their mean is subtracted."""
-        return self._layout.sample_scale
 
     def set_params(self, **params):
         """Set parameters, those of objects in them as ``architecture__hidden_sizes``.
@@ -583,18 +542,18 @@ class AutoencoderTransformer(
     def summary(self) -> LayerTable:
         """Print the layer table: name, output shape, parameters, and the formula of every size; then how samples are
         scaled, and which weights are kept. Returns it too."""
-        check_is_fitted(self)
-        if self.is_pca_:
-            kept = f"those of PCA; none of {self.n_iter_} epochs is significantly better"
+        result = self._fitted()
+        if result.best_epoch == 0:
+            kept = f"those of PCA; none of {result.n_epochs} epochs is significantly better"
         else:
-            kept = f"epoch {self.best_epoch_} of {self.n_iter_}"
-        notes = [f"scaling: {SCALING_NOTES[self.scaling_]}", f"weights: {kept}"]
-        table = layer_table(self._layers, self._layout.caller_view, notes)
+            kept = f"epoch {result.best_epoch} of {result.n_epochs}"
+        notes = [f"scaling: {SCALING_NOTES[result.layout.scaling.kind]}", f"weights: {kept}"]
+        table = layer_table(result.layers, result.layout.caller_view, notes)
         print(table)
         return table
 
-    def _tell_pca_is_kept(self) -> None:
-        """Print and warn that training came to nothing, unless PCA leaves no error or training was a short trial."""
+    def _report_pca(self, result: FitResult) -> None:
+        """Print and warn that PCA is kept, unless PCA leaves no error or training was a short trial."""
         told = (
             "PCA is kept: no epoch has a validation loss significantly below that of PCA, so codes and reconstructions "
             "are those of PCA (is_pca_ is True). More samples, a larger max_epochs, another n_components or "
@@ -602,265 +561,154 @@ class AutoencoderTransformer(
         )
         if self.verbose:
             print(told)
-        exact = self.history_[-1].get("pca_loss", math.inf) <= NO_ERROR * self._layout.mean_variance
+        exact = result.history[-1].get("pca_loss", math.inf) <= NO_ERROR * result.layout.mean_variance
         if not exact and (self.max_epochs == "auto" or self.max_epochs >= TRIAL_EPOCHS):
             warn(told, PCAKeptWarning)
 
-    def _train(
-        self, caller: Any, X: Any, y: Any, X_val: Any, groups: np.ndarray | None, checkpoints: Any, warm: bool
-    ) -> BaseException | None:
-        """Train, and take what was learned; returns the interrupt that ended it, if one did."""
-        seed = private_seed(self.random_state)
-        seed = seed if checkpoints.seed is None else checkpoints.seed
-        with reported("Choosing training and validation rows", self.verbose):
-            train, held_out = self._parts(X, X_val, groups, seed)
-        net = self._net(train.rows, len(train), seed, module=copy.deepcopy(self.net_.module_) if warm else None)
-        automatic = isinstance(self.n_iter_no_change, str)
-        patience = automatic_patience(max(net.cycles)) if automatic else self.n_iter_no_change
-        best = BestWeights(patience, self.tol) if self.early_stopping else None
-        if best is not None and held_out is not None and X_val is None and not warm:
-            whole = Part.whole(train.rows, train.groups)
-            best.cross_validate = self._in_turns(whole, len(held_out), seed, partial(BestWeights, patience, self.tol))
-        before = self.history_[: len(self.history_) - checkpoints.counted] if warm else ()
-        tasks = EpochTasks(caller, X, y, sum(net.cycles), lambda: self._learn(net))
-        callbacks: list[Any] = [tasks] if best is None else [best, tasks]
-        interrupt = None
+    @property
+    def n_components_(self) -> int:
+        """Size of the latent code."""
+        return self._learned.n_components
+
+    @property
+    def mean_(self) -> np.ndarray:
+        """Mean of the training samples, (\\*sample_shape_) float64."""
+        return self._learned.layout.mean
+
+    @property
+    def scaling_(self) -> str | None:
+        """The kind of scaling that was taken."""
+        return self._learned.layout.scaling.kind
+
+    @property
+    def scale_(self) -> np.ndarray:
+        """Divisor of samples after the mean is subtracted."""
+        return self._learned.layout.sample_scale
+
+    @property
+    def sample_shape_(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return self._learned.layout.sample_shape
+
+    @property
+    def n_features_in_(self) -> int:
+        """Numbers per sample."""
+        return self._learned.schema.n_features
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the columns, if X was a data frame."""
+        return self._optional("feature_names_in_", self._learned.schema.feature_names)
+
+    @property
+    def n_iter_(self) -> int:
+        """Epochs run."""
+        return self._learned.n_epochs
+
+    @property
+    def best_epoch_(self) -> int:
+        """The epoch whose weights are kept; 0 if PCA is kept."""
+        return self._learned.best_epoch
+
+    @property
+    def is_pca_(self) -> bool:
+        """Whether ``fit`` fell back to PCA."""
+        return self._learned.best_epoch == 0
+
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        """One dict per epoch."""
+        return self._learned.history
+
+    @property
+    def explained_variance_ratio_(self) -> np.ndarray:
+        """Share of the variance that each coordinate of nested codes adds, (n_components_,)."""
+        return self._optional("explained_variance_ratio_", self._learned.explained_variance_ratio)
+
+    @property
+    def architecture_(self) -> Any:
+        """The architecture that was built."""
+        return self._learned.spec.architecture
+
+    @property
+    def variant_(self) -> Any:
+        """The variant that was built."""
+        return self._learned.spec.variant
+
+    @property
+    def net_(self) -> AutoencoderNet:
+        """The trained skorch net."""
+        return self._learned.net
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._learned.n_components
+
+    @property
+    def _learned(self) -> FitResult:
+        """The result of the last fit; AttributeError before, as of attributes that are set by ``fit``."""
         try:
-            net.run(
-                train, held_out, [*callbacks, *checkpoints.callbacks(best)], planned=True, resume=checkpoints.resume
+            return vars(self)["_result"]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no learned attributes before fit is called.") from None
+
+    def _optional(self, name: str, value: Any) -> Any:
+        """A learned attribute that not every fit has."""
+        if value is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return value
+
+    def _fitted(self) -> FitResult:
+        """The result of the last fit, for one reading call.
+
+        Raises
+        ------
+        NotFittedError
+            If there is none.
+        """
+        begin_computing()
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments before "
+                f"using this estimator."
             )
-        except KeyboardInterrupt as error:
-            if net.epochs_done_ == 0:
-                raise
-            interrupt = error
-        try:
-            self._finish(net, train, best, before, interrupt)
-        except KeyboardInterrupt as error:
-            # All is trained; a second interrupt gets through.
-            interrupt = error
-            self._finish(net, train, best, before, interrupt)
-        except Exception as error:
-            if interrupt is None:
-                raise
-            # An interrupt stays one, whatever it left half done.
-            raise interrupt from error
-        return interrupt
+        return self._result
 
-    def _in_turns(self, whole: Part, n_held_out: int, seed: int, best_for: Callable[[], BestWeights]) -> Any:
-        """What more networks like that of this fit say of PCA; None where they can say nothing, or cost too much."""
-        exact = self.n_components_ >= self._layout.n_features
-        if exact or not whole.rows.small or not has_enough_folds(whole, n_held_out):
-            return None
-        judge = copy.copy(self)
-        judge.compile, judge.verbose = False, 0
-        # What listens to training hears of one network.
-        judge.net_params = {**(self.net_params or {}), "callbacks": None}
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_result" in vars(self)
 
-        def net_for(part: Rows, own_seed: int) -> AutoencoderNet:
-            return judge._net(part, len(part), own_seed, module=None)
+    def _read(self, X: Any) -> tuple[Any, SampleLayout, Schema]:
+        """X, checked, with the layout and the schema inferred from it."""
+        X, schema = read_samples(type(self).__name__, X)
+        return X, infer_layout(self, X).to(torch.device("cpu")), schema
 
-        return partial(cross_validation_losses, whole, n_held_out, seed, net_for, best_for)
-
-    def _finish(self, net: Any, train: Part, best: BestWeights | None, before: Any, interrupt: Any) -> None:
-        """Put the best weights back, and take what was learned."""
-        if best is not None and interrupt is not None:
-            best.cross_validate = None
-        kept = net.epochs_done_ if best is None else best.restore(net)
-        self._learn_codes(net, train)
-        net.forget_training()
-        # Where the weights that training began with are kept, so is what is said of those.
-        begun = min(vars(self)["best_epoch_"], before[-1]["epoch"]) if before else 0
-        done = self._learn(net, before=before)["n_iter_"]
-        self.best_epoch_ = done - net.epochs_done_ + kept if kept else begun
-
-    def _checkpoints(
-        self, X: Any, X_val: Any, groups: np.ndarray | None, going_on_from: Any
-    ) -> Checkpoints | NoCheckpoints:
-        """Where the state of training is kept."""
-        if self.checkpoint_dir is None:
-            return NoCheckpoints()
-        own = ("checkpoint_dir", "net_params", "on_interrupt", "verbose")
-        identity = {name: described(value) for name, value in self.get_params(deep=False).items() if name not in own}
-        identity |= {name: described(v) for name, v in (self.net_params or {}).items() if name != "callbacks"}
-        rows = RowsFingerprint(
-            {n: given for n, given in (("X", X), ("X_val", X_val)) if given is not None}, self._layout
-        )
-        if groups is not None:
-            identity["groups"] = labels_fingerprint(groups)
-        identity["random_state"] = random_state_fingerprint(self.random_state)
-        identity["defaults of optimizer"] = described(OPTIMIZERS[self.optimizer][1])
-        identity |= {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
-        if self.architecture_.is_custom:
-            halves = (getattr(self.architecture_, name, None) for name in ("encoder", "decoder"))
-            identity["modules"] = " ".join(weights_fingerprint(half) for half in halves if isinstance(half, nn.Module))
-        if going_on_from is not None:
-            identity[WEIGHTS] = self._weights_told(going_on_from)
-        stream = self.random_state if isinstance(self.random_state, np.random.RandomState) else None
-        return Checkpoints(self.checkpoint_dir, identity, rows, stream)
-
-    def _weights_told(self, net: AutoencoderNet) -> str:
-        """What tells the weights that a warm start would go on from."""
-        return f"{weights_fingerprint(net.module_)} after {self.n_iter_} epochs"
-
-    def _draft(self, keep: bool) -> AutoencoderTransformer:
-        """A copy that training may change: with what was learned, or with nothing learned."""
-        draft = copy.copy(self)
-        if not keep:
-            for name in [name for name in vars(draft) if is_learned(name)]:
-                delattr(draft, name)
-        return draft
-
-    def _prepare(self, X: Any, learn: bool) -> Any:
-        """Check X; learn its layout, or compare it with the one there is."""
-        if not learn:
-            checked = self._checked(X)
-            check_same_network(self, checked.shape)
-            return checked
-        self._frame = FrameSchema.of(X)
-        X = check_samples(self, X, reset=True)
-        self._layout = learned_layout(self, X).to(torch.device("cpu"))
-        self.architecture_ = architecture_for(self.architecture, self._layout)
-        self.sample_shape_ = self._layout.sample_shape
-        self.mean_ = self._layout.mean
-        return X
-
-    def _checked(self, X: Any) -> Any:
+    def _read_more(self, X: Any, start: FitResult) -> tuple[Any, SampleLayout, Schema]:
         """X, checked against what was fitted."""
-        X = check_samples(self, X, reset=False, sample_shape=self.sample_shape_)
-        check_same_tokens(self, X)
+        return self._checked(X, start.layout, start.schema), start.layout, start.schema
+
+    def _checked(self, X: Any, layout: SampleLayout, schema: Schema) -> Any:
+        """X, checked against a layout and a schema."""
+        X = check_samples(schema.estimator(type(self).__name__), X, reset=False, sample_shape=layout.sample_shape)
+        check_same_tokens(layout, X)
         return X
 
-    def _parts(self, X: Any, X_val: Any, groups: np.ndarray | None, seed: int) -> tuple[Part, Part | None]:
-        """Rows to train on, and rows held out if any."""
-        device = resolve_device(self.device)
-        rows = Rows(X, self._layout, device, keep=True)
-        if X_val is not None:
-            own = Rows(X_val, self._layout, device, keep=True)
-            return Part.whole(rows), Part.whole(own, row_groups(own, silent=True) if self.early_stopping else None)
-        if not self.early_stopping:
-            return Part.whole(rows), None
-        n_held_out = validation_size(len(rows), self.validation_fraction)
-        whole = Part.whole(rows, row_groups(rows, groups))
-        return split_rows(whole, n_held_out, torch.Generator().manual_seed(seed))
+    def _epoch_tasks(self, X: Any, y: Any, n_epochs: int, present: Any) -> EpochTasks:
+        """The callback that reports epochs to the callbacks of scikit-learn."""
+        return EpochTasks(self, X, y, n_epochs, lambda: {"_result": present()})
 
-    def _net(self, rows: Rows, n_train: int, seed: int, module: Any, max_epochs: int | None = None) -> AutoencoderNet:
-        share = self.n_components if is_fraction(self.n_components) else None
-        self.variant_ = variant_for(self.variant) if share is None else nested_variant(self.variant)
-        parts, loss = self.variant_.parts(), loss_for(self.loss, self._layout)
-        if module is None:
-            with reported("Building the network and its PCA initialization", self.verbose):
-                n_components = int(self.n_components) if share is None else components_for_share(rows, share, seed)
-                self.n_components_ = self._n_features_out = n_components
-                module, self._layers = build_autoencoder(self.architecture_, rows, n_components, loss, seed, parts)
-        try_loss(loss, module, rows)
-        batch_size = automatic_batch_size(n_train) if self.batch_size == "auto" else int(self.batch_size)
-        return new_net(
-            module,
-            loss=loss,
-            parts=parts,
-            optimizer=self.optimizer,
-            device=rows.device,
-            verbose=self.verbose,
-            net_params=self.net_params,
-            lr=automatic_learning_rate(self.optimizer, planned=max_epochs is None) if self.lr == "auto" else self.lr,
-            batch_size=batch_size,
-            cycles=planned_cycles(max_epochs or self.max_epochs, n_train, batch_size, self.early_stopping),
-            compiled=bool(self.compile),
-            precision=self.precision,
-            is_custom=self.architecture_.is_custom,
-            seed=seed,
-        )
-
-    def _learn_codes(self, net: AutoencoderNet, train: Part) -> None:
-        """Keep some codes; where they are ordered, what each coordinate adds, and as many as a share needs."""
-        module = net.module_
-        self._codes = training_codes(module, train, net.batch_size)
-        if not module.bottleneck.is_nested:
-            return
-        shares = cumulative_explained_variance(module, train, max(net.batch_size, MEASURED_BATCH))
-        if is_fraction(self.n_components):
-            enough = np.flatnonzero(shares >= self.n_components)
-            kept = int(enough[0]) + 1 if len(enough) else len(shares)
-            if not len(enough):
-                warn(
-                    f"n_components={self.n_components}: the {kept} coordinates that PCA needs for it explain "
-                    f"{shares[-1]:.3f}. Pass a larger max_epochs, or the number of components."
-                )
-            module.bottleneck.code_size = self.n_components_ = self._n_features_out = kept
-        self.explained_variance_ratio_ = np.diff(shares[: self.n_components_], prepend=0.0)
-
-    def _learn(self, net: AutoencoderNet, before=()) -> dict[str, Any]:
-        """Take what the net learned; returns all learned attributes."""
-        self.net_ = net
-        done = before[-1]["epoch"] if before else 0
-        self.history_ = [*before, *plain_history(net, start=done)]
-        self.n_iter_ = self.best_epoch_ = done + net.epochs_done_
-        return self._learned()
-
-    def _learned(self) -> dict[str, Any]:
-        """All that was learned."""
-        return {name: value for name, value in vars(self).items() if is_learned(name)}
-
-    def _adopt(self, learned: dict[str, Any]) -> None:
-        """Replace everything learned before, in one step."""
-        kept = {name: value for name, value in vars(self).items() if not is_learned(name)}
-        self.__dict__ = {**kept, **learned}
-
-    def _rows_to_codes(self, X: Any) -> np.ndarray:
-        """Codes (n, n_components) of checked samples."""
-        rows = self._rows(X)
-        Z = np.empty((len(rows), self.n_components_), dtype=np.float32)
-        with self._reading():
-            for start, stop, codes in rows.map(self._encoded):
-                Z[start:stop] = codes.cpu().numpy()
-        check_no_overflow(Z, "codes", FAR_AWAY)
-        return Z
-
-    def _decoded(self, Z: np.ndarray) -> np.ndarray:
-        """Samples from checked codes, in the caller's shape and units."""
-        samples = np.empty((len(Z), *self._layout.caller_shape), dtype=self._layout.dtype)
-
-        def decoded(start: int, stop: int) -> np.ndarray:
-            codes = torch.from_numpy(Z[start:stop].astype(np.float32)).to(self.net_.device)
-            return self._layout.to_caller(self._apply_padded(self.net_.module_.decode, codes))
-
-        with self._reading():
-            for start, stop, part in map_batches(decoded, len(Z), inference_length(self._layout.n_features)):
-                samples[start:stop] = part
+    def _decoded(self, result: FitResult, Z: np.ndarray) -> np.ndarray:
+        """Samples from checked codes."""
+        samples = decode(result, Z)
         check_no_overflow(samples, "samples", "the codes are far from those of transform")
         return samples
 
-    def _rows(self, X: Any) -> Rows:
-        """Rows for reading calls, in large batches."""
-        return Rows(self._checked(X), self._layout, torch.device(self.net_.device))
-
-    def _reading(self):
-        """The context of every pass that only reads."""
-        return full_precision(torch.device(self.net_.device))
-
-    def _reconstruction(self, x: torch.Tensor) -> torch.Tensor:
-        return self._apply_padded(lambda rows: self.net_.module_.decode(self.net_.module_.encode(rows)), x)
-
-    def _encoded(self, x: torch.Tensor) -> torch.Tensor:
-        return self._apply_padded(self.net_.module_.encode, x)
-
-    def _apply_padded(self, function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-        return apply_padded(function, x, math.prod(self._layout.network_shape))
-
-    def _as_fitted(self, X: Any, samples: np.ndarray, dtype: str | None) -> Any:
-        """Samples as a data frame with the columns fitted, if data frames are asked for; else as what X is."""
-        library = output_library(self)
-        if self._frame is not None and samples.ndim == 2 and library is not None:
-            return self._frame.to_frame(samples, library, pandas_index(X))
-        given = self._layout.input_dtype
+    def _as_fitted(self, X: Any, samples: np.ndarray, result: FitResult, dtype: str | None) -> Any:
+        """Samples as a data frame with the columns fitted, if data frames are asked for; else of the type of X."""
+        library, frame = output_library(self), result.schema.frame
+        if frame is not None and samples.ndim == 2 and library is not None:
+            return frame.to_frame(samples, library, pandas_index(X))
+        given = result.layout.input_dtype
         return like(X, samples if dtype is None or given is None else round_to_dtype(samples, given))
-
-    def _squared_difference(self, x: torch.Tensor) -> torch.Tensor:
-        return (x - self._reconstruction(x)).square_()
-
-    def _squares(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sums of what the reconstruction misses and of all there is."""
-        return self._squared_difference(x).sum(dtype=torch.float64), x.square().sum(dtype=torch.float64)
 
     def __getstate__(self):
         return {**super().__getstate__(), "_skae_version": __version__}

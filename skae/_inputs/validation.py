@@ -24,6 +24,8 @@ from skae._inputs.containers import (
 from skae._parameters import warn
 
 LARGEST = float(np.finfo(np.float32).max)
+# A cause of overflow, for ``check_no_overflow``.
+FAR_AWAY = "X holds values far from those fitted"
 
 
 def convert_container(X: Any) -> Any:

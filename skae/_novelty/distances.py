@@ -88,7 +88,7 @@ class Distance:
 
     def __init__(self, member: AutoencoderTransformer, errors: ErrorSums, rows: np.ndarray | None):
         self.member = member
-        self.whitening = whitening(errors, is_table=not member._layout.axes)
+        self.whitening = whitening(errors, is_table=not member._result.layout.axes)
         if rows is None:
             return
         restored, left = scaled_parts(member, rows)
@@ -114,7 +114,7 @@ class Distance:
 
 def scaled_parts(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Reconstructions, and what they lack to X: (n, n_features) each, in the member's scaling."""
-    scaling = member._layout.scaling
+    scaling = member._result.layout.scaling
     mean, scale = (values.cpu().numpy().ravel() for values in (scaling.mean, scaling.scale))
     restored = np.asarray(member.reconstruct(X), dtype=np.float64).reshape(len(X), -1)
     return (restored - mean) / scale, (X.reshape(len(X), -1) - restored) / scale

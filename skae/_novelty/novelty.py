@@ -11,6 +11,7 @@ import importlib
 import math
 import operator
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skae._data import Rows, SelectedRows
+from skae._estimator.settings import DENSE_FEATURES, check_parameters
 from skae._estimator.transformer import AutoencoderTransformer, like
 from skae._inputs.data_frames import FrameSchema, pandas_index
-from skae._inputs.preparation import DENSE_FEATURES, check_parameters, learned_layout, needing_tokens
+from skae._inputs.layout_inference import infer_layout, needing_tokens
+from skae._inputs.schema import Schema, read_samples
 from skae._inputs.validation import as_array, check_samples, encode_groups
 from skae._novelty.distances import DISTANCES, TINY, Distance, ErrorSums, scaled_parts, slices_of, typical
 from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid
@@ -122,35 +125,8 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
             If a parameter, X or groups are not as described, or all rows are of one group.
         """
         self._check_parameters()
-        draft = clone(self)
-        draft._learn(X, groups)
-        learned = {name: value for name, value in vars(draft).items() if name not in self.get_params(deep=False)}
-        kept = {n: v for n, v in vars(self).items() if n not in learned and n != "feature_names_in_"}
-        self.__dict__ = {**kept, **learned}
+        self._result = fit_novelty(self, X, groups)
         return self
-
-    def _learn(self, X: Any, groups: Any) -> None:
-        """All that ``fit`` learns."""
-        X = self._samples(X, reset=True)
-        if len(X) < 4:
-            raise ValueError(f"Members need rows to train on and rows held out: at least 4, got n_samples={len(X)}.")
-        groups = encode_groups(groups, len(X))
-        if groups is not None and groups.max() == 0:
-            raise ValueError(
-                "All rows are of one group, but members need others to be scored on. Pass 2 groups or more."
-            )
-        random = check_random_state(self.random_state)
-        seed = random.randint(2**31 - 1)
-        whole = prepared(self.autoencoder, X, seed)
-        rows = Rows(X, learned_layout(whole, X), torch.device("cpu"))
-        parts = split(X, row_groups(rows, groups), self.n_members, seed)
-        seeds = random.randint(2**31 - 1, size=len(parts))
-        members = [trained(whole, X, rows, rest, s) for (rows, rest), s in zip(parts, seeds, strict=True)]
-        self._shape, self.members_, self.distance_ = X.shape[1:], members, self.distance
-        self.n_components_ = members[0].n_components_
-        self._part_of = {key: number for number, (_, held_out) in enumerate(parts) for key in keys(X.at(held_out))}
-        self._learn_distances(X, parts, seed)
-        self._learn_threshold(self._logs(X))
 
     def score_samples(self, X):
         """How usual every sample is: -1 like the median row of ``fit``, -2 twice as far away; low is unusual.
@@ -163,8 +139,8 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         -------
         scores : ndarray of shape (n_samples,), float64
         """
-        check_is_fitted(self)
-        return like(X, -np.exp(self._logs(self._samples(X)) - self._median))
+        result = self._fitted()
+        return like(X, -np.exp(log_distances(result, self._samples(result, X)) - result.median))
 
     def decision_function(self, X):
         """``score_samples(X) - offset_``: below 0 is unusual."""
@@ -188,16 +164,62 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         -------
         difference : ndarray of the shape of X, float64, or a frame with the columns and the index of X
         """
-        check_is_fitted(self)
+        result = self._fitted()
         form, index = FrameSchema.of(X), pandas_index(X)
-        rows = self._samples(X)
-        weights, difference = self._weights(rows), np.empty(rows.shape)
+        rows = self._samples(result, X)
+        weights, difference = member_weights(result, rows), np.empty(rows.shape)
         for few in slices_of(rows):
-            restored = np.stack([member.reconstruct(rows[few]) for member in self.members_])
+            restored = np.stack([member.reconstruct(rows[few]) for member in result.members])
             difference[few] = rows[few] - np.einsum("mn,mn...->n...", weights[:, few], restored)
         if standardized:
-            difference /= self._typical
+            difference /= result.typical
         return like(X, difference) if form is None else framed(form, difference, index)
+
+    @property
+    def offset_(self) -> float:
+        """Threshold of ``score_samples``."""
+        return self._learned.offset
+
+    @property
+    def members_(self) -> list[AutoencoderTransformer]:
+        """The autoencoders."""
+        return self._learned.members
+
+    @property
+    def distance_(self) -> str:
+        """The distance of all scores."""
+        return self._learned.distance
+
+    @property
+    def n_components_(self) -> int:
+        """Size of the code of the first member."""
+        return self._learned.members[0].n_components_
+
+    @property
+    def n_features_in_(self) -> int:
+        """Numbers per sample."""
+        return self._learned.schema.n_features
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the columns, if X was a data frame."""
+        if self._learned.schema.feature_names is None:
+            raise AttributeError(f"{OWNER!r} object has no attribute 'feature_names_in_'")
+        return self._learned.schema.feature_names
+
+    @property
+    def _learned(self) -> NoveltyResult:
+        try:
+            return vars(self)["_result"]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no learned attributes before fit is called.") from None
+
+    def _fitted(self) -> NoveltyResult:
+        check_is_fitted(self)
+        return self._result
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_result" in vars(self)
 
     def _check_parameters(self) -> None:
         if self.autoencoder is not None and not isinstance(self.autoencoder, AutoencoderTransformer):
@@ -207,63 +229,136 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         check_integer(OWNER, "n_members", self.n_members, 2)
         check_choice(OWNER, "distance", self.distance, DISTANCES)
 
-    def _samples(self, X: Any, reset: bool = False) -> SelectedRows:
-        """X, checked, of the shape fitted; read as float64, in which -0.0 and 0.0 are one row."""
-        if hasattr(X, "toarray"):
-            raise TypeError("Sparse rows are not supported. Pass X.toarray().")
-        fitted = None if reset else self._shape
-        X = check_samples(self, X, reset=reset, sample_shape=fitted)
-        if fitted is not None and X.shape[1:] != fitted:
+    def _samples(self, result: NoveltyResult, X: Any) -> SelectedRows:
+        """X, checked, of the shape fitted."""
+        refuse_sparse(X)
+        estimator = result.schema.estimator(type(self).__name__)
+        X = check_samples(estimator, X, reset=False, sample_shape=result.sample_shape)
+        if X.shape[1:] != result.sample_shape:
             raise ValueError(
-                f"X has samples of shape {X.shape[1:]}, but {OWNER} was fitted on samples of shape {fitted}."
+                f"X has samples of shape {X.shape[1:]}, but {OWNER} was fitted on samples of shape "
+                f"{result.sample_shape}."
             )
-        return SelectedRows(as_array(X) if isinstance(X, torch.Tensor) else X, np.arange(len(X)))
+        return selected(X)
 
-    def _learn_distances(self, X: SelectedRows, parts: list, seed: int) -> None:
-        """For every member the rows it compares with, and how errors vary in the parts of the other members.
 
-        Errors of its own part would fit a whitening learned from them, those of new rows would not, and the threshold
-        would be too low: by far where columns are as many as rows.
-        """
-        members, random = self.members_, np.random.RandomState(seed)
-        errors = [errors_of(member, X.at(part)) for member, (_, part) in zip(members, parts, strict=True)]
-        scales = np.broadcast_to(members[0]._layout.scaling.scale.cpu().numpy(), (math.prod(self._shape),))
-        self._typical = (typical(sum_of(errors)) * scales).reshape(self._shape)
-        self._measures = []
-        for number, (rows, _) in enumerate(parts):
-            others = sum_of(errors[:number] + errors[number + 1 :])
-            kept = X[random.permutation(rows)[:KEPT_ROWS]] if self.distance == "neighbors" else None
-            self._measures.append(Distance(members[number], others, kept))
+@dataclass(frozen=True)
+class NoveltyResult:
+    """All that a fit learned.
 
-    def _learn_threshold(self, logs: np.ndarray) -> None:
-        self._median = np.median(logs)
-        if self.contamination == "auto":
-            low, high, highest = np.percentile(logs, [25, 75, 99])
-            self.offset_ = float(-np.exp(min(highest, high + 1.5 * (high - low)) - self._median))
-        else:
-            self.offset_ = float(np.percentile(-np.exp(logs - self._median), 100 * self.contamination))
+    Parameters
+    ----------
+    schema : Schema
+    sample_shape : tuple of int
+    members : list of AutoencoderTransformer
+    distance : str
+    measures : list of Distance
+        One per member.
+    part_of : dict
+        By the digest of every row of ``fit``: the member that was not trained on it.
+    typical : ndarray of shape sample_shape
+        Typical reconstruction error of every feature, in the units of X.
+    median : float
+        Median of the logarithms of the distances of the rows of ``fit``.
+    offset : float
+        Threshold of scores.
+    """
 
-    def _logs(self, X: SelectedRows) -> np.ndarray:
-        """Logarithms of distances (n,), averaged over the members that may judge a row."""
-        logs = np.zeros(len(X))
-        for number, weights in enumerate(self._weights(X)):
-            judged = np.flatnonzero(weights)
-            for few in (judged[some] for some in slices_of(X.at(judged))):
-                logs[few] += weights[few] * np.log(np.maximum(self._distances(number, X[few]), TINY))
-        return logs
+    schema: Schema
+    sample_shape: tuple[int, ...]
+    members: list[AutoencoderTransformer]
+    distance: str
+    measures: list[Distance]
+    part_of: dict[bytes, int]
+    typical: np.ndarray
+    median: float = 0.0
+    offset: float = 0.0
 
-    def _distances(self, number: int, X: np.ndarray) -> np.ndarray:
-        return self._measures[number].measure(X, self.distance_)
 
-    def _weights(self, X: SelectedRows) -> np.ndarray:
-        """What each member counts for (n_members, n): all the same, but for rows of ``fit`` the one that lacked it."""
-        n_members = len(self.members_)
-        weights = np.full((n_members, len(X)), 1 / n_members)
-        for index, key in enumerate(keys(X)):
-            if key in self._part_of:
-                weights[:, index] = 0.0
-                weights[self._part_of[key], index] = 1.0
-        return weights
+def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResult:
+    """Train the members on X, each without a part of it, and learn distances and the threshold."""
+    refuse_sparse(X)
+    X, schema = read_samples(OWNER, X)
+    X = selected(X)
+    if len(X) < 4:
+        raise ValueError(f"Members need rows to train on and rows held out: at least 4, got n_samples={len(X)}.")
+    groups = encode_groups(groups, len(X))
+    if groups is not None and groups.max() == 0:
+        raise ValueError("All rows are of one group, but members need others to be scored on. Pass 2 groups or more.")
+    random = check_random_state(novelty.random_state)
+    seed = random.randint(2**31 - 1)
+    whole = prepared(novelty.autoencoder, X, seed)
+    rows = Rows(X, infer_layout(whole, X), torch.device("cpu"))
+    parts = split(X, row_groups(rows, groups), novelty.n_members, seed)
+    seeds = random.randint(2**31 - 1, size=len(parts))
+    members = [trained(whole, X, rest, part, s) for (rest, part), s in zip(parts, seeds, strict=True)]
+    part_of = {key: number for number, (_, part) in enumerate(parts) for key in keys(X.at(part))}
+    typical_error, measures = learn_distances(members, X, parts, seed, novelty.distance)
+    result = NoveltyResult(schema, X.shape[1:], members, novelty.distance, measures, part_of, typical_error)
+    logs = log_distances(result, X)
+    median = np.median(logs)
+    return replace(result, median=median, offset=threshold(logs, median, novelty.contamination))
+
+
+def refuse_sparse(X: Any) -> None:
+    """Raise TypeError if X is sparse."""
+    if hasattr(X, "toarray"):
+        raise TypeError("Sparse rows are not supported. Pass X.toarray().")
+
+
+def selected(X: Any) -> SelectedRows:
+    """All rows of checked X; read as float64, in which -0.0 and 0.0 are one row."""
+    return SelectedRows(as_array(X) if isinstance(X, torch.Tensor) else X, np.arange(len(X)))
+
+
+def learn_distances(
+    members: list[AutoencoderTransformer], X: SelectedRows, parts: list, seed: int, distance: str
+) -> tuple[np.ndarray, list[Distance]]:
+    """Typical errors in the shape of a sample, and for every member the rows it compares with and how errors vary.
+
+    How errors vary is learned from the parts of the other members. A whitening learned from errors of its own part
+    would fit these, not those of new rows, and the threshold would be too low: by far if columns are as many as rows.
+    """
+    random = np.random.RandomState(seed)
+    errors = [errors_of(member, X.at(part)) for member, (_, part) in zip(members, parts, strict=True)]
+    scale = np.broadcast_to(members[0]._result.layout.scaling.scale.cpu().numpy(), (math.prod(X.shape[1:]),))
+    typical_error = (typical(sum_of(errors)) * scale).reshape(X.shape[1:])
+    measures = []
+    for number, (rows, _) in enumerate(parts):
+        others = sum_of(errors[:number] + errors[number + 1 :])
+        kept = X[random.permutation(rows)[:KEPT_ROWS]] if distance == "neighbors" else None
+        measures.append(Distance(members[number], others, kept))
+    return typical_error, measures
+
+
+def threshold(logs: np.ndarray, median: float, contamination: float | str) -> float:
+    """The score below which rows are unusual, from logarithms of distances and their median."""
+    if isinstance(contamination, str):
+        low, high, highest = np.percentile(logs, [25, 75, 99])
+        return float(-np.exp(min(highest, high + 1.5 * (high - low)) - median))
+    return float(np.percentile(-np.exp(logs - median), 100 * contamination))
+
+
+def log_distances(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
+    """Logarithms of distances (n,), averaged over the members that may judge a row."""
+    logs = np.zeros(len(X))
+    for number, weights in enumerate(member_weights(result, X)):
+        judged = np.flatnonzero(weights)
+        for few in (judged[some] for some in slices_of(X.at(judged))):
+            distances = result.measures[number].measure(X[few], result.distance)
+            logs[few] += weights[few] * np.log(np.maximum(distances, TINY))
+    return logs
+
+
+def member_weights(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
+    """Weights of the members (n_members, n): equal, but for rows of ``fit`` the one that was not trained on it."""
+    n_members = len(result.members)
+    weights = np.full((n_members, len(X)), 1 / n_members)
+    for index, key in enumerate(keys(X)):
+        if key in result.part_of:
+            weights[:, index] = 0.0
+            weights[result.part_of[key], index] = 1.0
+    return weights
 
 
 def split(X: SelectedRows, groups: np.ndarray | None, n_parts: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -290,7 +385,7 @@ def prepared(autoencoder: AutoencoderTransformer | None, X: SelectedRows, seed: 
         reason = needing_tokens(whole) or "axes='n'"
         raise ValueError(f"{OWNER} compares numbers, not tokens. Pass an autoencoder without {reason}.")
     if autoencoder is None:
-        layout = learned_layout(whole, X)
+        layout = infer_layout(whole, X)
         enough = components_for_share(Rows(X, layout, torch.device("cpu"), keep=True), VARIANCE_SHARE, seed)
         whole.n_components = max(1, min(enough, layout.n_features - 1, len(X) // 2))
     return whole

@@ -14,15 +14,16 @@ from sklearn.base import clone
 from torch import Tensor
 
 from skae._data import ARRAYS, SCALINGS, Moments, SampleLayout, Scaling, TokenLayout, infer_axes
+from skae._estimator.settings import check_architecture, train_spec
 from skae._estimator.transformer import AutoencoderTransformer
-from skae._inputs.preparation import check_architecture
+from skae._inputs.schema import Schema
 from skae._model import Autoencoder
 from skae._objectives import LOSSES
 from skae._parameters import check_choice
 from skae._serialization.container import Stored, Table, read
-from skae._training import OPTIMIZERS, PRECISIONS, AutoencoderNet, check_net_params, new_net, resolve_device
+from skae._training import OPTIMIZERS, PRECISIONS, FitResult, TrainSpec, check_net_params, new_net, resolve_device
 from skae.exceptions import LONGEST_VALUE, ModelFileError, printable, shown
-from skae.variants import Parts, check_variant
+from skae.variants import check_variant
 
 from .data_frames import NUMPY, decoded_frame
 from .network import (
@@ -181,28 +182,32 @@ def assembled(file: Stored, decode: Decoder, device: torch.device) -> Autoencode
     check_finite(arrays, is_custom=architecture.is_custom)
     fill(module, arrays)
     check_probe(module, layers, shape, arrays, written_by(content["versions"]))
-    net = decoded_net(content["net"], module, parts, loss, architecture.is_custom, device, decode)
+    spec = replace(train_spec(estimator, layout, device), architecture=architecture, variant=variant, loss=loss)
+    spec = decoded_spec(content["net"], spec, decode)
+    cycles = tuple(of_type(epochs, int, "cycles") for epochs in decode(content["net"]["cycles"]))
+    net = new_net(spec, module, batch_size=int(spec.batch_size), cycles=cycles)
+    for part in (net.module_, net.criterion_):
+        part.eval()
     fill_optimizer(net, arrays)
-    n_components = module.bottleneck.code_size
-    layout = replace(layout, scaling=filled_scaling(layout.scaling, arrays))
-    learned = {
-        "_codes": arrays["codes"].numpy(),
-        "_frame": decoded_frame(content["frame"], decode),
-        "_layers": layers,
-        "_layout": layout,
-        "_n_features_out": n_components,
-        "architecture_": architecture,
-        "variant_": variant,
-        "sample_shape_": layout.sample_shape,
-        "mean_": layout.mean,
-        "n_components_": n_components,
-        "n_features_in_": math.prod(layout.sample_shape),
-        "n_iter_": of_type(content["n_iter"], int, "n_iter"),
-        "best_epoch_": of_type(content["best_epoch"], int, "best_epoch"),
-        "history_": decoded_history(content["history"], decode),
-        "net_": net,
-    }
-    return with_learned(estimator, learned, content, arrays)
+    n_epochs = of_type(content["n_iter"], int, "n_iter")
+    estimator._result = FitResult(
+        spec=spec,
+        layout=replace(layout, scaling=filled_scaling(layout.scaling, arrays)),
+        schema=decoded_schema(content, math.prod(layout.sample_shape), decode),
+        net=net,
+        layers=layers,
+        n_components=module.bottleneck.code_size,
+        history=decoded_history(content["history"], decode),
+        n_epochs=n_epochs,
+        best_epoch=of_type(content["best_epoch"], int, "best_epoch"),
+        codes=arrays["codes"].numpy(),
+        explained_variance_ratio=arrays["explained_variance_ratio"].numpy()
+        if "explained_variance_ratio" in arrays
+        else None,
+    )
+    if content["output"] is not None:
+        estimator.set_output(transform=chosen(content["output"], OUTPUTS, "output"))
+    return estimator
 
 
 def arrays_expected(module: Autoencoder, shape: tuple[int, ...], found: Table) -> Table:
@@ -318,39 +323,36 @@ def check_table(expected: Table, found: Table) -> None:
             )
 
 
-def decoded_net(
-    described: dict[str, Any],
-    module: Autoencoder,
-    parts: Parts,
-    loss: Any,
-    is_custom: bool,
-    device: torch.device,
-    decode: Decoder,
-) -> AutoencoderNet:
-    """The net around the module, on its device, as it was after training."""
+def decoded_spec(described: dict[str, Any], spec: TrainSpec, decode: Decoder) -> TrainSpec:
+    """The spec with the settings of the net that was trained; those of the estimator may have been changed since."""
     settings = {name: decode(value) for name, value in of_type(described["settings"], dict, "settings").items()}
     check_net_params(settings)
     for name in settings:
         check_kept(name)
-    net = new_net(
-        module,
-        loss=loss,
-        parts=parts,
+    return replace(
+        spec,
         optimizer=chosen(described["optimizer"], OPTIMIZERS, "optimizer"),
-        device=device,
-        verbose=0,
         net_params=settings,
         lr=float(described["lr"]),
         batch_size=of_type(described["batch_size"], int, "batch_size"),
-        cycles=tuple(of_type(epochs, int, "cycles") for epochs in decode(described["cycles"])),
         precision=chosen(described["precision"], PRECISIONS, "precision"),
-        compiled=of_type(described["compiled"], bool, "compiled"),
+        compile=of_type(described["compiled"], bool, "compiled"),
         seed=of_type(described["seed"], int, "seed"),
-        is_custom=is_custom,
+        verbose=0,
     )
-    net.module_.eval()
-    net.criterion_.eval()
-    return net
+
+
+def decoded_schema(content: dict[str, Any], n_features: int, decode: Decoder) -> Schema:
+    """The names and types of the columns that were fitted."""
+    names, frame = content["feature_names"], decoded_frame(content["frame"], decode)
+    if names is not None:
+        checked = [of_type(name, str, "a feature's name") for name in of_type(names, list, "feature_names")]
+        if len(checked) != n_features:
+            raise ModelFileError(f"it names {len(checked)} features of {n_features}")
+        names = np.array(checked, dtype=object)
+    if frame is not None and len(frame.names) != n_features:
+        raise ModelFileError(f"its frame has {len(frame.names)} columns for {n_features} features")
+    return Schema(n_features, names, frame)
 
 
 def decoded_history(rows: Any, decode: Decoder) -> list[dict[str, Any]]:
@@ -362,27 +364,6 @@ def decoded_history(rows: Any, decode: Decoder) -> list[dict[str, Any]]:
     for row in history:
         of_type(row["epoch"], int, "the number of an epoch")
     return history
-
-
-def with_learned(
-    estimator: AutoencoderTransformer, learned: dict[str, Any], content: dict[str, Any], arrays: dict[str, Tensor]
-) -> AutoencoderTransformer:
-    """The estimator with what was learned, and with what not every one has."""
-    names, output = content["feature_names"], content["output"]
-    if names is not None:
-        checked = [of_type(name, str, "a feature's name") for name in of_type(names, list, "feature_names")]
-        if len(checked) != learned["n_features_in_"]:
-            raise ModelFileError(f"it names {len(checked)} features of {learned['n_features_in_']}")
-        learned["feature_names_in_"] = np.array(checked, dtype=object)
-    frame = learned["_frame"]
-    if frame is not None and len(frame.names) != learned["n_features_in_"]:
-        raise ModelFileError(f"its frame has {len(frame.names)} columns for {learned['n_features_in_']} features")
-    if "explained_variance_ratio" in arrays:
-        learned["explained_variance_ratio_"] = arrays["explained_variance_ratio"].numpy()
-    if output is not None:
-        estimator.set_output(transform=chosen(output, OUTPUTS, "output"))
-    estimator.__dict__.update(learned)
-    return estimator
 
 
 def chosen(name: Any, known: Any, what: str) -> str:

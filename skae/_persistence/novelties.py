@@ -14,21 +14,20 @@ from torch import Tensor
 
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._inner import fit_inner
+from skae._inputs.schema import Schema
 from skae._novelty.distances import DISTANCES, N_NEIGHBORS, Distance
-from skae._novelty.novelty import AutoencoderNovelty
+from skae._novelty.novelty import AutoencoderNovelty, NoveltyResult
 from skae._serialization.container import Stored, with_prefix
 from skae.exceptions import ModelFileError, shown
 
 from .values import Decoder, encoded, of_type
 
 # Attributes that are numbers or words, and those that are arrays.
-PLAIN = ("offset_", "distance_", "n_components_", "n_features_in_", "_median", "_shape")
-ARRAYS = ("_typical",)
+PLAIN = ("offset", "distance", "median", "sample_shape")
 # Of what measures distances, beside its member: arrays, of which ``places`` are rows to look for neighbors among.
 MEASURES = ("whitening", "spread")
 DIGEST_BYTES = 12
 MEMBERS = "members/"
-OTHERS = ("members_", "feature_names_in_", "_part_of", "_measures")
 
 
 def described_novelty(
@@ -45,18 +44,19 @@ def described_novelty(
     """
     parameters = novelty.get_params(deep=False)
     autoencoder = parameters.pop("autoencoder")
-    unknown = set(vars(novelty)) - {*parameters, "autoencoder", *PLAIN, *ARRAYS, *OTHERS, "_metadata_request"}
+    unknown = set(vars(novelty)) - {*parameters, "autoencoder", "_result", "_metadata_request"}
     if unknown:
         raise TypeError(f"A model file does not hold the attribute {sorted(unknown)[0]!r} of an AutoencoderNovelty.")
-    digests = b"".join(novelty._part_of)
+    result = novelty._result
+    digests = b"".join(result.part_of)
     arrays: dict[str, np.ndarray] = {
-        **{name: np.asarray(getattr(novelty, name), dtype=np.float64) for name in ARRAYS},
+        "typical": np.asarray(result.typical, dtype=np.float64),
         "digests": np.frombuffer(digests, dtype=np.uint8).reshape(-1, DIGEST_BYTES),
-        "parts": np.array(list(novelty._part_of.values()), dtype=np.int64),
+        "parts": np.array(list(result.part_of.values()), dtype=np.int64),
     }
     members: list[dict[str, Any]] = []
     arrays_of_members: dict[str, Tensor] = {}
-    for number, (member, measure) in enumerate(zip(novelty.members_, novelty._measures, strict=True)):
+    for number, (member, measure) in enumerate(zip(result.members, result.measures, strict=True)):
         content, arrays_of_member = part_of(member)
         members.append(content)
         arrays_of_members |= with_prefix(f"{MEMBERS}{number}/", arrays_of_member)
@@ -65,12 +65,12 @@ def described_novelty(
                 arrays[f"{name}/{number}"] = np.asarray(getattr(measure, name), dtype=np.float64)
         if hasattr(measure, "neighbors"):
             arrays[f"places/{number}"] = np.asarray(measure.neighbors._fit_X, dtype=np.float64)
-    names = getattr(novelty, "feature_names_in_", None)
+    names = result.schema.feature_names
     return {
         "kind": "novelty",
         "parameters": {name: encoded(value, name) for name, value in parameters.items()},
         "autoencoder": None if autoencoder is None else parameters_of(autoencoder),
-        "learned": {name: encoded(getattr(novelty, name), name) for name in PLAIN},
+        "learned": {name: encoded(getattr(result, name), name) for name in PLAIN},
         "feature_names": None if names is None else [str(name) for name in names],
         "members": members,
     }, {name: torch.from_numpy(array.copy()) for name, array in arrays.items()} | arrays_of_members
@@ -99,21 +99,24 @@ def assembled_novelty(
     members = decoded_members(file, learned, member_in)
     of_members = tuple(f"{MEMBERS}{number}/" for number in range(len(members)))
     arrays = {name: array.numpy() for name, array in file.arrays().items() if not name.startswith(of_members)}
-    n_features = learned["n_features_in_"]
-    learned |= {"members_": members, "_typical": taken(arrays, "_typical", learned["_shape"])}
-    learned["_measures"] = [
-        decoded_measure(member, arrays, number, n_features, learned["distance_"])
+    n_features = math.prod(learned["sample_shape"])
+    typical = taken(arrays, "typical", learned["sample_shape"])
+    measures = [
+        decoded_measure(member, arrays, number, n_features, learned["distance"])
         for number, member in enumerate(members)
     ]
-    learned["_part_of"] = decoded_parts(arrays, len(members))
+    part_of = decoded_parts(arrays, len(members))
     if arrays:
         raise ModelFileError(f"it holds the array {shown(sorted(arrays)[0])}, which is not known")
     names = content["feature_names"]
     if names is not None:
         if len(of_type(names, list, "feature_names")) != n_features:
             raise ModelFileError(f"it names {len(names)} features of {n_features}")
-        learned["feature_names_in_"] = np.array([of_type(n, str, "a feature's name") for n in names], dtype=object)
-    novelty.__dict__.update(learned)
+        names = np.array([of_type(name, str, "a feature's name") for name in names], dtype=object)
+    schema = Schema(n_features, names)
+    novelty._result = NoveltyResult(
+        schema, members=members, measures=measures, part_of=part_of, typical=typical, **learned
+    )
     return novelty
 
 
@@ -122,15 +125,12 @@ def decoded_learned(described: Any, decode: Decoder) -> dict[str, Any]:
     if set(of_type(described, dict, "what it learned")) != set(PLAIN):
         raise ModelFileError(f"what it learned is {shown(sorted(described))}")
     learned = {name: decode(value) for name, value in described.items()}
-    for name in ("offset_", "_median"):
+    for name in ("offset", "median"):
         if not math.isfinite(of_type(learned[name], float, name)):
             raise ModelFileError(f"its {name} is {learned[name]}")
-    for name in ("n_components_", "n_features_in_"):
-        if of_type(learned[name], int, name) < 1:
-            raise ModelFileError(f"its {name} is {learned[name]}")
-    shape = tuple(of_type(size, int, "a size") for size in of_type(learned["_shape"], tuple, "the shape of samples"))
-    if math.prod(shape) != learned["n_features_in_"] or learned["distance_"] not in DISTANCES:
-        raise ModelFileError(f"its samples have shape {shown(shape)}, its distance is {shown(learned['distance_'])}")
+    shape = tuple(of_type(size, int, "a size") for size in of_type(learned["sample_shape"], tuple, "sample_shape"))
+    if min(shape, default=0) < 1 or learned["distance"] not in DISTANCES:
+        raise ModelFileError(f"its samples have shape {shown(shape)}, its distance is {shown(learned['distance'])}")
     return learned
 
 
@@ -140,10 +140,10 @@ def decoded_members(
     """The members; each is of the samples that the detector is of."""
     contents = of_type(file.content["members"], list, "members")
     members = [member_in(file.part(content, f"{MEMBERS}{number}/")) for number, content in enumerate(contents)]
-    if len(members) < 2 or members[0].n_components_ != learned["n_components_"]:
-        raise ModelFileError(f"it holds {len(members)} members, or others than it says")
+    if len(members) < 2:
+        raise ModelFileError(f"it holds {len(members)} members")
     for number, member in enumerate(members):
-        if member.sample_shape_ != learned["_shape"]:
+        if member.sample_shape_ != learned["sample_shape"]:
             raise ModelFileError(f"its member {number} is of other samples")
     return members
 

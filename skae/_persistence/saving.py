@@ -152,7 +152,7 @@ def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
         "kind": "autoencoder",
         "versions": versions(),
         "parameters": parameters,
-        "layout": described_layout(estimator._layout),
+        "layout": described_layout(estimator._result.layout),
         "architecture": encoded(estimator.architecture_, "architecture"),
         "variant": encoded(estimator.variant_, "variant"),
         "module": described_module(estimator.net_.module_),
@@ -160,7 +160,7 @@ def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
         "history": history,
         "n_iter": int(estimator.n_iter_),
         "best_epoch": int(estimator.best_epoch_),
-        "frame": encoded_frame(estimator._frame),
+        "frame": encoded_frame(estimator._result.schema.frame),
         "feature_names": [str(name) for name in getattr(estimator, "feature_names_in_", ())] or None,
         "output": getattr(estimator, "_sklearn_output_config", {}).get("transform"),
     }
@@ -252,10 +252,10 @@ def described_net(net: Any) -> dict[str, Any]:
 def arrays_of(estimator: AutoencoderTransformer) -> dict[str, Tensor]:
     """All arrays by name, on the CPU."""
     module = estimator.net_.module_
-    found = {name: stored(array) for name, array in arrays_of_scaling(estimator._layout.scaling).items()}
-    found["codes"] = torch.tensor(estimator._codes, dtype=torch.float32)
+    found = {name: stored(array) for name, array in arrays_of_scaling(estimator._result.layout.scaling).items()}
+    found["codes"] = torch.tensor(estimator._result.codes, dtype=torch.float32)
     if module.bottleneck.is_nested:
         found["explained_variance_ratio"] = torch.tensor(estimator.explained_variance_ratio_, dtype=torch.float64)
     found |= arrays_of_module(module)
     found |= arrays_of_optimizer(estimator.net_)
-    return found | probe(module, estimator._layout.network_shape)
+    return found | probe(module, estimator._result.layout.network_shape)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
-from skae._inputs.preparation import check_parameters
+from skae._estimator.settings import check_parameters
 from skae._model import Convolutional, Custom, Dense, Sequence
 from skae._parameters import is_integer
 from skae.exceptions import ModelFileError, shown

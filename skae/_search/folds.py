@@ -1,7 +1,4 @@
-"""What a bottleneck search does with one fold: an nested fit, every size scored from it, and the table of all.
-
-It knows pipelines by the place of the autoencoder among their steps.
-"""
+"""One fold of a bottleneck search: a fit with nested codes, the score of every size, and the table of all folds."""
 
 from __future__ import annotations
 
@@ -23,8 +20,8 @@ from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _num_samples
 
 from skae._estimator.callbacks import subtask
+from skae._estimator.settings import check_parameters
 from skae._estimator.transformer import AutoencoderTransformer
-from skae._inputs.preparation import check_parameters
 from skae._parameters import InvalidParameterError, invalid, is_integer
 from skae.variants import check_variant, nested_variant
 
@@ -127,7 +124,7 @@ def scored_fold(
     score_params = indexed(fold.score_params, X, fold.test)
     try:
         with subtask(search, task, X_train, y_train) as propagate:
-            fitted, codes, labels = fitted_in_order(whole, max(sizes), X_train, y_train, fit_params, propagate)
+            fitted, codes, labels = fit_nested(whole, max(sizes), X_train, y_train, fit_params, propagate)
     except Exception as error:
         if error_score == "raise" or isinstance(error, UnsetMetadataPassedError):
             raise
@@ -157,13 +154,6 @@ def autoencoder_of(whole: Any) -> AutoencoderTransformer:
     return whole.steps[place_of_autoencoder(whole)][1] if isinstance(whole, Pipeline) else whole
 
 
-def with_steps(pipeline: Pipeline, steps: list) -> Pipeline:
-    """A pipeline of the same class and settings with other steps."""
-    made = clone(pipeline)
-    made.steps = list(steps)
-    return made
-
-
 def indexed(params: dict[str, Any], X: Any, rows: Any) -> dict[str, Any]:
     """Metadata of some rows of X: what has an entry per row is indexed, all else stays."""
     n_rows = _num_samples(X)
@@ -186,28 +176,30 @@ def params_for(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name.partition("__")[0] in names}
 
 
-def fitted_in_order(
-    whole: Any, size: int, X: Any, y: Any, params: dict[str, Any], propagate: Any
-) -> tuple[Any, Any, Any]:
-    """The estimator fitted up to the autoencoder, with nested codes; and the codes and labels that later steps get.
+def fit_nested(whole: Any, size: int, X: Any, y: Any, params: dict[str, Any], propagate: Any) -> tuple[Any, Any, Any]:
+    """Fit the estimator up to the autoencoder, with nested codes of ``size`` coordinates.
 
-    A pipeline's own ``fit`` runs, so that samplers, caches and routing are those of its class.
+    Returns
+    -------
+    fitted : AutoencoderTransformer or Pipeline
+    codes, y
+        What the steps after the autoencoder are fitted on, resampled by the pipeline's samplers; None without steps.
     """
     whole = clone(whole)
     # An interrupt of one fold ends the search.
-    autoencoder_of(whole).set_params(
-        n_components=size, variant=nested_variant(autoencoder_of(whole).variant), on_interrupt="raise"
-    )
+    autoencoder = autoencoder_of(whole)
+    autoencoder.set_params(n_components=size, variant=nested_variant(autoencoder.variant), on_interrupt="raise")
     if not isinstance(whole, Pipeline):
         with propagate(whole):
             return whole.fit(X, y, **params), None, None
-    index, keeper = place_of_autoencoder(whole), Keeper()
-    has_later = len(whole.steps) > index + 1
-    head = with_steps(whole, whole.steps[: index + 1] + ([("keeper", keeper)] if has_later else []))
+    n_steps, keeper = place_of_autoencoder(whole) + 1, Keeper()
+    head = whole[:n_steps]
+    has_later = len(whole.steps) > n_steps
+    if has_later:
+        head.steps.append(("keeper", keeper))
     with propagate(head):
         head.fit(X, y, **params_for(head, params))
-    fitted = with_steps(whole, head.steps[: index + 1])
-    return (fitted, keeper.X_, keeper.y_) if has_later else (fitted, None, None)
+    return (head[:n_steps], keeper.X_, keeper.y_) if has_later else (head, None, None)
 
 
 def cut_to(whole: Any, fitted: Any, codes: Any, y: Any, size: int, params: dict[str, Any]) -> Any:
@@ -215,13 +207,13 @@ def cut_to(whole: Any, fitted: Any, codes: Any, y: Any, size: int, params: dict[
     short = autoencoder_of(fitted).shortened(size)
     if not isinstance(whole, Pipeline):
         return short
-    index = len(fitted.steps) - 1
-    later = []
-    if len(whole.steps) > index + 1:
-        tail = clone(with_steps(whole, whole.steps[index + 1 :]))
+    model, n_steps = fitted[:-1], len(fitted.steps)
+    model.steps.append((fitted.steps[-1][0], short))
+    if len(whole.steps) > n_steps:
+        tail = clone(whole)[n_steps:]
         head = codes.iloc[:, :size] if hasattr(codes, "iloc") else codes[:, :size]
-        later = tail.fit(head, y, **params_for(tail, params)).steps
-    return with_steps(whole, [*fitted.steps[:-1], (fitted.steps[-1][0], short), *later])
+        model.steps += tail.fit(head, y, **params_for(tail, params)).steps
+    return model
 
 
 def results(parameter: str, sizes: list[int], folds: list[FoldResult]) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from skae._search.folds import (
     results,
     scored_fold,
     size_parameter,
-    with_steps,
 )
 from skae._search.routing import routed_metadata, router_of, routing_enabled, splitter_for
 from skae._training import with_snapshots
@@ -263,7 +262,9 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         if isinstance(self.estimator, Pipeline):
             taken = [name for name, _ in self.estimator.steps]
             name = "classifier" if "classifier" not in taken else "classifier_of_codes"
-            return with_steps(self.estimator, [*self.estimator.steps, (name, self.classifier)])
+            whole = clone(self.estimator)
+            whole.steps.append((name, self.classifier))
+            return whole
         return Pipeline([("autoencoder", self.estimator), ("classifier", self.classifier)])
 
     @property

@@ -1,79 +1,63 @@
-"""Training: the skorch net, which rows come next, when to keep which weights, and on what device."""
+"""Training: from settled parameters and rows to a result, which reading calls compute with."""
 
 from .batches import Part, split_rows
-from .build import build_autoencoder, build_encoder_decoder, check_net_params, check_shapes, new_net, try_loss
-from .checkpoints import WEIGHTS, Checkpoints, NoCheckpoints
-from .concurrency import one_at_a_time, reads_snapshot, snapshot, with_snapshots
-from .cross_validation import cross_validation_losses, has_enough_folds
+from .build import build_encoder_decoder, check_net_params, check_shapes, has_linear_path, new_net
+from .checkpoints import NoCheckpoints, checkpoints_for
+from .concurrency import begin_computing, one_at_a_time, snapshot, with_snapshots
 from .dependent_rows import joined_groups, row_groups
-from .device import (
-    PRECISIONS,
-    full_precision,
-    private_seed,
-    resolve_device,
-    seeded_weights,
-    with_gradients,
-)
+from .device import PRECISIONS, full_precision, private_seed, resolve_device, seeded_weights, with_gradients
 from .early_stopping import BestWeights, StopTraining
 from .errors import reports_out_of_memory
-from .fingerprint import RowsFingerprint, labels_fingerprint, random_state_fingerprint, weights_fingerprint
-from .nested_codes import cumulative_explained_variance, shortened, training_codes
+from .fit import TrainData, TrainingInterrupted, train
+from .inference import decode, encode, reconstruct, squared_errors, sums_of_squares
 from .net import OPTIMIZERS, AutoencoderNet
-from .optimizer_state import go_on, moments_of, set_moments
+from .optimizer_state import moments_of, set_moments
 from .pca_init import components_for_share
-from .records import described, plain_history, reported
-from .rescaling import forget_features, is_extensible
-from .schedule import automatic_batch_size, automatic_learning_rate, automatic_patience, planned_cycles
+from .records import reported
+from .rescaling import is_extensible
+from .result import FitResult
+from .spec import TrainSpec
 
 __all__ = [
     "OPTIMIZERS",
     "PRECISIONS",
-    "WEIGHTS",
     "AutoencoderNet",
     "BestWeights",
-    "Checkpoints",
+    "FitResult",
     "NoCheckpoints",
     "Part",
-    "RowsFingerprint",
     "StopTraining",
-    "automatic_batch_size",
-    "automatic_learning_rate",
-    "automatic_patience",
-    "build_autoencoder",
+    "TrainData",
+    "TrainSpec",
+    "TrainingInterrupted",
+    "begin_computing",
     "build_encoder_decoder",
     "check_net_params",
     "check_shapes",
+    "checkpoints_for",
     "components_for_share",
-    "cross_validation_losses",
-    "cumulative_explained_variance",
-    "described",
-    "forget_features",
+    "decode",
+    "encode",
     "full_precision",
-    "go_on",
-    "has_enough_folds",
+    "has_linear_path",
     "is_extensible",
     "joined_groups",
-    "labels_fingerprint",
     "moments_of",
     "new_net",
     "one_at_a_time",
-    "plain_history",
-    "planned_cycles",
     "private_seed",
-    "random_state_fingerprint",
-    "reads_snapshot",
+    "reconstruct",
     "reported",
     "reports_out_of_memory",
     "resolve_device",
     "row_groups",
     "seeded_weights",
     "set_moments",
-    "shortened",
     "snapshot",
     "split_rows",
-    "training_codes",
-    "try_loss",
-    "weights_fingerprint",
+    "squared_errors",
+    "sums_of_squares",
+    "train",
     "with_gradients",
     "with_snapshots",
 ]

@@ -1,4 +1,4 @@
-"""From settings to a trained net: the network is built, started at PCA, and trained. No X, only rows."""
+"""Networks and nets: a network is built from a spec, initialized with PCA, and given to a skorch net."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from .device import seeded_weights
 from .net import OPTIMIZERS, AutoencoderNet
 from .pca_init import pca_start
 from .scoring import with_rows
+from .spec import TrainSpec
 
 # A linear path of more weights than this (one way) is left out.
 LINEAR_PATH_WEIGHTS = 2**25
@@ -65,51 +66,64 @@ RESERVED = (
 RESERVED_PREFIXES = ("criterion__", "dataset__", "iterator_", "module__", "optimizer__lr", "optimizer__param_groups")
 
 
-def build_autoencoder(
-    architecture: Any, rows: Rows, n_components: int, loss: Any, seed: int, parts: Parts
-) -> tuple[Autoencoder, list[LayerRow]]:
-    """The network for ``rows``, on the CPU, and its layers; its linear path, where it has one, starts at their PCA.
+def build(spec: TrainSpec, layout: SampleLayout, n_components: int) -> tuple[Autoencoder, list[LayerRow]]:
+    """The network of a spec for samples of a layout, with random weights, and its layers.
 
     Raises
     ------
     ValueError
         If the network does not fit into memory, or does not map samples to codes and back.
     """
-    layout = rows.layout
-    shape = layout.network_shape
-    with_linear = architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
+    shape, architecture, parts = layout.network_shape, spec.architecture, spec.variant.parts()
+    with_linear = has_linear_path(spec, layout, n_components)
     if not architecture.is_custom:
         check_memory(architecture, shape, n_components, parts)
-    warn_of_size(n_components, layout.n_features, left_out=architecture.linear_path and not with_linear)
-    with seeded_weights(seed):
+    with seeded_weights(spec.seed):
         bottleneck = parts.bottleneck(n_components)
         encoder_decoder = build_encoder_decoder(architecture, shape, bottleneck)
         linear = LinearPath(shape, n_components).float() if with_linear else None
         for part in (encoder_decoder.encoder, encoder_decoder.decoder, bottleneck):
             part.float()
         check_shapes(encoder_decoder.encoder, encoder_decoder.decoder, shape, bottleneck)
-    if (
-        not any(True for half in (encoder_decoder.encoder, encoder_decoder.decoder) for _ in half.parameters())
-        and linear is None
-    ):
+    trained = [*encoder_decoder.encoder.parameters(), *encoder_decoder.decoder.parameters()]
+    if not trained and linear is None:
         raise ValueError(f"{architecture!r} has no weights to train. Pass modules with parameters.")
-    link = link_for(loss, layout)
-    latent_scale = torch.ones(n_components, dtype=torch.float32)
-    if linear is not None:
-        components, mean, deviations = pca_start(rows, n_components, seed)
-        if bool(deviations.any()):
-            # A direction of next to no spread is not blown up to a deviation of one.
-            latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
-            latent_scale[: len(deviations)] = deviations.clamp(min=max(1e-6, 1e-3 * float(deviations.max())))
-        linear.initialize_from_pca(components, mean, latent_scale)
-        link.convert_linear_path(linear)
-        bottleneck.initialize_from_pca(deviations.square(), float(layout.scaling.total_variance))
     if parts.decoder is not None:
         encoder_decoder = replace(encoder_decoder, decoder=parts.decoder(encoder_decoder.decoder))
-    pseudo_inputs = initial_pseudo_inputs(rows, bottleneck.n_pseudo_inputs, seed)
-    autoencoder = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs)
-    autoencoder.input_requires_grad = parts.input_requires_grad
-    return autoencoder, layer_rows(encoder_decoder, linear, shape)
+    latent_scale = torch.ones(n_components, dtype=torch.float32)
+    n_pseudo_inputs = bottleneck.n_pseudo_inputs
+    pseudo_inputs = torch.zeros(n_pseudo_inputs, *shape, dtype=torch.float32) if n_pseudo_inputs else None
+    link = link_for(spec.loss, layout)
+    module = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs)
+    module.input_requires_grad = parts.input_requires_grad
+    return module, layer_rows(encoder_decoder, linear, shape)
+
+
+def has_linear_path(spec: TrainSpec, layout: SampleLayout, n_components: int) -> bool:
+    """Whether the network has a linear path beside it, at whose PCA it starts."""
+    return spec.architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
+
+
+def initialize(module: Autoencoder, spec: TrainSpec, rows: Rows) -> None:
+    """Put the PCA of the rows into the linear path, and rows into the pseudo-inputs."""
+    n_components = module.bottleneck.n_components
+    left_out = spec.architecture.linear_path and module.linear is None
+    warn_of_size(n_components, rows.layout.n_features, left_out)
+    if module.linear is not None:
+        components, mean, deviations = pca_start(rows, n_components, spec.seed)
+        if bool(deviations.any()):
+            # A direction of next to no variance is not divided by its deviation.
+            module.latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
+            least = max(1e-6, 1e-3 * float(deviations.max()))
+            module.latent_scale[: len(deviations)] = deviations.clamp(min=least)
+        module.linear.initialize_from_pca(components, mean, module.latent_scale)
+        module.link.convert_linear_path(module.linear)
+        module.bottleneck.initialize_from_pca(deviations.square(), float(rows.layout.scaling.total_variance))
+    if module.pseudo_inputs is not None:
+        drawn = np.random.RandomState(spec.seed).permutation(len(rows))[: len(module.pseudo_inputs)]
+        taken = rows.take(np.sort(np.resize(drawn, len(module.pseudo_inputs))))
+        with torch.no_grad():
+            module.pseudo_inputs.copy_(taken)
 
 
 def warn_of_size(n_components: int, n_features: int, left_out: bool) -> None:
@@ -133,14 +147,6 @@ def link_for(loss: Any, layout: SampleLayout) -> Identity | UnitInterval | Softm
         gain, offset = layout.scaling.unit_interval()
         return UnitInterval(*(layout.from_flat(value.cpu()[None])[0] for value in (gain, offset)))
     return Identity()
-
-
-def initial_pseudo_inputs(rows: Rows, n: int, seed: int) -> Tensor | None:
-    """Random rows to initialize ``n`` pseudo-inputs with; with repetitions if there are fewer rows."""
-    if n == 0:
-        return None
-    drawn = np.random.RandomState(seed).permutation(len(rows))[:n]
-    return rows.take(np.sort(np.resize(drawn, n))).to("cpu", torch.float32, copy=True)
 
 
 def build_encoder_decoder(architecture: Any, shape: tuple[int, ...], bottleneck: Bottleneck) -> EncoderDecoder:
@@ -232,51 +238,47 @@ def check_net_params(net_params: Any) -> None:
         )
 
 
-def new_net(
-    module: Autoencoder,
-    *,
-    loss: Any,
-    parts: Parts,
-    optimizer: str,
-    device: torch.device,
-    verbose: int,
-    net_params: Any,
-    **known: Any,
-) -> AutoencoderNet:
-    """An initialized net around ``module``; ``known`` are skorch's own lr, batch_size, max_epochs and the like."""
-    optimizer_class, defaults = OPTIMIZERS[optimizer]
+def new_net(spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple[int, ...]) -> AutoencoderNet:
+    """An initialized net around ``module``."""
+    parts, net_params = spec.variant.parts(), spec.net_params or {}
+    optimizer_class, defaults = OPTIMIZERS[spec.optimizer]
     chosen = {f"optimizer__{name}": value for name, value in defaults.items()}
-    chosen["clip_norm"] = CLIP_NORMS.get(optimizer)
-    decay = (net_params or {}).get("optimizer__weight_decay", defaults.get("weight_decay", 0.0))
+    chosen["clip_norm"] = CLIP_NORMS.get(spec.optimizer)
+    decay = net_params.get("optimizer__weight_decay", defaults.get("weight_decay", 0.0))
     groups = decays(module, parts.decoder_decay, decay)
     if groups:
         chosen["optimizer__param_groups"] = groups
-    chosen.update(net_params or {})
+    chosen.update(net_params)
     if chosen.get("optimizer__foreach") and "fused" in defaults and "optimizer__fused" not in net_params:
         # A step is one or the other.
         chosen["optimizer__fused"] = False
     if "optimizer__weight_decay" in chosen:
         chosen["optimizer__weight_decay"] = float(decay)
-    known["is_custom"] = known["is_custom"] or callable(loss)
     callbacks = chosen.pop("callbacks", None) or []
     callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(map(with_rows, callbacks))
-    if verbose:
+    if spec.verbose:
         callbacks.append(("print_log", PrintLog()))
     try:
         return AutoencoderNet(
             module,
-            criterion__loss=loss,
+            criterion__loss=spec.loss,
             criterion__terms=parts.terms,
             optimizer=optimizer_class,
-            device=str(device),
-            verbose=int(verbose),
+            device=str(spec.device),
+            verbose=int(spec.verbose),
             callbacks=callbacks,
-            **known,
+            lr=spec.peak_lr,
+            batch_size=batch_size,
+            cycles=cycles,
+            compiled=bool(spec.compile),
+            precision=spec.precision,
+            is_custom=spec.architecture.is_custom or callable(spec.loss),
+            seed=spec.seed,
             **chosen,
         ).initialize()
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidParameterError(
-            f"net_params={net_params!r} does not fit the net with optimizer={optimizer!r}: {error}"
+            f"net_params={spec.net_params!r} does not fit the net with optimizer={spec.optimizer!r}: {error}"
         ) from error
 
 

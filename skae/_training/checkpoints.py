@@ -9,18 +9,27 @@ import os
 import re
 import stat
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import torch
 from skorch.callbacks import Callback
+from torch import nn
 
+from skae._data import SampleLayout
 from skae._serialization.container import Stored, pack, read, write
+from skae._version import __version__
 from skae.exceptions import printable, shown
 
 from .checkpoint_state import put_back, state_of
 from .early_stopping import BestWeights
-from .fingerprint import RowsFingerprint
+from .fingerprint import RowsFingerprint, labels_fingerprint, random_state_fingerprint, weights_fingerprint
+from .net import OPTIMIZERS
+from .records import described
+from .result import FitResult
+from .spec import TrainSpec
 
 try:
     import fcntl
@@ -130,8 +139,9 @@ class Checkpoints(Callback):
         """What has to be the same for training to go on."""
         return self.of_parameters | self.rows.in_full
 
-    def interrupted(self, weights: str, epochs: int) -> None:
-        """Know ``weights``, which an interrupt left to the estimator after ``epochs``, for those of this fit."""
+    def interrupted(self, result: FitResult) -> None:
+        """Note the result that an interrupt left, so that a warm start from it counts as this fit."""
+        weights, epochs = start_fingerprint(result), result.net.epochs_done_
         if self.path.exists():
             # Where it cannot be written, going on is refused, as of any other estimator.
             with contextlib.suppress(OSError, ValueError):
@@ -253,8 +263,42 @@ class NoCheckpoints(contextlib.nullcontext):
     def callbacks(self, best: BestWeights | None) -> list[Callback]:
         return []
 
-    def interrupted(self, weights: str, epochs: int) -> None:
-        """Nothing is kept, so nothing is known again."""
+    def interrupted(self, result: FitResult) -> None:
+        """Nothing is kept."""
+
+
+def checkpoints_for(
+    folder: Any,
+    spec: TrainSpec,
+    samples: dict[str, Any],
+    layout: SampleLayout,
+    groups: np.ndarray | None,
+    random_state: Any,
+    start: FitResult | None,
+) -> Checkpoints | NoCheckpoints:
+    """Checkpoints in ``folder`` of the training of a spec; ``samples`` are checked X and X_val by name."""
+    if folder is None:
+        return NoCheckpoints()
+    settings = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in ("seed", "verbose", "net_params")}
+    settings |= {name: value for name, value in (spec.net_params or {}).items() if name != "callbacks"}
+    identity = {name: described(value) for name, value in settings.items()}
+    if groups is not None:
+        identity["groups"] = labels_fingerprint(groups)
+    identity["random_state"] = random_state_fingerprint(random_state)
+    identity["defaults of optimizer"] = described(OPTIMIZERS[spec.optimizer][1])
+    identity |= {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
+    if spec.architecture.is_custom:
+        modules = (getattr(spec.architecture, name, None) for name in ("encoder", "decoder"))
+        identity["modules"] = " ".join(weights_fingerprint(m) for m in modules if isinstance(m, nn.Module))
+    if start is not None:
+        identity[WEIGHTS] = start_fingerprint(start)
+    stream = random_state if isinstance(random_state, np.random.RandomState) else None
+    return Checkpoints(folder, identity, RowsFingerprint(samples, layout), stream)
+
+
+def start_fingerprint(start: FitResult) -> str:
+    """Fingerprint of the weights that a warm start continues."""
+    return f"{weights_fingerprint(start.net.module_)} after {start.n_epochs} epochs"
 
 
 def opened_own(path: Path, flags: int) -> IO[bytes]:

@@ -52,7 +52,7 @@ class SampleFormat:
     @classmethod
     def of(cls, autoencoder: Any) -> SampleFormat:
         """The format of the samples of a fitted autoencoder; pictures have the value range of its training data."""
-        layout = autoencoder._layout
+        layout = autoencoder._result.layout
         names = tuple(str(name) for name in getattr(autoencoder, "feature_names_in_", ()))
         scaling = layout.scaling
         if layout.axes:

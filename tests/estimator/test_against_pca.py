@@ -14,7 +14,7 @@ def scores(X, n_components):
     """Held-out explained share of the autoencoder and of PCA, on a held-out quarter."""
     train, test = train_test_split(X, test_size=0.25, random_state=0)
     autoencoder = AutoencoderTransformer(n_components, random_state=0).fit(train)
-    scaling = autoencoder._layout.scaling
+    scaling = autoencoder._result.layout.scaling
     scaled_train, scaled_test = (scaling.transform(torch.from_numpy(part)).numpy() for part in (train, test))
     pca = PCA(n_components, random_state=0).fit(scaled_train)
     restored = pca.inverse_transform(pca.transform(scaled_test))

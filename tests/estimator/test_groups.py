@@ -40,7 +40,7 @@ def splits(monkeypatch):
         found.append((train.groups, held_out.indices))
         return train, held_out
 
-    monkeypatch.setattr("skae._estimator.transformer.split_rows", watched)
+    monkeypatch.setattr("skae._estimator.training_data.split_rows", watched)
     return found
 
 

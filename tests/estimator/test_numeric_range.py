@@ -15,7 +15,7 @@ X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1)
 def test_float32_with_a_large_offset_is_centered_in_float64():
     x = (1.7e9 + np.random.RandomState(0).randint(0, 4, (400, 2)) * 128).astype(np.float32)
     autoencoder = AutoencoderTransformer(1, **QUICK).fit(x)
-    scaled = autoencoder._layout.scaling.transform(torch.from_numpy(x))
+    scaled = autoencoder._result.layout.scaling.transform(torch.from_numpy(x))
     assert scaled.mean(0).abs().max() < 1e-5
     assert autoencoder.score(x) == pytest.approx(autoencoder.score(x.astype(float)), abs=1e-6)
 

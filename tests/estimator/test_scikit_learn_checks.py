@@ -9,7 +9,6 @@ from sklearn.utils.estimator_checks import check_estimator
 from torch import nn
 
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense
-from skae._inputs.preparation import is_learned
 from skae.variants import VARIANTS
 
 
@@ -29,8 +28,7 @@ class ByParts(AutoencoderTransformer):
     """Trained by ``partial_fit`` alone: ``fit`` is one pass."""
 
     def fit(self, X, y=None):
-        for name in [name for name in vars(self) if is_learned(name)]:
-            delattr(self, name)
+        vars(self).pop("_result", None)
         return self.partial_fit(X)
 
 

@@ -18,7 +18,7 @@ def fitted():
 
 
 def test_score_is_the_explained_variance(fitted):
-    scaling = fitted._layout.scaling
+    scaling = fitted._result.layout.scaling
     scaled = (X - scaling.mean.numpy()) / scaling.scale.numpy()
     restored = (fitted.reconstruct(X) - scaling.mean.numpy()) / scaling.scale.numpy()
     expected = 1 - ((scaled - restored) ** 2).sum() / (scaled**2).sum()
@@ -30,7 +30,7 @@ def test_untrained_codes_and_score_are_those_of_pca():
     # Rows that PCA explains wholly leave nothing to train for, so the fit goes back to its start.
     flat = X[:, :3] @ np.random.RandomState(2).standard_normal((3, 6))
     autoencoder = AutoencoderTransformer(3, scaling="global", **QUICK).fit(flat)
-    scale = float(autoencoder._layout.scaling.scale)
+    scale = float(autoencoder._result.layout.scaling.scale)
     expected = PCA(3).fit(flat / scale)
     np.testing.assert_allclose(np.abs(autoencoder.transform(flat)), np.abs(expected.transform(flat / scale)), atol=1e-3)
     assert autoencoder.score(flat) == pytest.approx(1, abs=1e-6)

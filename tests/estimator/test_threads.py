@@ -18,7 +18,7 @@ def bits(estimator):
     return {
         "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
         "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
-        "codes": estimator._codes.tobytes(),
+        "codes": estimator._result.codes.tobytes(),
         "names": sorted(vars(estimator)),
     }
 

@@ -20,7 +20,7 @@ def test_entries_given_twice_are_summed():
     twice = sparse.csr_matrix((np.ones(120), random.randint(0, 10, 120), np.arange(0, 121, 3)), shape=(40, 10))
     entries = twice.nnz
     fits = [AutoencoderTransformer(2, scaling="columns", **QUICK).fit(rows) for rows in (twice, twice.toarray())]
-    np.testing.assert_allclose(*(fitted._layout.scaling.scale for fitted in fits))
+    np.testing.assert_allclose(*(fitted._result.layout.scaling.scale for fitted in fits))
     assert twice.nnz == entries
 
 

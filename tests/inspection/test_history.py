@@ -1,5 +1,7 @@
 """TrainingHistoryDisplay."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ def test_history_marks_the_epoch_of_the_lowest_held_out_loss():
     history = [{"epoch": i + 1, "train_loss": 3.0 - i, "valid_loss": loss} for i, loss in enumerate([2.0, 1.0, 1.5])]
     X = DATA["wide table"][0]
     autoencoder = AutoencoderTransformer(2, variant="variational", max_epochs=2, random_state=0).fit(X)
-    autoencoder.history_, autoencoder.best_epoch_ = history, 2
+    autoencoder._result = replace(autoencoder._result, history=history, best_epoch=2)
     display = drawn(TrainingHistoryDisplay.from_estimator(autoencoder))
     assert display.best_epoch == 2
     assert "best epoch: 2" in [text.get_text() for text in display.ax_.get_legend().get_texts()]

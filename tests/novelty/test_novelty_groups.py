@@ -5,7 +5,7 @@ import pytest
 from novel_rows import X
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae._novelty.novelty import split
+from skae._novelty.novelty import member_weights, selected, split
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
 
@@ -38,7 +38,7 @@ def test_rows_of_a_group_are_scored_by_the_member_that_lacked_it():
     for rows, held_out in parts:
         assert not set(groups[rows]) & set(groups[held_out])
     novelty = AutoencoderNovelty(ONE, n_members=5, random_state=0).fit(X, groups=groups)
-    weights = novelty._weights(X)
+    weights = member_weights(novelty._result, selected(X))
     assert all(len(set(weights[:, groups == g].argmax(0))) == 1 for g in range(40))
 
 

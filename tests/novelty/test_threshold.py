@@ -5,6 +5,7 @@ import pytest
 from novel_rows import X, correlated
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
+from skae._novelty.novelty import member_weights, selected
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
 
@@ -25,11 +26,12 @@ def test_new_rows_are_called_unusual_as_often():
 
 def test_rows_of_fit_are_scored_by_the_member_not_trained_on_them(fitted):
     scores = fitted.score_samples(X)
-    own = np.array([fitted._part_of[key] for key in fitted._part_of])
+    own = np.array([*fitted._result.part_of.values()])
     assert sorted(np.bincount(own)) == [133, 133, 134]
     for number, member in enumerate(fitted.members_):
-        rows = np.flatnonzero(fitted._weights(X)[number] == 1)
-        log = np.log(fitted._distances(number, X[rows])) - fitted._median
+        rows = np.flatnonzero(member_weights(fitted._result, selected(X))[number] == 1)
+        result = fitted._result
+        log = np.log(result.measures[number].measure(X[rows], result.distance)) - result.median
         np.testing.assert_allclose(scores[rows], -np.exp(log))
         assert member.n_features_in_ == 6
     # A neighbor of distance 0 would be the row itself.

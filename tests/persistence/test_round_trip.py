@@ -75,14 +75,14 @@ def test_a_loaded_model_is_the_saved_one_to_the_bit(name, path):
     np.testing.assert_array_equal(loaded.inverse_transform(codes), estimator.inverse_transform(codes))
     np.testing.assert_array_equal(loaded.score_samples(data), estimator.score_samples(data))
     assert loaded.score(data) == estimator.score(data)
-    np.testing.assert_array_equal(loaded._codes, estimator._codes)
+    np.testing.assert_array_equal(loaded._result.codes, estimator._result.codes)
     assert str(loaded.summary()) == str(estimator.summary())
     for attribute in vars(estimator):
         if attribute.endswith("_") and attribute not in ("net_", "architecture_", "variant_"):
             np.testing.assert_equal(getattr(loaded, attribute), getattr(estimator, attribute))
     if name != "settings of every kind":
         assert repr(loaded) == repr(estimator)
-    assert repr(loaded._frame) == repr(estimator._frame)
+    assert repr(loaded._result.schema.frame) == repr(estimator._result.schema.frame)
     assert set(vars(loaded)) == set(vars(estimator))
 
 

@@ -171,7 +171,7 @@ def check_refused_or_finite(estimator, file):
         assert not hasattr(estimator, "net_")
         return 1
     assert np.isfinite(estimator.transform(X)).all()
-    del estimator.net_
+    del estimator._result
     return 0
 
 

@@ -11,13 +11,13 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from skae import AutoencoderTransformer
 from skae._data import Rows, SparseRows
-from skae._inputs.preparation import learned_layout
+from skae._inputs.layout_inference import infer_layout
 from skae._training import Part, joined_groups, row_groups, split_rows
 
 
 def groups_of(X):
     X = SparseRows(X) if hasattr(X, "toarray") else X
-    rows = Rows(X, learned_layout(AutoencoderTransformer(), X), torch.device("cpu"), keep=True)
+    rows = Rows(X, infer_layout(AutoencoderTransformer(), X), torch.device("cpu"), keep=True)
     return row_groups(rows)
 
 
@@ -62,7 +62,7 @@ def test_rows_in_order_are_validated_in_blocks(X):
 def test_rows_in_a_file_are_validated_in_blocks(tmp_path):
     given = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", shape=(6000, 48), dtype=np.float32)
     given[:] = windows(6000)
-    rows = Rows(given, learned_layout(AutoencoderTransformer(), given), torch.device("cpu"))
+    rows = Rows(given, infer_layout(AutoencoderTransformer(), given), torch.device("cpu"))
     assert not rows.in_memory
     with pytest.warns(UserWarning, match="next to them"):
         groups = row_groups(rows)
@@ -135,7 +135,7 @@ def test_equal_rows_of_windows_are_in_one_block():
 def test_the_callers_groups_decide_alone():
     given = np.arange(200) % 7
     X = repeated_measurements()
-    rows = Rows(X, learned_layout(AutoencoderTransformer(), X), torch.device("cpu"), keep=True)
+    rows = Rows(X, infer_layout(AutoencoderTransformer(), X), torch.device("cpu"), keep=True)
     assert row_groups(rows, given) is given
 
 
@@ -233,7 +233,7 @@ def test_windows_with_their_time_are_validated_in_blocks():
 def test_rows_that_repeat_do_not_count_as_held_out(load):
     train, test = train_test_split(load(return_X_y=True)[0], random_state=0)
     repeated = AutoencoderTransformer(2, random_state=0).fit(np.repeat(train, 10, axis=0))
-    scaling = repeated._layout.scaling
+    scaling = repeated._result.layout.scaling
     train, test = (scaling.transform(torch.from_numpy(part)).numpy() for part in (train, test))
     pca = PCA(2, random_state=0).fit(train)
     lost = np.square(test - pca.inverse_transform(pca.transform(test))).sum() / np.square(test).sum()
@@ -242,7 +242,7 @@ def test_rows_that_repeat_do_not_count_as_held_out(load):
 
 def test_equal_rows_share_a_part():
     rows = np.repeat(np.random.RandomState(0).permutation(40)[:, None] * [1, -1], 3, axis=0)
-    layout = AutoencoderTransformer(1, max_epochs=1).fit(rows)._layout
+    layout = AutoencoderTransformer(1, max_epochs=1).fit(rows)._result.layout
     part = Part.whole(Rows(rows, layout, torch.device("cpu")))
     part = Part.whole(part.rows, row_groups(part.rows))
     train, held_out = split_rows(part, 12, torch.Generator().manual_seed(0))

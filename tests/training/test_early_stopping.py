@@ -10,19 +10,11 @@ from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, Dense, DivergenceError
-from skae._training import (
-    BestWeights,
-    Part,
-    automatic_batch_size,
-    cross_validation,
-    cross_validation_losses,
-    early_stopping,
-    planned_cycles,
-    row_groups,
-    split_rows,
-)
-from skae._training.cross_validation import at_best_of_others
+from skae._data import Rows
+from skae._training import AutoencoderNet, BestWeights, Part, cross_validation, early_stopping, row_groups, split_rows
+from skae._training.cross_validation import at_best_of_others, cross_validation_losses
 from skae._training.early_stopping import significantly_lower
+from skae._training.schedule import automatic_batch_size, planned_cycles
 from skae.exceptions import PCAKeptWarning
 
 IRIS = load_iris().data
@@ -36,7 +28,7 @@ def curve(n):
 
 
 def share_of_pca(autoencoder, X):
-    rows = autoencoder._layout.scaling.transform(torch.from_numpy(X)).numpy()
+    rows = autoencoder._result.layout.scaling.transform(torch.from_numpy(X)).numpy()
     pca = PCA(autoencoder.n_components_).fit(rows)
     return 1 - ((rows - pca.inverse_transform(pca.transform(rows))) ** 2).sum() / (rows**2).sum()
 
@@ -50,7 +42,7 @@ def asked(monkeypatch):
         found.append(cross_validation_losses(*args))
         return found[-1]
 
-    monkeypatch.setattr("skae._estimator.transformer.cross_validation_losses", watched)
+    monkeypatch.setattr("skae._training.fit.cross_validation_losses", watched)
     return found
 
 
@@ -189,7 +181,7 @@ def test_turns_change_neither_history_nor_result(monkeypatch):
     X = curve(60)
     codes, history, best = seen(AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X))
     # The first part is enough now.
-    monkeypatch.setattr("skae._estimator.transformer.has_enough_folds", lambda *args: False)
+    monkeypatch.setattr("skae._training.fit.has_enough_folds", lambda *args: False)
     alone = seen(AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X))
     np.testing.assert_array_equal(codes, alone[0])
     assert (history, best) == alone[1:]
@@ -199,7 +191,7 @@ def test_turns_change_neither_history_nor_result(monkeypatch):
 def test_parts_of_all_turns_are_disjoint_and_rows_that_repeat_stay_together():
     X = np.repeat(curve(40), 3, axis=0)
     autoencoder = AutoencoderTransformer(1, max_epochs=1).fit(X)
-    rows = autoencoder._rows(X)
+    rows = Rows(X, autoencoder._result.layout, torch.device("cpu"))
     rows = rows.subset(np.arange(len(X)))
     whole = Part.whole(rows, row_groups(rows))
     parts = [split_rows(whole, 12, torch.Generator().manual_seed(0), turn) for turn in range(cross_validation.N_FOLDS)]
@@ -212,13 +204,13 @@ def test_parts_of_all_turns_are_disjoint_and_rows_that_repeat_stay_together():
 
 def test_a_part_alone_is_scaled_as_before(digits):
     autoencoder = AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(digits[:100])
-    part = Part(autoencoder._rows(digits[:100]), np.array([3, 50, 7]))
+    part = Part(Rows(digits[:100], autoencoder._result.layout, torch.device("cpu")), np.array([3, 50, 7]))
     assert torch.equal(part.alone().rows.take(np.arange(3)), part.rows.take(part.indices))
 
 
 @pytest.mark.parametrize("error", [DivergenceError("as asked"), torch.OutOfMemoryError("as asked"), MemoryError()])
 def test_where_training_fails_in_a_turn_pca_stays(error, monkeypatch):
-    run, runs = cross_validation.AutoencoderNet.run, []
+    run, runs = AutoencoderNet.run, []
 
     def failing(self, *args, **kwargs):
         runs.append(1)
@@ -226,7 +218,7 @@ def test_where_training_fails_in_a_turn_pca_stays(error, monkeypatch):
             raise error
         run(self, *args, **kwargs)
 
-    monkeypatch.setattr(cross_validation.AutoencoderNet, "run", failing)
+    monkeypatch.setattr(AutoencoderNet, "run", failing)
     assert AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(curve(60)).best_epoch_ == 0
     assert len(runs) == 3
 
@@ -235,7 +227,7 @@ def test_an_interrupt_in_a_turn_keeps_what_was_trained_as_its_own_rows_say(monke
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skae._estimator.transformer.cross_validation_losses", interrupted)
+    monkeypatch.setattr("skae._training.fit.cross_validation_losses", interrupted)
     autoencoder = AutoencoderTransformer(1, max_epochs=40, on_interrupt="keep", random_state=0)
     with pytest.warns(UserWarning, match="interrupted after 40 epochs; the best weights so far are kept"):
         autoencoder.fit(curve(60))

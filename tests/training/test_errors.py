@@ -10,6 +10,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skae import AutoencoderTransformer, Custom, DivergenceError, OutOfMemoryError
+from skae._data import Rows
 from skae._training import Part
 
 GREEDY = Custom(lambda: Greedy(6, 2), lambda: nn.Linear(2, 6))
@@ -39,7 +40,7 @@ def test_memory_that_is_wanting_before_training_is_told_in_the_same_words(monkey
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
 
     fitted = AutoencoderTransformer(2, **QUICK).fit(X)
-    monkeypatch.setattr("skae._estimator.transformer.split_rows", wanting)
+    monkeypatch.setattr("skae._estimator.training_data.split_rows", wanting)
     with pytest.raises(OutOfMemoryError, match="device='auto' with batch_size='auto'"):
         fitted.fit(X)
     assert len(fitted.transform(X)) == len(X)
@@ -131,6 +132,6 @@ def test_too_little_memory_for_held_out_rows_halves_their_batches():
     assert halved.net_.longest_ == 20
     by_rows = -halved.score_samples(X[:20])
     assert by_rows.shape == (20,)
-    losses = halved.net_.losses_per_row(Part.whole(halved._rows(X)))
+    losses = halved.net_.losses_per_row(Part.whole(Rows(X, halved._result.layout, torch.device("cpu"))))
     np.testing.assert_allclose(losses[:20], by_rows, rtol=1e-5)
     assert len(losses) == 80

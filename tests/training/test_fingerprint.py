@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skae import AutoencoderTransformer, Custom
-from skae._training import described
+from skae._training.records import described
 from skae.variants import Denoising
 
 

@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
 from skae._data import Moments, Rows, SampleLayout, Scaling
-from skae._inputs.preparation import learned_layout
+from skae._inputs.layout_inference import infer_layout
 from skae._training import pca_init
 
 
@@ -47,7 +47,7 @@ def test_rows_in_a_file_start_at_the_pca_of_all_of_them(monkeypatch):
     rows = random.standard_normal((600, 20)) * np.linspace(9, 1, 20) @ random.standard_normal(
         (20, 300)
     ) + random.standard_normal((600, 300))
-    layout = learned_layout(AutoencoderTransformer(2), rows)
+    layout = infer_layout(AutoencoderTransformer(2), rows)
     for name, value in (("SAMPLE_BYTES", 4 * 300 * 60), ("COVARIANCE_FEATURES", 0)):
         monkeypatch.setattr(pca_init, name, value)
     components, _, deviations = pca_init.pca_start(Rows(rows, layout, torch.device("cpu")), 15, 0)

@@ -13,7 +13,7 @@ import torch
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, Custom, Dense
-from skae._training import RowsFingerprint
+from skae._training.fingerprint import RowsFingerprint
 from skae.variants import Denoising, Nested, Variational
 
 X = np.random.RandomState(0).standard_normal((90, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
@@ -40,7 +40,7 @@ def bits(estimator):
     return {
         "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
         "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
-        "codes": estimator._codes.tobytes(),
+        "codes": estimator._result.codes.tobytes(),
         "names": sorted(vars(estimator)),
     }
 

@@ -121,7 +121,7 @@ class TestVectorQuantized:
         fitted = quick(VectorQuantized(8, 2), 4, max_epochs=6).fit(X[:500])
         assert len(np.unique(fitted.transform(X[:500]).round(4), axis=0)) <= 64
         bottleneck = fitted.net_.module_.bottleneck
-        features = torch.from_numpy(fitted._codes)
+        features = torch.from_numpy(fitted._result.codes)
         used = [len(torch.unique(column)) for column in bottleneck.indices(features).T]
         assert min(used) >= 4, "most of a codebook is dead"
 
@@ -205,7 +205,7 @@ class TestVampPrior:
     def test_pseudo_inputs_are_initialized_with_rows_and_trained(self):
         fitted = quick(VampPrior(10), max_epochs=6).fit(X[:300])
         pseudo_inputs = fitted.net_.module_.pseudo_inputs.detach()
-        scaled = fitted._layout.to_network(torch.from_numpy(X[:300]))
+        scaled = fitted._result.layout.to_network(torch.from_numpy(X[:300]))
         nearest = torch.cdist(pseudo_inputs, scaled).amin(1)
         assert pseudo_inputs.shape == (10, 64)
         assert bool((nearest > 0).all())
@@ -217,7 +217,7 @@ class TestVampPrior:
         with torch.no_grad():
             code = module.bottleneck(module.features(module.pseudo_inputs))
         with torch.no_grad():
-            sampler = module.fit_sampler(torch.from_numpy(fitted._codes))
+            sampler = module.fit_sampler(torch.from_numpy(fitted._result.codes))
         Z = sampler.sample(20_000, np.random.RandomState(0))
         np.testing.assert_allclose(Z.mean(0), code.mean.mean(0), atol=0.05)
         variance = code.extra("log_variance").exp().mean(0) + code.mean.var(0, correction=0)
@@ -274,12 +274,14 @@ class TestCustomVariants:
     def test_a_bottleneck_supplies_sampler_interpolation_and_kept_codes(self, variant):
         fitted = quick(variant, 3).fit(X[:200])
         assert {"train_sliced_wasserstein", "train_overflow"} <= set(fitted.history_[-1])
-        assert len(fitted._codes) == 50
+        assert len(fitted._result.codes) == 50
         assert np.isfinite(fitted.sample(20, random_state=0)).all()
         steps = fitted.interpolate(X[:2], X[2:4], steps=4)
         np.testing.assert_array_equal(steps[:, 0], steps[:, 1])
         np.testing.assert_array_equal(steps[:, 2], steps[:, 3])
-        Z = fitted.net_.module_.fit_sampler(torch.from_numpy(fitted._codes)).sample(1000, np.random.RandomState(0))
+        Z = fitted.net_.module_.fit_sampler(torch.from_numpy(fitted._result.codes)).sample(
+            1000, np.random.RandomState(0)
+        )
         assert 1.7 < np.abs(Z).max() < 1.7321
 
 

@@ -1,0 +1,163 @@
+"""Parameters of the estimator: checked, and settled for one training."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator, clone
+
+from skae._data import SCALINGS, SampleLayout, TokenLayout
+from skae._inputs.layout_inference import sample_form, wanted_axes
+from skae._model import Convolutional, Dense, Sequence
+from skae._objectives import LOSSES
+from skae._parameters import (
+    InvalidParameterError,
+    check_bool,
+    check_choice,
+    check_integer,
+    check_real,
+    check_sizes,
+    first_with,
+    invalid,
+    is_fraction,
+)
+from skae._training import OPTIMIZERS, PRECISIONS, FitResult, TrainSpec, check_net_params, private_seed, resolve_device
+from skae.variants import check_variant, nested_variant, variant_for
+
+OWNER = "AutoencoderTransformer"
+ARCHITECTURES = ("auto", "dense", "conv", "sequence")
+# Up to this many numbers per sample, dense layers cost less than convolutions and start from PCA as well; but pictures
+# with sides this long leave much less error with convolutions, at twice the cost (benchmarks/README.md).
+DENSE_FEATURES = 4096
+PICTURE_SIDE = 16
+# Losses whose networks do not give plain numbers.
+OWN_OUTPUTS = ("bce", "cross_entropy")
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise InvalidParameterError, a ValueError and TypeError, if a constructor parameter is wrong."""
+    share = is_fraction(estimator.n_components)
+    if not share:
+        check_integer(OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0)")
+    elif estimator.warm_start:
+        raise InvalidParameterError("warm_start=True needs an int as n_components, not a share of the variance.")
+    check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)
+    for name in ("max_epochs", "batch_size", "n_iter_no_change"):
+        value = getattr(estimator, name)
+        if not (isinstance(value, str) and value == "auto"):
+            check_integer(OWNER, name, value, otherwise=" or 'auto'")
+    if not (isinstance(estimator.lr, str) and estimator.lr == "auto"):
+        check_real(OWNER, "lr", estimator.lr, "(0.0, inf)", otherwise=" or 'auto'")
+    check_real(OWNER, "validation_fraction", estimator.validation_fraction, "[0.0, 1.0)")
+    check_real(OWNER, "tol", estimator.tol, "[0.0, inf)")
+    if not callable(estimator.loss) or isinstance(estimator.loss, type):
+        otherwise = " or a callable that takes (output, target) to (batch,)"
+        check_choice(OWNER, "loss", estimator.loss, ("auto", *LOSSES), otherwise=otherwise)
+    check_choice(OWNER, "optimizer", estimator.optimizer, tuple(OPTIMIZERS))
+    check_choice(OWNER, "precision", estimator.precision, PRECISIONS)
+    check_choice(OWNER, "on_interrupt", estimator.on_interrupt, ("raise", "keep"))
+    if estimator.checkpoint_dir is not None and not isinstance(estimator.checkpoint_dir, (str, os.PathLike)):
+        raise invalid(OWNER, "checkpoint_dir", "a path or None", estimator.checkpoint_dir)
+    check_choice(OWNER, "scaling", estimator.scaling, SCALINGS)
+    for name in ("early_stopping", "warm_start", "compile"):
+        check_bool(OWNER, name, getattr(estimator, name))
+    if estimator.sample_shape is not None:
+        check_sizes(OWNER, "sample_shape", estimator.sample_shape)
+    check_architecture(estimator.architecture)
+    check_variant(OWNER, estimator.variant)
+    if share:
+        nested_variant(estimator.variant).check()
+    check_net_params(estimator.net_params)
+    private_seed(estimator.random_state if not hasattr(estimator.random_state, "randint") else 0)
+    resolve_device(estimator.device)
+
+
+def check_architecture(architecture: Any) -> None:
+    """Raise InvalidParameterError unless it is a name or an architecture object whose settings are right."""
+    if all(hasattr(architecture, name) for name in ("check", "build", "get_params")) and not isinstance(
+        architecture, type
+    ):
+        architecture.check()
+    else:
+        check_choice(
+            OWNER, "architecture", architecture, ARCHITECTURES, otherwise=" or an architecture such as Dense()"
+        )
+
+
+def class_of_architecture(name: Any, setting: str) -> str:
+    """The class to write in place of an architecture's name, for a setting of it."""
+    named = {"conv": Convolutional, "sequence": Sequence}.get(name, Dense)
+    return first_with(setting, (Dense, Convolutional, Sequence), named)
+
+
+def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None = None) -> TrainSpec:
+    """The parameters of an estimator, settled for samples of a layout; ``device`` in place of its own."""
+    is_share = is_fraction(estimator.n_components)
+    return TrainSpec(
+        architecture=architecture_for(estimator.architecture, layout),
+        variant=nested_variant(estimator.variant) if is_share else variant_for(estimator.variant),
+        loss=loss_for(estimator.loss, layout),
+        n_components=float(estimator.n_components) if is_share else int(estimator.n_components),
+        optimizer=estimator.optimizer,
+        lr=estimator.lr,
+        batch_size=estimator.batch_size,
+        max_epochs=estimator.max_epochs,
+        early_stopping=bool(estimator.early_stopping),
+        validation_fraction=estimator.validation_fraction,
+        n_iter_no_change=estimator.n_iter_no_change,
+        tol=estimator.tol,
+        device=resolve_device(estimator.device) if device is None else device,
+        precision=estimator.precision,
+        compile=bool(estimator.compile),
+        net_params=estimator.net_params,
+        verbose=int(estimator.verbose),
+    )
+
+
+def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
+    """A copy of the architecture object that ``architecture`` means for these samples."""
+    if not isinstance(architecture, str):
+        return clone(architecture)
+    if architecture == "auto":
+        if isinstance(layout, TokenLayout):
+            return Sequence()
+        large = layout.axes and layout.n_features > DENSE_FEATURES
+        architecture = "conv" if large or shortest_side(layout) >= PICTURE_SIDE else "dense"
+    return {"dense": Dense, "conv": Convolutional, "sequence": Sequence}[architecture]()
+
+
+def loss_for(loss: Any, layout: SampleLayout) -> Any:
+    """The loss that ``loss`` means for these samples."""
+    if isinstance(loss, str) and loss == "auto":
+        return "cross_entropy" if isinstance(layout, TokenLayout) else "mse"
+    return loss
+
+
+def shortest_side(layout: SampleLayout) -> int:
+    """Pixels along the shorter side of a picture; 0 of all else."""
+    sides = {name: size for name, size in zip(layout.axes, layout.sample_shape, strict=False) if name != "c"}
+    return min(sides.values()) if set(sides) == {"h", "w"} else 0
+
+
+def check_same_network(estimator: Any, result: FitResult, spec: TrainSpec, shape: tuple[int, ...]) -> None:
+    """Raise ValueError if a parameter that decides the network was changed since the fit that training continues."""
+    layout, fitted = result.layout, result.spec
+    sample_shape, axes = sample_form(shape, estimator.sample_shape, wanted_axes(estimator))
+    # Losses on plain numbers can replace each other; the others have outputs of their own.
+    own_outputs = [loss for loss in (fitted.loss, spec.loss) if isinstance(loss, str) and loss in OWN_OUTPUTS]
+    same_outputs = not own_outputs or fitted.loss == spec.loss
+    for name, old, new in (
+        ("n_components", result.n_components, spec.n_components),
+        ("architecture", fitted.architecture, spec.architecture),
+        ("variant", fitted.variant, spec.variant),
+        ("sample_shape", layout.sample_shape, sample_shape),
+        ("axes", " ".join(layout.axes), " ".join(axes)),
+        ("loss", fitted.loss, fitted.loss if same_outputs else spec.loss),
+    ):
+        if repr(old) != repr(new):
+            raise ValueError(
+                f"Training cannot go on with {name}={new!r}: the fitted network has {name}={old!r}. Call fit with "
+                f"warm_start=False for a new one."
+            )

@@ -1,0 +1,153 @@
+"""Shape, axes and scaling of samples, inferred from X and the parameters about them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from skae._data import (
+    Moments,
+    SampleLayout,
+    Scaling,
+    SparseRows,
+    TokenLayout,
+    check_tokens,
+    feature_channels,
+    infer_axes,
+    iterate_slices,
+    slice_length,
+    warn_if_sensor_windows,
+)
+from skae._model import Sequence
+
+# Squares of smaller numbers are 0 in float32, or lose digits.
+SMALLEST_DEVIATION = 1e-16
+
+
+def infer_layout(estimator: Any, X: Any) -> SampleLayout:
+    """The layout of checked samples: their shape and axes, and the scaling learned in one pass.
+
+    Raises
+    ------
+    ValueError
+        If shape, ``sample_shape`` and ``axes`` do not fit each other, or the shape has more than one reading.
+    """
+    needs = needing_tokens(estimator)
+    if needs and len(X.shape) != 2:
+        raise ValueError(f"{needs} needs rows of integer tokens, of shape (n_samples, length). Got shape {X.shape}.")
+    sample_shape, axes = sample_form(X.shape, estimator.sample_shape, wanted_axes(estimator))
+    if needs and axes != ("n",):
+        raise ValueError(f"{needs} needs rows of integer tokens. Pass axes='n' and X of shape (n_samples, length).")
+    if estimator.scaling == "channels" and not axes:
+        raise ValueError(
+            "scaling='channels' needs samples with channels: pass axes such as 't c', or scaling='columns' for a table."
+        )
+    if estimator.axes is None and axes == ("h", "w"):
+        warn_if_sensor_windows(X, sample_shape)
+    if axes == ("n",):
+        if isinstance(X, SparseRows):
+            raise TypeError("Tokens cannot be sparse: 0 is a token too. Pass X.toarray().")
+        check_tokens(X)
+        return replace(
+            TokenLayout.learn(iterate_slices(X, slice_length(sample_shape[0])), sample_shape[0]),
+            input_dtype=input_dtype(X),
+        )
+    moments = moments_of(X, math.prod(sample_shape))
+    largest = float(moments.deviation.max())
+    if estimator.scaling is None and 0 < largest < SMALLEST_DEVIATION:
+        raise ValueError(
+            f"scaling=None needs features of a standard deviation of at least {SMALLEST_DEVIATION:g}, whose squares "
+            f"float32 holds. The largest of X is {largest:.3g}. Leave scaling='auto', or multiply X by a power of ten."
+        )
+    kind = wanted_scaling(estimator.scaling, axes, input_dtype(X))
+    scaling = Scaling.of(moments, kind, is_table=not axes, channels=feature_channels(sample_shape, axes))
+    return SampleLayout(
+        sample_shape,
+        axes,
+        flattened=len(X.shape) == 2,
+        scaling=scaling,
+        dtype=returned_dtype(X),
+        input_dtype=input_dtype(X),
+    )
+
+
+def extend_layout(layout: SampleLayout, scaling: str | None, X: Any) -> tuple[SampleLayout, torch.Tensor]:
+    """The layout with its scaling updated by checked samples X, and which features (n_features,), in the caller's
+    order, are scaled differently."""
+    more, channels = moments_of(X, layout.n_features), feature_channels(layout.sample_shape, layout.axes)
+    kind = wanted_scaling(scaling, layout.axes, layout.input_dtype)
+    extended, changed = layout.scaling.extend(more, kind, not layout.axes, channels)
+    return replace(layout, scaling=extended), changed
+
+
+def wanted_scaling(scaling: str | None, axes: tuple[str, ...], dtype: Any) -> str | None:
+    """The kind of scaling to learn: colors of 8 bits share a unit, whatever their deviations."""
+    return "global" if scaling == "auto" and axes and dtype == np.uint8 else scaling
+
+
+def moments_of(X: Any, n_features: int) -> Moments:
+    """The moments of checked samples."""
+    if isinstance(X, SparseRows):
+        return Moments.of_sparse(X.csr)
+    return Moments.of(iterate_slices(X, slice_length(n_features)))
+
+
+def wanted_axes(estimator: Any) -> Any:
+    """``axes`` as given; those of tokens where the architecture reads nothing else."""
+    return "n" if reads_tokens(estimator.architecture) and estimator.axes is None else estimator.axes
+
+
+def reads_tokens(architecture: Any) -> bool:
+    """Whether an architecture takes tokens only."""
+    return isinstance(architecture, Sequence) or (isinstance(architecture, str) and architecture == "sequence")
+
+
+def needing_tokens(estimator: Any) -> str:
+    """The parameter that makes sense for tokens only, as written; empty if there is none."""
+    if reads_tokens(estimator.architecture):
+        return f"architecture={estimator.architecture!r}"
+    return "loss='cross_entropy'" if estimator.loss == "cross_entropy" else ""
+
+
+def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Shape of one sample and the names of its axes, none for a table."""
+    n_features = math.prod(shape[1:])
+    asked = None if sample_shape is None else tuple(int(size) for size in sample_shape)
+    if len(shape) > 2:
+        given = tuple(int(size) for size in shape[1:])
+        if asked not in (None, given):
+            raise ValueError(f"sample_shape={asked} does not fit X, whose samples have shape {given}. Leave it out.")
+        return given, infer_axes(given, axes)
+    if asked is not None and math.prod(asked) != n_features:
+        raise ValueError(f"sample_shape={asked} needs {math.prod(asked)} features, X has {n_features}.")
+    asked = asked or (n_features,)
+    if axes is None and len(asked) == 1:
+        return asked, ()
+    if isinstance(axes, str) and len(asked) == 1 < len(axes.split()):
+        raise ValueError(
+            f"axes={axes!r} names {len(axes.split())} axes, but X is 2-D. Pass their sizes as sample_shape, or X of "
+            f"shape (n_samples, *sample_shape)."
+        )
+    return asked, infer_axes(asked, axes)
+
+
+def input_dtype(X: Any) -> np.dtype:
+    """numpy's dtype of checked X, in the byte order of this machine; float64 for numbers held as objects."""
+    dtype = torch.empty(0, dtype=X.dtype).numpy().dtype if isinstance(X, torch.Tensor) else np.dtype(X.dtype)
+    return np.dtype(np.float64) if dtype.kind not in "biuf" else dtype.newbyteorder("=")
+
+
+def returned_dtype(X: Any) -> np.dtype:
+    """float64 where the numbers of X need it, else float32."""
+    wide = np.result_type(input_dtype(X), np.float32)
+    return np.dtype(np.float32) if wide == np.float32 else np.dtype(np.float64)
+
+
+def check_same_tokens(layout: SampleLayout, X: Any) -> None:
+    """Raise ValueError if samples hold other tokens than those fitted."""
+    if isinstance(layout, TokenLayout):
+        check_tokens(X, layout.n_tokens)

@@ -1,0 +1,73 @@
+"""The settled parameters of one training, and the numbers that follow from the number of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .schedule import automatic_batch_size, automatic_learning_rate, automatic_patience, planned_cycles
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """The parameters of one training, checked, with names replaced by objects.
+
+    Parameters
+    ----------
+    architecture, variant : architecture and variant object
+    loss : str or callable
+    n_components : int or float
+        A float in (0, 1) is a share of the variance that nested codes have to explain.
+    lr, batch_size, max_epochs, n_iter_no_change : number or "auto"
+    net_params : dict or None
+        Further parameters of the skorch net.
+    seed : int
+        Seed of weights, shuffling, noise and the validation split.
+    single_pass : bool
+        Whether training is one pass at a constant learning rate that continues the optimizer's state, as in
+        ``partial_fit``.
+
+    Other fields are those of ``AutoencoderTransformer``.
+    """
+
+    architecture: Any
+    variant: Any
+    loss: Any
+    n_components: int | float
+    optimizer: str
+    lr: float | str
+    batch_size: int | str
+    max_epochs: int | str
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int | str
+    tol: float
+    device: torch.device
+    precision: str
+    compile: bool
+    net_params: dict[str, Any] | None
+    seed: int = 0
+    verbose: int = 0
+    single_pass: bool = False
+
+    @property
+    def peak_lr(self) -> float:
+        """The learning rate, or its peak where it rises and falls."""
+        if isinstance(self.lr, str):
+            return automatic_learning_rate(self.optimizer, planned=not self.single_pass)
+        return self.lr
+
+    def batch_size_for(self, n_rows: int) -> int:
+        """Rows of a training batch, of ``n_rows`` training rows."""
+        return automatic_batch_size(n_rows) if isinstance(self.batch_size, str) else int(self.batch_size)
+
+    def cycles_for(self, n_rows: int) -> tuple[int, ...]:
+        """Epochs of every cycle of the learning rate, for ``n_rows`` training rows."""
+        max_epochs = 1 if self.single_pass else self.max_epochs
+        return planned_cycles(max_epochs, n_rows, self.batch_size_for(n_rows), self.early_stopping)
+
+    def patience_for(self, cycles: tuple[int, ...]) -> int:
+        """Epochs without progress after which training stops."""
+        return automatic_patience(max(cycles)) if isinstance(self.n_iter_no_change, str) else self.n_iter_no_change
