@@ -116,8 +116,8 @@ def main():
         for train in (by_estimator, by_hand):
             train(X[:300], *settings, 1, device)
         speeds = []
-        for turn in range(REPEATS):
-            order = (by_estimator, by_hand) if turn % 2 else (by_hand, by_estimator)
+        for repeat in range(REPEATS):
+            order = (by_estimator, by_hand) if repeat % 2 else (by_hand, by_estimator)
             measured = {t: rows_per_second(t, X, *settings, epochs=epochs, device=device) for t in order}
             speeds.append((measured[by_estimator], measured[by_hand]))
         # Runs that follow each other have the same load, so pairs are compared.

@@ -34,14 +34,14 @@ def seconds(X, architecture, epochs, folder, device):
 def main():
     device = make_parser(__doc__).parse_args().device
     table = []
-    for name, shape, architecture, epochs, turns in FITS:
+    for name, shape, architecture, epochs, repeats in FITS:
         random = np.random.RandomState(0)
         X = (random.standard_normal((shape[0], 20)) @ random.standard_normal((20, shape[1]))).astype(np.float32)
         seconds(X[:1000], architecture, 1, None, device)
         taken = []
-        for turn in range(turns):
+        for repeat in range(repeats):
             with tempfile.TemporaryDirectory() as folder:
-                order = (folder, None) if turn % 2 else (None, folder)
+                order = (folder, None) if repeat % 2 else (None, folder)
                 measured = {where: seconds(X, architecture, epochs, where, device) for where in order}
                 taken.append((measured[None], measured[folder]))
         plain, kept = np.median(taken, axis=0)

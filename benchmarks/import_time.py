@@ -24,8 +24,8 @@ def main():
     for module in ("skae", "skorch"):
         seconds(module)
     taken = []
-    for turn in range(N_FOLDS):
-        order = ("skae", "skorch") if turn % 2 else ("skorch", "skae")
+    for repeat in range(N_FOLDS):
+        order = ("skae", "skorch") if repeat % 2 else ("skorch", "skae")
         measured = {module: seconds(module) for module in order}
         taken.append((measured["skae"], measured["skorch"]))
     skae, skorch = np.median(taken, axis=0)

@@ -137,14 +137,14 @@ METHODS = {
 def measure(methods, sets):
     """ROC AUC, average precision and seconds of every method, by data set."""
     found = defaultdict(lambda: defaultdict(list))
-    for name, train, test, unusual in sets:
+    for name, train, test, is_novel in sets:
         for who, scores_of in methods.items():
             began = time.perf_counter()
             scores = scores_of(train, test)
             seconds = time.perf_counter() - began
             named = {f"{who}, {key}": s for key, s in scores.items()} if isinstance(scores, dict) else {who: scores}
             for key, values in named.items():
-                figures = roc_auc_score(unusual, -values), average_precision_score(unusual, -values)
+                figures = roc_auc_score(is_novel, -values), average_precision_score(is_novel, -values)
                 found[key][name].append((*figures, seconds))
         print(name, train.shape, *(f"{rows[name][-1][0]:.3f}" for rows in found.values()), flush=True)
     return {who: {name: np.mean(rows, 0) for name, rows in by_set.items()} for who, by_set in found.items()}

@@ -6,8 +6,8 @@ Data: scikit-learn's handwritten digits, with sizes from 1 to 32.
 
 Baselines: GridSearchCV, which trains one autoencoder per size and fold, and PCA.
 
-Result: a quarter to a third of the time of GridSearchCV. The scores are lower than those of GridSearchCV, as documented, and
-higher than those of PCA at every size. By the accuracy of a classifier on the codes, a smaller size suffices.
+Result: a third of the time of GridSearchCV or less. The scores are lower than those of GridSearchCV, as documented,
+and higher than those of PCA at every size. By the accuracy of a classifier on the codes, a smaller size suffices.
 """
 
 import argparse
