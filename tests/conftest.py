@@ -22,8 +22,8 @@ WITH_WORKERS = {43, 48, 113}
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """Tests of bad input leave global settings as they are, wherever they stand, and take no long time."""
-    # Around the call alone: warning filters are put back before fixtures are.
+    """Tests of bad input change no global settings and end soon."""
+    # Around the call only: warning filters are restored before fixtures are.
     rows = {row for mark in pyfuncitem.iter_markers("bad_input") for row in mark.args}
     if not rows:
         return (yield)

@@ -1,4 +1,4 @@
-"""Fits of scikit-learn's estimators within those of this package are nobody else's business."""
+"""Fits of scikit-learn's estimators inside skae are hidden from tools that patch fit."""
 
 import functools
 
@@ -39,7 +39,7 @@ def recorded(monkeypatch):
     return seen
 
 
-def test_replaced_fits_do_not_see_inner_ones(digits, recorded):
+def test_patched_fits_do_not_see_inner_fits(digits, recorded):
     model = AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(digits[:200])
     model.fit(sparse.csr_array(digits[:200]))
     for sampler in ("kernel", "gaussian", "mixture"):
@@ -50,13 +50,13 @@ def test_replaced_fits_do_not_see_inner_ones(digits, recorded):
     assert recorded == ["PCA"]
 
 
-def test_inner_fits_give_the_same(digits):
+def test_inner_fits_give_equal_results(digits):
     for pca in (PCA(3, random_state=0), PCA(3, svd_solver="arpack", random_state=0)):
         np.testing.assert_array_equal(fit_inner(pca, digits).components_, pca.fit(digits).components_)
 
 
 @pytest.mark.parametrize(("n_features", "n_components"), [(1, 3), (4, 5), (20, 10)])
-def test_mixture_is_that_of_scikit_learn(n_features, n_components):
+def test_mixture_equals_that_of_scikit_learn(n_features, n_components):
     random = np.random.RandomState(0)
     Z = random.standard_normal((200, n_features)) + 3 * random.randint(3, size=(200, 1))
     expected = GaussianMixture(n_components, reg_covar=1e-6, random_state=0, max_iter=200, tol=1e-2).fit(Z)

@@ -11,12 +11,12 @@ X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1)
 
 
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
-def test_cumulative_explained_variance_of_numbers_whose_squares_are_out_of_range(unit):
+def test_explained_variance_of_values_whose_squares_are_out_of_range(unit):
     assert explained_variance(X * unit, X * 0.9 * unit) == pytest.approx(explained_variance(X, X * 0.9))
     assert explained_variance(np.ones((3, 2)), np.ones((3, 2))) == 1.0
 
 
-def test_agree_with_pca_and_by_hand(digits):
+def test_metrics_agree_with_pca_and_closed_forms(digits):
     pca = PCA(5).fit(digits)
     restored = pca.inverse_transform(pca.transform(digits))
     assert explained_variance(digits, restored) == pytest.approx(pca.explained_variance_ratio_.sum())
@@ -27,7 +27,7 @@ def test_agree_with_pca_and_by_hand(digits):
     assert explained_variance(digits, np.broadcast_to(digits.mean(0), digits.shape)) == pytest.approx(0)
 
 
-def test_the_average_over_features_is_the_same_in_every_unit(digits):
+def test_uniform_average_does_not_depend_on_units(digits):
     restored = digits + np.random.RandomState(0).standard_normal(digits.shape)
     varying = digits.std(0) > 0
     uniform = explained_variance(digits[:, varying], restored[:, varying], multioutput="uniform_average")
@@ -37,11 +37,11 @@ def test_the_average_over_features_is_the_same_in_every_unit(digits):
 
 
 @pytest.mark.parametrize("metric", [explained_variance, reconstruction_error])
-def test_numbers_must_be_finite(metric):
+def test_nan_is_refused(metric):
     with pytest.raises(ValueError, match="NaN"):
         metric([[1, np.nan], [3, 4]], [[1, 2], [3, 4]])
 
 
-def test_shapes_must_match(digits):
+def test_different_shapes_are_refused(digits):
     with pytest.raises(ValueError, match=r"\(1797, 64\) and \(1797, 63\)"):
         explained_variance(digits, digits[:, 1:])

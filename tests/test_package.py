@@ -12,7 +12,7 @@ assert not heavy, heavy
 """
 
 
-def test_public_modules_are_there_without_an_import():
+def test_public_modules_are_imported_lazily():
     code = (
         "import sys, skae\n"
         "assert not {'skae.metrics', 'skae.inspection', 'matplotlib'} & set(sys.modules)\n"
@@ -29,6 +29,6 @@ def run(code):
     return subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)
 
 
-def test_import_brings_no_heavy_library_along():
+def test_import_loads_no_heavy_library():
     done = run(IMPORT)
     assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ QUICK = {"max_epochs": 2, "random_state": 0}
 NAMES = ["acetone", "benzene", "butane", "ethanol"]
 
 
-def test_a_nul_is_a_character():
+def test_nul_is_encoded_and_decoded():
     encoder = CharacterEncoder().fit(["a\0b", "b\0"])
     assert encoder.inverse_transform(encoder.transform(["a\0b", "b\0"])) == ["a\0b", "b\0"]
 
@@ -24,11 +24,11 @@ def test_a_nul_is_a_character():
 class TestCharacterEncoder:
     @given(st.lists(st.text(alphabet="abcdé ß中", max_size=8), min_size=1, max_size=20).filter(any))
     @settings(max_examples=50, deadline=None)
-    def test_what_was_fitted_comes_back(self, texts):
+    def test_fitted_strings_are_decoded_exactly(self, texts):
         encoder = CharacterEncoder().fit(texts)
         assert encoder.inverse_transform(encoder.transform(texts)) == texts
 
-    def test_unknown_characters_and_long_strings(self):
+    def test_unknown_characters_and_long_strings_are_encoded(self):
         encoder = CharacterEncoder(max_length=3).fit(["abc"])
         assert encoder.inverse_transform(encoder.transform(["axcd", ""])) == ["a\ufffdc", ""]
         assert (encoder.transform([""]) == PADDING).all()
@@ -42,16 +42,16 @@ class TestCharacterEncoder:
             (["a", 3], TypeError, "got 3 of type int at index 1"),
         ],
     )
-    def test_bad_input(self, given_texts, error, match):
+    def test_invalid_strings_are_refused(self, given_texts, error, match):
         with pytest.raises(error, match=match):
             CharacterEncoder().fit(given_texts)
 
     @pytest.mark.parametrize("length", [0, 2.5, True])
-    def test_bad_length(self, length):
+    def test_invalid_max_length_is_refused(self, length):
         with pytest.raises(ValueError, match="max_length"):
             CharacterEncoder(max_length=length).fit(["a"])
 
-    def test_ids_that_are_none(self):
+    def test_invalid_ids_are_refused(self):
         encoder = CharacterEncoder().fit(["abc"])
         with pytest.raises(ValueError, match="from 0 to 4, got 0 to 5"):
             encoder.inverse_transform([[0, 5]])
@@ -60,7 +60,7 @@ class TestCharacterEncoder:
 
 
 class TestColumnsOfStrings:
-    """A column of strings is its strings, whatever holds it."""
+    """A column of strings is read from every container."""
 
     @pytest.mark.parametrize(
         "column",
@@ -78,7 +78,7 @@ class TestColumnsOfStrings:
             pl.DataFrame({"name": NAMES}),
         ],
     )
-    def test_of_every_kind(self, column):
+    def test_columns_of_strings_of_every_container_are_equal(self, column):
         encoder = CharacterEncoder()
         expected = CharacterEncoder().fit_transform(NAMES)
         np.testing.assert_array_equal(encoder.fit_transform(column), expected)
@@ -86,7 +86,7 @@ class TestColumnsOfStrings:
         prefix = "name" if getattr(encoder, "feature_names_in_", None) is not None else "x0"
         assert list(encoder.get_feature_names_out()) == [f"{prefix}_{place}" for place in range(7)]
 
-    def test_of_pyarrow(self):
+    def test_pyarrow_columns_of_strings_are_equal(self):
         pa = pytest.importorskip("pyarrow")
         for column in (pa.array(NAMES), pa.table({"name": NAMES}), pd.Series(NAMES, dtype="string[pyarrow]")):
             assert CharacterEncoder().fit(column).alphabet_ == CharacterEncoder().fit(NAMES).alphabet_
@@ -103,13 +103,13 @@ class TestColumnsOfStrings:
             ({"a": "b"}, TypeError, "got dict"),
         ],
     )
-    def test_what_is_no_column_of_strings(self, column, error, message):
+    def test_other_than_one_column_of_strings_is_refused(self, column, error, message):
         with pytest.raises(error, match=message):
             CharacterEncoder().fit(column)
 
     @pytest.mark.parametrize("library", ["pandas", "polars"])
     @pytest.mark.parametrize("column", ["name", ["name"]])
-    def test_beside_numbers(self, library, column):
+    def test_column_transformer_encodes_strings_beside_numbers(self, library, column):
         table = pd.DataFrame({"name": NAMES * 10, "mass": np.arange(40.0)}, index=np.arange(40) + 7)
         text = make_pipeline(CharacterEncoder(), AutoencoderTransformer(2, architecture="sequence", **QUICK))
         transformer = make_column_transformer((text, column), ("passthrough", ["mass"])).set_output(transform=library)
@@ -119,7 +119,7 @@ class TestColumnsOfStrings:
         if library == "pandas":
             assert out.index.equals(table.index)
 
-    def test_frames_of_ids_have_the_names_of_the_column(self):
+    def test_data_frames_of_ids_have_the_name_of_the_column(self):
         table = pd.DataFrame({"name": NAMES}, index=list("abcd"))
         encoder = CharacterEncoder(max_length=3).set_output(transform="pandas")
         ids = encoder.fit_transform(table)

@@ -1,4 +1,4 @@
-"""What no call may change: global settings, what is given to it, and, where it fails or only reads, the estimator."""
+"""Checks that calls do not change global settings, their input or, if they fail or only read, the estimator."""
 
 import contextlib
 import dataclasses
@@ -63,7 +63,7 @@ def has(value, name):
 
 
 def state(estimator):
-    """Parameters and all that is learned, what is private, the net and the moments of its optimizer included."""
+    """Parameters and learned state, including private attributes, the net and the moments of its optimizer."""
     return {name: bits(value) for name, value in vars(estimator).items()}
 
 
@@ -77,7 +77,7 @@ def settings():
         "gradients": torch.is_grad_enabled(),
         "inference": torch.is_inference_mode_enabled(),
         "dtype": torch.get_default_dtype(),
-        # torch brings sympy along when it first trains, and that a filter of its own warnings.
+        # torch imports sympy in the first training, which adds a filter of its warnings.
         "warning filters": [f for f in warnings.filters if not f[2].__module__.startswith("sympy")],
         "folder": os.getcwd(),
         "errors of numpy": np.geterr(),
@@ -96,13 +96,13 @@ def running():
 
 @contextlib.contextmanager
 def unchanged_globals(*, besides=(), with_running=True):
-    """What a call may neither change, ``besides`` these settings, nor leave running."""
+    """Checks that no settings, except those in ``besides``, change and that nothing is left running."""
     before, running_before = settings(), running()
     yield
     after = settings()
     changed = {name: after[name] for name in before if after[name] != before[name] and name not in besides}
     assert not changed, changed
-    # What an earlier call left to be collected may go meanwhile.
+    # Objects of earlier calls may be collected meanwhile.
     more = {name: number for name, number in running().items() if number > running_before[name]}
     assert not (with_running and more), (more, running_before)
 

@@ -1,4 +1,4 @@
-"""The table of bad inputs: its number of a case, what is passed, and the error that follows."""
+"""The table of bad inputs: the number of each case, its input and its error."""
 
 from bad_inputs.parameters import PARAMETERS
 from bad_inputs.reading import READ

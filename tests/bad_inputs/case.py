@@ -25,7 +25,7 @@ NOT_TOLD = object()
 
 
 class Greedy(nn.Linear):
-    """Asks for more memory than there is on batches of more than 32 rows."""
+    """Runs out of memory on batches of more than 32 rows."""
 
     def forward(self, x):
         if len(x) > 32:
@@ -38,7 +38,7 @@ GREEDY = Custom(lambda: Greedy(8, 2), lambda: nn.Linear(2, 8))
 
 @functools.cache
 def fitted_on(kind: str) -> AutoencoderTransformer:
-    """An estimator that knows moments of its optimizer too, as only partial_fit leaves them."""
+    """A fitted estimator with the moments of its optimizer, which only partial_fit keeps."""
     estimator = AutoencoderTransformer(**SMALL)
     if kind == "greedy":
         estimator.set_params(architecture=GREEDY, batch_size=20, early_stopping=False)
@@ -48,7 +48,7 @@ def fitted_on(kind: str) -> AutoencoderTransformer:
 
 @dataclass(frozen=True)
 class Case:
-    """``call`` gets an estimator with ``params``; ``error`` is None where it has to work."""
+    """``call`` takes an estimator with ``params``; ``error`` is None if the call has to work."""
 
     number: int
     name: str
@@ -56,21 +56,21 @@ class Case:
     match: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     call: Callable[[AutoencoderTransformer], Any] = lambda estimator: estimator.fit(X)
-    # What the message has to name, and the value it has to tell.
+    # The name and the value that the message has to contain.
     parameter: str = ""
     value: Any = NOT_TOLD
-    # What is passed: afterwards it is bitwise the same.
+    # The input, which stays bitwise the same.
     given: Any = None
     warning: tuple[type[Warning], str] | None = None
     warned_in: str = ""  # the file that called, if empty
-    # The estimators that are asked, and what those that are fitted were fitted on.
+    # Whether the estimator is fitted, and the data it was fitted on.
     on: tuple[str, ...] = BOTH
     fitted_on: str = "rows"
-    # What a fitted estimator says, where it rightly differs from one that is not.
+    # The message of a fitted estimator, if it differs from that of an unfitted one.
     fitted_match: str | None = None
-    # What becomes of the estimator before it is called.
+    # Applied to the estimator before the call.
     start: Callable[[AutoencoderTransformer], AutoencoderTransformer] = lambda estimator: estimator
-    # Whether the call only reads.
+    # Whether the call changes nothing.
     reads: bool = False
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class Case:
 
 
 def works(number: int, name: str, given: Any = X, **params) -> Case:
-    """What every call takes."""
+    """Input that every call accepts."""
     return Case(
         number, name, None, params=params, call=lambda estimator: fitting_and_reading(estimator, given), given=given
     )

@@ -30,7 +30,7 @@ def parameter(number: int, name: str, values: list[Any], match: str, error: Any 
 def inner(
     number: int, name: str, value: Any, built: Any, match: str, error: Any = InvalidParameterError, **more
 ) -> Case:
-    """A value that an architecture or a variant, as ``built``, is refused for."""
+    """A bad value of a parameter of ``built``, an architecture or a variant."""
     holder = "variant" if hasattr(built, "parts") else "architecture"
     return Case(number, f"{name} of {built!r}", error, match, {holder: built}, parameter=name, value=value, **more)
 
@@ -140,7 +140,7 @@ PARAMETERS = [
         ]
     ],
     *parameter(34, "random_state", ["x", -1, 2**32], "random_state.*\\[0, 4294967295\\]"),
-    # Its repr holds an address, which would make another name of the case in every run.
+    # Its repr holds an address, so the name of the case would differ from run to run.
     *[
         replace(case, name="random_state is a Generator")
         for case in parameter(35, "random_state", [np.random.default_rng(0)], "random_state.*RandomState")

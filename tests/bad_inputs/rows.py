@@ -25,7 +25,7 @@ TWICE = sparse.csr_array((np.ones(180), np.tile([3, 1, 3], 60), np.arange(0, 181
 def fitting(
     number: int, name: str, given: Any, error: Any, match: str, fitted: str | None = None, **params
 ) -> list[Case]:
-    """The same X refused by ``fit`` and by ``partial_fit``; ``fitted`` is what a fitted one says to the latter."""
+    """The same X refused by ``fit`` and by ``partial_fit``; ``fitted`` is the message of a fitted estimator in the latter."""
     known = {"given": given, "fitted_on": "frame" if hasattr(given, "columns") else "rows"}
     return [
         Case(number, f"fit on {name}", error, match, params, lambda estimator: estimator.fit(given), **known),
@@ -61,7 +61,7 @@ def matrix(array: np.ndarray) -> np.matrix:
         return np.asmatrix(array)
 
 
-# The largest number is that of the rows in question, not that of rows fitted before.
+# The largest absolute value is that of these rows, not of rows fitted before.
 OVERFLOW = "non-finite.*batch 1 of epoch 1.*lr=.*max \\|X\\| is 2.22e\\+31.*\\bscale\\b"
 FITTED = [
     *fitting(50, "a 1-d array", X[0], ValueError, "Expected 2D array, got 1D array"),

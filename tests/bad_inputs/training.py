@@ -13,7 +13,7 @@ from skae import Custom, DivergenceError, OutOfMemoryError
 
 
 class Poisoning(Callback):
-    """Spoils the weights before a batch."""
+    """Sets weights to NaN before a batch."""
 
     def on_batch_begin(self, net, training=True, **kwargs):
         if training and len(net.history) == 2 and net.batch_ == 3:
@@ -22,7 +22,7 @@ class Poisoning(Callback):
 
 
 class Raising(Callback):
-    """Raises in the first epoch, before its rows are trained on or before those held out are looked at."""
+    """Raises in the first epoch, before its training pass or before its validation pass."""
 
     def __init__(self, error, in_training):
         self.error, self.in_training = error, in_training

@@ -1,4 +1,4 @@
-"""Passes that read: in order, and on when memory runs out."""
+"""Reading passes: batches in order, and smaller batches when memory runs out."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from skae._data import map_batches
 
 
 def largest(limit):
-    """A function of rows that asks torch for more memory than there is where they are more than ``limit``."""
+    """A function that runs out of memory on more than ``limit`` rows."""
 
     def function(start, stop):
         if stop - start > limit:

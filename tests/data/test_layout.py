@@ -1,4 +1,4 @@
-"""How a sample looks: readings of shapes, and the way there and back."""
+"""Sample layout: axes inferred from shapes, the network's order of axes and its inverse."""
 
 import numpy as np
 import pytest
@@ -32,12 +32,12 @@ def layout_of(sample_shape, axes, X, kind="global", flattened=False):
         ((10, 16, 16, 1), "t h w c"),
     ],
 )
-def test_shapes_with_one_reading(shape, axes):
+def test_axes_are_inferred_from_unambiguous_shapes(shape, axes):
     assert infer_axes(shape, None) == tuple(axes.split())
 
 
 @pytest.mark.parametrize("shape", [(16, 28, 28), (2, 500), (500, 2), (3, 4, 3), (3, 32, 3), (10, 32, 32, 8)])
-def test_shapes_with_more_readings_list_them_and_each_can_be_named(shape):
+def test_ambiguous_shapes_list_their_readings_and_accept_each(shape):
     with pytest.raises(ValueError, match="can be read in") as caught:
         infer_axes(shape, None)
     named = [part.split("'")[1] for part in str(caught.value).split("axes=")[1:]]
@@ -48,7 +48,7 @@ def test_shapes_with_more_readings_list_them_and_each_can_be_named(shape):
 
 @given(st.permutations(["c", "t", "h", "w"]), st.integers(1, 4), st.data())
 @settings(max_examples=60, deadline=None)
-def test_network_form_is_numpys_transpose_and_comes_back(names, n_axes, data):
+def test_layout_transposes_as_numpy_does_and_inverts(names, n_axes, data):
     axes = names[:n_axes]
     if axes == ["c"]:
         return
@@ -63,7 +63,7 @@ def test_network_form_is_numpys_transpose_and_comes_back(names, n_axes, data):
     np.testing.assert_allclose(layout.to_caller(x), X, atol=1e-5)
 
 
-def test_flattened_samples_are_given_back_flattened():
+def test_flattened_samples_are_returned_flattened():
     X = np.random.RandomState(0).standard_normal((5, 12))
     layout = layout_of((2, 2, 3), "h w c", X, flattened=True)
     x = layout.to_network(torch.from_numpy(X))
@@ -72,7 +72,7 @@ def test_flattened_samples_are_given_back_flattened():
     np.testing.assert_allclose(layout.to_caller(x), X, atol=1e-5)
 
 
-def test_shapes_inside_are_shown_in_the_callers_order():
+def test_layer_shapes_are_shown_in_the_order_of_the_input_axes():
     layout = layout_of((8, 6, 3), "h w c", np.zeros((2, 8, 6, 3)))
     assert layout.caller_view((16, 4, 3)) == (4, 3, 16)
     assert layout.caller_view((16,)) == (16,)

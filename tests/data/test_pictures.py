@@ -10,7 +10,7 @@ from skae import AutoencoderTransformer
 QUICK = {"max_epochs": 2, "random_state": 0}
 
 
-def test_moving_window_over_a_photograph_as_video():
+def test_videos_are_explained_at_least_as_well_as_by_pca():
     gray = load_sample_image("china.jpg").mean(2)[::8, ::8]
     corners = [(y, x) for y in range(30) for x in range(0, 60, 3)]
     videos = np.stack([[gray[y : y + 12, x + t : x + t + 12] for t in range(4)] for y, x in corners])
@@ -20,7 +20,7 @@ def test_moving_window_over_a_photograph_as_video():
     assert autoencoder.score(videos) >= pca.explained_variance_ratio_.sum() - 0.002
 
 
-def test_silence_and_one_frame():
+def test_constant_signals_and_videos_of_one_frame_are_reconstructed():
     silence = AutoencoderTransformer(2, axes="t", architecture="conv", **QUICK).fit(np.zeros((30, 64)))
     assert np.abs(silence.reconstruct(np.zeros((5, 64)))).max() < 1e-3
     one_frame = np.random.RandomState(0).standard_normal((30, 1, 8, 8))
@@ -32,7 +32,7 @@ def test_silence_and_one_frame():
     ("shape", "expected"),
     [((15, 40), "Dense"), ((16, 16), "Convolutional"), ((16, 17, 3), "Convolutional"), ((3, 8, 64), "Dense")],
 )
-def test_pictures_large_enough_go_through_convolutions(shape, expected):
+def test_auto_architecture_is_convolutional_for_pictures_of_16_pixels_and_more(shape, expected):
     pictures = np.random.RandomState(0).rand(12, *shape)
     axes = "c h w" if shape[0] == 3 else "h w c" if len(shape) == 3 else "h w"
     fitted = AutoencoderTransformer(2, axes=axes, max_epochs=1, random_state=0).fit(pictures)
@@ -40,7 +40,7 @@ def test_pictures_large_enough_go_through_convolutions(shape, expected):
 
 
 class TestWindowsReadAsPictures:
-    """Windows of sensors are the commonest wrong guess: a warning names axes."""
+    """Windows of sensors can be misread as pictures; a warning names the axes."""
 
     @staticmethod
     def windows(height, width):
@@ -49,13 +49,13 @@ class TestWindowsReadAsPictures:
         return np.sin(time) * 10.0 ** random.uniform(-2, 3, width) + 0.01 * random.standard_normal((100, height, width))
 
     @pytest.mark.parametrize("shape", [(30, 9), (60, 20), (24, 24), (12, 8)])
-    def test_they_get_a_warning(self, shape):
+    def test_windows_without_named_axes_warn(self, shape):
         X = self.windows(*shape)
         for rows, axes in ((X, "t c"), (X.transpose(0, 2, 1), "c t")):
             with pytest.warns(UserWarning, match=f"read as gray pictures.*axes='{axes}'"):
                 AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(rows)
 
-    def test_pictures_and_named_axes_do_not(self, digits):
+    def test_pictures_and_windows_with_named_axes_do_not_warn(self, digits):
         pictures = digits.reshape(-1, 8, 8)[:200]
         noise = np.random.RandomState(0).standard_normal((60, 9, 12))
         for X in (pictures, pictures / 16, pictures.astype(np.uint8), (pictures > 7) * 1.0, noise):

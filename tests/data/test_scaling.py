@@ -1,4 +1,4 @@
-"""What is subtracted and divided by: right for units of any size, and undone exactly."""
+"""Scaling: units of any size, and the exact inverse."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_global_scaling_leaves_mean_zero_and_variance_one_on_average(digits):
     np.testing.assert_allclose(scaled.var(0).mean(), 1, rtol=1e-5)
 
 
-def test_none_subtracts_the_mean_only(digits):
+def test_scaling_none_subtracts_only_the_mean(digits):
     scaled = learned(digits, None).transform(torch.from_numpy(digits)).numpy()
     np.testing.assert_allclose(scaled, digits - digits.mean(0), atol=1e-5)
 
@@ -50,7 +50,7 @@ def test_timestamps_keep_their_spread():
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0, 0.1, 1e9 / 3])
-def test_constant_columns_come_back_as_they_are(value):
+def test_constant_columns_are_restored_exactly(value):
     X = np.random.RandomState(0).standard_normal((100, 3))
     X[:, 1] = value
     for kind in ("columns", "global"):
@@ -60,7 +60,7 @@ def test_constant_columns_come_back_as_they_are(value):
         np.testing.assert_allclose(scaling.inverse_transform(scaled, np.float64)[:, 1], value, rtol=1e-12)
 
 
-def test_slices_of_any_length_learn_the_same():
+def test_scaling_does_not_depend_on_the_length_of_slices():
     X = np.random.RandomState(0).standard_normal((100, 4)) * [1, 10, 100, 1e6] + 1e5
     whole = learned(X, "columns", length=100)
     for length in (1, 7, 33):
@@ -81,7 +81,7 @@ def test_uint8_is_scaled_as_float64_is():
         )
 
 
-def test_unit_interval_takes_the_ends_to_zero_and_one():
+def test_unit_interval_maps_minimum_to_zero_and_maximum_to_one():
     X = np.random.RandomState(0).uniform(-3, 8, (50, 4))
     for kind in ("columns", "global"):
         scaling = learned(X, kind)
@@ -128,7 +128,7 @@ class TestUnits:
 
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
     @pytest.mark.parametrize("n_features", [20, 300])
-    def test_rounding_errors_are_no_feature(self, dtype, n_features):
+    def test_rounding_errors_are_not_scaled_up(self, dtype, n_features):
         random = np.random.RandomState(0)
         X = random.standard_normal((300, 3)) @ random.standard_normal((3, n_features)) + 5
         codes = PCA(6, svd_solver="full").fit_transform(X.astype(dtype))
@@ -140,7 +140,7 @@ class TestUnits:
         ("dtype", "solver"), [(np.float64, "covariance_eigh"), (np.float64, "full"), (np.float32, "full")]
     )
     @pytest.mark.parametrize("rank", [1, 3])
-    def test_rounding_errors_of_rows_far_from_zero_are_no_feature(self, dtype, solver, rank):
+    def test_rounding_errors_of_rows_far_from_zero_are_not_scaled_up(self, dtype, solver, rank):
         random = np.random.RandomState(0)
         X = random.standard_normal((300, rank)) @ random.standard_normal((rank, 20)) + 50 * random.standard_normal(20)
         codes = PCA(6, svd_solver=solver).fit_transform(X.astype(dtype))
@@ -156,7 +156,7 @@ class TestUnits:
             ((101e3, 400), (21, 2), (0, 1e-4), (0, 3e-4)),
         ],
     )
-    def test_small_columns_around_zero_in_float32_are_features(self, columns):
+    def test_small_float32_columns_around_zero_are_scaled_up(self, columns):
         X = table(*columns).astype(np.float32)
         scaled = learned(X).transform(torch.from_numpy(X)).numpy()
         np.testing.assert_allclose(scaled.var(0), 1, rtol=1e-3)
@@ -197,14 +197,14 @@ class TestUnits:
         assert Scaling.of(Moments.of([X]), "auto", is_table=False, channels=channels).kind == "global"
 
     @pytest.mark.parametrize("unit", [1e-170, 1e-300, 1e-320])
-    def test_squares_that_underflow_are_no_constants(self, unit):
+    def test_columns_whose_squares_underflow_are_not_constant(self, unit):
         X = np.random.RandomState(0).standard_normal((50, 4)) * unit
         for kind in ("columns", "global"):
             scaled = learned(X, kind).transform(torch.from_numpy(X))
             assert 0.1 < float(scaled.var()) < 1.1
 
 
-def test_merged_moments_are_those_of_all_rows():
+def test_merged_moments_equal_the_moments_of_all_rows():
     X = torch.from_numpy(table((5, 2), (0, 1e-3)).round(1))
     whole, parts = Moments.of([X]), Moments.of([X[:50], X[50:51], X[51:]])
     for name in ("mean", "squares", "low", "high", "at_low"):

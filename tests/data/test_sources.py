@@ -1,4 +1,4 @@
-"""Rows wherever they live: the same batches from memory, from a file, from slices, from a tensor."""
+"""Rows in memory, in a file, in slices or in a tensor give the same batches."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ X = np.random.RandomState(0).standard_normal((200, 5)).astype(np.float32)
 
 
 class Slices:
-    """Only what is promised: shape, dtype, length and slices."""
+    """Supports shape, dtype, length and slices only."""
 
     def __init__(self, X):
         self._X, self.shape, self.dtype = X, X.shape, X.dtype
@@ -46,7 +46,7 @@ def forms(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["memmap", "slices", "tensor", "fortran", "float64", "kept"])
-def test_every_form_gives_the_same_rows(form, tmp_path):
+def test_every_container_gives_the_same_rows(form, tmp_path):
     plain = rows_of(X)
     other = rows_of(X, keep=True) if form == "kept" else rows_of(forms(tmp_path)[form])
     indices = np.array([3, 4, 5, 90, 150, 199])
@@ -54,14 +54,14 @@ def test_every_form_gives_the_same_rows(form, tmp_path):
     torch.testing.assert_close(torch.cat(list(other.slices(64))), plain.take(np.arange(200)), rtol=0, atol=1e-6)
 
 
-def test_reading_goes_over_every_row_once():
+def test_rows_are_read_once():
     covered = [(start, stop, len(x)) for start, stop, x in rows_of(X).map(lambda x: x)]
     assert [(start, stop - start) for start, stop, n in covered] == [(0, 200)]
     assert covered[0][2] == 200
 
 
 @pytest.mark.parametrize("form", ["memmap", "slices", "tensor", "fortran", "float64"])
-def test_pieces_give_the_same_bits(form, tmp_path, monkeypatch):
+def test_rows_read_in_pieces_are_bitwise_equal(form, tmp_path, monkeypatch):
     rows, indices = rows_of(forms(tmp_path)[form]), np.array([3, 4, 5, 90, 150, 199])
     whole = rows.take(indices), torch.cat(list(rows.slices(64)))
     monkeypatch.setattr("skae._data.sources.PIECE_NUMBERS", 17)

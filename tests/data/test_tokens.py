@@ -18,7 +18,7 @@ WORDS = sorted(set(re.findall(r"[a-z]{3,10}", " ".join(topics.values()).lower())
 
 
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
-def test_unseen_words_come_back_better_than_by_pca_of_one_hot_characters(loss):
+def test_unseen_words_are_reconstructed_better_than_by_pca_of_one_hot_characters(loss):
     ids = CharacterEncoder().fit_transform(WORDS[::2])
     train, test = train_test_split(ids, test_size=0.25, random_state=0)
     autoencoder = AutoencoderTransformer(16, architecture="sequence", loss=loss, max_epochs=10, random_state=0)
@@ -35,7 +35,7 @@ def test_unseen_words_come_back_better_than_by_pca_of_one_hot_characters(loss):
     assert right > right_by_pca + 0.1
 
 
-def test_default_loss_is_cross_entropy():
+def test_default_loss_of_tokens_is_cross_entropy():
     ids = CharacterEncoder().fit_transform(WORDS[:50])
     by_default = AutoencoderTransformer(2, axes="n", **QUICK).fit(ids)
     assert (by_default.loss, by_default.net_.criterion__loss) == ("auto", "cross_entropy")
@@ -54,7 +54,7 @@ def test_default_loss_reconstructs_more_unseen_strings_exactly():
 
 
 @pytest.mark.parametrize("architecture", ["auto", "dense", "sequence", Sequence(4, linear_path=False)])
-def test_every_architecture_reads_tokens(architecture):
+def test_every_architecture_fits_tokens(architecture):
     ids = CharacterEncoder().fit_transform(WORDS[:200])
     autoencoder = AutoencoderTransformer(3, architecture=architecture, axes="n", max_epochs=8, random_state=0).fit(ids)
     assert autoencoder.transform(ids).shape == (200, 3)
@@ -63,7 +63,7 @@ def test_every_architecture_reads_tokens(architecture):
     assert autoencoder.score(ids) > 0
 
 
-def test_strings_in_and_out_of_a_pipeline():
+def test_pipeline_encodes_and_decodes_strings():
     autoencoder = AutoencoderTransformer(40, architecture="sequence", random_state=0)
     pipeline = make_pipeline(CharacterEncoder(), autoencoder)
     codes = pipeline.fit_transform(WORDS[:400])
@@ -71,7 +71,7 @@ def test_strings_in_and_out_of_a_pipeline():
     assert np.mean([a == b for a, b in zip(restored, WORDS[:400], strict=True)]) > 0.5
 
 
-def test_bad_tokens():
+def test_invalid_tokens_are_refused():
     ids = CharacterEncoder().fit_transform(WORDS[:50])
     autoencoder = AutoencoderTransformer(2, architecture="sequence", **QUICK)
     with pytest.raises(TypeError, match="Tokens must be integers"):

@@ -1,4 +1,4 @@
-"""The promise: on held-out rows never below PCA of the same scaled data, at default settings."""
+"""With default settings, the score on a test set is never below that of PCA of the same scaled data."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ TOLERANCE = 0.002
 
 
 def scores(X, n_components):
-    """Held-out explained share of the autoencoder and of PCA, on a held-out quarter."""
+    """Explained variance of the autoencoder and of PCA on a test set of a quarter of the rows."""
     train, test = train_test_split(X, test_size=0.25, random_state=0)
     autoencoder = AutoencoderTransformer(n_components, random_state=0).fit(train)
     scaling = autoencoder._result.layout.scaling

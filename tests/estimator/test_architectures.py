@@ -10,7 +10,7 @@ QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 
 
-def test_summary_shows_the_way_down_and_back(capsys):
+def test_summary_lists_the_layers_of_encoder_and_decoder(capsys):
     pictures = np.random.RandomState(0).randint(0, 256, (4, 256, 256, 3), dtype=np.uint8)
     autoencoder = AutoencoderTransformer(2, early_stopping=False, max_epochs=1, random_state=0).fit(pictures)
     table = autoencoder.summary()

@@ -20,7 +20,7 @@ PACKAGE = str(Path(skae.__file__).parent)
 
 
 def bits(estimator):
-    """All that was learned, in bytes."""
+    """The learned state, in bytes."""
     return {
         "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
         "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
@@ -49,7 +49,7 @@ def executed_lines(call):
 
 
 class Injected(Exception):  # noqa: N818 - it stands for any
-    """Raised where nothing expects it."""
+    """An error that no code handles."""
 
 
 def raising_at(place, call):
@@ -120,7 +120,7 @@ def check_every_line(step, method="fit", **settings):
 
 
 @pytest.mark.parametrize("settings", [{}, RECORDED], ids=["denoising", "recorded steps"])
-def test_at_some_executed_lines(settings, record_property):
+def test_fit_that_fails_at_some_executed_line_changes_nothing(settings, record_property):
     record_property("times", check_every_line(step=31, **settings))
 
 
@@ -130,14 +130,14 @@ def test_at_some_executed_lines(settings, record_property):
     [("fit", {}), ("partial_fit", {}), ("fit", RECORDED)],
     ids=["fit", "partial_fit", "recorded steps"],
 )
-def test_at_every_executed_line(method, settings, record_property):
+def test_call_that_fails_at_any_executed_line_changes_nothing(method, settings, record_property):
     record_property("times", check_every_line(1, method, **settings))
 
 
 @pytest.mark.soak
 # Cut short where it lets the folder go, it leaves that to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_at_every_executed_line_with_checkpoints(tmp_path, record_property):
+def test_fit_with_checkpoints_that_fails_at_any_executed_line_changes_nothing(tmp_path, record_property):
     record_property("times", check_every_line(1, checkpoint_dir=tmp_path))
 
 

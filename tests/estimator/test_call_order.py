@@ -1,4 +1,4 @@
-"""Any order of calls keeps the rules of state: what is fitted works, what fails changes nothing."""
+"""Calls in any order: fitted estimators work, and calls that fail change nothing."""
 
 import pickle
 import tempfile
@@ -104,7 +104,7 @@ TestCalls.settings = settings(max_examples=15, stateful_step_count=12, deadline=
 
 
 class LongCalls(Calls):
-    """The same, for long."""
+    """More and longer sequences of calls."""
 
 
 TestLongCalls = pytest.mark.soak(LongCalls.TestCase)

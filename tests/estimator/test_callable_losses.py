@@ -26,16 +26,16 @@ class TestCallableLosses:
 
     @pytest.mark.parametrize("shape", [(6,), (9, 8), (8, 7, 3)])
     @pytest.mark.parametrize("variant", ["plain", "importance_weighted", "nested"])
-    def test_train(self, shape, variant):
+    def test_callable_losses_train(self, shape, variant):
         given = samples(shape)
         fitted = AutoencoderTransformer(2, loss=self.squares, variant=variant, **QUICK).fit(given)
         assert np.isfinite(fitted.score(given))
 
-    def test_are_what_they_compute(self):
+    def test_callable_mse_equals_the_named_loss(self):
         by_name, by_callable = (AutoencoderTransformer(2, loss=loss, **QUICK).fit(X) for loss in ("mse", self.squares))
         np.testing.assert_allclose(by_callable.transform(X), by_name.transform(X), rtol=1e-4, atol=1e-5)
 
-    def test_of_modules_leave_the_module_as_it_was(self):
+    def test_loss_modules_are_copied(self):
         class Weighted(nn.Module):
             def __init__(self):
                 super().__init__()
@@ -51,29 +51,29 @@ class TestCallableLosses:
         torch.testing.assert_close(fitted.net_.criterion_.loss.weight.detach(), torch.arange(6.0))
 
     @pytest.mark.parametrize("loss", [nn.MSELoss(), nn.MSELoss(reduction="none"), lambda output, target: 0.0])
-    def test_of_the_wrong_shape_are_refused_before_training(self, fitted, loss):
+    def test_losses_of_the_wrong_shape_are_refused_before_training(self, fitted, loss):
         estimator = copy.copy(fitted).set_params(loss=loss)
         with pytest.raises(ValueError, match=r"must take \(output, target\).*to 2 numbers, one for each sample"):
             estimator.fit(X)
         assert estimator.net_ is fitted.net_
 
     @pytest.mark.parametrize("loss", [nn.MSELoss, 3, None])
-    def test_what_is_no_loss(self, loss):
+    def test_objects_that_are_not_losses_are_refused(self, loss):
         with pytest.raises(ValueError, match=r"'loss' parameter .* or a callable that takes"):
             AutoencoderTransformer(2, loss=loss).fit(X)
 
-    def test_averages_over_the_wrong_axis_are_found_for_any_number_of_features(self):
+    def test_averages_over_the_wrong_axis_are_refused_for_any_number_of_features(self):
         two = X[:, :2]
         with pytest.raises(ValueError, match=r"Got shape \(2,\) instead"):
             AutoencoderTransformer(1, loss=lambda output, target: (output - target).abs().mean(0)).fit(two)
 
-    def test_take_over_in_warm_starts(self):
+    def test_warm_start_accepts_another_callable_loss(self):
         estimator = AutoencoderTransformer(2, warm_start=True, **QUICK).fit(X).set_params(loss=self.squares).fit(X)
         assert estimator.set_params(loss="auto").fit(X).n_iter_ == 6
         with pytest.raises(ValueError, match="cannot go on with loss='bce'"):
             estimator.set_params(loss="bce").fit(X)
 
-    def test_draw_from_no_global_generator(self):
+    def test_losses_that_draw_leave_the_global_generator_unchanged(self):
         def noisy(output, target):
             return self.squares(output + 0.1 * torch.randn_like(output), target)
 

@@ -18,7 +18,7 @@ X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1)
 
 @dataclasses.dataclass
 class Maker:
-    """Makes modules, and has no hash."""
+    """A factory of modules without a hash."""
 
     encodes: bool
 
@@ -26,13 +26,13 @@ class Maker:
         return nn.Linear(6, n_components) if self.encodes else nn.Linear(n_components, 6)
 
 
-def test_makers_without_a_hash_are_copied_and_pickled():
+def test_unhashable_factories_are_copied_and_pickled():
     autoencoder = AutoencoderTransformer(2, architecture=Custom(Maker(True), Maker(False)), max_epochs=1).fit(X)
     for other in (copy.deepcopy(autoencoder), pickle.loads(pickle.dumps(autoencoder))):
         np.testing.assert_array_equal(other.transform(X), autoencoder.transform(X))
 
 
-def test_modules_that_need_real_tensors_or_are_lazy():
+def test_modules_that_need_real_tensors_and_lazy_modules_work():
     class Rates(nn.Module):
         def __init__(self):
             super().__init__()
@@ -54,7 +54,7 @@ def test_modules_without_weights_are_refused():
         AutoencoderTransformer(6, architecture=Custom(nn.Identity(), nn.Identity())).fit(X)
 
 
-def test_dropout_of_torch_is_private_and_repeats():
+def test_torch_dropout_is_reproducible_and_leaves_the_global_generator_unchanged():
     encoder = nn.Sequential(nn.Linear(6, 16), nn.Dropout(0.5), nn.Linear(16, 2))
     architecture = Custom(encoder, nn.Linear(2, 6))
     before = torch.get_rng_state()
@@ -65,7 +65,7 @@ def test_dropout_of_torch_is_private_and_repeats():
     np.testing.assert_array_equal(estimators[0].transform(X), estimators[1].transform(X))
 
 
-def test_own_modules_are_copied_not_trained():
+def test_modules_that_are_passed_are_copied_before_training():
     encoder, decoder = nn.Linear(6, 2), nn.Linear(2, 6)
     before = copy.deepcopy(encoder.state_dict())
     autoencoder = AutoencoderTransformer(2, architecture=Custom(encoder, decoder), early_stopping=False, **QUICK).fit(X)
@@ -73,7 +73,7 @@ def test_own_modules_are_copied_not_trained():
     assert not torch.equal(autoencoder.net_.module_.encoder.weight, before["weight"])
 
 
-def test_linear_modules_reach_pca():
+def test_linear_modules_reach_the_score_of_pca():
     architecture = Custom(lambda: nn.Linear(6, 2), lambda: nn.Linear(2, 6))
     autoencoder = AutoencoderTransformer(2, architecture=architecture, max_epochs=200, random_state=0).fit(X)
     assert autoencoder.score(X) == pytest.approx(PCA(2).fit(X).explained_variance_ratio_.sum(), abs=0.01)

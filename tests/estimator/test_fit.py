@@ -20,7 +20,7 @@ def fitted():
     return AutoencoderTransformer(2, **QUICK).fit(X)
 
 
-def test_history_names_what_happened(fitted):
+def test_history_records_losses_and_learning_rate(fitted):
     assert len(fitted.history_) == fitted.n_iter_ == 2
     for number, row in enumerate(fitted.history_, start=1):
         assert row["epoch"] == number
@@ -28,12 +28,12 @@ def test_history_names_what_happened(fitted):
         assert all(type(value) in (int, float) for value in row.values())
 
 
-def test_without_early_stopping_nothing_is_held_out():
+def test_without_early_stopping_there_is_no_validation_set():
     autoencoder = AutoencoderTransformer(2, early_stopping=False, **QUICK).fit(X)
     assert "valid_loss" not in autoencoder.history_[0]
 
 
-def test_own_held_out_rows_are_used():
+def test_x_val_is_the_validation_set():
     easy, hard = X[:40], X[40:] * 10
     autoencoder = AutoencoderTransformer(2, scaling=None, **QUICK)
     low = clone(autoencoder).fit(easy, X_val=easy).history_[0]["valid_loss"]
@@ -41,12 +41,12 @@ def test_own_held_out_rows_are_used():
     assert high > 10 * low
 
 
-def test_training_stops_without_progress():
+def test_training_stops_when_the_validation_loss_stops_improving():
     autoencoder = AutoencoderTransformer(2, max_epochs=500, n_iter_no_change=2, tol=0.5, random_state=0).fit(X)
     assert autoencoder.n_iter_ < 20
 
 
-def test_patience_grows_with_the_plan():
+def test_patience_grows_with_max_epochs():
     assert [automatic_patience(n) for n in (5, 25, 45, 300)] == [25, 25, 27, 180]
     noise = np.random.RandomState(0).standard_normal((40, 3))
     autoencoder = AutoencoderTransformer(1, max_epochs=200, random_state=0).fit(noise)
@@ -81,7 +81,7 @@ def test_skorch_callbacks_and_settings_pass_through():
     assert isinstance(autoencoder.net_, NeuralNet)
 
 
-def test_batches_of_one_row_with_batch_normalization():
+def test_batch_normalization_never_gets_batches_of_one_row():
     architecture = Dense((8,), normalization="batch")
     for n in (2, 3, 17, 33):
         AutoencoderTransformer(

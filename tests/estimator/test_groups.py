@@ -1,4 +1,4 @@
-"""Groups of rows that depend on each other: checks, routing, checkpoints, the promise against PCA."""
+"""Groups of dependent rows: checks, routing, checkpoints, comparison with PCA."""
 
 import re
 import warnings
@@ -32,7 +32,7 @@ class Failing(Callback):
 
 @pytest.fixture
 def splits(monkeypatch):
-    """Rows of the validation set of every fit, as a list that grows."""
+    """The groups of the training rows and the validation rows of every fit."""
     found = []
 
     def watched(*args):
@@ -62,7 +62,7 @@ def splits(monkeypatch):
     ],
     ids=lambda groups: f"{type(groups).__name__} {getattr(groups, 'dtype', '')}",
 )
-def test_whole_groups_are_validated_whatever_their_labels_are(groups, splits):
+def test_validation_sets_hold_whole_groups_for_labels_of_any_type(groups, splits):
     codes = AutoencoderTransformer(2, **SMALL).fit(X, groups=groups).transform(X)
     labels, held_out = splits[0]
     np.testing.assert_array_equal(labels, GROUPS)
@@ -94,14 +94,14 @@ def test_wrong_groups_are_refused_and_change_nothing(groups, message):
     np.testing.assert_array_equal(autoencoder.transform(X), before)
 
 
-def test_groups_of_one_row_change_nothing():
+def test_groups_of_one_row_are_the_same_as_no_groups():
     plain = AutoencoderTransformer(2, **SMALL).fit(X)
     grouped = AutoencoderTransformer(2, **SMALL).fit(X, groups=range(60))
     np.testing.assert_array_equal(plain.transform(X), grouped.transform(X))
 
 
 @pytest.mark.parametrize("settings", [{"early_stopping": False}, {}], ids=["no validation set", "X_val"])
-def test_groups_that_are_not_needed_are_checked_and_change_nothing(settings):
+def test_groups_without_a_validation_split_are_checked_and_ignored(settings):
     X_val = None if settings else X[:20]
     autoencoder = AutoencoderTransformer(2, **SMALL, **settings)
     plain = autoencoder.fit(X, X_val=X_val).transform(X)
@@ -110,7 +110,7 @@ def test_groups_that_are_not_needed_are_checked_and_change_nothing(settings):
         autoencoder.fit(X, X_val=X_val, groups=[1, 2])
 
 
-def test_few_groups_keep_what_training_started_from_with_a_warning():
+def test_few_groups_fall_back_to_pca_with_a_warning():
     angle = np.random.RandomState(0).uniform(0, 5, 90)
     curve = np.stack([np.cos(angle), np.sin(angle), angle / 3], axis=1)
     autoencoder = AutoencoderTransformer(1, max_epochs=30, random_state=0, warm_start=True)
@@ -125,7 +125,7 @@ def test_few_groups_keep_what_training_started_from_with_a_warning():
 
 
 @pytest.mark.parametrize("kind", ["memmap", "sparse", "tensor", "frame"])
-def test_rows_of_any_container_have_groups(kind, tmp_path, splits):
+def test_groups_work_with_every_container(kind, tmp_path, splits):
     rows = np.abs(X).astype(np.float32)
     if kind == "memmap":
         given = np.memmap(tmp_path / "rows", np.float32, "w+", shape=rows.shape)
@@ -153,7 +153,7 @@ def test_a_checkpoint_of_other_groups_is_refused(tmp_path, monkeypatch):
 
 
 def score(pipeline, rows, y=None):
-    """That of the last step: routing lets no pipeline be scored whose last step takes no sample_weight."""
+    """The score of the last step: with routing, Pipeline.score needs a last step that takes sample_weight."""
     return pipeline[-1].score(pipeline[:-1].transform(rows))
 
 
@@ -176,7 +176,7 @@ def test_groups_are_routed_through_pipelines_and_searches(splits):
 
 
 def windows(seed):
-    """Overlapping windows of a series of noise that decays, and later ones."""
+    """Overlapping windows of a series of decaying noise, and later windows."""
     random = np.random.RandomState(seed)
     series = np.convolve(random.standard_normal(1400), np.exp(-np.arange(60) / 12), "valid")[:1200]
     series = series / series.std() + 0.3 * random.standard_normal(1200)
@@ -185,7 +185,7 @@ def windows(seed):
 
 
 def subjects(seed):
-    """Repeated measurements of eight subjects, and of others."""
+    """Repeated measurements of eight subjects, and of new subjects."""
     random = np.random.RandomState(seed)
     basis = random.standard_normal((12, 20))
 

@@ -21,7 +21,7 @@ QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 
 
-def test_an_interrupt_after_the_last_epoch_keeps_what_was_trained(monkeypatch):
+def test_interrupt_after_the_last_epoch_keeps_the_trained_weights(monkeypatch):
     whole = AutoencoderTransformer(2, **QUICK).fit(X)
     calls = []
 
@@ -39,7 +39,7 @@ def test_an_interrupt_after_the_last_epoch_keeps_what_was_trained(monkeypatch):
 
 
 class Interrupting(Callback):
-    """Stops like Ctrl-C in the held-out pass of an epoch, or at its end."""
+    """Raises KeyboardInterrupt in the validation pass of an epoch, or at its end."""
 
     def __init__(self, epoch, at_end):
         self.epoch, self.at_end = epoch, at_end
@@ -60,7 +60,7 @@ def interrupted(estimator, X, **kwargs):
     return estimator
 
 
-def test_interrupt_in_the_held_out_pass_of_the_first_epoch_keeps_the_fit_before():
+def test_interrupt_in_the_first_validation_pass_keeps_the_previous_fit():
     autoencoder = AutoencoderTransformer(2, **QUICK).fit(X)
     before, history = autoencoder.transform(X), copy.deepcopy(autoencoder.history_)
     interrupted(autoencoder, X, epoch=1, at_end=False)
@@ -106,7 +106,7 @@ class Stopping(Callback):
 
 
 def bits(estimator):
-    """All that was learned, in bytes."""
+    """The learned state, in bytes."""
     return {
         "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
         "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
@@ -115,7 +115,7 @@ def bits(estimator):
     }
 
 
-def test_keep_returns_with_the_best_weights():
+def test_on_interrupt_keep_returns_the_best_weights():
     stopping = AutoencoderTransformer(2, on_interrupt="keep", **{**SMALL, "max_epochs": 8})
     stopping.set_params(net_params={"callbacks": [Stopping(3, KeyboardInterrupt())]})
     with pytest.warns(UserWarning, match="interrupted after 3 epochs"):
@@ -124,15 +124,15 @@ def test_keep_returns_with_the_best_weights():
     assert stopping.transform(ROWS).shape == (90, 2)
 
 
-def test_unknown_choice():
+def test_unknown_on_interrupt_is_refused():
     with pytest.raises(ValueError, match=r"'on_interrupt' parameter.*'raise', 'keep'"):
         AutoencoderTransformer(on_interrupt="stop").fit(ROWS)
 
 
 @pytest.mark.bad_input(111)
 @pytest.mark.parametrize("n_signals", [2, pytest.param(50, marks=pytest.mark.soak)])
-def test_a_signal_at_any_time(n_signals, record_property):
-    """The old state, or that of a fit that stopped after some epochs; and the next fit works."""
+def test_interrupt_by_a_signal_at_any_time(n_signals, record_property):
+    """The estimator has its previous state or that after some epochs, and the next fit works."""
     first = AutoencoderTransformer(2, **SMALL).fit(ROWS[:50])
     old, longer = bits(first), {**SMALL, "max_epochs": 60}
     began = time.perf_counter()

@@ -31,7 +31,7 @@ def test_codes_are_features_in_a_pipeline():
     assert pipeline.score(X, y) > 0.9
 
 
-def test_in_a_union_and_a_column_transformer():
+def test_works_in_a_feature_union_and_a_column_transformer():
     union = FeatureUnion([("codes", clone(QUICK)), ("scaled", StandardScaler())]).fit(X)
     assert union.transform(X).shape == (400, 72)
     frame = pd.DataFrame(X[:, 20:30], columns=[f"c{i}" for i in range(10)]).assign(name="a")
@@ -78,7 +78,7 @@ def test_candidates_that_diverge_score_nan_and_the_search_goes_on():
     assert any("DivergenceError" in str(warning.message) for warning in caught)
 
 
-def test_halving_by_epochs_and_by_rows():
+def test_halving_search_by_epochs_and_by_rows():
     for settings in ({"resource": "max_epochs", "max_resources": 4, "min_resources": 2}, {}):
         search = HalvingGridSearchCV(
             AutoencoderTransformer(**SHORT), {"n_components": [1, 8]}, factor=2, cv=2, random_state=0, **settings
@@ -103,7 +103,7 @@ def test_random_search_over_all_kinds_of_parameters():
     assert search.best_score_ > 0.3
 
 
-def test_pictures_and_memmaps(tmp_path):
+def test_grid_search_of_pictures_in_a_memmap(tmp_path):
     pictures = np.memmap(tmp_path / "digits", dtype=np.uint8, mode="w+", shape=(400, 8, 8))
     pictures[:] = X.reshape(-1, 8, 8)
     search = GridSearchCV(AutoencoderTransformer(**SHORT), {"n_components": [1, 4]}, cv=2, n_jobs=2).fit(pictures)
@@ -111,7 +111,7 @@ def test_pictures_and_memmaps(tmp_path):
 
 
 @pytest.mark.bad_input(114)
-def test_a_diverging_candidate_scores_nan():
+def test_diverging_candidate_scores_nan_and_leaves_the_others_unchanged():
     search = GridSearchCV(AutoencoderTransformer(4, **SHORT), {"lr": [1e-2, 1e30]}, cv=2)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
@@ -123,7 +123,7 @@ def test_a_diverging_candidate_scores_nan():
     assert search.best_params_ == {"lr": 1e-2}
 
 
-def test_kinds_compete_in_one_search():
+def test_one_search_compares_different_transformers():
     pipeline = Pipeline([("scale", MinMaxScaler()), ("reduce", PCA(4))])
     baselines = [PCA(4), NMF(4, max_iter=1000), KernelPCA(4, fit_inverse_transform=True), AutoencoderTransformer(4)]
     baselines[-1].set_params(max_epochs=15, random_state=0)

@@ -21,19 +21,19 @@ def test_float32_with_a_large_offset_is_centered_in_float64():
 
 
 @pytest.mark.parametrize("extreme", [3e38, 1.4e-45])
-def test_float32_at_its_ends_fits(extreme):
+def test_largest_and_smallest_float32_values_fit(extreme):
     x = np.where(np.random.RandomState(0).uniform(size=(60, 3)) < 0.8, -extreme, extreme).astype(np.float32)
     assert np.isfinite(AutoencoderTransformer(2, **QUICK).fit(x).transform(x)).all()
 
 
 @pytest.mark.parametrize("n_features", [4, 6, 8, 12])
-def test_values_whose_squares_overflow_say_so(n_features):
+def test_values_whose_squares_overflow_raise_divergence_error(n_features):
     huge = np.random.RandomState(1).standard_normal((60, n_features)) * 1e30
     with pytest.raises(DivergenceError, match=r"non-finite.*epoch 1.*max .X. is .*scal"):
         AutoencoderTransformer(2, scaling=None, **QUICK).fit(huge)
 
 
-def test_results_that_overflow_are_errors():
+def test_codes_and_samples_that_overflow_are_refused():
     autoencoder = AutoencoderTransformer(2, **QUICK).fit(X * 1e-20)
     with pytest.raises(ValueError, match="codes are not finite"):
         autoencoder.transform(X * 1e30)
@@ -43,7 +43,7 @@ def test_results_that_overflow_are_errors():
 
 @pytest.mark.parametrize("far", [1e21, 1e25, 1e37])
 @pytest.mark.parametrize("container", [np.asarray, torch.from_numpy, pd.DataFrame, sparse.csr_array])
-def test_scores_that_overflow_are_errors(far, container):
+def test_scores_that_overflow_are_refused(far, container):
     autoencoder = AutoencoderTransformer(2, **QUICK).fit(container(X))
     assert autoencoder.score(container(X * 1e6)) < 1
     one_far = np.concatenate([X, far * X[:1]])
@@ -64,8 +64,8 @@ def test_deviations_whose_squares_underflow_work_or_are_refused(unit):
             AutoencoderTransformer(2, scaling=None, **settings, **QUICK).fit(rows)
 
 
-def test_sgd_does_not_diverge_by_itself(tables):
-    """At its own learning rate, on tables as they are and with wild rows; unclipped it does."""
+def test_sgd_with_default_learning_rate_does_not_diverge(tables):
+    """With the default learning rate, on tables with and without outliers; without clipping it diverges."""
     wild = tables["wine"].copy()
     wild[::60] *= 1e6
     for rows in (*tables.values(), wild):

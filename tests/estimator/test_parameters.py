@@ -15,7 +15,7 @@ QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 
 
-def test_numbers_of_other_kinds_are_a_decay():
+def test_fractions_are_accepted_and_ints_beyond_float_are_refused():
     autoencoder = AutoencoderTransformer(2, net_params={"optimizer__weight_decay": Fraction(1, 4)}, **QUICK).fit(X)
     assert autoencoder.net_.optimizer_.param_groups[-1]["weight_decay"] == 0.25
     for name in ("lr", "tol"):
@@ -24,29 +24,29 @@ def test_numbers_of_other_kinds_are_a_decay():
 
 
 @pytest.mark.parametrize("name", ["criterion__loss", "optimizer__lr", "iterator_train__shuffle"])
-def test_what_has_a_parameter_of_its_own_is_refused(name):
+def test_net_params_that_duplicate_parameters_are_refused(name):
     with pytest.raises(ValueError, match=name):
         AutoencoderTransformer(2, net_params={name: 1}).fit(X)
 
 
-def test_settings_that_are_not_fused():
+def test_optimizer_settings_that_exclude_fused_updates():
     AutoencoderTransformer(2, net_params={"optimizer__foreach": True}, **QUICK).fit(X)
     for more in ({"optimizer__foreach": True, "optimizer__fused": True}, {"optimizer__differentiable": True}):
         with pytest.raises(ValueError, match=r"net_params=.*does not fit the net.*fused"):
             AutoencoderTransformer(2, net_params=more, **QUICK).fit(X)
 
 
-def test_arrays_as_parameters():
+def test_arrays_are_refused_as_parameters():
     with pytest.raises(ValueError, match="batch_size"):
         AutoencoderTransformer(2, batch_size=np.array([1, 2])).fit(X)
 
 
-def test_cpu_with_its_index():
+def test_cpu_device_with_an_index_works():
     AutoencoderTransformer(2, device=torch.device("cpu", 0), **QUICK).fit(X)
 
 
 class TestSettingsOfNames:
-    """Settings of an object cannot be set where a name stands; the error says what to pass."""
+    """set_params cannot set parameters of a variant or architecture given by name; the error says what to pass."""
 
     @pytest.mark.parametrize(
         ("estimator", "setting", "message"),
@@ -81,7 +81,7 @@ class TestSettingsOfNames:
         ],
         ids=str,
     )
-    def test_say_what_to_pass(self, estimator, setting, message):
+    def test_set_params_into_a_name_says_what_to_pass(self, estimator, setting, message):
         with pytest.raises(ValueError, match=message):
             clone(estimator).set_params(**setting)
         pipeline = make_pipeline(clone(estimator))
@@ -89,7 +89,7 @@ class TestSettingsOfNames:
         with pytest.raises(ValueError, match=message):
             pipeline.set_params(**{f"{name}__{key}": value for key, value in setting.items()})
 
-    def test_are_set_where_an_object_stands(self):
+    def test_set_params_into_an_object_works(self):
         estimator = AutoencoderTransformer().set_params(architecture__hidden_sizes=(8,), architecture=Dense())
         assert estimator.architecture.hidden_sizes == (8,)
         assert estimator.set_params(variant=Denoising(), variant__amount=0.5).variant.amount == 0.5

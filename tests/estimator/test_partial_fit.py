@@ -1,35 +1,19 @@
 """partial_fit continues training with its weights, moments and counters."""
 
-import io
-import zipfile
-
 import numpy as np
 import pytest
-import torch
 
 import skae
 from skae import AutoencoderTransformer, Dense
-from skae._serialization import container
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 SMALL = {"architecture": Dense((4,)), "max_epochs": 2, "random_state": 0}
 
 
-def loaded(entries, folder, compression=zipfile.ZIP_STORED):
-    """What comes of a pipeline's file with these entries, under a checksum that is right."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", compression) as packed:
-        for name, content in entries.items():
-            packed.writestr(name, content)
-    array = torch.from_numpy(np.frombuffer(data.getvalue(), dtype=np.uint8).copy())
-    (folder / "made.skae").write_bytes(container.packed({"kind": "pipeline"}, {"pipeline": array}))
-    return skae.load(folder / "made.skae")
-
-
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
 @pytest.mark.parametrize(("before", "after"), [(None, 0.0), (0.0, None), (None, 0.5), (0.5, 0.25), (0.25, None)])
-def test_partial_fit_goes_on_with_moments_and_under_a_decay_of_its_own(optimizer, before, after, tmp_path):
+def test_partial_fit_keeps_moments_when_weight_decay_changes(optimizer, before, after, tmp_path):
     def passed(decay):
         net_params = None if decay is None else {"optimizer__weight_decay": decay}
         autoencoder.set_params(net_params=net_params).partial_fit(X)
@@ -50,7 +34,7 @@ def test_partial_fit_goes_on_with_moments_and_under_a_decay_of_its_own(optimizer
     np.testing.assert_array_equal(autoencoder.partial_fit(X).transform(X), loaded.transform(X))
 
 
-def test_partial_fit_counts_on_though_it_keeps_the_latest_passes_only():
+def test_partial_fit_counts_all_passes_and_keeps_the_latest_100_in_the_history():
     autoencoder = AutoencoderTransformer(2, architecture=Dense((4,)), random_state=0)
     for _ in range(103):
         autoencoder.partial_fit(X[:20])
@@ -58,14 +42,14 @@ def test_partial_fit_counts_on_though_it_keeps_the_latest_passes_only():
     assert [row["epoch"] for row in autoencoder.history_] == list(range(4, 104))
 
 
-def test_partial_fit_takes_settings_that_keep_other_moments():
+def test_partial_fit_accepts_optimizer_settings_with_other_moments():
     autoencoder = AutoencoderTransformer(2, **QUICK).partial_fit(X)
     autoencoder.set_params(net_params={"optimizer__amsgrad": True}).partial_fit(X)
     state = next(iter(autoencoder.net_.optimizer_.state.values()))
     assert "max_exp_avg_sq" in state
 
 
-def test_sgd_goes_on_by_parts():
+def test_partial_fit_with_sgd_improves():
     rows = np.random.RandomState(0).standard_normal((60, 6))
     fitted = AutoencoderTransformer(2, optimizer="sgd", random_state=0)
     for _ in range(5):
@@ -82,7 +66,7 @@ def test_partial_fit_recovers_from_a_first_batch_of_one_row():
     assert autoencoder.score(rows) > -5
 
 
-def test_passes_improve_and_are_counted(digits):
+def test_partial_fit_improves_and_is_counted(digits):
     autoencoder = AutoencoderTransformer(8, lr=1e-3, random_state=0)
     scores = [autoencoder.partial_fit(digits).score(digits) for _ in range(4)]
     assert scores[-1] > scores[0]
@@ -90,7 +74,7 @@ def test_passes_improve_and_are_counted(digits):
     assert [row["epoch"] for row in autoencoder.history_] == [1, 2, 3, 4]
 
 
-def test_goes_on_after_fit(digits):
+def test_partial_fit_continues_after_fit(digits):
     autoencoder = AutoencoderTransformer(8, max_epochs=3, random_state=0).fit(digits)
     before = autoencoder.transform(digits)
     autoencoder.partial_fit(digits)
@@ -98,7 +82,7 @@ def test_goes_on_after_fit(digits):
     assert not np.array_equal(before, autoencoder.transform(digits))
 
 
-def test_parts_of_the_data(digits):
+def test_partial_fit_on_parts_of_the_data_improves(digits):
     autoencoder = AutoencoderTransformer(8, lr=1e-3, random_state=0)
     for start in range(0, 1500, 300):
         autoencoder.partial_fit(digits[start : start + 300])

@@ -17,19 +17,19 @@ def fitted():
     return AutoencoderTransformer(2, **QUICK).fit(X)
 
 
-def test_round_trip(fitted):
+def test_pickles_give_bitwise_equal_results(fitted):
     restored = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(restored.transform(X), fitted.transform(X))
     assert restored.history_ == fitted.history_
 
 
-def test_training_data_stays_out():
+def test_pickles_hold_no_training_data():
     wide = np.random.RandomState(0).standard_normal((20_000, 6))
     autoencoder = AutoencoderTransformer(2, architecture=Dense((4,)), max_epochs=1, random_state=0).fit(wide)
     assert len(pickle.dumps(autoencoder)) < 100_000
 
 
-def test_partial_fit_goes_on_after_it(digits):
+def test_partial_fit_continues_after_unpickling(digits):
     autoencoder = AutoencoderTransformer(2, random_state=0).partial_fit(digits)
     restored = pickle.loads(pickle.dumps(autoencoder))
     np.testing.assert_array_equal(

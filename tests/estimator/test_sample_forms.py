@@ -1,4 +1,4 @@
-"""Samples of every form come back in their shape and type."""
+"""Samples of every kind are reconstructed in their shape and type."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ QUICK = {"max_epochs": 2, "random_state": 0}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_comes_back_in_its_shape_and_type(kind):
+def test_every_kind_of_sample_is_reconstructed_in_its_shape_and_type(kind):
     shape, axes, architecture = KINDS[kind]
     given = samples(shape)
     autoencoder = AutoencoderTransformer(3, axes=axes, architecture=architecture, **QUICK).fit(given)
@@ -28,7 +28,7 @@ def test_every_kind_comes_back_in_its_shape_and_type(kind):
     assert isinstance(autoencoder.score(given), float)
 
 
-def test_flattened_pictures_with_a_sample_shape_are_the_pictures():
+def test_flattened_pictures_with_a_sample_shape_give_the_results_of_pictures():
     pictures = samples((9, 12))
     convolutional = AutoencoderTransformer(3, architecture="conv", **QUICK)
     expected = clone(convolutional).fit(pictures)
@@ -39,7 +39,7 @@ def test_flattened_pictures_with_a_sample_shape_are_the_pictures():
     np.testing.assert_array_equal(flat.transform(pictures), expected.transform(pictures))
 
 
-def test_channels_first_and_last_are_the_same_pictures():
+def test_channels_first_and_last_give_equal_results():
     last = samples((8, 7, 3))
     first = last.transpose(0, 3, 1, 2)
     codes = [AutoencoderTransformer(3, architecture="conv", **QUICK).fit_transform(given) for given in (last, first)]
@@ -47,7 +47,7 @@ def test_channels_first_and_last_are_the_same_pictures():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_codes_agree_over_batch_sizes(kind):
+def test_codes_agree_across_batch_sizes(kind):
     shape, axes, architecture = KINDS[kind]
     given = samples(shape)
     autoencoder = AutoencoderTransformer(3, axes=axes, architecture=architecture, **QUICK).fit(given)

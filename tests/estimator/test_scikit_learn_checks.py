@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, and the places where its users put an estimator."""
+"""scikit-learn's estimator checks."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from skae.variants import VARIANTS
 
 
 class Narrow(nn.Sequential):
-    """A custom encoder or decoder that is built for what it is given."""
+    """A custom encoder that is built for the given sizes."""
 
     def __init__(self, sample_shape, n_components):
         super().__init__(nn.Linear(sample_shape[0], 8), nn.Tanh(), nn.Linear(8, n_components))
@@ -57,7 +57,7 @@ QUICK = ("defaults", "one-dimensional convolution", "custom modules", "vector_qu
     "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CONFIGURATIONS]
 )
 @pytest.mark.filterwarnings("ignore:The latent code is over-complete:UserWarning")
-def test_estimator_checks_pass_without_exception(name):
+def test_estimator_checks_pass(name):
     results = check_estimator(CONFIGURATIONS[name], on_fail=None, on_skip=None)
     failed = {r["check_name"]: r["exception"] for r in results if r["status"] != "passed"}
     assert not failed
@@ -66,7 +66,7 @@ def test_estimator_checks_pass_without_exception(name):
 
 @pytest.mark.filterwarnings("ignore:The latent code is over-complete:UserWarning")
 @pytest.mark.filterwarnings("ignore:An ill-conditioned matrix:RuntimeWarning")
-def test_pipeline_holding_it_passes_what_one_holding_pca_passes():
+def test_pipeline_passes_the_checks_that_a_pipeline_with_pca_passes():
     # A Pipeline fits its steps in place, which two checks forbid whatever the steps are.
     def failed(transformer):
         results = check_estimator(make_pipeline(MinMaxScaler(), transformer), on_fail=None, on_skip=None)
@@ -78,7 +78,7 @@ def test_pipeline_holding_it_passes_what_one_holding_pca_passes():
     assert failed(PCA()) >= in_place
 
 
-def test_battery_notices_a_broken_estimator():
+def test_estimator_checks_fail_for_a_broken_estimator():
     class Broken(AutoencoderTransformer):
         def transform(self, X):
             return super().transform(X) + np.random.standard_normal()

@@ -26,8 +26,8 @@ def test_score_is_the_explained_variance(fitted):
     np.testing.assert_allclose(fitted.score_samples(X), -((scaled - restored) ** 2).mean(1), rtol=1e-4, atol=1e-6)
 
 
-def test_untrained_codes_and_score_are_those_of_pca():
-    # Rows that PCA explains wholly leave nothing to train for, so the fit goes back to its start.
+def test_untrained_codes_and_score_equal_those_of_pca():
+    # PCA explains these rows completely, so fit falls back to PCA.
     flat = X[:, :3] @ np.random.RandomState(2).standard_normal((3, 6))
     autoencoder = AutoencoderTransformer(3, scaling="global", **QUICK).fit(flat)
     scale = float(autoencoder._result.layout.scaling.scale)
@@ -51,7 +51,7 @@ def test_absolute_error_is_lower_when_it_is_the_loss(digits):
     assert errors["mae"] < errors["mse"]
 
 
-def test_cross_entropy_keeps_reconstructions_between_the_ends(digits):
+def test_binary_cross_entropy_keeps_reconstructions_in_the_range_of_x(digits):
     autoencoder = AutoencoderTransformer(4, loss="bce", max_epochs=3, random_state=0).fit(digits)
     restored = autoencoder.reconstruct(digits)
     assert restored.min() >= -1e-3
@@ -65,7 +65,7 @@ def test_every_optimizer_improves_on_its_start(optimizer, digits):
     assert autoencoder.score(digits) > PCA(2).fit(digits).explained_variance_ratio_.sum()
 
 
-def test_uint8_pictures():
+def test_uint8_pictures_are_reconstructed_as_uint8():
     patches = extract_patches_2d(load_sample_image("china.jpg"), (8, 8), max_patches=800, random_state=0)
     assert patches.dtype == np.uint8
     autoencoder = AutoencoderTransformer(8, max_epochs=5, random_state=0).fit(patches)
@@ -75,14 +75,14 @@ def test_uint8_pictures():
     assert np.abs(restored - patches).mean() < 16
 
 
-def test_columns_of_very_different_scale():
+def test_columns_of_very_different_scale_are_all_explained():
     mixed = X * [1, 1e3, 1e-3, 1, 1, 1e6]
     autoencoder = AutoencoderTransformer(4, random_state=0).fit(mixed)
     share = 1 - ((autoencoder.reconstruct(mixed) - mixed) ** 2).sum(0) / ((mixed - mixed.mean(0)) ** 2).sum(0)
     assert share.min() > 0.5
 
 
-def test_timestamps_with_a_small_spread():
+def test_timestamps_with_a_small_spread_are_explained():
     hours = 1.23e6 + 1e-3 * X
     autoencoder = AutoencoderTransformer(5, random_state=0).fit(hours)
     restored = autoencoder.reconstruct(hours)
@@ -91,7 +91,7 @@ def test_timestamps_with_a_small_spread():
     assert np.abs(restored - hours).mean() < 1e-3
 
 
-def test_constant_columns():
+def test_constant_columns_are_reconstructed():
     constant = np.column_stack([X, np.full(80, 7.25), np.zeros(80)])
     restored = AutoencoderTransformer(4, random_state=0).fit(constant).reconstruct(constant)
     np.testing.assert_allclose(restored[:, -2:], constant[:, -2:], atol=1e-2)

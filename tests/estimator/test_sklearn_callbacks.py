@@ -54,7 +54,7 @@ class Keeper(Silent):
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="sklearn.callback came with scikit-learn 1.9")
 class TestCallbacks:
-    def test_progress_bar_shows_epochs_alone(self, capsys):
+    def test_progress_bar_shows_epochs(self, capsys):
         from sklearn.callback import ProgressBar
 
         clone(QUICK).set_callbacks(ProgressBar()).fit(X)
@@ -92,7 +92,7 @@ class TestCallbacks:
         assert clone(QUICK).set_callbacks(Stopper()).fit(X).n_iter_ == 2
 
     @pytest.mark.parametrize("by", ["deepcopy", "pickle"])
-    def test_copies_made_in_the_middle_of_training_are_apart(self, by):
+    def test_copies_made_during_training_are_independent(self, by):
         keeper = Keeper(by)
         autoencoder = clone(QUICK).set_params(batch_size=16).set_callbacks(keeper).fit(X)
         np.testing.assert_array_equal(keeper.kept.transform(X), keeper.codes)

@@ -14,7 +14,7 @@ SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
 
 
 def bits(estimator):
-    """All that was learned, in bytes."""
+    """The learned state, in bytes."""
     return {
         "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
         "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
@@ -24,7 +24,7 @@ def bits(estimator):
 
 
 @pytest.mark.bad_input(116)
-def test_a_second_fit_of_one_object_raises():
+def test_concurrent_fits_of_one_estimator_are_refused():
     begun, go_on = threading.Event(), threading.Event()
 
     class Waiting(Callback):
@@ -42,7 +42,7 @@ def test_a_second_fit_of_one_object_raises():
         assert first.result() is estimator
 
 
-def test_transforms_and_independent_fits_are_as_one_after_the_other():
+def test_concurrent_transforms_and_independent_fits_equal_sequential_ones():
     def fit(seed):
         return AutoencoderTransformer(2, **{**SMALL, "random_state": seed}).fit(X)
 

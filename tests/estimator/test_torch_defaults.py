@@ -12,7 +12,7 @@ QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 
 
-def test_the_default_dtype_makes_no_loss_infinite():
+def test_losses_are_finite_with_float16_as_default_dtype():
     torch.set_default_dtype(torch.float16)
     try:
         AutoencoderTransformer(2, scaling=None, early_stopping=False, **QUICK).fit(X * 1e3)
@@ -20,7 +20,7 @@ def test_the_default_dtype_makes_no_loss_infinite():
         torch.set_default_dtype(torch.float32)
 
 
-def test_no_random_state_leaves_the_global_streams_alone():
+def test_random_state_none_leaves_the_global_generators_unchanged():
     before = np.random.get_state()[2], torch.get_rng_state()
     first, second = (AutoencoderTransformer(2, max_epochs=2).fit(X).history_[0]["train_loss"] for _ in range(2))
     assert np.random.get_state()[2] == before[0]
@@ -38,7 +38,7 @@ def test_no_random_state_leaves_the_global_streams_alone():
     ],
     ids=["no_grad", "inference_mode", "autocast", "default device"],
 )
-def test_modes_and_defaults_of_the_caller_do_not_matter(context):
+def test_torch_context_of_the_caller_does_not_change_results(context):
     expected = AutoencoderTransformer(2, **QUICK).fit(X)
     with context():
         fitted = AutoencoderTransformer(2, **QUICK).fit(X)
@@ -49,7 +49,7 @@ def test_modes_and_defaults_of_the_caller_do_not_matter(context):
     np.testing.assert_array_equal(fitted.transform(X), expected.partial_fit(X).transform(X))
 
 
-def test_default_dtype_of_the_caller_does_not_matter():
+def test_codes_are_float32_for_any_default_dtype():
     torch.set_default_dtype(torch.float64)
     try:
         assert AutoencoderTransformer(2, **QUICK).fit(X).transform(X).dtype == np.float32

@@ -1,4 +1,4 @@
-"""Every bad input gets its error before training starts, and changes nothing; every odd but good one works."""
+"""Bad input raises its error before training starts and changes nothing; unusual valid input works."""
 
 import contextlib
 import copy
@@ -26,12 +26,12 @@ from unchanged import bits, soon, state, unchanged_globals
 
 @pytest.fixture(scope="module", autouse=True)
 def imported():
-    """What torch imports when it first trains takes no time of a case."""
+    """Modules that torch imports in the first training are imported before the first case."""
     fitted_on("rows")
 
 
 def tells(message: str, value) -> bool:
-    """Whether a message tells the value as what was given, not as an end of a range or the like."""
+    """Whether a message contains the value as the given one, not as the end of a range."""
     return re.search(rf"(Got |of |=){re.escape(repr(value))}(?!\w|\.\d)", message) is not None
 
 
@@ -39,11 +39,11 @@ def tells(message: str, value) -> bool:
 @pytest.mark.parametrize(
     ("case", "kind"), [pytest.param(case, kind, id=f"{case}-{kind}") for case in CASES for kind in case.on]
 )
-def test_bad_input_gets_its_error_and_changes_nothing(case: Case, kind):
-    # What a case spoils is its own.
+def test_bad_input_raises_its_error_and_changes_nothing(case: Case, kind):
+    # A copy, which the case may change.
     estimator = copy.deepcopy(fitted_on(case.fitted_on)) if kind == "fitted" else AutoencoderTransformer(**SMALL)
     estimator = case.start(estimator.set_params(**case.params))
-    # Modules that are passed are not trained in place; a stream that is passed moves on.
+    # Modules that are passed are not trained in place; a random stream that is passed advances.
     passed = [X, PICTURES, FRAME, case.given, {**case.params, "random_state": None}]
     before, data = state(estimator), bits(passed)
     match = case.fitted_match if kind == "fitted" and case.fitted_match else case.match
@@ -79,8 +79,8 @@ def test_every_refused_parameter_is_named_with_its_value():
 
 
 @pytest.mark.parametrize("forgotten", ["layout", "codes", "layers", "n_components", "history", "schema", "spec"])
-def test_what_is_private_or_forgotten_is_a_change(forgotten):
-    """The check that the cases rely on."""
+def test_state_compares_private_attributes(forgotten):
+    """The cases rely on this comparison."""
     estimator = copy.deepcopy(fitted_on("frame"))
     before = state(estimator)
     assert state(estimator) == before
@@ -88,7 +88,7 @@ def test_what_is_private_or_forgotten_is_a_change(forgotten):
     assert state(estimator) != before
 
 
-def test_moments_of_the_optimizer_and_weights_are_looked_at():
+def test_state_compares_weights_and_optimizer_moments():
     estimator = AutoencoderTransformer(**SMALL).partial_fit(X)
     kept = [part for moments in estimator.net_.optimizer_.state.values() for part in moments.values()]
     assert kept
@@ -100,7 +100,7 @@ def test_moments_of_the_optimizer_and_weights_are_looked_at():
 
 
 @pytest.mark.bad_input(64, 77)
-def test_equal_bits_for_every_memory_order():
+def test_codes_are_bitwise_equal_for_every_memory_order():
     plain = AutoencoderTransformer(**SMALL).fit(X)
     wide = np.zeros((120, 16))
     wide[::2, ::2] = X
@@ -109,8 +109,8 @@ def test_equal_bits_for_every_memory_order():
         np.testing.assert_array_equal(np.asarray(other.transform(same)), plain.transform(X))
 
 
-def test_random_state_instances_move_on():
-    """Two fits differ; a clone takes a copy of the stream along, as those of scikit-learn's own estimators do."""
+def test_random_state_instances_advance_with_each_fit():
+    """Two fits differ; a clone copies the stream, as clones of scikit-learn's estimators do."""
     own = AutoencoderTransformer(**{**SMALL, "early_stopping": False, "random_state": np.random.RandomState(0)})
     theirs = GaussianRandomProjection(2, random_state=np.random.RandomState(0))
     for estimator in (own, theirs):
@@ -135,8 +135,8 @@ CELLS = {np.nan: "NaN", np.inf: "infinity", -np.inf: "infinity", 1e39: "too larg
 
 @given(st.dictionaries(st.tuples(st.integers(0, 59), st.integers(0, 7)), st.sampled_from([0.0, -1e6, 1e-40, *CELLS])))
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_any_mix_of_good_and_bad_cells(cells):
-    """All good: it works. A bad one anywhere: the error of one of those there, and nothing is changed."""
+def test_one_bad_cell_anywhere_is_refused(cells):
+    """Without a bad cell the call works; with one it raises the error of one of them and changes nothing."""
     rows = X.copy()
     for place, value in cells.items():
         rows[place] = value
@@ -158,6 +158,6 @@ def test_every_row_of_the_table_has_a_test():
         for path in Path(__file__).parents[1].rglob("*.py")
     ]
     elsewhere = {int(number) for found in marks for numbers in found for number in numbers.split(",")}
-    # Those of a GPU asked for and missing are cases only where it is.
+    # Rows for a missing GPU are cases only on machines without one.
     missing = (set() if NO_CUDA else {21, 22}) | (set() if NO_MPS else {24})
     assert elsewhere | {case.number for case in CASES} == set(range(1, 135)) - missing

@@ -1,4 +1,4 @@
-"""What samples come in beside arrays: each works, or its error names the column or says what to write."""
+"""Containers other than arrays work, or their error names the column and says what to write."""
 
 import datetime
 
@@ -19,7 +19,7 @@ STRINGS = ["abc", "abd"] * 20
 
 
 class Shaped:
-    """What has shape, dtype and slicing, but no length."""
+    """An array with shape, dtype and slicing, but no length."""
 
     def __init__(self, X):
         self.X, self.shape, self.dtype = X, X.shape, X.dtype
@@ -48,7 +48,7 @@ def of_zarr(X):
 @pytest.mark.parametrize("hold", [Shaped, of_zarr])
 @pytest.mark.parametrize("shape", [(16,), (4, 4)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16, bool])
-def test_arrays_without_a_length(hold, shape, dtype):
+def test_arrays_without_len_fit(hold, shape, dtype):
     given = np.rint(3 * A).astype(dtype).reshape(40, *shape)
     by_array, by_other = (AutoencoderTransformer(2, **QUICK).fit(X) for X in (given, hold(given)))
     np.testing.assert_array_equal(by_other.transform(hold(given)), by_array.transform(given))
@@ -56,14 +56,14 @@ def test_arrays_without_a_length(hold, shape, dtype):
     assert by_other.fit(given, X_val=hold(given)).score(hold(given)) > 0
 
 
-def test_arrays_without_a_length_elsewhere():
+def test_arrays_without_len_work_in_novelty_and_search():
     known = AutoencoderNovelty(AutoencoderTransformer(2, **QUICK), n_members=2, random_state=0).fit(Shaped(A))
     assert known.predict(Shaped(A)).shape == (40,)
     with pytest.raises(ValueError, match="Expected 2D array, got 1D"):
         AutoencoderTransformer(2, **QUICK).fit(of_zarr(A[:, 0]))
 
 
-def test_dataset_of_one_tensor_is_its_tensor():
+def test_dataset_of_one_tensor_is_read_as_its_tensor():
     tensor = torch.from_numpy(A)
     fitted = AutoencoderTransformer(2, **QUICK).fit(TensorDataset(tensor))
     np.testing.assert_array_equal(fitted.transform(TensorDataset(tensor)), fitted.transform(tensor))
@@ -124,12 +124,12 @@ def test_columns_of_vectors_are_named(X):
         AutoencoderTransformer(2, **QUICK).fit(X)
 
 
-def test_what_numpy_does_not_read_names_its_column():
+def test_columns_that_numpy_cannot_read_are_named():
     with pytest.raises(TypeError, match="Column 'it' of X cannot be read as numbers"):
         AutoencoderTransformer(2, **QUICK).fit(frame(pl.Series(range(40)).cast(pl.Int128), pl))
 
 
-def test_vectors_in_one_column_are_to_be_stacked():
+def test_vectors_in_one_column_are_refused_with_np_stack():
     with pytest.raises(ValueError, match=r"Expected 2D array, got 1D array of vectors.*np.stack\(X\)"):
         AutoencoderTransformer(2, **QUICK).fit(pd.Series(list(A)))
 
@@ -148,12 +148,12 @@ def test_vectors_in_one_column_are_to_be_stacked():
         pl.DataFrame({"text": STRINGS}),
     ],
 )
-def test_strings_name_what_reads_them(X):
+def test_strings_are_refused_and_the_encoder_is_named(X):
     with pytest.raises(ValueError, match=r"could not convert string to float.*CharacterEncoder"):
         AutoencoderTransformer(2, **QUICK).fit(X)
 
 
-def test_tables_of_pyarrow():
+def test_pyarrow_tables_are_read_as_data_frames():
     pa = pytest.importorskip("pyarrow")
     assert AutoencoderTransformer(1, **QUICK).fit(pa.table({"a": A[:, 0], "b": A[:, 1]})).n_features_in_ == 2
     with pytest.raises(ValueError, match="Column 'it' of X holds text"):
@@ -172,13 +172,13 @@ class TestShapes:
         return model.fit(self.PICTURES)
 
     @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy, np.ndarray.tolist, Shaped])
-    def test_one_sample(self, fitted, kind):
+    def test_one_sample_is_refused_with_the_axis_to_add(self, fitted, kind):
         with pytest.raises(ValueError, match=r"X has shape \(4, 4\), which is that of one sample.*X\[None\]"):
             fitted.score_samples(kind(self.PICTURES[0]))
         assert fitted.score_samples(self.PICTURES[:1]).shape == (1,)
 
     @pytest.mark.parametrize("shape", [(2, 8), (8, 2), (4, 5), (12,), (17,), (4, 4, 1)])
-    def test_of_other_samples(self, fitted, shape):
+    def test_samples_of_another_shape_are_refused(self, fitted, shape):
         given = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
         with pytest.raises(ValueError) as caught:
             fitted.score_samples(np.zeros((3, *shape)))
@@ -187,11 +187,11 @@ class TestShapes:
         )
 
     @pytest.mark.parametrize("given", [{"X": A, "sample_shape": (4, 4)}, {"X": PICTURES}])
-    def test_flattened_samples_fit(self, given):
+    def test_flattened_samples_are_accepted_after_fit(self, given):
         fitted = AutoencoderTransformer(2, sample_shape=given.get("sample_shape"), **QUICK).fit(given["X"])
         np.testing.assert_array_equal(fitted.transform(A), fitted.transform(self.PICTURES))
 
-    def test_tables_count_features(self):
+    def test_tables_of_another_width_are_refused(self):
         fitted = AutoencoderTransformer(2, **QUICK).fit(A)
         with pytest.raises(ValueError, match="X has 12 features, but AutoencoderTransformer is expecting 16 features"):
             fitted.transform(A[:, :12])
@@ -206,11 +206,11 @@ class TestTargets:
 
     @pytest.mark.parametrize("call", ["fit", "partial_fit", "fit_transform"])
     @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy, np.ndarray.tolist, pd.DataFrame, pl.DataFrame])
-    def test_clean_samples_warn(self, call, kind):
+    def test_clean_samples_as_y_warn(self, call, kind):
         with pytest.warns(UserWarning, match=r"y is ignored.*fit\(noisy, clean\).*Denoising.*reconstruct\(noisy\)"):
             getattr(AutoencoderTransformer(2, **QUICK), call)(A, kind(self.NOISY))
 
-    def test_clean_pictures_warn_within_pipelines_and_searches(self):
+    def test_clean_pictures_as_y_warn_within_pipelines_and_searches(self):
         pictures, noisy = A.reshape(40, 4, 4), self.NOISY.reshape(40, 4, 4)
         for model in (
             make_pipeline(AutoencoderTransformer(2, **QUICK)),
@@ -239,8 +239,8 @@ class TestTargets:
         ],
         ids=lambda y: f"{type(y).__name__} {getattr(y, 'shape', '')}",
     )
-    def test_all_else_is_ignored(self, y):
+    def test_other_y_is_ignored(self, y):
         AutoencoderTransformer(2, **QUICK).fit(A, y)
 
-    def test_one_column_is_a_label(self):
+    def test_y_of_one_column_is_a_label(self):
         AutoencoderTransformer(1, **QUICK).fit(A[:, :1], A[:, 1:2])

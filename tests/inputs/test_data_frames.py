@@ -1,4 +1,4 @@
-"""Data frames come back with their names and types."""
+"""Data frames are reconstructed with their names and types."""
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,13 @@ X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1)
 QUICK = {"max_epochs": 2, "random_state": 0}
 
 
-def test_numeric_categories_come_back_as_numbers():
+def test_numeric_categories_are_reconstructed_as_numbers():
     frame = pd.DataFrame({"a": np.arange(40.0), "c": pd.Categorical(np.arange(40) % 2)})
     fitted = AutoencoderTransformer(1, **QUICK).set_output(transform="pandas").fit(frame)
     assert fitted.inverse_transform(fitted.transform(frame)).notna().all(axis=None)
 
 
-def test_frames_of_sparse_columns_keep_names_and_types():
+def test_data_frames_of_sparse_columns_keep_names_and_types():
     frame = pd.DataFrame(np.eye(6)[:, :4] + 1, columns=list("abcd")).astype(pd.SparseDtype(float, 0.0))
     autoencoder = AutoencoderTransformer(2, early_stopping=False, max_epochs=2, random_state=0)
     autoencoder.set_output(transform="pandas").fit(frame)
@@ -45,7 +45,7 @@ def fitted():
     return AutoencoderTransformer(2, **QUICK).fit(X)
 
 
-def test_frames_give_frames_where_asked():
+def test_set_output_pandas_gives_data_frames():
     frame = pd.DataFrame(X, columns=list("abcdef"))
     autoencoder = AutoencoderTransformer(2, **QUICK).set_output(transform="pandas")
     codes = autoencoder.fit_transform(frame)
@@ -55,7 +55,7 @@ def test_frames_give_frames_where_asked():
     assert isinstance(autoencoder.set_output(transform="polars").transform(frame), pl.DataFrame)
 
 
-def test_polars_frames():
+def test_set_output_polars_gives_data_frames():
     frame = pl.DataFrame(X, schema=list("abcdef"))
     expected = AutoencoderTransformer(2, **QUICK).fit_transform(X)
     np.testing.assert_array_equal(AutoencoderTransformer(2, **QUICK).fit_transform(frame), expected)
@@ -76,7 +76,7 @@ class TestFramesComeBack:
         {"income": np.linspace(1e4, 9e4, 60), "children": np.arange(60) % 4, "owner": np.arange(60) % 2 == 0}
     )
 
-    def test_pandas(self):
+    def test_pandas_names_and_types_are_reconstructed(self):
         autoencoder = AutoencoderTransformer(3, **QUICK).set_output(transform="pandas").fit(self.TABLE)
         codes = autoencoder.transform(self.TABLE)
         restored = autoencoder.inverse_transform(codes)
@@ -85,7 +85,7 @@ class TestFramesComeBack:
         pd.testing.assert_frame_equal(restored, self.TABLE, rtol=1e-3)
         assert isinstance(autoencoder.set_output(transform="default").inverse_transform(codes), np.ndarray)
 
-    def test_polars(self):
+    def test_polars_names_and_types_are_reconstructed(self):
         table = pl.from_pandas(self.TABLE)
         autoencoder = AutoencoderTransformer(3, **QUICK).set_output(transform="polars").fit(table)
         restored = autoencoder.reconstruct(table)
@@ -93,7 +93,7 @@ class TestFramesComeBack:
         assert restored["children"].to_list() == table["children"].to_list()
 
     @pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
-    def test_nullable_types(self, backend):
+    def test_nullable_types_are_reconstructed(self, backend):
         pytest.importorskip("pyarrow")
         small = pd.Series(np.arange(60) % 7, dtype="uint8[pyarrow]" if backend == "pyarrow" else "UInt8")
         table = self.TABLE.convert_dtypes(dtype_backend=backend).assign(small=small)
@@ -105,7 +105,7 @@ class TestFramesComeBack:
         assert int(far["small"].max()) <= 255
 
     @pytest.mark.parametrize("decimal", [pl.Decimal(20, 2), pl.Categorical])
-    def test_other_types_are_plain_numbers(self, decimal):
+    def test_decimals_and_categories_are_reconstructed_as_floats(self, decimal):
         numbers = (np.arange(60) % 5).astype(str) if decimal is pl.Categorical else np.arange(60) % 5
         table = pl.DataFrame({"a": pl.Series(numbers).cast(decimal), "b": np.linspace(0, 1, 60)})
         restored = AutoencoderTransformer(2, **QUICK).set_output(transform="polars").fit(table).reconstruct(table)
@@ -121,7 +121,7 @@ class TestFramesComeBack:
             pd.Index([2020, 2021, 2022, 2023], name="year"),
         ],
     )
-    def test_names_of_columns(self, columns, tmp_path):
+    def test_names_of_columns_survive_save_and_load(self, columns, tmp_path):
         X = pd.DataFrame(np.random.RandomState(0).standard_normal((40, 4)), columns=columns)
         autoencoder = AutoencoderTransformer(2, **QUICK).set_output(transform="pandas").fit(X)
         codes = autoencoder.transform(X)
@@ -131,7 +131,7 @@ class TestFramesComeBack:
         pd.testing.assert_index_equal(loaded.inverse_transform(codes).columns, columns)
 
     @pytest.mark.parametrize("kind", [list, tuple, pl.DataFrame, np.asarray])
-    def test_index_comes_from_pandas_only(self, kind):
+    def test_inverse_transform_takes_the_index_from_pandas_only(self, kind):
         autoencoder = AutoencoderTransformer(2, **QUICK).set_output(transform="pandas").fit(self.TABLE)
         codes = np.asarray(autoencoder.transform(self.TABLE))[:5]
         restored = autoencoder.inverse_transform(kind(codes.tolist() if kind is not pl.DataFrame else codes))
@@ -140,7 +140,7 @@ class TestFramesComeBack:
 
     @pytest.mark.parametrize("asked", [pd, pl])
     @pytest.mark.parametrize("given", [pd, pl])
-    def test_library_is_the_one_asked_for(self, asked, given):
+    def test_data_frames_are_of_the_library_of_set_output(self, asked, given):
         table = self.TABLE if given is pd else pl.from_pandas(self.TABLE)
         autoencoder = AutoencoderTransformer(3, **QUICK).set_output(transform=asked.__name__).fit(table)
         codes = autoencoder.transform(table)
@@ -150,7 +150,7 @@ class TestFramesComeBack:
         assert [str(dtype) for dtype in autoencoder.reconstruct(table).dtypes][1:] == expected
 
 
-def test_frames_of_small_whole_numbers_come_back():
+def test_small_integer_types_are_reconstructed():
     digits = load_digits().data[:200].astype(np.uint8)
     flags = digits[:, 20:24] > 8
     for library in (pd, pl):

@@ -8,12 +8,12 @@ QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 
 
-def test_pictures_of_objects():
+def test_pictures_of_dtype_object_fit():
     pictures = X[:, :4].reshape(-1, 2, 2).astype(object)
     assert AutoencoderTransformer(2, axes="h w", **QUICK).fit_transform(pictures).shape == (80, 2)
 
 
-def test_the_dtype_of_whole_numbers_makes_no_difference():
+def test_codes_are_equal_for_every_integer_dtype():
     rows = np.random.RandomState(0).randint(0, 100, (60, 5))
     codes = [
         AutoencoderTransformer(2, max_epochs=3, random_state=0).fit_transform(rows.astype(dtype))

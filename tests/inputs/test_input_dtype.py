@@ -1,4 +1,4 @@
-"""``dtype="input"``: results in the dtype of the X that was fitted, as pictures to be displayed."""
+"""``dtype="input"``: results have the dtype of the X of fit."""
 
 import pickle
 
@@ -34,7 +34,7 @@ AS_FITTED = {
 
 class TestInputDtype:
     @pytest.mark.parametrize("name", AS_FITTED)
-    def test_results_have_it_where_asked(self, name, tmp_path):
+    def test_results_have_the_input_dtype_where_requested(self, name, tmp_path):
         X = AS_FITTED[name]
         settings = {"axes": "n"} if name == "tokens" else {}
         autoencoder = AutoencoderTransformer(2, architecture=Dense((8,)), max_epochs=1, random_state=0, **settings).fit(
@@ -61,7 +61,7 @@ class TestInputDtype:
                     assert np.isfinite(result).all()
                     np.testing.assert_allclose(result, floats, rtol=1e-3, atol=1)
 
-    def test_values_beyond_it_are_clipped(self):
+    def test_values_beyond_the_input_dtype_are_clipped(self):
         X = AS_FITTED["uint8"]
         autoencoder = AutoencoderTransformer(2, architecture=Dense((8,)), max_epochs=1, random_state=0).fit(X)
         far = autoencoder.inverse_transform(1e4 * autoencoder.transform(X), dtype="input")
@@ -72,7 +72,7 @@ class TestInputDtype:
         assert np.isfinite(half.inverse_transform(1e6 * half.transform(X), dtype="input")).all()
 
     @pytest.mark.parametrize("dtype", ["uint8", np.uint8, "imput", 1, True])
-    def test_others_are_refused(self, dtype):
+    def test_other_dtypes_are_refused(self, dtype):
         X = AS_FITTED["uint8"]
         autoencoder = AutoencoderTransformer(2, architecture=Dense((8,)), max_epochs=1, random_state=0).fit(X)
         for call, given in ((autoencoder.reconstruct, X), (autoencoder.inverse_transform, autoencoder.transform(X))):

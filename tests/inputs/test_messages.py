@@ -10,7 +10,7 @@ from skae import AutoencoderTransformer
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 
 
-def test_dates_and_masks_are_refused_in_every_form():
+def test_dates_and_masked_values_are_refused_in_every_container():
     days = np.arange("2020-01", "2020-02", dtype="datetime64[D]")[:20]
     with pytest.raises(TypeError, match="Column 'day' of X has dtype datetime64"):
         AutoencoderTransformer(1).fit(pl.DataFrame({"day": days, "number": np.arange(20.0)}))
@@ -18,12 +18,12 @@ def test_dates_and_masks_are_refused_in_every_form():
         AutoencoderTransformer(1).fit([np.ma.masked_greater(row, 1) for row in X])
 
 
-def test_axes_for_rows_ask_for_the_sample_shape():
+def test_axes_without_sample_shape_are_refused_for_rows():
     with pytest.raises(ValueError, match="Pass their sizes as sample_shape"):
         AutoencoderTransformer(2, axes="h w").fit(X)
 
 
-def test_two_pictures_cannot_be_normalized_by_batch():
+def test_two_pictures_are_too_few_for_batch_normalization():
     with pytest.raises(ValueError, match="2 samples to train on beside those held out; n_samples=1"):
         AutoencoderTransformer(2, architecture="conv").fit(np.zeros((2, 28, 28)))
 
@@ -35,16 +35,16 @@ def test_two_pictures_cannot_be_normalized_by_batch():
         (np.eye(7, dtype=int) * 10**9, ValueError, r"tokens are ids from 0 up to 131071.*np\.unique"),
     ],
 )
-def test_tokens_that_are_none(rows, error, match):
+def test_sparse_and_large_tokens_are_refused(rows, error, match):
     with pytest.raises(error, match=match):
         AutoencoderTransformer(2, architecture="sequence").fit(rows)
 
 
-def test_pictures_of_several_sizes_say_so():
+def test_pictures_of_several_sizes_are_refused():
     with pytest.raises(ValueError, match=r"sample 0 has shape \(8, 8\), sample 1 has \(9, 9\).*resize"):
         AutoencoderTransformer(2).fit([np.zeros((8, 8)), np.zeros((9, 9))] * 9)
 
 
-def test_pictures_of_different_sizes_in_a_list_say_so():
+def test_pictures_of_inhomogeneous_shape_are_refused():
     with pytest.raises(ValueError, match="inhomogeneous shape"):
         AutoencoderTransformer(2).fit([np.zeros((8, 8)), np.zeros((9, 8))])

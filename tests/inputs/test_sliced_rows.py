@@ -20,7 +20,7 @@ def test_memmaps_are_read_in_slices(tmp_path, digits, monkeypatch):
     assert np.abs(autoencoder.transform(digits) - plain.transform(digits)).max() > 0.1
 
 
-def test_anything_with_slices(digits, monkeypatch):
+def test_objects_with_slices_fit(digits, monkeypatch):
     class Slices:
         shape, dtype = digits.shape, digits.dtype
 

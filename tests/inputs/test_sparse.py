@@ -15,7 +15,7 @@ PARAGRAPHS = [part for topic in topics.values() for part in topic.split("\n\n") 
 QUICK = {"max_epochs": 2, "random_state": 0}
 
 
-def test_entries_given_twice_are_summed():
+def test_duplicate_sparse_entries_are_summed():
     random = np.random.RandomState(0)
     twice = sparse.csr_matrix((np.ones(120), random.randint(0, 10, 120), np.arange(0, 121, 3)), shape=(40, 10))
     entries = twice.nnz
@@ -24,12 +24,12 @@ def test_entries_given_twice_are_summed():
     assert twice.nnz == entries
 
 
-def test_sparse_rows_without_variance():
+def test_sparse_rows_without_variance_score_one():
     for rows in (sparse.csr_matrix((20, 5)), sparse.csr_matrix(np.ones((20, 5)))):
         assert AutoencoderTransformer(2, **QUICK).fit(rows).score(rows) == 1.0
 
 
-def test_is_what_dense_rows_are():
+def test_sparse_and_dense_rows_give_the_same_results():
     X = sparse.random_array((120, 30), density=0.2, rng=np.random.default_rng(0), format="csr")
     by_sparse = AutoencoderTransformer(3, scaling="global", **QUICK).fit(X)
     by_dense = AutoencoderTransformer(3, scaling="global", **QUICK).fit(X.toarray())
@@ -50,6 +50,6 @@ def test_documents_are_explained_at_least_as_well_as_by_truncated_svd():
     assert autoencoder.score(test) >= 1 - error / ((test.toarray() - mean) ** 2).sum() - 0.002
 
 
-def test_in_a_pipeline_from_strings():
+def test_sparse_rows_of_a_vectorizer_fit_in_a_pipeline():
     pipeline = make_pipeline(TfidfVectorizer(max_features=200), AutoencoderTransformer(4, **QUICK))
     assert pipeline.fit_transform(PARAGRAPHS[:60]).shape == (60, 4)

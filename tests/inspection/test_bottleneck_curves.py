@@ -16,7 +16,7 @@ from skae._parameters import InvalidParameterError
 from skae.inspection import BottleneckCurveDisplay
 
 
-def test_curves_of_an_autoencoder_and_its_baselines_are_by_one_score():
+def test_curves_of_an_autoencoder_and_its_baselines_use_one_score():
     autoencoder = AutoencoderTransformer(architecture=Dense((8,)), max_epochs=2, random_state=0)
     X = DATA["pictures"][0]
     baselines = {"PCA": PCA(random_state=0)}
@@ -35,7 +35,7 @@ def test_curves_of_an_autoencoder_and_its_baselines_are_by_one_score():
     assert len(display.errorbars_) == 2
 
 
-def test_curves_with_a_classifier_are_its_accuracy():
+def test_curves_with_a_classifier_show_its_accuracy():
     X, y = load_wine(return_X_y=True)
     autoencoder = AutoencoderTransformer(architecture=Dense((8,)), max_epochs=2, random_state=0)
     display = BottleneckCurveDisplay.from_estimator(
@@ -51,7 +51,7 @@ def test_curves_with_a_classifier_are_its_accuracy():
 
 
 @pytest.mark.filterwarnings("ignore:n_components=4 was chosen, the largest size")
-def test_results_of_searches_stand_together(digits):
+def test_results_of_searches_are_drawn_together(digits):
     X = digits[:100]
     autoencoder = AutoencoderTransformer(architecture=Dense((8,)), max_epochs=2, random_state=0)
     mine = BottleneckSearchCV(autoencoder, (1, 2, 4), cv=2, refit=False).fit(X)
@@ -68,7 +68,7 @@ def test_results_of_searches_stand_together(digits):
     assert BottleneckCurveDisplay.from_results(other).curves[0].name == "Pipeline"
 
 
-def test_results_of_several_metrics_are_those_refitted_by():
+def test_results_of_several_metrics_use_the_refit_metric():
     X, y = load_wine(return_X_y=True)
     pipeline = make_pipeline(PCA(random_state=0), LogisticRegression(max_iter=5000))
     search = GridSearchCV(pipeline, {"pca__n_components": [1, 2]}, scoring=["accuracy", "f1_macro"], refit="f1_macro")
@@ -79,7 +79,7 @@ def test_results_of_several_metrics_are_those_refitted_by():
         BottleneckCurveDisplay.from_results(search)
 
 
-def test_results_without_a_size_are_refused(digits):
+def test_results_without_n_components_are_refused(digits):
     X = digits[:60]
     with pytest.raises(NotFittedError):
         BottleneckCurveDisplay.from_results(GridSearchCV(PCA(), {"n_components": [1]}))
@@ -93,6 +93,6 @@ def test_results_without_a_size_are_refused(digits):
 
 
 @pytest.mark.parametrize("baselines", [[PCA()], {"scaler": StandardScaler()}, {"text": "PCA"}])
-def test_baselines_without_a_name_or_a_size_are_refused(digits, baselines):
+def test_baselines_without_a_name_or_n_components_are_refused(digits, baselines):
     with pytest.raises(InvalidParameterError, match=r"baselines.*dict|one parameter that ends in"):
         BottleneckCurveDisplay.from_estimator(AutoencoderTransformer(), digits, baselines=baselines)

@@ -27,7 +27,7 @@ from skae.inspection import (
 )
 
 
-def test_displays_draw_on_the_axes_they_are_given(fitted):
+def test_displays_draw_on_given_axes(fitted):
     X = DATA["pictures"][0]
     figure, ax = plt.subplots()
     curve = BottleneckCurve("PCA", np.array([1, 2]), np.array([0.1, 0.2]), np.zeros(2), 2)
@@ -57,7 +57,7 @@ def test_axes_of_another_number_or_kind_are_refused(fitted):
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
-def test_estimators_that_are_not_fitted_or_none_are_refused(display):
+def test_unfitted_estimators_and_other_objects_are_refused(display):
     given = [DATA["pictures"][0]] if display not in (TrainingHistoryDisplay, GeneratedSamplesDisplay) else []
     with pytest.raises(NotFittedError):
         display.from_estimator(AutoencoderTransformer(), *given)
@@ -66,7 +66,7 @@ def test_estimators_that_are_not_fitted_or_none_are_refused(display):
     assert not plt.get_fignums()
 
 
-def test_bad_numbers_of_samples_are_refused(fitted):
+def test_invalid_n_samples_is_refused(fitted):
     X = DATA["pictures"][0]
     with pytest.raises(ValueError, match=r"n_samples=4 needs at least 8 rows. Got 5"):
         ReconstructionDisplay.from_estimator(fitted["pictures"], X[:5])
@@ -76,7 +76,7 @@ def test_bad_numbers_of_samples_are_refused(fitted):
         LatentSpaceDisplay.from_estimator(fitted["pictures"], X, np.arange(3))
 
 
-def test_pipelines_and_searches_are_seen_through():
+def test_displays_find_the_autoencoder_in_pipelines_and_searches():
     X = DATA["table"][0].to_numpy()
     autoencoder = AutoencoderTransformer(architecture=Dense((4,)), max_epochs=1, random_state=0)
     pipeline = make_pipeline(StandardScaler(), autoencoder)
@@ -88,12 +88,12 @@ def test_pipelines_and_searches_are_seen_through():
 
 
 @pytest.mark.slow
-def test_matplotlib_is_loaded_only_to_draw():
+def test_matplotlib_is_imported_only_to_draw():
     code = "import sys, skae.inspection; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_matplotlib_is_named_where_it_is_missing(fitted, monkeypatch):
+def test_missing_matplotlib_is_named_with_the_extra(fitted, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     for draw in (
         lambda: TrainingHistoryDisplay.from_estimator(fitted["pictures"]),

@@ -20,13 +20,13 @@ def test_traversals_pass_through_the_mean_code(fitted, kind):
 
 
 @pytest.mark.parametrize("kind", DATA)
-def test_generated_samples_are_those_of_sample(fitted, kind):
+def test_generated_samples_equal_those_of_sample(fitted, kind):
     display = drawn(GeneratedSamplesDisplay.from_estimator(fitted[kind], n_samples=5, random_state=1))
     np.testing.assert_array_equal(display.samples, fitted[kind].sample(5, random_state=1))
     assert display.ax_.shape == ((1, 1) if "table" in kind else (2, 3))
 
 
-def test_generated_samples_come_from_the_sampler_asked_for(fitted):
+def test_generated_samples_come_from_the_given_sampler(fitted):
     autoencoder = fitted["table"]
     for sampler in ("gaussian", "kernel"):
         display = GeneratedSamplesDisplay.from_estimator(autoencoder, n_samples=3, sampler=sampler)
@@ -46,6 +46,6 @@ def test_generated_samples_come_from_the_sampler_asked_for(fitted):
         ({"coordinates": [0, 3]}, "coordinates must be from 0 to 2. Got 3"),
     ],
 )
-def test_traversals_that_cannot_be_are_refused(fitted, parameters, match):
+def test_invalid_traversals_are_refused(fitted, parameters, match):
     with pytest.raises(ValueError, match=match):
         LatentTraversalDisplay.from_estimator(fitted["pictures"], DATA["pictures"][0], **parameters)

@@ -12,7 +12,7 @@ from skae import AutoencoderTransformer
 from skae.inspection import TrainingHistoryDisplay
 
 
-def test_history_marks_the_epoch_of_the_lowest_held_out_loss():
+def test_history_marks_the_epoch_of_the_lowest_validation_loss():
     history = [{"epoch": i + 1, "train_loss": 3.0 - i, "valid_loss": loss} for i, loss in enumerate([2.0, 1.0, 1.5])]
     X = DATA["wide table"][0]
     autoencoder = AutoencoderTransformer(2, variant="variational", max_epochs=2, random_state=0).fit(X)
@@ -22,7 +22,7 @@ def test_history_marks_the_epoch_of_the_lowest_held_out_loss():
     assert "best epoch: 2" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
-def test_history_marks_what_is_kept():
+def test_history_marks_the_best_epoch_or_pca_initialization():
     few = AutoencoderTransformer(2, random_state=0).fit(np.random.RandomState(0).standard_normal((30, 5)))
     display = drawn(TrainingHistoryDisplay.from_estimator(few))
     assert display.best_epoch == 0
@@ -32,7 +32,7 @@ def test_history_marks_what_is_kept():
         assert TrainingHistoryDisplay.from_estimator(fitted).best_epoch == fitted.best_epoch_ == 3
 
 
-def test_history_names_its_terms():
+def test_history_names_its_loss_terms():
     X = DATA["wide table"][0]
     autoencoder = AutoencoderTransformer(2, variant="variational", max_epochs=2, random_state=0).fit(X)
     display = drawn(TrainingHistoryDisplay.from_estimator(autoencoder))
@@ -43,7 +43,7 @@ def test_history_names_its_terms():
         display.plot(terms=["lss"])
 
 
-def test_the_legend_of_many_terms_stands_beside_them():
+def test_legend_of_many_loss_terms_is_beside_the_axes():
     names = ("loss", "reconstruction", "kl_divergence")
     history = [{"epoch": i + 1} | {f"train_{name}": 2.0 - i for name in names} for i in range(2)]
     history = [row | {key.replace("train", "valid"): 1.0 for key in row if key != "epoch"} for row in history]
@@ -56,7 +56,7 @@ def test_the_legend_of_many_terms_stands_beside_them():
     assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1
 
 
-def test_history_without_held_out_rows_marks_nothing():
+def test_history_without_a_validation_set_marks_nothing():
     history = [{"epoch": 1, "train_loss": -1.0, "lr": 0.1}]
     display = drawn(TrainingHistoryDisplay(history=history).plot())
     assert set(display.lines_) == {"train_loss"}

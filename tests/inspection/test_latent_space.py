@@ -73,7 +73,7 @@ def test_codes_of_any_size_are_colored_by_labels(n_components):
         ([None] * 30, ["missing"]),
     ],
 )
-def test_codes_are_colored_by_labels_some_of_which_may_be_missing(values, expected):
+def test_missing_labels_are_colored_as_missing(values, expected):
     display = LatentSpaceDisplay(codes=np.random.RandomState(0).standard_normal((30, 2)), values=values).plot()
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == expected
 
@@ -98,7 +98,7 @@ def test_codes_are_colored_by_dates(n_components, values):
     assert {"Mar", "Apr", "May"} <= {label.get_text() for label in axis.get_ticklabels()}
 
 
-def test_samples_without_a_number_are_gray():
+def test_samples_with_a_missing_number_are_gray():
     numbers = np.r_[np.nan, np.linspace(0, 1, 29)]
     display = drawn(LatentSpaceDisplay(codes=np.random.RandomState(0).rand(30, 2), values=numbers, name="age").plot())
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["missing"]

@@ -1,4 +1,4 @@
-"""ReconstructionDisplay and the form of samples."""
+"""ReconstructionDisplay and the format of samples."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from skae.inspection import LatentSpaceDisplay, LatentTraversalDisplay, Reconstr
 
 
 class OnlySlices:
-    """Rows that know little more than slicing."""
+    """Rows that support little more than slicing."""
 
     def __init__(self, rows):
         self.rows, self.shape, self.dtype = rows, rows.shape, rows.dtype
@@ -58,7 +58,7 @@ FORMS = {
 
 @pytest.mark.filterwarnings("ignore:X has feature names")
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_rows_in_any_form_are_drawn(fitted, form):
+def test_rows_of_every_container_are_drawn(fitted, form):
     X = DATA["wide table"][0]
     for display in (ReconstructionDisplay, LatentTraversalDisplay, LatentSpaceDisplay):
         mine, other = (display.from_estimator(fitted["wide table"], rows) for rows in (form(X), X))
@@ -66,7 +66,7 @@ def test_rows_in_any_form_are_drawn(fitted, form):
         np.testing.assert_allclose(getattr(mine, name), getattr(other, name), rtol=1e-4, atol=1e-4)
 
 
-def test_frames_that_transform_gives_are_drawn(fitted):
+def test_data_frames_of_codes_are_drawn(fitted):
     X = DATA["table"][0]
     autoencoder = AutoencoderTransformer(2, architecture=Dense((4,)), max_epochs=1, random_state=0).fit(X)
     expected = LatentTraversalDisplay.from_estimator(autoencoder, X).samples
@@ -76,7 +76,7 @@ def test_frames_that_transform_gives_are_drawn(fitted):
     drawn(ReconstructionDisplay.from_estimator(autoencoder, X, n_samples=1))
 
 
-def test_forms_bring_axes_into_one_order():
+def test_sample_format_brings_axes_into_one_order():
     x = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
     np.testing.assert_array_equal(SampleFormat((3, 4, 5), "c h w").to_pictures(x), x.transpose(0, 2, 3, 1))
     two = x[:, :2]

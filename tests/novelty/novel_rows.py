@@ -1,4 +1,4 @@
-"""Rows on a plane, and a row beside it."""
+"""Rows near a plane, and a row far from it."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def correlated(n, seed=0):
 
 
 def planted():
-    """A row whose first column denies the others, though no value of it is unusual by itself."""
+    """A row whose first column contradicts the others, though each value alone is usual."""
     row = correlated(400)[:1].copy()
     row[0, 0] = 10 - row[0, 0] + 0.02
     return row

@@ -15,7 +15,7 @@ ONE = AutoencoderTransformer(1, max_epochs=2)
 
 
 @pytest.mark.parametrize("distance", DISTANCES)
-def test_planted_row_is_the_most_unusual(distance):
+def test_planted_row_has_the_lowest_score(distance):
     novelty = AutoencoderNovelty(ONE, distance=distance, n_members=2, random_state=0)
     novelty.set_params(autoencoder__n_components=2).fit(X)
     others = correlated(200, seed=1)
@@ -25,7 +25,7 @@ def test_planted_row_is_the_most_unusual(distance):
     assert abs(np.median(novelty.score_samples(X)) + 1) < 1e-3
 
 
-def test_pictures_with_little_error_are_found_by_what_they_show():
+def test_novel_pictures_with_small_errors_are_detected_by_neighbors():
     novelty = AutoencoderNovelty(AutoencoderTransformer(6, max_epochs=3), random_state=0).fit(pictures(60, seed=0))
     test = np.concatenate([pictures(100, seed=1), pictures(100, seed=2, noise=0.6, brightness=4)])
     area = {}
@@ -36,7 +36,7 @@ def test_pictures_with_little_error_are_found_by_what_they_show():
     assert area["error"] < 0.55
 
 
-def test_reconstructions_and_errors_are_of_typical_length_one():
+def test_reconstructions_and_errors_have_typical_length_one():
     errors = np.random.RandomState(0).standard_normal((5000, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
     distance = Distance(AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X), ErrorSums.of(errors), X)
     restored, _ = scaled_parts(distance.member, X)
@@ -45,7 +45,7 @@ def test_reconstructions_and_errors_are_of_typical_length_one():
     np.testing.assert_allclose(lengths, 1, rtol=0.1)
 
 
-def test_whitened_errors_are_uncorrelated_in_tables_and_keep_their_directions_in_pictures():
+def test_whitening_decorrelates_errors_of_tables_and_keeps_directions_of_pictures():
     errors = np.random.RandomState(0).standard_normal((5000, 4)) * [1, 1, 2, 3] @ np.triu(np.ones((4, 4)))
     np.testing.assert_allclose(
         np.cov((errors @ whitening(ErrorSums.of(errors), is_table=True)).T), np.eye(4), atol=0.05
@@ -56,7 +56,7 @@ def test_whitened_errors_are_uncorrelated_in_tables_and_keep_their_directions_in
 
 
 @pytest.mark.parametrize("n_features", [1, 3, 40])
-def test_covariance_of_summed_errors_is_that_of_ledoit_and_wolf(n_features):
+def test_covariance_of_errors_equals_that_of_ledoit_wolf(n_features):
     random = np.random.RandomState(0)
     errors = random.standard_normal((30, n_features)) @ random.standard_normal((n_features, n_features))
     deviation = 1 + random.rand(n_features)

@@ -16,7 +16,7 @@ from skae import AutoencoderNovelty, AutoencoderTransformer
 ONE = AutoencoderTransformer(1, max_epochs=2)
 
 
-def test_names_the_column_of_the_planted_row(fitted):
+def test_explanation_is_largest_in_the_column_of_the_planted_row(fitted):
     difference = fitted.explain(np.concatenate([X, planted()]))
     assert difference.shape == (401, 6)
     in_deviations = np.abs(difference[-1]) / difference[:-1].std(0)
@@ -24,7 +24,7 @@ def test_names_the_column_of_the_planted_row(fitted):
     assert np.abs(fitted.explain(planted(), standardized=True))[-1].argmax() == 0
 
 
-def test_columns_of_other_units_compare():
+def test_standardized_explanations_compare_columns_of_other_units():
     """The hue of a wine is about 1, its proline about 1,000."""
     wine = load_wine(as_frame=True)
     usual = wine.data[wine.target == 0]
@@ -33,12 +33,12 @@ def test_columns_of_other_units_compare():
     assert (novelty.explain(odd, standardized=True).abs().idxmax(axis=1) == "hue").mean() > 0.8
 
 
-def test_the_distance_is_that_of_fit(fitted):
+def test_distance_set_after_fit_does_not_change_scores(fitted):
     other = copy.copy(fitted).set_params(distance="error")
     np.testing.assert_array_equal(other.score_samples(X[:9]), fitted.score_samples(X[:9]))
 
 
-def test_frames_come_back_as_frames(fitted):
+def test_explanations_of_data_frames_are_data_frames(fitted):
     names = list("abcdef")
     index = np.arange(400)[::-1]
     frame = pd.DataFrame(X, columns=names, index=index)
@@ -51,7 +51,7 @@ def test_frames_come_back_as_frames(fitted):
     assert novelty.explain(pl.DataFrame(X, schema=names)).columns == names
 
 
-def test_pictures_and_tensors():
+def test_explanations_of_pictures_and_tensors_keep_shape_and_type():
     pictures = load_digits().images[:80]
     novelty = AutoencoderNovelty(ONE, n_members=2, random_state=0).fit(pictures)
     assert novelty.explain(pictures[:3]).shape == (3, 8, 8)
@@ -71,7 +71,7 @@ def test_explanations_have_the_levels_of_the_columns():
 
 
 @pytest.mark.parametrize("column", [0, 6, 7, 8])
-def test_of_tables(column):
+def test_explanations_of_tables_do_not_depend_on_units(column):
     random = np.random.RandomState(0)
 
     def rows(n):
@@ -89,7 +89,7 @@ def test_of_tables(column):
 
 
 @pytest.mark.parametrize("channel", [0, 1, 2])
-def test_of_windows(channel):
+def test_explanations_of_windows_do_not_depend_on_units(channel):
     random = np.random.RandomState(0)
 
     def windows(n):

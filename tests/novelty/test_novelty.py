@@ -1,4 +1,4 @@
-"""Unusual rows: scores, the threshold, explanations."""
+"""AutoencoderNovelty: checks, scores, parameters, state."""
 
 import pickle
 
@@ -31,13 +31,13 @@ ONE = AutoencoderTransformer(1, max_epochs=2)
     ids=["neighbors", "mahalanobis", "defaults"],
 )
 @pytest.mark.filterwarnings("ignore:The latent code is over-complete:UserWarning")
-def test_estimator_checks_pass_without_exception(novelty):
+def test_novelty_passes_the_estimator_checks(novelty):
     results = check_estimator(novelty, on_fail=None, on_skip=None)
     assert not {r["check_name"]: r["exception"] for r in results if r["status"] != "passed"}
     assert len(results) > 40
 
 
-def test_default_finds_other_wines_better_than_the_error_does():
+def test_default_distance_detects_other_wines_better_than_the_error():
     rows, y = load_wine(return_X_y=True)
     usual, area = rows[y == 1], {}
     test = np.concatenate([usual[35:], rows[y != 1]])
@@ -60,7 +60,7 @@ def test_every_container_gives_the_same_scores(dtype, tmp_path):
         np.testing.assert_array_equal(np.asarray(novelty.score_samples(given)), expected)
 
 
-def test_autoencoder_given_is_not_changed(fitted):
+def test_autoencoder_parameter_is_not_changed(fitted):
     autoencoder = fitted.autoencoder
     assert not hasattr(autoencoder, "net_")
     assert autoencoder.random_state is None
@@ -81,7 +81,7 @@ def test_pickle_keeps_scores(fitted):
     assert back.offset_ == fitted.offset_
 
 
-def test_constant_rows_are_usual():
+def test_constant_rows_are_inliers():
     novelty = AutoencoderNovelty(ONE, n_members=2, random_state=0).fit(np.ones((20, 3)))
     assert (novelty.predict(np.ones((5, 3))) == 1).all()
     assert (novelty.predict(np.full((5, 3), 2.0)) == -1).all()
@@ -123,6 +123,6 @@ def test_a_failed_fit_changes_nothing():
     np.testing.assert_array_equal(novelty.score_samples(rows), before)
 
 
-def test_default_members_of_pictures_are_of_dense_layers():
+def test_default_members_for_pictures_are_dense():
     novelty = AutoencoderNovelty(n_members=2, random_state=0).fit(np.random.RandomState(0).rand(12, 16, 16))
     assert [type(member.architecture_).__name__ for member in novelty.members_] == ["Dense", "Dense"]

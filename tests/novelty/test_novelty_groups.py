@@ -16,7 +16,7 @@ def subjects(n, seed):
     return np.repeat(random.standard_normal((n, 12)), 5, axis=0) + 0.2 * random.standard_normal((5 * n, 12))
 
 
-def test_copies_of_rows_are_judged_by_a_member_without_them():
+def test_copies_of_rows_are_scored_by_a_member_not_trained_on_them():
     random = np.random.RandomState(0)
     mixing = random.standard_normal((3, 8))
     rows, new = (random.standard_normal((n, 3)) @ mixing + 0.1 * random.standard_normal((n, 8)) for n in (150, 1000))
@@ -31,7 +31,7 @@ def test_copies_of_rows_are_judged_by_a_member_without_them():
     assert abs(found[0].mean() - found[1].mean()) < 0.05
 
 
-def test_rows_of_a_group_are_scored_by_the_member_that_lacked_it():
+def test_rows_of_a_group_are_scored_by_a_member_not_trained_on_it():
     groups = np.random.RandomState(0).permutation(400) % 40
     parts = split(X, groups, 5, 0)
     assert sorted(np.concatenate([held_out for _, held_out in parts])) == list(range(400))
@@ -42,15 +42,15 @@ def test_rows_of_a_group_are_scored_by_the_member_that_lacked_it():
     assert all(len(set(weights[:, groups == g].argmax(0))) == 1 for g in range(40))
 
 
-def test_equal_rows_share_a_part_whatever_their_groups_are():
+def test_equal_rows_share_a_fold_for_any_groups():
     repeated = np.concatenate([X[:100], X[:50]])
     parts = split(repeated, np.arange(150), 5, 0)
     assert all(not set(repeated[rows, 0]) & set(repeated[held_out, 0]) for rows, held_out in parts)
-    # Unless that would leave no two parts.
+    # Unless there would be fewer than two folds.
     assert len(split(np.zeros((20, 2)), np.arange(20) // 10, 5, 0)) == 2
 
 
-def test_new_subjects_are_called_unusual_no_more_often_than_those_of_fit():
+def test_new_subjects_are_outliers_no_more_often_than_those_of_fit():
     new = subjects(60, 1)
     with pytest.warns(UserWarning, match=r"groups=\.\.\."):
         found = AutoencoderNovelty(ONE, contamination=0.1, random_state=0).fit(subjects(60, 0))

@@ -11,20 +11,20 @@ ONE = AutoencoderTransformer(1, max_epochs=2)
 
 
 @pytest.mark.parametrize("contamination", [0.05, 0.2, 0.5])
-def test_contamination_is_the_share_called_unusual(contamination):
+def test_contamination_is_the_fraction_of_outliers(contamination):
     novelty = AutoencoderNovelty(ONE, contamination=contamination, n_members=2, random_state=0)
     called = novelty.fit_predict(X)
     assert (called == -1).mean() == contamination
     np.testing.assert_array_equal(called, novelty.predict(X))
 
 
-def test_new_rows_are_called_unusual_as_often():
+def test_contamination_holds_for_new_rows():
     novelty = AutoencoderNovelty(ONE, contamination=0.1, n_members=3, random_state=0)
     novelty.set_params(autoencoder__max_epochs=10, autoencoder__n_components=2).fit(X[:150])
     assert 0.03 < (novelty.predict(correlated(1000, seed=2)) == -1).mean() < 0.17
 
 
-def test_rows_of_fit_are_scored_by_the_member_not_trained_on_them(fitted):
+def test_training_rows_are_scored_by_a_member_not_trained_on_them(fitted):
     scores = fitted.score_samples(X)
     own = np.array([*fitted._result.part_of.values()])
     assert sorted(np.bincount(own)) == [133, 133, 134]
@@ -38,13 +38,13 @@ def test_rows_of_fit_are_scored_by_the_member_not_trained_on_them(fitted):
     assert scores.max() < -0.05
 
 
-def test_auto_calls_few_usual_rows_unusual(fitted):
+def test_auto_contamination_gives_few_false_outliers(fitted):
     assert (fitted.predict(correlated(1000, seed=3)) == -1).mean() < 0.05
     assert fitted.offset_ < -1
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_auto_holds_for_fewer_rows_than_columns(seed):
+def test_auto_contamination_holds_for_fewer_rows_than_columns(seed):
     mixing = np.random.RandomState(9).standard_normal((5, 50))
     random = np.random.RandomState(seed)
     rows, new = (random.standard_normal((n, 5)) @ mixing + 0.5 * random.standard_normal((n, 50)) for n in (46, 500))
@@ -52,7 +52,7 @@ def test_auto_holds_for_fewer_rows_than_columns(seed):
     assert (novelty.predict(new) == -1).mean() < 0.12
 
 
-def test_decision_is_the_score_less_the_offset(fitted):
+def test_decision_function_is_the_score_minus_the_offset(fitted):
     decision = fitted.decision_function(X)
     np.testing.assert_allclose(decision, fitted.score_samples(X) - fitted.offset_)
     np.testing.assert_array_equal(fitted.predict(X), np.where(decision < 0, -1, 1))

@@ -18,7 +18,7 @@ from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
 X, y = load_digits(return_X_y=True)
 X, y = X[:300, 8:32], y[:300] % 3
 QUICK = {"architecture": Dense((8,)), "max_epochs": 1, "random_state": 0}
-# Sizes here are few; that warning has tests of its own.
+# The few sizes here would warn; that warning has its own tests.
 pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the largest size")
 
 
@@ -97,7 +97,7 @@ class TestMetadata:
         with pytest.raises(TypeError, match="needs metadata routing"):
             search.score(X, y, sample_weight=weights)
 
-    def test_what_nobody_takes_is_refused(self):
+    def test_metadata_without_a_consumer_is_refused(self):
         with pytest.raises(TypeError, match=r"got 'sample_weight', which is for no step. Write step__sample_weight"):
             self.search().fit(X, y, sample_weight=self.WEIGHTS)
         with (
@@ -108,7 +108,7 @@ class TestMetadata:
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             self.search().fit(X, y, groups=self.GROUPS[:-1])
 
-    def test_parameters_of_the_autoencoder(self):
+    def test_fit_parameters_go_to_the_autoencoder(self):
         search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), cv=2).fit(X, X_val=X[:60])
         assert "valid_loss" in search.best_estimator_.history_[0]
         in_pipeline = BottleneckSearchCV(make_pipeline(AutoencoderTransformer(**QUICK)), (2, 4), cv=2)

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the 
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
 QUICK = {"architecture": Dense((16,)), "max_epochs": 3, "random_state": 0}
-# Sizes here are few; that warning has tests of its own.
+# The few sizes here would warn; that warning has its own tests.
 pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the largest size")
 
 
 class TestBottleneckSearchCV:
-    def test_results_have_the_form_of_a_grid_search(self):
+    def test_cv_results_have_the_keys_of_grid_search(self):
         search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (4, 1, 2, 2), cv=3).fit(X)
         grid = GridSearchCV(AutoencoderTransformer(**QUICK), {"n_components": [1, 2, 4]}, cv=3).fit(X)
         ours, theirs = search.cv_results_, grid.cv_results_
@@ -36,7 +36,7 @@ class TestBottleneckSearchCV:
         np.testing.assert_array_equal(search.transform(X), best.transform(X))
         assert search.score(X) == best.score(X)
 
-    def test_one_standard_error_takes_a_size_no_larger(self):
+    def test_one_standard_error_rule_never_chooses_a_larger_size(self):
         sizes = (1, 2, 4, 8, 13)
         wine = load_wine().data
         best = BottleneckSearchCV(AutoencoderTransformer(**QUICK), sizes, cv=3, rule="best").fit(wine)
@@ -50,7 +50,7 @@ class TestBottleneckSearchCV:
         assert small.best_index_ == np.flatnonzero(within)[0]
 
     @pytest.mark.parametrize("frames", [False, True])
-    def test_in_a_pipeline_with_a_classifier(self, frames):
+    def test_search_in_a_pipeline_with_a_classifier(self, frames):
         pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(**QUICK))
         if frames:
             pipeline.set_output(transform="pandas")
@@ -61,14 +61,14 @@ class TestBottleneckSearchCV:
         assert list(search.classes_) == list(range(10))
         assert not hasattr(search, "transform")
 
-    def test_steps_after_the_autoencoder(self):
+    def test_steps_after_the_autoencoder_are_fitted(self):
         pipeline = Pipeline(
             [("autoencoder", AutoencoderTransformer(**QUICK)), ("classifier", LogisticRegression(max_iter=2000))]
         )
         search = BottleneckSearchCV(pipeline, (2, 8), cv=2, scoring="accuracy").fit(X, y)
         assert search.best_params_ == {"autoencoder__n_components": 8}
 
-    def test_two_jobs_give_the_same(self):
+    def test_n_jobs_does_not_change_results(self):
         one, two = (
             BottleneckSearchCV(AutoencoderTransformer(**QUICK), (1, 4), cv=2, n_jobs=n_jobs).fit(X) for n_jobs in (1, 2)
         )
@@ -86,16 +86,16 @@ class TestBottleneckSearchCV:
             ("48", "sequence of ints"),
         ],
     )
-    def test_bad_sizes(self, sizes, match):
+    def test_invalid_sizes_are_refused(self, sizes, match):
         with pytest.raises(ValueError, match=match):
             BottleneckSearchCV(AutoencoderTransformer(), sizes).fit(X)
 
     @pytest.mark.parametrize("estimator", [PCA(), make_pipeline(StandardScaler(), PCA())])
-    def test_needs_an_autoencoder(self, estimator):
+    def test_estimators_without_an_autoencoder_are_refused(self, estimator):
         with pytest.raises(ValueError, match="Pipeline with one among its steps"):
             BottleneckSearchCV(estimator).fit(X)
 
-    def test_a_classifier_without_labels(self):
+    def test_classifier_without_y_is_refused(self):
         with pytest.raises(ValueError, match=r"Write fit\(X, y\)"):
             BottleneckSearchCV(AutoencoderTransformer(), classifier=LogisticRegression()).fit(X)
 
@@ -103,7 +103,7 @@ class TestBottleneckSearchCV:
         with pytest.warns(UserWarning, match="over-complete: n_components=6"):
             BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 6), cv=2, refit=False).fit(X[:, 20:24])
 
-    def test_fewer_rows_than_components(self):
+    def test_fewer_rows_than_components_work(self):
         search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 30), cv=2).fit(X[:40])
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
@@ -124,7 +124,7 @@ class TestBottleneckSearchCV:
             ({"lr": -1}, "'lr' parameter"),
         ],
     )
-    def test_wrong_settings_are_found_before_training(self, wrong, match):
+    def test_wrong_parameters_of_the_autoencoder_are_refused_before_training(self, wrong, match):
         with pytest.raises(ValueError, match=match):
             BottleneckSearchCV(AutoencoderTransformer(**wrong)).fit(X)
 
@@ -132,11 +132,11 @@ class TestBottleneckSearchCV:
         ("wrong", "match"),
         [({"scoring": ["r2"]}, "one score"), ({"error_score": "nan"}, "'raise' or a number"), ({"refit": 1}, "refit")],
     )
-    def test_wrong_settings_of_its_own(self, wrong, match):
+    def test_wrong_parameters_of_the_search_are_refused(self, wrong, match):
         with pytest.raises(ValueError, match=match):
             BottleneckSearchCV(AutoencoderTransformer(), **wrong).fit(X)
 
-    def test_is_a_classifier_where_its_last_step_is_one(self):
+    def test_search_is_a_classifier_if_its_last_step_is_one(self):
         search = BottleneckSearchCV(
             AutoencoderTransformer(**QUICK), (2, 4), cv=2, classifier=LogisticRegression(max_iter=2000)
         )
@@ -145,7 +145,7 @@ class TestBottleneckSearchCV:
         assert cross_val_score(search, X[order], y[order], cv=2).min() > 0.3
         assert not is_classifier(BottleneckSearchCV(AutoencoderTransformer()))
 
-    def test_a_classifier_that_fails_on_a_fold(self):
+    def test_classifier_that_fails_on_a_fold_scores_nan(self):
         one_class = [(np.flatnonzero(y == 0), np.flatnonzero(y > 0)), (np.arange(250), np.arange(250, 500))]
         search = BottleneckSearchCV(
             AutoencoderTransformer(**QUICK),
@@ -160,19 +160,19 @@ class TestBottleneckSearchCV:
         assert any(text.startswith("n_components=2 scores 0.0") for text in told)
         assert search.cv_results_["split0_test_score"].tolist() == [0.0, 0.0]
 
-    def test_nothing_of_an_earlier_fit_stays(self):
+    def test_fit_removes_the_attributes_of_the_previous_fit(self):
         search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (1,), cv=2).fit(X)
         search.set_params(refit=False).fit(X)
         assert not hasattr(search, "best_estimator_")
 
 
 class TestEdgeOfTheSearch:
-    def test_warns_where_the_largest_size_is_chosen(self):
+    def test_choosing_the_largest_size_warns(self):
         with pytest.warns(UserWarning, match=r"n_components=4 was chosen, the largest size offered.*\(2, 4, 8\)"):
             BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), cv=2, refit=False).fit(X)
 
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize(("sizes", "n_features"), [((4,), 64), ((1, 6), 6), ((1, 2, 40), 41)])
-    def test_does_not_where_there_is_nothing_larger(self, sizes, n_features):
+    def test_choosing_the_largest_possible_size_does_not_warn(self, sizes, n_features):
         rank_two = X[:, 20:22] @ np.random.RandomState(0).standard_normal((2, n_features))
         BottleneckSearchCV(AutoencoderTransformer(**QUICK), sizes, cv=2, refit=False).fit(rank_two)

@@ -21,7 +21,7 @@ QUICK = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
 
 
-# Sizes here are few; that warning has tests of its own.
+# The few sizes here would warn; that warning has its own tests.
 pytestmark = pytest.mark.filterwarnings("ignore:n_components=.* was chosen, the largest size")
 
 
@@ -35,7 +35,7 @@ class Doubling(BaseEstimator):
         return np.concatenate([X, X]), np.concatenate([y, y])
 
 
-def test_methods_of_classifiers():
+def test_methods_of_the_classifier_are_available():
     by_margin = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), classifier=LinearSVC(max_iter=10_000), cv=2)
     assert hasattr(by_margin, "decision_function")
     assert not hasattr(by_margin, "predict_proba")
@@ -47,7 +47,7 @@ def test_methods_of_classifiers():
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_samplers_of_imbalanced_learn_run_in_fit_only(place):
+def test_imbalanced_learn_samplers_run_only_in_fit(place):
     imblearn = pytest.importorskip("imblearn.pipeline")
     steps = [("reduce", AutoencoderTransformer(**QUICK)), ("classify", LogisticRegression(max_iter=2000))]
     steps.insert(0 if place == "before" else 1, ("double", Doubling()))
@@ -84,14 +84,14 @@ def test_steps_are_fitted_once_per_fold_before_the_autoencoder():
     assert fits == [250, 250, 500]
 
 
-def test_caches_of_pipelines_are_used(tmp_path):
+def test_pipeline_memory_is_used(tmp_path):
     pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(**QUICK), memory=str(tmp_path))
     search = BottleneckSearchCV(pipeline, (2, 4), cv=2, classifier=LogisticRegression(max_iter=2000)).fit(X, y)
     assert search.best_estimator_.memory == str(tmp_path)
     assert list(tmp_path.iterdir())
 
 
-def test_verbose(capsys):
+def test_verbose_prints_scores_per_fold(capsys):
     search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), cv=2, refit=False)
     search.fit(X)
     assert capsys.readouterr().out == ""
@@ -101,7 +101,7 @@ def test_verbose(capsys):
     assert re.search(r"\[CV 2/2\] 2: 0\.\d{3}, 4: 0\.\d{3}; total time=", capsys.readouterr().out)
 
 
-def test_names_of_features():
+def test_feature_names_are_those_of_the_input():
     frame = load_wine(as_frame=True).data
     search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (1, 13), cv=2).fit(frame)
     assert list(search.feature_names_in_) == list(frame.columns)
@@ -110,7 +110,7 @@ def test_names_of_features():
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="sklearn.callback came with scikit-learn 1.9")
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_callbacks_hear_of_folds_and_epochs(n_jobs, capsys):
+def test_callbacks_see_folds_and_epochs(n_jobs, capsys):
     from sklearn.callback import ProgressBar
 
     pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(**QUICK))

@@ -1,4 +1,4 @@
-"""Which rows come next: all of them once, in even batches, shuffled by a private generator."""
+"""Batches: each row once per epoch, even lengths, shuffled by a private generator."""
 
 import threading
 
@@ -33,7 +33,7 @@ def test_every_row_comes_once_in_batches_of_even_length(n, batch_size, in_memory
     assert max(lengths) - min(lengths) <= 1
 
 
-def test_batches_of_one_shape_for_what_is_compiled():
+def test_batches_for_compiled_networks_have_one_shape():
     for n, smallest, lengths in ((101, 2, [50, 51]), (101, 1, [50, 50, 1]), (100, 2, [50, 50]), (7, 2, [7])):
         batches = Batches(numbered(n), 50, torch.Generator().manual_seed(0), smallest, even=False)
         drawn = list(batches)
@@ -89,7 +89,7 @@ def turns_of(part, n_held_out, n_turns, seed=0):
 
 @pytest.mark.parametrize(("sizes", "n_held_out"), [((25,) * 8, 20), ((3,) * 40, 12), ((1, 5, 30, 2, 9, 1, 4, 8), 6)])
 @pytest.mark.parametrize("seed", range(5))
-def test_groups_are_validated_whole_and_once(sizes, n_held_out, seed):
+def test_folds_hold_whole_groups_once(sizes, n_held_out, seed):
     part = grouped(*sizes)
     seen = []
     for train, held_out in turns_of(part, n_held_out, 5, seed):
@@ -101,19 +101,19 @@ def test_groups_are_validated_whole_and_once(sizes, n_held_out, seed):
     assert len(seen) == len(set(seen))
 
 
-def test_eight_equal_groups_are_validated_one_per_turn():
+def test_eight_equal_groups_give_one_group_per_fold():
     assert [len(held_out) for _, held_out in turns_of(grouped(*[25] * 8), 20, 5)] == [25] * 5
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_group_much_larger_than_the_validation_set_is_trained_on(seed):
+def test_group_much_larger_than_the_validation_set_is_in_the_training_set(seed):
     part = grouped(90, *[2] * 20)
     assert all(0 not in part.groups[held_out.indices] for _, held_out in turns_of(part, 8, 5, seed))
     # Of two groups one has to be validated, the smaller one.
     assert len(turns_of(grouped(90, 10), 10, 1, seed)[0][1]) == 10
 
 
-def test_where_no_group_is_left_the_validation_set_is_empty():
+def test_validation_set_is_empty_if_no_group_fits():
     lengths = [len(held_out) for _, held_out in turns_of(grouped(50, 50, 50), 15, 5)]
     assert lengths == [50, 50, 50, 0, 0]
 
@@ -124,7 +124,7 @@ def test_groups_of_one_row_are_split_like_rows_without_groups():
         np.testing.assert_array_equal(b.indices, d.indices)
 
 
-def test_the_mean_of_a_group_is_one_value():
+def test_losses_are_averaged_per_group():
     part = Part(numbered(6).rows, np.array([0, 2, 3, 5]), np.array([1, 0, 7, 7, 0, 1]))
     np.testing.assert_allclose(part.group_means(np.array([1.0, 2.0, 4.0, 3.0])), [2.0, 3.0])
     np.testing.assert_allclose(part.group_means(np.array([[1.0, 2.0, 4.0, 3.0]] * 2)), [[2.0, 3.0]] * 2)
@@ -136,7 +136,7 @@ def test_prefetched_batches_are_the_same_in_the_same_order():
     torch.testing.assert_close(list(prefetched(iter(given))), given, rtol=0, atol=0)
 
 
-def test_prefetching_passes_errors_on_and_leaves_no_thread():
+def test_prefetching_reraises_errors_and_leaves_no_thread():
     def failing():
         yield torch.zeros(1)
         raise KeyError("in the source")

@@ -9,7 +9,7 @@ X = load_iris().data
 SMALL = {"architecture": Dense((4,)), "max_epochs": 2, "random_state": 0}
 
 
-def test_a_linear_path_too_large_is_told(monkeypatch):
+def test_linear_path_that_is_too_large_is_left_out_with_a_warning(monkeypatch):
     monkeypatch.setattr("skae._training.build.LINEAR_PATH_WEIGHTS", 7)
     with pytest.warns(UserWarning, match="The linear path from PCA is left out.*worse than PCA"):
         AutoencoderTransformer(2, **SMALL).fit(X)

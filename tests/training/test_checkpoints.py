@@ -1,4 +1,4 @@
-"""Checkpoint folders: nothing outside is touched, and a file that was tampered with is a clear error."""
+"""Checkpoint folders: other files stay, and tampered files are refused."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def a_pipe(place, victim):
 class TestOtherFiles:
     @pytest.mark.parametrize("name", [".skae-in-use", "checkpoint.skae"])
     @pytest.mark.parametrize("planted", [by_link, by_hard_link, by_link_to_nothing, of_another_user, a_pipe])
-    def test_planted_in_place_of_ours_are_refused(self, tmp_path, victim, name, planted):
+    def test_files_planted_as_checkpoints_are_refused(self, tmp_path, victim, name, planted):
         folder = tmp_path / "folder"
         planted(folder / name, victim)
         before = os.lstat(folder / name)
@@ -87,7 +87,7 @@ class TestOtherFiles:
         assert not hasattr(estimator, "net_")
         assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder", "victim"]
 
-    def test_that_are_no_lock_stay(self, tmp_path):
+    def test_files_that_are_not_locks_stay(self, tmp_path):
         (tmp_path / ".skae-in-use").write_bytes(PRECIOUS)
         with pytest.raises(ValueError, match="no lock of a fit"):
             AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL).fit(X, X_val=VALIDATION)
@@ -105,7 +105,7 @@ class TestOtherFiles:
         estimator.set_params(net_params={"callbacks": [Planting()]}).fit(X, X_val=VALIDATION)
         assert list(folder.iterdir()) == []
 
-    def test_temporary_ones_of_other_writers_stay(self, tmp_path, victim):
+    def test_temporary_files_of_other_writers_stay(self, tmp_path, victim):
         folder = tmp_path / "folder"
         ours, others = ".skae-checkpoint-0123456789abcdef.tmp", ".skae-0123456789abcdef.tmp"
         for name in (ours, others):
@@ -114,7 +114,7 @@ class TestOtherFiles:
         AutoencoderTransformer(2, checkpoint_dir=folder, **SMALL).fit(X, X_val=VALIDATION)
         assert sorted(entry.name for entry in folder.iterdir()) == [others, ours.replace("0", "f")]
 
-    def test_of_a_killed_fit_are_taken_over(self, tmp_path):
+    def test_lock_of_a_killed_fit_is_taken_over(self, tmp_path):
         (tmp_path / ".skae-in-use").write_text("12345")
         AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL).fit(X, X_val=VALIDATION)
         assert list(tmp_path.iterdir()) == []
@@ -136,7 +136,7 @@ HOSTILE = (None, True, -1, 10**30, 1e308, "nan", "-inf", "\x1b[31m" * 10_000, []
 
 
 def places_in(content, path=()):
-    """The path of every part of JSON, what is there excluded that only names the fit."""
+    """The path of every part of the JSON, without the parts of the fingerprint."""
     for name, value in content.items() if isinstance(content, dict) else enumerate(content):
         if name == "identity":
             yield (name,)
@@ -160,7 +160,7 @@ def changed(content, path, value, missing=False):
 
 
 def check_refused_or_finite(estimator, file):
-    """Training says clearly that it cannot resume, or resumes from what is a possible state."""
+    """Training refuses to resume with a clear error, or resumes to finite results."""
     try:
         estimator.fit(X, X_val=VALIDATION)
     except ValueError as error:
@@ -177,7 +177,7 @@ def check_refused_or_finite(estimator, file):
 
 class TestTampering:
     @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop"])
-    def test_of_what_is_told(self, tmp_path, optimizer, request):
+    def test_tampered_json_is_refused_or_harmless(self, tmp_path, optimizer, request):
         estimator, file = crashed(tmp_path, optimizer=optimizer), tmp_path / "checkpoint.skae"
         content, arrays = parts_of(file)
         cases = [(path, value, False) for path in places_in(content) for value in HOSTILE]
@@ -190,7 +190,7 @@ class TestTampering:
         assert refused > 0.6 * n_cases
 
     @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop"])
-    def test_of_arrays(self, tmp_path, optimizer):
+    def test_tampered_arrays_are_refused(self, tmp_path, optimizer):
         estimator, file = crashed(tmp_path, optimizer=optimizer), tmp_path / "checkpoint.skae"
         content, arrays = parts_of(file)
         kinds = {name.rpartition(".")[2] if name.startswith("optimizer") else name for name in arrays}
@@ -204,14 +204,14 @@ class TestTampering:
             others = [array[:-1] if array.ndim else array[None], torch.cat([array.flatten()] * 2), array.to(torch.int8)]
             if array.is_floating_point() and not name.startswith(("history", "start_losses")):
                 others.append(torch.full_like(array, torch.nan))
-            # Momentum alone may be missing: it begins anew.
+            # Only momentum may be missing: it starts from zero.
             for other in (*others, *(() if kind == "momentum_buffer" else (None,))):
                 kept = {n: a for n, a in arrays.items() if n != name}
                 write_parts(file, content, kept if other is None else {**kept, name: other.contiguous()})
                 with pytest.raises(ValueError, match="cannot resume"):
                     estimator.fit(X, X_val=VALIDATION)
 
-    def test_adds_nothing(self, tmp_path):
+    def test_added_arrays_are_refused(self, tmp_path):
         estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
         content, arrays = parts_of(file)
         for name in ("module.other", "optimizer.0.other", "optimizer.99.step", "optimizer.-1.step", "random.more", "x"):
@@ -220,14 +220,14 @@ class TestTampering:
                 estimator.fit(X, X_val=VALIDATION)
 
     @pytest.mark.parametrize("step", [0.0, -1.0, 1e30])
-    def test_of_the_count_of_steps(self, tmp_path, step):
+    def test_tampered_step_count_is_refused(self, tmp_path, step):
         estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
         content, arrays = parts_of(file)
         write_parts(file, content, {**arrays, "optimizer.0.step": torch.tensor(step)})
         with pytest.raises(ValueError, match=r"cannot resume.*step of parameter 0"):
             estimator.fit(X, X_val=VALIDATION)
 
-    def test_of_what_an_interrupt_left(self, tmp_path):
+    def test_tampered_interrupt_record_is_refused(self, tmp_path):
         estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
         content, arrays = parts_of(file)
         for left in ([1], {"weights": 1, "epochs": 1}, {"weights": "a", "epochs": -1}, {"weights": "a"}, "a"):
@@ -246,7 +246,7 @@ class TestTampering:
         assert len(str(caught.value)) < 3000
 
 
-def test_the_lock_is_a_file_of_the_caller(tmp_path):
+def test_lock_is_a_regular_file_of_the_user(tmp_path):
     seen = []
 
     class Looking(Callback):

@@ -113,37 +113,37 @@ def check_one_fit(call, model, old, new, n_moments=12):
 class TestReadingCalls:
     @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
     @pytest.mark.parametrize("other", [OTHER, OTHER[:, :4]], ids=["other units", "another width"])
-    def test_see_one_fit_while_another_ends(self, call, other):
+    def test_reading_call_sees_one_fit_while_another_ends(self, call, other):
         model = nested().fit(X)
         old, new = dict(vars(model)), dict(vars(nested(random_state=1).fit(other)))
         check_one_fit(call, model, old, new)
 
-    def test_names_of_columns_are_of_the_same_fit(self):
+    def test_names_of_columns_and_codes_are_of_the_same_fit(self):
         model = nested().set_output(transform="pandas").fit(X)
         new = vars(AutoencoderTransformer(3, **QUICK).set_output(transform="pandas").fit(X))
         check_one_fit(lambda model: model.transform(X).to_numpy(), model, dict(vars(model)), dict(new), 40)
 
     @pytest.mark.parametrize("name", ["score_samples", "decision_function", "predict", "explain"])
-    def test_of_novelty_see_one_fit(self, name):
+    def test_novelty_scores_see_one_fit(self, name):
         model = AutoencoderNovelty(AutoencoderTransformer(2, **QUICK), n_members=2, random_state=0)
         old, new = (dict(vars(model.fit(rows))) for rows in (X, OTHER))
         check_one_fit(lambda model: getattr(model, name)(X), model, old, new)
 
     @pytest.mark.filterwarnings("ignore:n_components=2 was chosen, the largest size")
     @pytest.mark.parametrize("name", ["transform", "score"])
-    def test_of_a_search_see_one_fit(self, name):
+    def test_search_scores_see_one_fit(self, name):
         model = BottleneckSearchCV(AutoencoderTransformer(**QUICK), n_components=(1, 2), cv=2, rule="best")
         old, new = (dict(vars(model.fit(rows))) for rows in (X, OTHER))
         check_one_fit(lambda model: getattr(model, name)(X), model, old, new)
 
-    def test_of_an_encoder_see_one_fit(self):
+    def test_character_encoder_sees_one_fit(self):
         model = CharacterEncoder().set_output(transform="pandas")
         words = ["mean", "mode", "norm"]
         old, new = (dict(vars(model.fit(texts))) for texts in (words, ["a long text", "another"]))
         check_one_fit(lambda model: model.transform(words).to_numpy(), model, old, new, 40)
         check_one_fit(lambda model: model.inverse_transform([[2, 3], [4, 0]]), model, old, new, 40)
 
-    def test_read_while_threads_refit(self):
+    def test_reading_calls_work_while_threads_refit(self):
         model = AutoencoderTransformer(2, **QUICK)
         frames = pd.DataFrame(X, columns=list("abcde")), pd.DataFrame(OTHER, columns=list("abcde"))
         known = [model.fit(frame).transform(frames[0]) for frame in frames]
@@ -165,7 +165,7 @@ class TestReadingCalls:
             thread.join()
         assert not strange
 
-    def test_leave_the_estimator_as_it_was(self):
+    def test_reading_calls_change_nothing(self):
         model = nested().fit(X)
         before = dict(vars(model))
         for call in CALLS.values():
@@ -184,7 +184,7 @@ class InFold(Callback):
         self.left, self.of_epoch = [left], of_epoch
 
     def __sklearn_clone__(self):
-        """Clones count together."""
+        """Clones share the count."""
         return self
 
     def on_train_begin(self, net, **kwargs):
@@ -198,7 +198,7 @@ class InFold(Callback):
 
 
 def fits(**settings):
-    """What fits an autoencoder, by name."""
+    """Estimators that fit an autoencoder, by name."""
     model = AutoencoderTransformer(2, **{**QUICK, **settings})
     return {
         "fit": model,
@@ -225,7 +225,7 @@ class TestInterrupts:
             (skae._data.Scaling, "of"),
         ],
     )
-    def test_before_the_first_epoch_are_raised(self, monkeypatch, name, owner, method):
+    def test_interrupt_before_the_first_epoch_is_raised(self, monkeypatch, name, owner, method):
         model = fits()[name]
         before = dict(vars(model))
         if name == "warm start" and method in ("pca_start", "of"):
@@ -239,7 +239,7 @@ class TestInterrupts:
     @pytest.mark.parametrize("name", ["grid search", "search", "novelty"])
     @pytest.mark.parametrize("of_epoch", [False, True])
     @pytest.mark.parametrize("on_interrupt", ["raise", "keep"])
-    def test_in_a_later_fit_end_all_of_them(self, name, of_epoch, on_interrupt):
+    def test_interrupt_in_a_later_fit_ends_all_of_them(self, name, of_epoch, on_interrupt):
         callback = InFold(2, of_epoch)
         model = fits(net_params={"callbacks": [callback]}, on_interrupt=on_interrupt)[name]
         if name == "grid search" and of_epoch and on_interrupt == "keep":
@@ -252,7 +252,7 @@ class TestInterrupts:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_while_another_thread_makes_weights_does_not_hang():
+def test_fork_while_another_thread_draws_weights_does_not_hang():
     held, done = threading.Event(), threading.Event()
 
     def hold():

@@ -1,4 +1,4 @@
-"""Which rows depend on each other, and that independent ones are not taken for dependent."""
+"""Detection of dependent rows; independent rows are not grouped."""
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_rows_in_a_file_are_validated_in_blocks(tmp_path):
     assert 10 <= groups[-1] < 100
 
 
-def test_sparse_rows_are_looked_at_too():
+def test_dependent_sparse_rows_are_detected():
     groups = groups_of(csr_array(np.maximum(np.random.RandomState(0).standard_normal((300, 20)), 0)))
     assert groups is None
     with pytest.warns(UserWarning, match="8 groups"):
@@ -86,7 +86,7 @@ def test_repeated_measurements_are_validated_by_subject(shuffled):
     assert same_partition(groups, np.repeat(np.arange(8), 25)[order])
 
 
-def test_subjects_in_order_are_found_where_noise_is_a_third_of_what_they_differ_by():
+def test_subjects_in_order_are_detected_with_noise_of_a_third_of_their_differences():
     with pytest.warns(UserWarning, match="those next to them"):
         groups = groups_of(repeated_measurements(noise=0.3))
     assert same_partition(groups, np.repeat(np.arange(8), 25))
@@ -102,7 +102,7 @@ def test_augmented_copies_stay_with_their_originals(tiled, digits):
     assert same_partition(groups, number)
 
 
-def test_some_copies_leave_other_rows_alone(digits):
+def test_copies_of_some_rows_do_not_group_other_rows(digits):
     X = np.concatenate([digits[:200], digits[:100] * np.random.RandomState(0).uniform(0.9, 1.1, (100, 64))])
     with pytest.warns(UserWarning, match="200 groups"):
         groups = groups_of(X)
@@ -125,14 +125,14 @@ def test_equal_rows_share_a_group_without_a_warning():
     assert groups_of(X) is None
 
 
-def test_equal_rows_of_windows_are_in_one_block():
+def test_equal_windows_are_in_one_block():
     X = windows(200)
     with pytest.warns(UserWarning, match="next to them"):
         groups = groups_of(np.concatenate([X, X[::-1]]))
     np.testing.assert_array_equal(groups[:200], groups[200:][::-1])
 
 
-def test_the_callers_groups_decide_alone():
+def test_given_groups_replace_detected_ones():
     given = np.arange(200) % 7
     X = repeated_measurements()
     rows = Rows(X, infer_layout(AutoencoderTransformer(), X), torch.device("cpu"), keep=True)
@@ -170,16 +170,16 @@ INDEPENDENT = {
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", INDEPENDENT)
-def test_independent_rows_are_not_taken_for_dependent(name, seed):
+def test_independent_rows_are_not_grouped(name, seed):
     X = INDEPENDENT[name](np.random.RandomState(seed))
     groups = groups_of(X)
-    # Rows of counts and the like are equal now and then.
+    # Rows of counts are sometimes equal.
     assert groups is None or len(np.unique(groups)) > 0.99 * len(np.unique(X.reshape(len(X), -1), axis=0))
 
 
 @pytest.mark.parametrize("name", ["digits", "wine", "breast_cancer", "diabetes", "iris", "linnerud"])
 @pytest.mark.parametrize("by_target", [False, True])
-def test_bundled_sets_are_not_taken_for_dependent_in_the_order_of_their_classes_either(name, by_target):
+def test_bundled_data_sets_sorted_by_class_are_not_grouped(name, by_target):
     bunch = getattr(datasets, f"load_{name}")()
     target = bunch.target if bunch.target.ndim == 1 else bunch.target[:, 0]
     X = bunch.data[np.argsort(target, kind="stable")] if by_target else bunch.data
@@ -187,7 +187,7 @@ def test_bundled_sets_are_not_taken_for_dependent_in_the_order_of_their_classes_
     assert groups is None or len(np.unique(groups)) == len(np.unique(X, axis=0))
 
 
-def test_joined_groups_are_the_same_for_rows_that_are_in_either():
+def test_joined_groups_merge_groups_that_share_rows():
     assert same_partition(
         joined_groups(np.array([0, 0, 1, 2, 3, 4, 4]), np.array([5, 2, 2, 0, 1, 1, 3])), np.array([0, 0, 0, 1, 2, 2, 2])
     )
@@ -195,18 +195,18 @@ def test_joined_groups_are_the_same_for_rows_that_are_in_either():
 
 @pytest.mark.parametrize("name", ["wine", "iris"])
 @pytest.mark.parametrize("n_folds", [2, 3, 5])
-def test_folds_of_rows_in_the_order_of_their_classes_are_not_taken_for_dependent(name, n_folds):
+def test_folds_of_rows_sorted_by_class_are_not_grouped(name, n_folds):
     X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
     for train, _ in StratifiedKFold(n_folds).split(X, y):
         groups = groups_of(X[train])
         assert groups is None or len(np.unique(groups)) == len(np.unique(X[train], axis=0))
 
 
-def test_few_numbered_rows_are_not_taken_for_dependent():
+def test_few_numbered_rows_are_not_grouped():
     assert groups_of(np.arange(240.0).reshape(60, 4)) is None
 
 
-def test_sorted_categories_are_not_taken_for_dependent():
+def test_sorted_categories_are_not_grouped():
     categories = np.random.RandomState(0).randint(4, size=(600, 8))
     categories = categories[np.lexsort(categories.T[::-1])]
     groups = groups_of(np.eye(4)[categories].reshape(600, -1))
@@ -215,7 +215,7 @@ def test_sorted_categories_are_not_taken_for_dependent():
 
 @pytest.mark.parametrize("column", range(4))
 @pytest.mark.parametrize("sign", [1, -1])
-def test_rows_sorted_by_a_column_are_not_taken_for_dependent(column, sign):
+def test_rows_sorted_by_a_column_are_not_grouped(column, sign):
     iris = datasets.load_iris().data
     for X in (iris, np.random.RandomState(column).standard_normal((150, 4))[:, [column, (column + 1) % 4]]):
         X = X[np.argsort(sign * X[:, min(column, X.shape[1] - 1)], kind="stable")]
@@ -230,7 +230,7 @@ def test_windows_with_their_time_are_validated_in_blocks():
 
 
 @pytest.mark.parametrize("load", [load_wine, load_diabetes])
-def test_rows_that_repeat_do_not_count_as_held_out(load):
+def test_repeated_rows_are_not_split_between_training_and_validation(load):
     train, test = train_test_split(load(return_X_y=True)[0], random_state=0)
     repeated = AutoencoderTransformer(2, random_state=0).fit(np.repeat(train, 10, axis=0))
     scaling = repeated._result.layout.scaling
@@ -240,7 +240,7 @@ def test_rows_that_repeat_do_not_count_as_held_out(load):
     assert repeated.score(scaling.inverse_transform(torch.from_numpy(test), np.float64)) >= 1 - lost - 0.002
 
 
-def test_equal_rows_share_a_part():
+def test_equal_rows_share_a_fold():
     rows = np.repeat(np.random.RandomState(0).permutation(40)[:, None] * [1, -1], 3, axis=0)
     layout = AutoencoderTransformer(1, max_epochs=1).fit(rows)._result.layout
     part = Part.whole(Rows(rows, layout, torch.device("cpu")))

@@ -8,7 +8,7 @@ import torch
 from skae._training import device
 
 
-def test_an_interrupt_within_a_borrowed_stream_gives_it_back(monkeypatch):
+def test_interrupt_restores_the_global_generator(monkeypatch):
     stream, before = device.BorrowedStream(0, torch.device("cpu")), torch.get_rng_state()
     with contextlib.suppress(KeyboardInterrupt), stream():
         torch.rand(1)
@@ -21,7 +21,7 @@ def test_an_interrupt_within_a_borrowed_stream_gives_it_back(monkeypatch):
     device._WEIGHTS_LOCK.release()
 
 
-def test_exact_products_are_set_back_as_they_were():
+def test_matmul_precision_is_restored():
     before = torch.get_float32_matmul_precision()
     for precision in ("highest", "high"):
         torch.set_float32_matmul_precision(precision)

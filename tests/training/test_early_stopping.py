@@ -1,4 +1,4 @@
-"""When PCA is given up for what was trained."""
+"""When trained weights replace PCA initialization."""
 
 import warnings
 
@@ -22,7 +22,7 @@ SMALL = {"architecture": Dense((4,)), "max_epochs": 2, "random_state": 0}
 
 
 def curve(n):
-    """Rows along a curve, which training follows far better than PCA does."""
+    """Rows along a curve, which a trained network explains far better than PCA."""
     angle = np.random.RandomState(0).uniform(0, 5, n)
     return np.stack([np.cos(angle), np.sin(angle), angle / 3], axis=1)
 
@@ -35,7 +35,7 @@ def share_of_pca(autoencoder, X):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What was found in cross-validation, as a list that grows."""
+    """The losses of every cross-validation."""
     found = []
 
     def watched(*args):
@@ -52,7 +52,7 @@ def is_better(losses, start, n_rows, others=None):
     return best._is_better(losses, start, n_rows)
 
 
-def test_a_clear_gain_of_few_rows_is_sure_from_twenty_on():
+def test_clear_gain_is_significant_from_twenty_rows_on():
     start = np.arange(1.0, 26.0)
     assert is_better(start - 0.5, start, 25)
     assert is_better(start[:20] - 0.5, start[:20], 20)
@@ -61,7 +61,7 @@ def test_a_clear_gain_of_few_rows_is_sure_from_twenty_on():
     assert not is_better(start + 0.5, start, 25)
 
 
-def test_a_clear_gain_of_five_groups_is_significant():
+def test_clear_gain_of_five_groups_is_significant():
     start = np.arange(1.0, 6.0)
     gain = np.array([0.5, 0.4, 0.6, 0.5, 0.3])
     assert is_better(start - gain, start, 20)
@@ -69,42 +69,42 @@ def test_a_clear_gain_of_five_groups_is_significant():
     assert not is_better(start[:4] - gain[:4], start[:4], 400)
     assert is_better(start[:1] - gain[:1], start[:1], 4, others=(start[1:] - gain[1:], start[1:], 16))
     assert not is_better(start[:1] + gain[:1], start[:1], 4, others=(start[1:] - gain[1:], start[1:], 16))
-    # The mean of many rows is one observation: these groups differ too much.
+    # The mean of many rows is one observation, and these groups differ too much.
     gain = np.array([3.0, -0.5, 0.2, -0.1, 0.1])
     assert gain.mean() > 0
     assert not is_better(start - gain, start, 400)
 
 
-def test_chance_is_seldom_taken_for_a_gain():
+def test_noise_is_seldom_a_significant_gain():
     random = np.random.RandomState(0)
     taken = [significantly_lower(*random.standard_normal((2, 20)) + 5) for _ in range(4000)]
     assert 0.015 < np.mean(taken) < 0.035
 
 
-def test_the_best_epoch_of_a_row_is_that_of_the_others():
+def test_best_epoch_of_a_row_is_chosen_by_the_other_rows():
     losses = np.array([[1.0, 5.0, 5.0], [4.0, 2.0, 5.0], [5.0, 5.0, 5.0]])
     # Without the first row the second epoch is best, without the second the first, without the third the first.
     np.testing.assert_array_equal(at_best_of_others(losses, 1), [4.0, 5.0, 5.0])
 
 
-def test_a_group_alone_is_judged_in_the_epoch_of_the_network_that_may_be_kept():
+def test_single_group_is_compared_at_the_given_epoch():
     losses = np.array([[1.0], [4.0], [5.0]])
     np.testing.assert_array_equal(at_best_of_others(losses, 2), [4.0])
     np.testing.assert_array_equal(at_best_of_others(losses, 9), [5.0])
 
 
-def test_the_best_of_many_epochs_of_noise_is_no_better_by_it():
+def test_best_of_many_epochs_of_noise_is_not_significant():
     random = np.random.RandomState(0)
     found = [at_best_of_others(random.standard_normal((25, 12)), 1).mean() for _ in range(500)]
     assert abs(np.mean(found)) < 0.06
     assert np.mean([random.standard_normal((25, 12)).mean(1).min() for _ in range(500)]) < -0.5
 
 
-def test_rows_held_out_in_turn_are_asked_where_few_are(asked, monkeypatch):
+def test_few_validation_rows_start_cross_validation(asked, monkeypatch):
     X = curve(60)
     autoencoder = AutoencoderTransformer(1, max_epochs=60, random_state=0).fit(X)
     ((losses, by_pca, n_rows),) = asked
-    # Four parts of six rows, beside the first.
+    # Four folds of six rows, besides the first.
     assert losses.shape == by_pca.shape == (24,)
     assert n_rows == 24
     assert losses.mean() < by_pca.mean() / 2
@@ -127,13 +127,13 @@ def test_rows_held_out_in_turn_are_asked_where_few_are(asked, monkeypatch):
     ],
     ids=["sure alone", "too few all together", "X_val", "no rows held out", "exact", "penalties"],
 )
-def test_no_turns_where_they_say_nothing_more(n, settings, X_val, asked):
+def test_no_cross_validation_where_it_adds_no_rows(n, settings, X_val, asked):
     settings = {"n_components": 1, "max_epochs": 40, "random_state": 0, **settings}
     AutoencoderTransformer(**settings).fit(curve(n), X_val=X_val)
     assert not asked
 
 
-def test_callbacks_hear_of_one_network_and_change_nothing(asked):
+def test_callbacks_see_one_network_during_cross_validation(asked):
     heard = []
 
     class Listening(Callback):
@@ -151,19 +151,19 @@ def test_callbacks_hear_of_one_network_and_change_nothing(asked):
 
 
 @pytest.mark.parametrize(("n", "kept"), [(4, False), (8, True)])
-def test_five_rows_of_the_callers_own_are_enough(n, kept):
+def test_x_val_of_five_rows_is_enough_to_replace_pca(n, kept):
     autoencoder = AutoencoderTransformer(1, max_epochs=60, random_state=0).fit(curve(60), X_val=curve(99)[60 : 60 + n])
     assert (autoencoder.best_epoch_ > 0) == kept
 
 
-def test_turns_are_not_asked_where_the_network_itself_is_no_better(asked):
+def test_no_cross_validation_if_the_network_is_no_better_than_pca(asked):
     noise = np.random.RandomState(0).standard_normal((80, 10))
     autoencoder = AutoencoderTransformer(3, random_state=0).fit(noise)
     assert autoencoder.best_epoch_ == 0
     assert not asked
 
 
-def test_a_warm_start_goes_on_with_few_rows(asked):
+def test_warm_start_continues_with_few_rows(asked):
     X = curve(150)
     autoencoder = AutoencoderTransformer(1, max_epochs=2, warm_start=True, random_state=0).fit(X)
     before, share = len(asked), autoencoder.score(X)
@@ -173,14 +173,14 @@ def test_a_warm_start_goes_on_with_few_rows(asked):
     assert autoencoder.best_epoch_ > 2
 
 
-def test_turns_change_neither_history_nor_result(monkeypatch):
+def test_cross_validation_changes_neither_history_nor_result(monkeypatch):
     def seen(autoencoder):
         names = [{k: v for k, v in row.items() if k != "duration"} for row in autoencoder.history_]
         return autoencoder.transform(X), names, autoencoder.best_epoch_
 
     X = curve(60)
     codes, history, best = seen(AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X))
-    # The first part is enough now.
+    # The first fold is enough now.
     monkeypatch.setattr("skae._training.fit.has_enough_folds", lambda *args: False)
     alone = seen(AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X))
     np.testing.assert_array_equal(codes, alone[0])
@@ -188,7 +188,7 @@ def test_turns_change_neither_history_nor_result(monkeypatch):
     assert best > 0
 
 
-def test_parts_of_all_turns_are_disjoint_and_rows_that_repeat_stay_together():
+def test_folds_are_disjoint_and_keep_repeated_rows_together():
     X = np.repeat(curve(40), 3, axis=0)
     autoencoder = AutoencoderTransformer(1, max_epochs=1).fit(X)
     rows = Rows(X, autoencoder._result.layout, torch.device("cpu"))
@@ -202,14 +202,14 @@ def test_parts_of_all_turns_are_disjoint_and_rows_that_repeat_stay_together():
         assert not set(train.indices // 3) & set(held.indices // 3)
 
 
-def test_a_part_alone_is_scaled_as_before(digits):
+def test_subset_of_rows_keeps_the_scaling(digits):
     autoencoder = AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(digits[:100])
     part = Part(Rows(digits[:100], autoencoder._result.layout, torch.device("cpu")), np.array([3, 50, 7]))
     assert torch.equal(part.alone().rows.take(np.arange(3)), part.rows.take(part.indices))
 
 
 @pytest.mark.parametrize("error", [DivergenceError("as asked"), torch.OutOfMemoryError("as asked"), MemoryError()])
-def test_where_training_fails_in_a_turn_pca_stays(error, monkeypatch):
+def test_failed_fold_falls_back_to_pca(error, monkeypatch):
     run, runs = AutoencoderNet.run, []
 
     def failing(self, *args, **kwargs):
@@ -223,7 +223,7 @@ def test_where_training_fails_in_a_turn_pca_stays(error, monkeypatch):
     assert len(runs) == 3
 
 
-def test_an_interrupt_in_a_turn_keeps_what_was_trained_as_its_own_rows_say(monkeypatch):
+def test_interrupt_in_a_fold_decides_by_the_validation_set(monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
@@ -255,7 +255,7 @@ class TestCycles:
         ]
         assert autoencoder.score(X) > shorter.score(X) - 0.01
 
-    def test_where_nothing_is_left_to_explain_a_cycle_is_the_last(self):
+    def test_no_second_cycle_if_nothing_is_left_to_explain(self):
         random = np.random.RandomState(0)
         flags = np.hstack([np.eye(12)[random.randint(12, size=2000)], random.standard_normal((2000, 1))])
         autoencoder = AutoencoderTransformer(8, random_state=0).fit(flags)
@@ -263,7 +263,7 @@ class TestCycles:
         assert autoencoder.best_epoch_ > 20
         assert autoencoder.n_iter_ == 25
 
-    def test_a_cycle_that_overfits_is_the_last(self):
+    def test_no_second_cycle_after_overfitting(self):
         X = np.random.RandomState(0).standard_normal((60, 10))
         assert AutoencoderTransformer(2, random_state=0).fit(X).n_iter_ == 25
 
@@ -286,7 +286,7 @@ class TestPCAIsKept:
     X = np.random.RandomState(0).standard_normal((300, 4)) @ np.random.RandomState(1).standard_normal((4, 8))
     X = X + 0.3 * np.random.RandomState(2).standard_normal(X.shape)
 
-    def test_it_is_said(self, capsys):
+    def test_falling_back_to_pca_warns(self, capsys):
         with pytest.warns(PCAKeptWarning, match="max_epochs"):
             autoencoder = AutoencoderTransformer(2, random_state=0, verbose=1).fit(self.X)
         assert autoencoder.is_pca_
@@ -296,7 +296,7 @@ class TestPCAIsKept:
         assert all(row["pca_loss"] > 0 for row in autoencoder.history_)
         assert "weights: those of PCA" in autoencoder.summary()
 
-    def test_it_is_no_news_where_nothing_is_lost(self, digits):
+    def test_no_warning_where_pca_loses_nothing(self, digits):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             AutoencoderTransformer(8, random_state=0).fit(self.X)  # every column of X is kept
@@ -306,8 +306,8 @@ class TestPCAIsKept:
         assert f"weights: epoch {trained.best_epoch_}" in trained.summary()
 
 
-def test_the_best_weights_are_of_one_epoch(monkeypatch):
-    """Whenever an interrupt comes while they are copied."""
+def test_interrupt_while_weights_are_copied_keeps_the_weights_of_one_epoch(monkeypatch):
+    """For an interrupt at any time while they are copied."""
     kept = BestWeights(5, 0.0)
     net = AutoencoderTransformer(2, **SMALL).fit(IRIS).net_
     net.history.record("valid_loss", 0.5)

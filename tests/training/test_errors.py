@@ -19,7 +19,7 @@ X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1)
 
 
 class Stubborn(Exception):  # noqa: N818
-    """Takes no note."""
+    """Has no notes."""
 
     def add_note(self, note):
         raise AttributeError("no notes here")
@@ -30,12 +30,12 @@ class Raising(Callback):
         raise Stubborn
 
 
-def test_errors_that_take_no_note_keep_their_type():
+def test_errors_that_refuse_notes_keep_their_type():
     with pytest.raises(Stubborn):
         AutoencoderTransformer(2, net_params={"callbacks": [Raising()]}, **QUICK).fit(X)
 
 
-def test_memory_that_is_wanting_before_training_is_told_in_the_same_words(monkeypatch):
+def test_out_of_memory_before_training_has_the_same_message(monkeypatch):
     def wanting(*args, **kwargs):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
 
@@ -47,7 +47,7 @@ def test_memory_that_is_wanting_before_training_is_told_in_the_same_words(monkey
 
 
 @pytest.mark.parametrize("early_stopping", [True, False])
-def test_divergence_in_the_last_update_is_noticed(early_stopping):
+def test_divergence_in_the_last_update_is_raised(early_stopping):
     autoencoder = AutoencoderTransformer(
         2,
         architecture=Custom(lambda: nn.Linear(6, 2), lambda: nn.Linear(2, 6)),
@@ -66,7 +66,7 @@ def test_divergence_in_the_last_update_is_noticed(early_stopping):
 
 
 @pytest.mark.bad_input(112)
-def test_what_a_callback_raises_comes_through_and_says_where():
+def test_callback_errors_are_raised_with_epoch_and_batch():
     class Failing(Callback):
         def on_batch_end(self, net, training=False, **kwargs):
             if training and len(net.history) == 2 and net.batch_ == 3:
@@ -93,7 +93,7 @@ def test_divergence_names_its_batch():
 
 
 class Greedy(nn.Linear):
-    """Asks for more memory than there is on batches of more than 32 rows."""
+    """Runs out of memory on batches of more than 32 rows."""
 
     def forward(self, x):
         if len(x) > 32:
@@ -101,7 +101,7 @@ class Greedy(nn.Linear):
         return super().forward(x)
 
 
-def test_divergence_names_the_epoch_and_keeps_the_fit_before():
+def test_divergence_names_the_epoch_and_keeps_the_previous_fit():
     autoencoder = AutoencoderTransformer(2, **QUICK).fit(X)
     before = autoencoder.transform(X)
     with pytest.raises(DivergenceError, match=r"epoch \d+ at lr"):
@@ -110,7 +110,7 @@ def test_divergence_names_the_epoch_and_keeps_the_fit_before():
 
 
 @pytest.mark.bad_input(109, 110)
-def test_too_little_memory_names_the_batch_size_and_keeps_the_fit_before():
+def test_out_of_memory_names_the_batch_size_and_keeps_the_previous_fit():
     autoencoder = AutoencoderTransformer(2, architecture=GREEDY, early_stopping=False, batch_size=20, **QUICK).fit(X)
     with pytest.warns(UserWarning, match="Out of memory on a batch of 80 rows"):
         before = autoencoder.transform(X)
@@ -122,7 +122,7 @@ def test_too_little_memory_names_the_batch_size_and_keeps_the_fit_before():
 
 
 @pytest.mark.bad_input(110)
-def test_too_little_memory_for_held_out_rows_halves_their_batches():
+def test_out_of_memory_in_validation_halves_the_batches():
     whole = AutoencoderTransformer(
         2, architecture=GREEDY, validation_fraction=0.4, batch_size=16, **QUICK
     ).fit(X)  # fmt: skip

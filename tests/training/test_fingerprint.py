@@ -17,14 +17,14 @@ from skae.variants import Denoising
 
 
 class Plain:
-    """Has a setting, and no words for it."""
+    """Has a parameter and no repr."""
 
     def __init__(self, width):
         self.width = width
 
 
 def made_by(kind):
-    """A function that differs from others by what it closes over."""
+    """A function that differs from others by its closure."""
     return lambda: kind()
 
 
@@ -69,7 +69,7 @@ def test_fit_with_custom_functions_resumes_in_another_process(tmp_path, monkeypa
     assert not (tmp_path / "checkpoint.skae").exists()
 
 
-def test_settings_are_told_in_full_and_without_addresses():
+def test_fingerprints_hold_all_settings_and_no_addresses():
     variant = Denoising("gaussian", 0.3, variant=Custom(halved, functools.partial(nn.Linear, 2)))
     told = described({"variant": variant, "betas": (0.9, [object()])})
     assert " at 0x" not in told

@@ -1,4 +1,4 @@
-"""What differs on a GPU: where data lives, precision, memory that runs out."""
+"""Training on a GPU: data transfer, precision, out of memory."""
 
 import pickle
 
@@ -38,7 +38,7 @@ def test_tensors_on_the_gpu_stay_there(digits):
 
 @pytest.mark.parametrize("cache", [0, sources.CACHE_BYTES])
 @pytest.mark.parametrize("share", [0.0, 0.5])
-def test_every_way_to_the_gpu_trains_alike(cache, share, monkeypatch, digits):
+def test_every_transfer_to_the_gpu_trains(cache, share, monkeypatch, digits):
     monkeypatch.setattr(sources, "CACHE_BYTES", cache)
     monkeypatch.setattr(sources, "RESIDENT_SHARE", share)
     X = digits.astype(np.uint8).reshape(-1, 8, 8)
@@ -59,7 +59,7 @@ def test_too_large_a_batch_is_a_memory_error_and_the_next_fit_works(digits):
 
 
 @pytest.mark.parametrize("given", ["arrays", "tensors on the GPU"])
-def test_pickles_lie_on_the_cpu_and_go_back_to_the_gpu(given, digits, monkeypatch):
+def test_pickles_hold_cpu_tensors_and_return_to_the_gpu(given, digits, monkeypatch):
     X = digits if given == "arrays" else torch.from_numpy(digits).cuda()
     autoencoder = AutoencoderTransformer(2, device="cuda", random_state=0).partial_fit(X)
     dumped, codes = pickle.dumps(autoencoder), autoencoder.transform(digits)

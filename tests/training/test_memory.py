@@ -1,4 +1,4 @@
-"""Memory that calls take beyond X: the same for few rows and for many (Linux)."""
+"""Peak memory of calls beyond X is the same for few rows and for many (Linux)."""
 
 import gc
 import os
@@ -22,7 +22,7 @@ SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells the memory of Linux")
 MIB = 2**20
 
-# In a process of its own, where no freed memory is left to hide in: the peak of anonymous memory during a call, in MiB.
+# The peak of anonymous memory during a call in MiB, in a new process, which has no freed memory to reuse.
 PEAK = """
 import sys, threading, warnings
 import numpy as np
@@ -35,7 +35,7 @@ warnings.simplefilter("ignore")
 def anonymous():
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
-class Sliced:  # has no more than is asked for
+class Sliced:  # supports only slices
     def __init__(self, X):
         self.X, self.shape, self.dtype = X, X.shape, X.dtype
     def __len__(self):
@@ -84,12 +84,12 @@ def in_file(folder, n, dtype, shape=(28, 28)):
     return str(path)
 
 
-# Small rows that go the way of large ones.
+# Limits at which small arrays are read as large ones are.
 SMALL_LIMITS = "sources.CACHE_BYTES = 0; sources.BUFFER_BYTES = batches.BUFFER_BYTES = 4 * 2**20"
 
 
-def test_no_tensor_is_kept_per_step(digits):
-    # A small one would lie between the large ones of its step, whose memory could then not be used again.
+def test_training_steps_keep_no_tensor(digits):
+    # A small tensor between large ones would keep their memory from being reused.
     class Counting(Callback):
         def on_batch_begin(self, net, training=False, **kwargs):
             if training and net.batch_ in (10, 40):
@@ -113,7 +113,7 @@ def test_no_tensor_is_kept_per_step(digits):
         ("X = np.load({!r}, mmap_mode='r')", "new(batch_size=64).partial_fit(X)", (60_000, 180_000)),
     ],
 )
-def test_steps_leave_no_memory_behind(tmp_path, read, call, sizes):
+def test_training_steps_leave_no_memory_behind(tmp_path, read, call, sizes):
     given = f"from skae._training import batches; {SMALL_LIMITS}; {read}"
     few, many = (peak(given.format(in_file(tmp_path, n, np.uint8)), call) for n in sizes)
     assert many < few + 80  # slices of 16 MiB come and go
@@ -142,7 +142,7 @@ def test_sparse_rows_take_ten_times_their_memory_and_300_mib(n, dtype, call):
     assert peak(f"X = sparse({n}, {dtype!r})", call) < 10 * size + 300
 
 
-def test_results_are_checked_piece_by_piece():
+def test_overflow_check_reads_results_in_pieces():
     result = np.zeros((20_000, 1_000), dtype=np.float32)
     tracemalloc.start()
     try:
@@ -157,7 +157,7 @@ def test_results_are_checked_piece_by_piece():
 
 @pytest.mark.slow
 def test_novelty_copies_no_rows(tmp_path):
-    # What members keep to compare with, and slices, but no copy of X, of errors or of reconstructions.
+    # Members keep rows to compare with, but no copy of X, of errors or of reconstructions.
     given = f"{SMALL_LIMITS.split('; ')[0]}; X = np.load({{!r}})"
     call = "AutoencoderNovelty(new(), n_members=2, random_state=0).fit(X)"
     few, many = (peak(given.format(in_file(tmp_path, n, np.uint8, (64,))), call) for n in (50_000, 400_000))

@@ -22,7 +22,7 @@ def explained(X, components):
 
 
 @pytest.mark.parametrize("burst", [False, True])
-def test_covariance_of_some_slices_is_taken_where_they_have_the_variance_of_all(burst, monkeypatch):
+def test_covariance_of_some_slices_is_used_if_they_have_the_variance_of_all(burst, monkeypatch):
     monkeypatch.setattr(pca_init, "slice_length", lambda _: 100)
     read = []
     taken = Rows.slices
@@ -36,13 +36,13 @@ def test_covariance_of_some_slices_is_taken_where_they_have_the_variance_of_all(
     X = (np.random.RandomState(0).standard_normal((40_000, 8)) * [4, 3, 2, 1, 1, 1, 1, 1]).astype(np.float32)
     if burst:  # in a slice that is not among them, and the first component of all
         X[150:160, -1] = 1e3
-    monkeypatch.setattr(pca_init, "SAME_VARIANCE", 0.05)  # of fewer rows than in earnest
+    monkeypatch.setattr(pca_init, "SAME_VARIANCE", 0.05)  # for fewer rows than by default
     components, _, _ = pca_init.pca_start(rows_of(X), 2, seed=0)
     assert sum(read) < (5_000 if not burst else 50_000)
     assert explained(X, components) > explained(X, torch.from_numpy(PCA(2).fit(X).components_)) - 1e-3
 
 
-def test_rows_in_a_file_start_at_the_pca_of_all_of_them(monkeypatch):
+def test_pca_of_rows_in_a_file_agrees_with_exact_pca(monkeypatch):
     random = np.random.RandomState(0)
     rows = random.standard_normal((600, 20)) * np.linspace(9, 1, 20) @ random.standard_normal(
         (20, 300)

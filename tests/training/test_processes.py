@@ -1,4 +1,4 @@
-"""Forks, processes and imports: nothing hangs, nothing heavy comes along."""
+"""Forks and processes: nothing hangs, and results are equal."""
 
 import os
 import subprocess
@@ -98,7 +98,7 @@ print(len(found), len(set(found)))
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its processes are forked")
 def test_bits_are_the_same_over_processes_backends_and_threads():
-    # Of torch. The PCA that training starts from is numpy's, whose products are rounded by their number of threads.
+    # Threads of torch only: PCA initialization uses numpy, whose products depend on the number of threads.
     environment = os.environ | {"JOBLIB_START_METHOD": "fork", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment |= WAITING
     command = [sys.executable, "-c", BITS]
@@ -131,7 +131,7 @@ try:
     search.fit(X)
 except TerminatedWorkerError:
     print("terminated", sum(len(files) for _, _, files in os.walk(sys.argv[1])) > 0)
-# The killed fits go on from their checkpoints, and nothing is left.
+# The killed fits resume from their checkpoints, and no file is left.
 estimator.set_params(net_params=None)
 search.fit(X)
 alone = clone(estimator).set_params(checkpoint_dir=None)
@@ -144,14 +144,14 @@ print(os.listdir(sys.argv[1]))
 @pytest.mark.bad_input(113)
 @pytest.mark.soak
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals are those of Linux")
-def test_killed_workers_of_a_search_leave_what_goes_on_and_nothing_else(tmp_path):
+def test_killed_workers_of_a_search_leave_only_checkpoints_that_resume(tmp_path):
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.stdout.splitlines() == ["terminated True", "True", "[]"], done.stderr
 
 
 @pytest.mark.bad_input(115)
-def test_cuda_in_a_fork_of_a_process_that_used_it_says_what_to_do(monkeypatch):
+def test_cuda_in_a_forked_process_is_refused(monkeypatch):
     monkeypatch.setitem(concurrency._FORKED, "after CUDA", True)
     for name in ("auto", "cuda", "cuda:1"):
         with pytest.raises(RuntimeError, match=r"fork.*'spawn'.*'loky'.*device='cpu'"):

@@ -19,12 +19,12 @@ class Odd(Callback):
         net.history.record("other", np.float32(1))
 
 
-def test_checkpoints_hold_what_json_does(tmp_path, monkeypatch):
+def test_checkpoints_skip_history_values_that_json_cannot_hold(tmp_path, monkeypatch):
     monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
     AutoencoderTransformer(2, checkpoint_dir=tmp_path, net_params={"callbacks": [Odd()]}, **SMALL).fit(X)
 
 
-def test_histories_of_any_length_go_into_checkpoints_and_back():
+def test_long_histories_are_written_to_checkpoints_and_read_back():
     odd = [{"epoch": 1, "valid_loss": 0.5, "said": "a"}, {"epoch": 2, "valid_loss_best": True, "x": 2, "y": object()}]
     history = [
         *odd,

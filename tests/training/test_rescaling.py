@@ -13,7 +13,7 @@ LATE = 5e4 + 1e4 * LATENT[:, 0]
 
 
 def explained(estimator, X):
-    """Share of the variance of every column that its reconstruction explains."""
+    """Explained variance of every column."""
     return 1 - np.square(X - estimator.reconstruct(X)).sum(0) / np.square(X - X.mean(0)).sum(0)
 
 
@@ -66,7 +66,7 @@ def test_a_late_column_of_sparse_rows_is_learned():
 def test_codes_of_earlier_rows_stay_when_a_channel_begins_to_vary(architecture):
     X = RANDOM.standard_normal((120, 12, 3))
     X[:60, :, 2], X[60:, :, 2] = 5.0, 1e4 * X[60:, :, 2]
-    # Next to no learning rate: what changes is the scaling alone.
+    # The learning rate is almost zero, so only the scaling changes.
     autoencoder = AutoencoderTransformer(
         2, architecture=architecture, axes="t c", optimizer="sgd", lr=1e-30, random_state=0
     )

@@ -36,7 +36,7 @@ class Stopping(Callback):
 
 
 def bits(estimator):
-    """All that was learned, in bytes."""
+    """The learned state, in bytes."""
     return {
         "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
         "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
@@ -68,7 +68,7 @@ class Counting(Callback):
 
 
 def crash(estimator, folder, epoch, rows=X):
-    """Fit, and fail after an epoch as a machine does: what was written stays."""
+    """Fit that fails after an epoch as if the machine stopped: the checkpoint stays."""
 
     class Crashing(Callback):
         def on_epoch_end(self, net, **kwargs):
@@ -103,13 +103,13 @@ def run_fit(folder, checkpoint_dir):
 
 @pytest.fixture(autouse=True)
 def after_every_epoch(monkeypatch):
-    """Fits this short would have none."""
+    """Short fits would write no checkpoint."""
     monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
 
 
 @pytest.mark.parametrize("settings", LONG.values(), ids=LONG.keys())
 @pytest.mark.parametrize("epoch", [1, 3])
-def test_goes_on_to_the_same_bits(tmp_path, settings, epoch):
+def test_fit_resumes_to_the_same_bits(tmp_path, settings, epoch):
     settings = {**SMALL, "max_epochs": 6, **settings}
     whole = AutoencoderTransformer(3, **settings).fit(X)
     kept = AutoencoderTransformer(3, checkpoint_dir=tmp_path, **settings)
@@ -121,7 +121,7 @@ def test_goes_on_to_the_same_bits(tmp_path, settings, epoch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_resumes_in_the_second_cycle_to_the_same_bits(tmp_path, monkeypatch):
+def test_fit_resumes_in_the_second_cycle_to_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr("skae._training.schedule.CYCLES", (6, 6))
     phase = np.random.RandomState(0).uniform(0, 1, (200, 1))
     waves = np.sin(2 * np.pi * (2 * np.linspace(0, 1, 16) + phase)) ** 3
@@ -134,7 +134,7 @@ def test_resumes_in_the_second_cycle_to_the_same_bits(tmp_path, monkeypatch):
         assert bits(kept.fit(waves)) == bits(whole)
 
 
-def test_goes_on_after_ctrl_c_and_with_no_random_state(tmp_path):
+def test_fit_resumes_after_ctrl_c_without_random_state(tmp_path):
     stopping = AutoencoderTransformer(
         2, checkpoint_dir=str(tmp_path), architecture=Dense((8,)), max_epochs=6, random_state=None
     )
@@ -149,7 +149,7 @@ def test_goes_on_after_ctrl_c_and_with_no_random_state(tmp_path):
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.filterwarnings("ignore:Training was interrupted")
 @pytest.mark.parametrize("folder", ["kept", "{fit}"])
-def test_warm_starts_go_on_after_ctrl_c(tmp_path, folder, on_interrupt, fits_before, times):
+def test_warm_starts_resume_after_ctrl_c(tmp_path, folder, on_interrupt, fits_before, times):
     settings = {**SMALL, "max_epochs": 6, "warm_start": True}
     whole, kept = (AutoencoderTransformer(2, on_interrupt=on_interrupt, **settings) for _ in range(2))
     for _ in range(fits_before):
@@ -208,7 +208,7 @@ def test_rows_are_read_in_full_only_where_there_is_a_checkpoint(tmp_path, monkey
         ({}, np.r_[X[:50], X[51:52], X[50:51], X[52:]], "values of X was"),
     ],
 )
-def test_another_fit_is_refused(tmp_path, changed, rows, match):
+def test_checkpoint_of_another_fit_is_refused(tmp_path, changed, rows, match):
     kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL)
     crash(kept, tmp_path, 1)
     with pytest.raises(ValueError, match=match):
@@ -217,7 +217,7 @@ def test_another_fit_is_refused(tmp_path, changed, rows, match):
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.skae"]
 
 
-def test_other_held_out_rows_are_another_fit(tmp_path):
+def test_checkpoint_with_another_validation_set_is_refused(tmp_path):
     kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, net_params={"callbacks": [Stopping(1, OSError())]})
     kept.set_params(**SMALL)
     for held_out, error in ((X[:40], OSError), (np.r_[X[:39], X[40:41]], ValueError)):
@@ -225,7 +225,7 @@ def test_other_held_out_rows_are_another_fit(tmp_path):
             kept.fit(X, X_val=held_out)
 
 
-def test_a_stream_is_where_it_was_so_that_training_goes_on(tmp_path):
+def test_random_state_instance_resumes_at_its_position(tmp_path):
     settings = {**SMALL, "max_epochs": 4}
     whole = AutoencoderTransformer(2, **{**settings, "random_state": np.random.RandomState(3)}).fit(X)
     stream = np.random.RandomState(3)
@@ -236,7 +236,7 @@ def test_a_stream_is_where_it_was_so_that_training_goes_on(tmp_path):
     assert stream.randint(1000) == whole.random_state.randint(1000)
 
 
-def test_lazy_and_half_precision_modules(tmp_path):
+def test_lazy_and_half_precision_modules_resume(tmp_path):
     for encoder in (torch.nn.LazyLinear(2), torch.nn.Linear(6, 2).bfloat16()):
         architecture = Custom(encoder, torch.nn.Linear(2, 6))
         kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **{**SMALL, "architecture": architecture})
@@ -261,7 +261,7 @@ def test_failed_fits_leave_no_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_equal_random_states_are_one(tmp_path):
+def test_equal_random_state_instances_resume(tmp_path):
     settings = {**SMALL, "random_state": np.random.RandomState(3)}
     kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **settings)
     crash(kept, tmp_path, 1)
@@ -269,7 +269,7 @@ def test_equal_random_states_are_one(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_first_weights_are_another_fit(tmp_path):
+def test_checkpoint_with_other_initial_weights_is_refused(tmp_path):
     for seed in (0, 1):
         torch.manual_seed(seed)
         custom = Custom(torch.nn.Linear(6, 2), torch.nn.Linear(2, 6))
@@ -280,7 +280,7 @@ def test_other_first_weights_are_another_fit(tmp_path):
         kept.fit(X)
 
 
-def test_a_damaged_one_is_refused(tmp_path):
+def test_damaged_checkpoint_is_refused(tmp_path):
     kept = AutoencoderTransformer(2, checkpoint_dir=tmp_path, **SMALL)
     crash(kept, tmp_path, 1)
     file = tmp_path / "checkpoint.skae"
@@ -290,7 +290,7 @@ def test_a_damaged_one_is_refused(tmp_path):
 
 
 @pytest.mark.bad_input(46)
-def test_a_folder_that_cannot_be(tmp_path):
+def test_invalid_checkpoint_dir_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         AutoencoderTransformer(2, checkpoint_dir=tmp_path / "file" / "folder", **SMALL).fit(X)
@@ -299,7 +299,7 @@ def test_a_folder_that_cannot_be(tmp_path):
 
 
 @pytest.mark.bad_input(48)
-def test_in_use_by_a_live_fit(tmp_path):
+def test_folder_in_use_by_a_running_fit_is_refused(tmp_path):
     seen = []
 
     class Second(Callback):
@@ -316,7 +316,7 @@ def test_in_use_by_a_live_fit(tmp_path):
 
 
 @pytest.mark.bad_input(48)
-def test_every_fit_of_a_search_has_its_own(tmp_path):
+def test_every_fit_of_a_search_has_its_own_folder(tmp_path):
     from sklearn.model_selection import GridSearchCV
 
     search = GridSearchCV(
@@ -327,8 +327,8 @@ def test_every_fit_of_a_search_has_its_own(tmp_path):
 
 
 @pytest.mark.parametrize("n_kills", [1, pytest.param(100, marks=pytest.mark.soak)])
-def test_a_killed_process(tmp_path, n_kills, record_property):
-    """Whatever comes of a fit that was killed any number of times is what one in peace gives."""
+def test_fit_of_a_killed_process_resumes_to_equal_results(tmp_path, n_kills, record_property):
+    """A fit that was killed any number of times gives the result of an uninterrupted fit."""
     np.save(tmp_path / "X.npy", np.tile(X, (20, 1)))
     process = run_fit(tmp_path, None)
     assert process.stdout.readline() == b"begin\n"
@@ -343,7 +343,7 @@ def test_a_killed_process(tmp_path, n_kills, record_property):
         began = time.perf_counter()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(random.uniform(0, seconds))
-            # The machine is faster than it was: kills after the end would say nothing.
+            # The fit ended before it was killed; later kills come earlier.
             seconds = time.perf_counter() - began if anew else seconds
         process.send_signal(signal.SIGKILL)
         assert process.communicate()[0] in (b"", whole)

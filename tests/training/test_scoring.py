@@ -40,18 +40,18 @@ def test_callables_get_the_training_rows_if_they_ask(X):
     assert "error" not in fitted(X, EpochScoring(error), early_stopping=False).history_[0]
 
 
-def test_names_of_scores_of_tables(X):
+def test_names_of_scores_work_for_tables(X):
     history = fitted(X, EpochScoring("neg_mean_squared_error", use_caching=False)).history_
     assert history[-1]["neg_mean_squared_error"] == pytest.approx(-history[-1]["valid_loss"], rel=1e-5)
 
 
-def test_training_is_the_same(X):
+def test_scoring_does_not_change_training(X):
     watched, alone = fitted(X, EpochScoring(error)), AutoencoderTransformer(4, **QUICK).fit(X)
     np.testing.assert_array_equal(watched.transform(X), alone.transform(X))
     assert len(pickle.dumps(watched)) < len(pickle.dumps(alone)) + 20_000
 
 
-def test_another_callback_watches_the_score(X):
+def test_other_callbacks_can_monitor_the_score(X):
     stops = EarlyStopping(monitor="score", patience=2)
     model = fitted(X, EpochScoring(lambda net, X, y: 1.0, name="score"), stops, max_epochs=10)
     assert model.n_iter_ < 10
@@ -68,7 +68,7 @@ def test_scores_of_batches_are_refused_before_training(X):
         fitted(X, BatchScoring("r2"), max_epochs=10**6)
 
 
-def test_what_a_callable_raises_gets_through(X):
+def test_errors_of_scoring_callables_are_raised(X):
     def broken(net, X, y):
         raise KeyError("mine")
 

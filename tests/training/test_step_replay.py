@@ -1,4 +1,4 @@
-"""Recorded steps: the same bits as autograd's, and only where nothing else could happen in a step."""
+"""Step replay: the bits of autograd, and only for steps without side effects."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ OPTIMIZERS = {
 
 @pytest.fixture
 def repeats(monkeypatch):
-    """How often recorded steps were run, as a list that grows."""
+    """One entry per replayed step."""
     run = []
     original = step_replay.repeated
     monkeypatch.setattr(step_replay, "repeated", lambda *args: run.append(1) or original(*args))
@@ -41,7 +41,7 @@ def weights(autoencoder):
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("architecture", [Dense(), Dense((16,), activation="gelu", normalization=None)], ids=str)
-def test_repeated_steps_train_to_the_same_bits(architecture, optimizer, loss, repeats, monkeypatch, digits):
+def test_replayed_steps_train_to_the_same_bits(architecture, optimizer, loss, repeats, monkeypatch, digits):
     def fitted():
         # 101 rows in batches of at most 50 are of two lengths.
         return AutoencoderTransformer(
@@ -73,14 +73,14 @@ def test_repeated_steps_train_to_the_same_bits(architecture, optimizer, loss, re
     ],
     ids=["dropout", "batch normalization", "convolutions", "variational", "denoising", "bce", "callbacks", "bfloat16"],
 )
-def test_steps_that_draw_or_keep_something_or_are_watched_are_not_repeated(settings, repeats, digits):
+def test_steps_with_randomness_or_state_or_observers_are_not_replayed(settings, repeats, digits):
     AutoencoderTransformer(
         2, batch_size=16, max_epochs=2, early_stopping=False, device="cpu", random_state=0, **settings
     ).fit(digits[:200])
     assert not repeats
 
 
-def test_printing_does_not_count_as_watching(repeats, digits, capsys):
+def test_printing_does_not_prevent_replay(repeats, digits, capsys):
     AutoencoderTransformer(2, batch_size=16, max_epochs=2, device="cpu", random_state=0, verbose=1).fit(digits[:200])
     assert repeats
     assert "train_loss" in capsys.readouterr().out
@@ -101,7 +101,7 @@ HOOKS = {
 
 
 @pytest.mark.parametrize("kind", HOOKS)
-def test_hooks_are_not_passed_over(kind, digits):
+def test_hooks_are_called_at_every_step(kind, digits):
     net = AutoencoderTransformer(2, max_epochs=1, device="cpu", random_state=0).fit(digits[:100]).net_
     assert step_replay.repeatable(net.module_, net.criterion_)
     handle = HOOKS[kind](net.module_)
@@ -112,7 +112,7 @@ def test_hooks_are_not_passed_over(kind, digits):
     assert step_replay.repeatable(net.module_, net.criterion_)
 
 
-def test_frozen_weights_replaced_passes_and_large_networks_are_not_recorded(digits, monkeypatch):
+def test_frozen_weights_and_patched_passes_and_large_networks_are_not_recorded(digits, monkeypatch):
     net = AutoencoderTransformer(2, max_epochs=1, device="cpu", random_state=0).fit(digits[:100]).net_
     module, objective = net.module_, net.criterion_
     next(module.parameters()).requires_grad_(False)
@@ -143,7 +143,7 @@ def drawn_steps(loss_of, parameters, n=15):
     return steps, got, wanted
 
 
-def test_what_differs_from_its_recording_is_never_repeated():
+def test_steps_that_differ_from_their_recording_are_not_replayed():
     weight, calls = nn.Parameter(torch.ones(5)), []
 
     def changing(batch):
@@ -158,7 +158,7 @@ def test_what_differs_from_its_recording_is_never_repeated():
 
 
 @pytest.mark.parametrize("way", ["buffer", "in place", "number", "unused"])
-def test_what_cannot_be_recorded_goes_on_by_autograd(way):
+def test_steps_that_cannot_be_recorded_use_autograd(way):
     weight, unused, count = nn.Parameter(torch.ones(5)), nn.Parameter(torch.ones(1)), torch.zeros(())
     parameters = [weight, unused] if way == "unused" else [weight]
 
@@ -177,7 +177,7 @@ def test_what_cannot_be_recorded_goes_on_by_autograd(way):
 
 @pytest.mark.parametrize("small", [False, True])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_updates_are_those_of_the_optimizer(name, small):
+def test_fused_updates_equal_those_of_the_optimizer(name, small):
     results = []
     for short in (True, False):
         # Those of 16 and 3 times 16 numbers may be joined.
@@ -204,7 +204,7 @@ def owns_its_memory(array):
     return array.untyped_storage().nbytes() == array.nbytes
 
 
-def test_joined_weights_take_gradients_from_anywhere():
+def test_flat_weights_accept_any_gradients():
     parameters = [nn.Parameter(torch.ones(16)) for _ in range(3)]
     optimizer = OPTIMIZERS["adamw"](parameters)
     for parameter in parameters:
@@ -235,7 +235,7 @@ def test_weights_own_their_memory_after_training(method, digits):
 
 
 @pytest.mark.parametrize("where", ["own", "all"])
-def test_hooks_of_optimizers_hear_of_every_step(where):
+def test_optimizer_hooks_are_called_at_every_step(where):
     parameter = nn.Parameter(torch.ones(3))
     optimizer = OPTIMIZERS["adamw"]([parameter])
     parameter.grad = torch.ones(3)
@@ -264,7 +264,7 @@ class Branching(nn.Module):
         return self.always(x) + self.frozen(x) + (self.at_first(x) if self.calls < 20 else 0)
 
 
-def test_weights_without_gradients_are_left_out(digits):
+def test_weights_without_gradients_are_not_updated(digits):
     autoencoder = AutoencoderTransformer(
         3, architecture=Custom(Branching, nn.Linear(3, 64)), max_epochs=4, batch_size=16, device="cpu", random_state=0
     )
@@ -273,7 +273,7 @@ def test_weights_without_gradients_are_left_out(digits):
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_frozen_weights_stay_as_they_are(method, digits):
+def test_frozen_weights_do_not_change(method, digits):
     autoencoder = AutoencoderTransformer(3, max_epochs=3, warm_start=True, device="cpu", random_state=0)
     autoencoder.fit(digits[:200])
     autoencoder.net_.module_.encoder.requires_grad_(False)
@@ -282,7 +282,7 @@ def test_frozen_weights_stay_as_they_are(method, digits):
     assert all(torch.equal(a, b) for a, b in zip(before, autoencoder.net_.module_.encoder.parameters(), strict=True))
 
 
-def test_the_short_way_is_taken_by_the_default_optimizer(digits, monkeypatch):
+def test_default_optimizer_uses_fused_updates(digits, monkeypatch):
     calls = []
     function = fused_update.FUNCTIONS[torch.optim.AdamW]
     monkeypatch.setitem(

@@ -16,11 +16,11 @@ QUICK = {"max_epochs": 3, "random_state": 0}
 
 @pytest.fixture(scope="module")
 def nested():
-    """Ordered codes of 8 coordinates, fitted on digits."""
+    """Nested codes of 8 components, fitted on digits."""
     return AutoencoderTransformer(8, variant="nested", max_epochs=10, random_state=0).fit(X)
 
 
-def test_shares_add_up_to_the_score(nested):
+def test_explained_variance_ratios_sum_to_the_score(nested):
     shares = nested.explained_variance_ratio_
     assert shares.shape == (8,)
     assert abs(shares.sum() - nested.score(X)) < 0.02
@@ -28,7 +28,7 @@ def test_shares_add_up_to_the_score(nested):
     assert shares[:4].sum() > shares[4:].sum()
 
 
-def test_first_coordinates_are_a_code(nested):
+def test_prefixes_of_nested_codes_are_codes(nested):
     Z, pca = nested.transform(X), PCA(8).fit(X)
     by_pca = pca.explained_variance_ratio_.cumsum()
     for k in range(1, 9):
@@ -39,7 +39,7 @@ def test_first_coordinates_are_a_code(nested):
         np.testing.assert_array_equal(short.reconstruct(X), restored)
 
 
-def test_a_share_of_the_variance_as_in_pca():
+def test_n_components_as_a_fraction_selects_components_as_in_pca():
     fitted = AutoencoderTransformer(0.7, max_epochs=10, random_state=0).fit(X)
     shares = fitted.explained_variance_ratio_
     assert fitted.n_components_ == len(shares) == fitted.transform(X).shape[1] <= PCA(0.7).fit(X).n_components_
@@ -47,13 +47,13 @@ def test_a_share_of_the_variance_as_in_pca():
     assert len(fitted.get_feature_names_out()) == fitted.n_components_
 
 
-def test_wraps_a_variant():
+def test_nested_wraps_a_variant():
     fitted = AutoencoderTransformer(4, variant=Nested(Variational()), **QUICK).fit(X)
     assert fitted.inverse_transform(fitted.transform(X)[:, :2]).shape == X.shape
     assert "train_kl_divergence" in fitted.history_[0]
 
 
-def test_codes_of_others_are_not_cut():
+def test_codes_of_other_variants_are_not_shortened():
     fitted = AutoencoderTransformer(4, **QUICK).fit(X)
     assert not hasattr(fitted, "explained_variance_ratio_")
     with pytest.raises(ValueError, match="not nested, so they cannot be cut"):
@@ -63,30 +63,30 @@ def test_codes_of_others_are_not_cut():
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, 1.5, -0.5, float("nan")])
-def test_shares_outside_of_their_range(share):
+def test_fractions_outside_of_0_to_1_are_refused(share):
     with pytest.raises(ValueError, match=r"int in the range \[1, inf\) or a float in the range \(0.0, 1.0\)"):
         AutoencoderTransformer(share).fit(X)
 
 
 @pytest.mark.parametrize("variant", ["vector_quantized", "hyperspherical", Denoising(variant="vector_quantized")])
-def test_a_share_of_what_cannot_be_ordered(variant):
+def test_fractions_are_refused_for_variants_without_nested_codes(variant):
     with pytest.raises(ValueError, match="Nested cannot wrap"):
         AutoencoderTransformer(0.9, variant=variant, **QUICK).fit(X)
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.0, "2", True])
-def test_sizes_that_cannot_be(nested, size):
+def test_invalid_sizes_of_shortened_are_refused(nested, size):
     with pytest.raises(ValueError, match="'n_components' parameter"):
         nested.shortened(size)
 
 
-def test_training_goes_on_with_a_shortened_one(nested):
+def test_shortened_estimators_continue_training(nested):
     short = nested.shortened(3)
     assert short.partial_fit(X).transform(X).shape == (500, 3)
     assert nested.transform(X).shape == (500, 8)
 
 
-def test_a_share_goes_with_fit_only():
+def test_fractions_are_refused_by_partial_fit_and_warm_start():
     with pytest.raises(ValueError, match="partial_fit needs an int"):
         AutoencoderTransformer(0.9).partial_fit(X)
     with pytest.raises(ValueError, match="warm_start=True needs an int"):
