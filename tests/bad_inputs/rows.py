@@ -25,7 +25,7 @@ TWICE = sparse.csr_array((np.ones(180), np.tile([3, 1, 3], 60), np.arange(0, 181
 def fitting(
     number: int, name: str, given: Any, error: Any, match: str, fitted: str | None = None, **params
 ) -> list[Case]:
-    """The same X refused by ``fit`` and by ``partial_fit``; ``fitted`` is the message of a fitted estimator in the latter."""
+    """The same X refused by ``fit`` and ``partial_fit``; ``fitted``: the message of the latter if fitted."""
     known = {"given": given, "fitted_on": "frame" if hasattr(given, "columns") else "rows"}
     return [
         Case(number, f"fit on {name}", error, match, params, lambda estimator: estimator.fit(given), **known),
