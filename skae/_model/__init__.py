@@ -19,7 +19,7 @@ from .custom import Custom
 from .dense import Dense
 from .discriminator import WithDiscriminator
 from .layer_table import LayerRow, LayerTable, layer_rows, layer_table
-from .layers import EncoderDecoder, SpectralNorm, StochasticModule
+from .layers import EncoderDecoder, SpectralNorm, StochasticModule, is_zero
 from .priors import CodebookPrior, NormalMixture, Prior, Sampler, StandardNormal, UniformSphere, draw_from_prior
 from .sequential import Sequence
 
@@ -59,6 +59,7 @@ __all__ = [
     "WithDiscriminator",
     "WrappedBottleneck",
     "draw_from_prior",
+    "is_zero",
     "layer_rows",
     "layer_table",
 ]

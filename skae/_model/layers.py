@@ -75,7 +75,14 @@ def set_zero(layer: Layer) -> Layer:
     """Set the weights and the bias of a layer to zero, and return it."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
+    layer.is_set_to_zero = True  # type: ignore[assignment]
     return layer
+
+
+def is_zero(layer: nn.Module) -> bool:
+    """Whether all weights of a layer are zero; on the meta device, whether ``set_zero`` set them."""
+    weight = layer.get_parameter("weight")
+    return getattr(layer, "is_set_to_zero", False) if weight.is_meta else not bool(weight.any())
 
 
 class SpectralNorm(nn.Module):
@@ -96,7 +103,9 @@ class SpectralNorm(nn.Module):
         self.layer = layer
         with torch.no_grad():
             matrix = layer.get_parameter("weight").flatten(1)
-            direction = torch.linalg.svd(matrix, full_matrices=False).Vh[0].clone()
+            # On the meta device svd would be slow: its first call imports for half a second.
+            is_meta = matrix.is_meta
+            direction = matrix[0].clone() if is_meta else torch.linalg.svd(matrix, full_matrices=False).Vh[0].clone()
         self.register_buffer("direction", direction)
 
     def forward(self, x: Tensor) -> Tensor:

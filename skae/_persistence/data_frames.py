@@ -1,4 +1,4 @@
-"""The columns of the fitted data frame as JSON and back: types of columns are names in the tables here."""
+"""The names and types of the fitted columns as JSON and back: types of columns are names in the tables here."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from skae._inputs.data_frames import FrameSchema
+from skae._inputs.schema import Schema
 from skae._parameters import warn
 from skae.exceptions import ModelFileError, shown
 
-from .values import Decoder, NotStorableError, encoded, of_type
+from .values import Decoder, NotStorableError, encode, of_type
 
 INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 NUMPY = ("bool", *INTEGERS, "float16", "float32", "float64", "object")
@@ -28,7 +29,29 @@ MOST = 5
 OTHERWISE = {"pandas": "object", "polars": "Object"}
 
 
-def encoded_frame(schema: FrameSchema | None) -> Any:
+def encode_schema(schema: Schema) -> dict[str, Any]:
+    """The names and types of the columns as JSON."""
+    names = schema.feature_names
+    return {
+        "feature_names": None if names is None else [str(name) for name in names],
+        "frame": encode_frame(schema.frame),
+    }
+
+
+def decode_schema(content: dict[str, Any], n_features: int, decode: Decoder) -> Schema:
+    """The names and types of the columns, for samples of ``n_features`` numbers."""
+    names, frame = content["feature_names"], decode_frame(content["frame"], decode)
+    if names is not None:
+        checked = [of_type(name, str, "a feature's name") for name in of_type(names, list, "feature_names")]
+        if len(checked) != n_features:
+            raise ModelFileError(f"it names {len(checked)} features of {n_features}")
+        names = np.array(checked, dtype=object)
+    if frame is not None and len(frame.names) != n_features:
+        raise ModelFileError(f"its frame has {len(frame.names)} columns for {n_features} features")
+    return Schema(n_features, names, frame)
+
+
+def encode_frame(schema: FrameSchema | None) -> Any:
     """The schema as JSON; warns of types and names that a file cannot hold."""
     if schema is None:
         return None
@@ -41,7 +64,7 @@ def encoded_frame(schema: FrameSchema | None) -> Any:
         name = str(dtype).partition("(")[0] if schema.library == "polars" else str(dtype)
         kinds.append(name if name in known else OTHERWISE[schema.library])
         unknown_kinds += [] if name in known else [str(dtype)]
-    names, levels = ([encoded_name(name, unknown_names) for name in given] for given in (schema.names, schema.levels))
+    names, levels = ([encode_name(name, unknown_names) for name in given] for given in (schema.names, schema.levels))
     warn_of("name the types", unknown_kinds, "columns of them as plain numbers")
     warn_of("hold the names", unknown_names, "their text instead")
     return {
@@ -51,12 +74,12 @@ def encoded_frame(schema: FrameSchema | None) -> Any:
     }
 
 
-def encoded_name(name: Any, unknown: list[Any]) -> Any:
+def encode_name(name: Any, unknown: list[Any]) -> Any:
     """The name of a column as JSON; its text, and an entry in ``unknown``, if JSON cannot hold it."""
     if isinstance(name, tuple):
-        return {"tuple": [encoded_name(part, unknown) for part in name]}
+        return {"tuple": [encode_name(part, unknown) for part in name]}
     try:
-        return encoded(name, "a column's name")
+        return encode(name, "a column's name")
     except NotStorableError:
         unknown.append(name)
         return str(name)
@@ -71,12 +94,12 @@ def warn_of(cannot: str, unknown: list[Any], instead: str) -> None:
         )
 
 
-def decoded_frame(described: Any, decode: Decoder) -> FrameSchema | None:
+def decode_frame(encoded: Any, decode: Decoder) -> FrameSchema | None:
     """The schema; None, with a warning, if the library of the data frame is not installed."""
-    if described is None:
+    if encoded is None:
         return None
-    library, columns = described["library"], of_type(described["columns"], list, "columns")
-    levels = tuple(map(decode, of_type(described["levels"], list, "levels")))
+    library, columns = encoded["library"], of_type(encoded["columns"], list, "columns")
+    levels = tuple(map(decode, of_type(encoded["levels"], list, "levels")))
     if library not in LIBRARIES:
         raise ModelFileError(f"it names an unknown data frame library {shown(library)}")
     names, kinds = zip(*columns, strict=True)

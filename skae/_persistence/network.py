@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from skae._data import ARRAYS, Scaling
-from skae._model import (
-    Autoencoder,
-    Bottleneck,
-    EncoderDecoder,
-    Identity,
-    LayerRow,
-    LinearPath,
-    Softmax,
-    SpectralNorm,
-    UnitInterval,
-    layer_rows,
-)
+from skae._data import SampleLayout
+from skae._model import Autoencoder, LayerRow
 from skae._serialization.container import Table
-from skae._training import (
-    AutoencoderNet,
-    build_encoder_decoder,
-    check_shapes,
-    full_precision,
-    moments_of,
-    seeded_weights,
-    set_moments,
-)
+from skae._training import AutoencoderNet, TrainSpec, full_precision, moments_of, set_moments
+from skae._training.build import build
 from skae.exceptions import ModelFileError, shown
-from skae.variants import Parts, normalize_spectrally
 
 from .values import of_type
 
@@ -45,24 +24,6 @@ COUNT = "step"
 PROBED = 1024
 MOST_NUMBERS = 2**22
 TOLERANCE = 1e-3
-
-
-def described_module(module: Autoencoder) -> dict[str, Any]:
-    """What decides the network besides architecture and variant."""
-    bottleneck = module.bottleneck
-    return {
-        "n_components": bottleneck.n_components,
-        "kept": bottleneck.code_size if bottleneck.is_nested else None,
-        "linear_path": module.linear is not None,
-    }
-
-
-def arrays_of_scaling(scaling: Scaling) -> dict[str, Tensor]:
-    """The arrays of a scaling, and of its moments if it has any, by name."""
-    found = {f"scaling/{name}": getattr(scaling, name) for name in ARRAYS}
-    if scaling.moments is not None:
-        found["scaling/moments"] = scaling.moments.numbers
-    return found
 
 
 def arrays_of_module(module: Autoencoder) -> dict[str, Tensor]:
@@ -80,79 +41,32 @@ def arrays_of_module(module: Autoencoder) -> dict[str, Tensor]:
                 f"The module's state {name!r} is of type {type(array).__name__}, which a model file cannot hold. "
                 f"Keep tensors only."
             )
-        found[f"module/{name}"] = stored(array)
+        found[f"module/{name}"] = copy_to_cpu(array)
     return found
 
 
-def stored(array: Tensor) -> Tensor:
+def copy_to_cpu(array: Tensor) -> Tensor:
     """A copy on the CPU."""
     return array.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
 
 
-def laid_out(
-    architecture: Any, parts: Parts, shape: tuple[int, ...], described: dict[str, Any], loss: str, names: Table
+def build_empty(
+    spec: TrainSpec, layout: SampleLayout, n_components: Any, found: Table, is_custom: bool
 ) -> tuple[Autoencoder, list[LayerRow]]:
-    """The network and its layers, on the ``meta`` device; custom modules have memory.
-
-    ``names`` of the arrays in the file tell which layers are spectrally normalized.
-    """
-    n_components = of_type(described["n_components"], int, "n_components")
-    if names.get("module/latent_scale") != (torch.float32, (n_components,)):
-        raise ModelFileError(f"it does not hold the scale of {n_components} components")
-    is_custom = architecture.is_custom or parts.decoder not in (None, normalize_spectrally)
-    with torch.device("meta"):
-        bottleneck = parts.bottleneck(n_components).float()
-        linear = LinearPath(shape, n_components).float() if described["linear_path"] is True else None
-        link = empty_link(loss, shape)
-        latent_scale = torch.empty(n_components, dtype=torch.float32)
-        n_pseudo_inputs = bottleneck.n_pseudo_inputs
-        pseudo_inputs = torch.empty(n_pseudo_inputs, *shape, dtype=torch.float32) if n_pseudo_inputs else None
-    set_kept(bottleneck, described["kept"])
-    with seeded_weights(0), contextlib.nullcontext() if is_custom else torch.device("meta"):
-        encoder_decoder = build_encoder_decoder(architecture, shape, bottleneck)
-        for half in (encoder_decoder.encoder, encoder_decoder.decoder):
-            half.float()
-        if architecture.is_custom:
-            check_shapes(encoder_decoder.encoder, encoder_decoder.decoder, shape, bottleneck)
-        encoder_decoder = with_decoder(encoder_decoder, parts, names)
-    module = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs)
-    module.input_requires_grad = parts.input_requires_grad
-    return module, layer_rows(encoder_decoder, linear, shape)
+    """The network and its layers, with weights still to be filled in: without memory, but for custom modules."""
+    (n_built,) = found["module/latent_scale"][1]
+    # Custom modules may need real tensors to be built.
+    with torch.device("cpu" if is_custom else "meta"):
+        module, layers = build(spec, layout, n_built)
+    least = 1 if module.bottleneck.is_nested else n_built
+    if not least <= of_type(n_components, int, "n_components") <= n_built:
+        raise ModelFileError(f"it has codes of {n_components} components, and a network of {n_built}")
+    if module.bottleneck.is_nested:
+        module.bottleneck.code_size = n_components
+    return module, layers
 
 
-def empty_link(loss: str, shape: tuple[int, ...]) -> Identity | UnitInterval | Softmax:
-    """The link of a loss, without its numbers."""
-    if loss == "bce":
-        return UnitInterval(torch.empty(shape, dtype=torch.float32), torch.empty(shape, dtype=torch.float32))
-    if loss == "cross_entropy":
-        return Softmax(torch.empty(shape, dtype=torch.float32), torch.empty((), dtype=torch.float32))
-    return Identity()
-
-
-def set_kept(bottleneck: Bottleneck, kept: Any) -> None:
-    """Shorten nested codes to the size of those in the file."""
-    if bottleneck.is_nested:
-        if not 1 <= of_type(kept, int, "kept") <= bottleneck.n_components:
-            raise ModelFileError(f"it keeps {kept} of {bottleneck.n_components} components")
-        bottleneck.code_size = kept
-    elif kept is not None:
-        raise ModelFileError("it keeps some components of codes that are not nested")
-
-
-def with_decoder(encoder_decoder: EncoderDecoder, parts: Parts, names: Table) -> EncoderDecoder:
-    """The encoder and decoder after the variant changed the decoder; spectrally normalized as in the file."""
-    if parts.decoder is None:
-        return encoder_decoder
-    if parts.decoder is not normalize_spectrally:
-        return replace(encoder_decoder, decoder=parts.decoder(encoder_decoder.decoder))
-    for path, part in list(encoder_decoder.decoder.named_modules(prefix="module/decoder")):
-        for name, child in list(part.named_children()):
-            if f"{path}.{name}.direction" in names:
-                setattr(part, name, SpectralNorm(child))
-    return encoder_decoder
-
-
-def expected_table(module: nn.Module) -> Table:
+def module_table(module: nn.Module) -> Table:
     """Type and shape of every array of the module."""
     return {f"module/{name}": (a.dtype, tuple(a.shape)) for name, a in module.state_dict().items()}
 
@@ -177,7 +91,7 @@ def check_finite(arrays: dict[str, Tensor], is_custom: bool) -> None:
 def arrays_of_optimizer(net: AutoencoderNet) -> dict[str, Tensor]:
     """The state of the optimizer after ``partial_fit``, by parameter; empty after ``fit``."""
     return {
-        f"optimizer/{name}/{key}": stored(value)
+        f"optimizer/{name}/{key}": copy_to_cpu(value)
         for name, moments in moments_of(net).items()
         for key, value in moments.items()
         if isinstance(value, Tensor) and key in (*MOMENTS, COUNT)
@@ -214,7 +128,7 @@ def probe(module: Autoencoder, shape: tuple[int, ...], codes: Tensor | None = No
         samples = module.decode(codes.to(device)).flatten()[:PROBED]
         # Features are compared, not codes, which jump where they are rounded to a codebook.
         found = {"features": module.features(x), "codes": codes, "samples": samples}
-        return {f"probe/{name}": stored(array.float()) for name, array in found.items()}
+        return {f"probe/{name}": copy_to_cpu(array.float()) for name, array in found.items()}
 
 
 def check_probe(

@@ -99,15 +99,15 @@ def with_attributes(estimator: Any, /, **attributes: Any) -> Any:
     return copied
 
 
-def described_whole(
-    whole: Any, part_of: Callable[[Any, bool], tuple[dict[str, Any], dict[str, Tensor]]]
+def encode_pipeline(
+    whole: Any, encode_part: Callable[[Any, bool], tuple[dict[str, Any], dict[str, Tensor]]]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """A pipeline or a search as JSON and arrays.
 
     Parameters
     ----------
     whole : Pipeline or BottleneckSearchCV
-    part_of : callable
+    encode_part : callable
         Takes an estimator of WITH_OWN_PART, and whether it is fitted, to its JSON and arrays.
 
     Raises
@@ -118,33 +118,33 @@ def described_whole(
     contents: list[dict[str, Any]] = []
     arrays: dict[str, Tensor] = {}
 
-    def replaced(step: Any, fitted: bool) -> Any:
+    def replace_step(step: Any, fitted: bool) -> Any:
         if type(step) not in WITH_OWN_PART:
             return step
-        content, arrays_of_part = part_of(step, fitted)
+        content, arrays_of_part = encode_part(step, fitted)
         arrays.update(with_prefix(f"estimators/{len(contents)}/", arrays_of_part))
         contents.append(content)
         return Placeholder(len(contents) - 1)
 
     if isinstance(whole, BottleneckSearchCV):
         check_scoring_name(whole)
-        parts = {"estimator": with_steps(whole.estimator, lambda step: replaced(step, False))}
+        parts = {"estimator": with_steps(whole.estimator, lambda step: replace_step(step, False))}
         if hasattr(whole, "best_estimator_"):
-            parts["best_estimator_"] = with_steps(whole.best_estimator_, lambda step: replaced(step, True))
+            parts["best_estimator_"] = with_steps(whole.best_estimator_, lambda step: replace_step(step, True))
         made = with_attributes(whole, **parts)
         made.__dict__ = {name: value for name, value in vars(made).items() if is_kept(made, name)}
     else:
-        made = with_steps(whole, lambda step: replaced(step, True))
-    for place in filter(None, map(place_named_by, parts_within(made))):
+        made = with_steps(whole, lambda step: replace_step(step, True))
+    for place in filter(None, map(place_named_by, reachable_objects(made))):
         raise TypeError(
             f"A model file must not say where later calls read or write, but {place}. Set it to its default with "
             f"set_params, and set it again after load."
         )
-    arrays["skops"] = torch.from_numpy(np.frombuffer(in_skops(made), dtype=np.uint8).copy())
+    arrays["skops"] = torch.from_numpy(np.frombuffer(make_archive(made), dtype=np.uint8).copy())
     return {"kind": "search" if isinstance(made, BottleneckSearchCV) else "pipeline", "estimators": contents}, arrays
 
 
-def in_skops(made: Any) -> bytes:
+def make_archive(made: Any) -> bytes:
     """The archive of skops for a pipeline or search; TypeError if it holds types that skops does not trust."""
     try:
         data = skops_io().dumps(made)
@@ -179,7 +179,7 @@ def is_kept(search: BottleneckSearchCV, name: str) -> bool:
     return learned or name in search.get_params(deep=False)
 
 
-def assembled_whole(file: Stored, estimator_in: Callable[[Stored], Any]) -> Any:
+def decode_pipeline(file: Stored, decode_part: Callable[[Stored], Any]) -> Any:
     """The pipeline or the search that a file describes."""
     contents = of_type(file.content["estimators"], list, "estimators")
     prefixes = [f"estimators/{number}/" for number in range(len(contents))]
@@ -187,30 +187,30 @@ def assembled_whole(file: Stored, estimator_in: Callable[[Stored], Any]) -> Any:
     others -= {"kind", "versions", "estimators", "skops"}
     if others:
         raise ModelFileError(f"it holds {shown(sorted(others)[0])}, which is not known in a pipeline")
-    estimators = [estimator_in(file.part(content, prefix)) for content, prefix in zip(contents, prefixes, strict=True)]
+    estimators = [decode_part(file.part(content, prefix)) for content, prefix in zip(contents, prefixes, strict=True)]
     made = skops_io().loads(file.arrays()["skops"].numpy().tobytes(), trusted=list(TRUSTED))
     expected = BottleneckSearchCV if file.content["kind"] == "search" else Pipeline
     if type(made) is not expected:
         raise ModelFileError(f"it holds no {file.content['kind']}")
-    for place in filter(None, map(place_named_by, parts_within(made))):
+    for place in filter(None, map(place_named_by, reachable_objects(made))):
         raise ModelFileError(f"it says where later calls read or write: {place}")
 
-    def restored(step: Any) -> Any:
+    def restore_step(step: Any) -> Any:
         return estimators[step.number] if isinstance(step, Placeholder) else step
 
     if isinstance(made, Pipeline):
-        return with_steps(made, restored)
-    return restored_search(made, restored)
+        return with_steps(made, restore_step)
+    return restore_search(made, restore_step)
 
 
-def restored_search(made: BottleneckSearchCV, restored: Callable[[Any], Any]) -> BottleneckSearchCV:
+def restore_search(made: BottleneckSearchCV, restore_step: Callable[[Any], Any]) -> BottleneckSearchCV:
     """The search with its estimators and its scorer."""
     names = set(BottleneckSearchCV._get_param_names())
     if not names <= set(vars(made)) or not all(is_kept(made, name) for name in vars(made)):
         raise ModelFileError("its search has unknown attributes")
     check_scoring_name(made)
     parts = {
-        name: with_steps(value, restored)
+        name: with_steps(value, restore_step)
         for name, value in vars(made).items()
         if name in ("estimator", "best_estimator_")
     }
@@ -228,7 +228,7 @@ def place_named_by(part: Any) -> str:
     return ""
 
 
-def parts_within(estimator: Any) -> Iterator[Any]:
+def reachable_objects(estimator: Any) -> Iterator[Any]:
     """All objects that an estimator refers to, itself included, each once; no types, functions and text."""
     seen, pending = set(), [estimator]
     while pending:

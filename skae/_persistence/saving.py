@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from typing import Any
 
@@ -14,25 +13,20 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from skae._data import SampleLayout, TokenLayout
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._novelty.novelty import AutoencoderNovelty
 from skae._parameters import warn
 from skae._search.search import BottleneckSearchCV
 from skae._serialization.container import check_replaceable, pack, write
-from skae._training import OPTIMIZERS, snapshot
+from skae._training import snapshot
 from skae._version import __version__
 from skae.exceptions import ModelFileError
 
-from .data_frames import encoded_frame
-from .loading import INPUTS, load
-from .network import arrays_of_module, arrays_of_optimizer, arrays_of_scaling, described_module, probe, stored
-from .novelties import described_novelty
-from .pipelines import WITH_OWN_PART, described_whole
-from .values import KEPT_NET_PARAMS, NotStorableError, check_usable, encoded
-
-# Of the net that was trained.
-NET = ("lr", "batch_size", "cycles", "precision", "compiled", "seed")
+from .loading import load
+from .novelties import encode_novelty
+from .pipelines import WITH_OWN_PART, encode_pipeline
+from .results import encode_parameters, encode_result
+from .values import check_usable, is_custom
 
 
 def save(estimator, path, *, overwrite=False):
@@ -85,7 +79,7 @@ def save(estimator, path, *, overwrite=False):
     >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
     True
     """
-    raw = file_of(estimator)
+    raw = encode_file(estimator)
     if hasattr(path, "write") and not isinstance(path, os.PathLike):
         path.write(raw)
         return
@@ -94,14 +88,14 @@ def save(estimator, path, *, overwrite=False):
     write(os.path.realpath(path), raw)
 
 
-def file_of(estimator: Any) -> bytes:
+def encode_file(estimator: Any) -> bytes:
     """The bytes of the file of an estimator of any kind.
 
     They are read back, so that a file that cannot be loaded is an error now; only those with custom modules are not.
     """
-    content, arrays = content_of(estimator)
+    content, arrays = encode_estimator(estimator)
     raw = pack(content, arrays)
-    if '{"custom":' not in json.dumps(content):
+    if not is_custom(content):
         try:
             load(io.BytesIO(raw))
         except ModelFileError as error:
@@ -109,10 +103,10 @@ def file_of(estimator: Any) -> bytes:
     return raw
 
 
-def content_of(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def encode_estimator(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The JSON and arrays of an estimator of any kind."""
     if type(estimator) in WITH_OWN_PART:
-        return part_of(estimator)
+        return encode_part(estimator)
     if not isinstance(estimator, Pipeline) and type(estimator) is not BottleneckSearchCV:
         raise TypeError(
             f"save takes a fitted AutoencoderTransformer, AutoencoderNovelty or BottleneckSearchCV, or a Pipeline of "
@@ -120,142 +114,42 @@ def content_of(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"its best_estimator_; for other estimators use pickle."
         )
     check_is_fitted(estimator)
-    estimator = snapshot(estimator)
-    content, arrays = described_whole(estimator, part_of)
+    content, arrays = encode_pipeline(snapshot(estimator), encode_part)
     return {"versions": versions(), **content}, arrays
 
 
-def part_of(estimator: Any, fitted: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def encode_part(estimator: Any, fitted: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The JSON and arrays of an autoencoder or novelty detector; of its parameters alone if not ``fitted``."""
-    estimator = snapshot(estimator)
     if not fitted:
-        return {"kind": "settings", "parameters": settings_of(estimator)}, {}
+        return {"kind": "settings", "parameters": encode_settings(estimator)}, {}
     check_is_fitted(estimator)
     if isinstance(estimator, AutoencoderNovelty):
-        content, arrays = described_novelty(estimator, settings_of, part_of)
+        content, arrays = encode_novelty(estimator, encode_settings, encode_part)
         return {"versions": versions(), **content}, arrays
     check_usable(estimator)
-    return described(estimator), arrays_of(estimator)
+    parameters, left_out = encode_parameters(estimator.get_params(deep=False))
+    content, arrays, others = encode_result(estimator._result)
+    warn_of([*left_out, *others])
+    output = getattr(estimator, "_sklearn_output_config", {}).get("transform")
+    versioned = {"kind": "autoencoder", "versions": versions(), "parameters": parameters}
+    return {**versioned, **content, "output": output}, arrays
 
 
-def described(estimator: AutoencoderTransformer) -> dict[str, Any]:
-    """All but the arrays, as JSON."""
-    parameters, left_out = described_parameters(estimator)
-    history = []
-    for row in estimator.history_:
-        known, others = storable_entries(row)
-        history.append(known)
-        left_out += [f"history_[{name!r}]" for name in others]
-    if left_out:
-        warn_of(left_out)
-    return {
-        "kind": "autoencoder",
-        "versions": versions(),
-        "parameters": parameters,
-        "layout": described_layout(estimator._result.layout),
-        "architecture": encoded(estimator.architecture_, "architecture"),
-        "variant": encoded(estimator.variant_, "variant"),
-        "module": described_module(estimator.net_.module_),
-        "net": described_net(estimator.net_),
-        "history": history,
-        "n_iter": int(estimator.n_iter_),
-        "best_epoch": int(estimator.best_epoch_),
-        "frame": encoded_frame(estimator._result.schema.frame),
-        "feature_names": [str(name) for name in getattr(estimator, "feature_names_in_", ())] or None,
-        "output": getattr(estimator, "_sklearn_output_config", {}).get("transform"),
-    }
-
-
-def settings_of(estimator: AutoencoderTransformer) -> dict[str, Any]:
+def encode_settings(estimator: AutoencoderTransformer) -> dict[str, Any]:
     """The parameters as JSON, of an estimator that need not be fitted; with a warning of those left out."""
     check_usable(estimator)
-    parameters, left_out = described_parameters(estimator)
-    if left_out:
-        warn_of(left_out)
+    parameters, left_out = encode_parameters(estimator.get_params(deep=False))
+    warn_of(left_out)
     return parameters
 
 
-def described_parameters(estimator: AutoencoderTransformer) -> tuple[dict[str, Any], list[str]]:
-    """The parameters as JSON, and the names of what no file holds."""
-    parameters = estimator.get_params(deep=False)
-    parameters["checkpoint_dir"] = None
-    kept, left_out = storable_net_params(parameters["net_params"] or {})
-    if parameters["net_params"] is not None:
-        parameters["net_params"] = kept
-    try:
-        encoded(parameters["random_state"], "random_state")
-    except NotStorableError:
-        parameters["random_state"] = None
-        left_out.append("random_state")
-    return {name: encoded(value, name) for name, value in parameters.items()}, left_out
-
-
 def warn_of(left_out: list[str]) -> None:
-    """Warn of what a file does not hold."""
-    warn(f"A model file cannot hold {', '.join(dict.fromkeys(left_out))}: left out.")
+    """Warn of entries that a file cannot hold, if there are any."""
+    if left_out:
+        warn(f"A model file cannot hold {', '.join(dict.fromkeys(left_out))}: left out.")
 
 
 def versions() -> dict[str, str]:
     """Of what wrote a file."""
     own = {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
     return own | {"scikit-learn": sklearn.__version__}
-
-
-def storable_net_params(net_params: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Those settings that a file keeps, and the names of the others."""
-    known, _ = storable_entries({k: v for k, v in net_params.items() if k.startswith(KEPT_NET_PARAMS)})
-    return {name: net_params[name] for name in known}, [f"net_params[{n!r}]" for n in net_params if n not in known]
-
-
-def storable_entries(entries: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Those entries that JSON holds, encoded, and the names of the others."""
-    known, others = {}, []
-    for name, value in entries.items():
-        try:
-            known[name] = encoded(value, name)
-        except NotStorableError:
-            others.append(name)
-    return known, others
-
-
-def described_layout(layout: SampleLayout) -> dict[str, Any]:
-    return {
-        "sample_shape": list(layout.sample_shape),
-        "axes": list(layout.axes),
-        "flattened": layout.flattened,
-        "dtype": layout.dtype.name,
-        "input_dtype": next((name for name, dtype in INPUTS.items() if dtype == layout.input_dtype), None),
-        "n_tokens": layout.n_tokens if isinstance(layout, TokenLayout) else None,
-        "scaling": layout.scaling.kind,
-        "moments": None
-        if layout.scaling.moments is None
-        else [layout.scaling.moments.count, layout.scaling.moments.eps],
-    }
-
-
-def described_net(net: Any) -> dict[str, Any]:
-    """Settings of the net that was trained: those of the estimator may have been changed since."""
-    optimizer = next(name for name, (kind, _) in OPTIMIZERS.items() if net.optimizer is kind)
-    settings = {
-        name: value
-        for name, value in vars(net).items()
-        if name.startswith(KEPT_NET_PARAMS) and name != "optimizer__param_groups"
-    }
-    return {
-        "loss": encoded(net.criterion__loss, "loss"),
-        "optimizer": optimizer,
-        "settings": storable_entries(settings)[0],
-        **{name: encoded(getattr(net, name), name) for name in NET},
-    }
-
-
-def arrays_of(estimator: AutoencoderTransformer) -> dict[str, Tensor]:
-    """All arrays by name, on the CPU."""
-    module = estimator.net_.module_
-    found = {name: stored(array) for name, array in arrays_of_scaling(estimator._result.layout.scaling).items()}
-    found["codes"] = torch.tensor(estimator._result.codes, dtype=torch.float32)
-    if module.bottleneck.is_nested:
-        found["explained_variance_ratio"] = torch.tensor(estimator.explained_variance_ratio_, dtype=torch.float64)
-    found |= arrays_of_module(module)
-    found |= arrays_of_optimizer(estimator.net_)
-    return found | probe(module, estimator._result.layout.network_shape)

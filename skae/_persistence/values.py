@@ -6,7 +6,9 @@ Numbers, strings, None and lists are their own JSON. Any other value is an objec
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
+import json
 import math
 import re
 from typing import Any
@@ -18,6 +20,7 @@ from sklearn.base import BaseEstimator
 from skae._estimator.settings import check_parameters
 from skae._model import Convolutional, Custom, Dense, Sequence
 from skae._parameters import is_integer
+from skae._training import TrainSpec
 from skae.exceptions import ModelFileError, shown
 from skae.variants import VARIANTS
 
@@ -28,13 +31,14 @@ OBJECTS: dict[str, type[BaseEstimator]] = {
     kind.__name__: kind for kind in (Dense, Convolutional, Sequence, Custom, *VARIANTS.values())
 }
 DEVICES = ("cpu", "mps", "cuda")
+# The fields of a TrainSpec in a file; a model is loaded on another device.
+SPEC = tuple(field.name for field in dataclasses.fields(TrainSpec) if field.name != "device")
 # The keys of the JSON of an autoencoder, and of its parts.
 KEYS = {
-    "": {"kind", "versions", "parameters", "layout", "architecture", "variant", "module", "net", "history", "n_iter"}
-    | {"best_epoch", "frame", "feature_names", "output"},
+    "": {"kind", "versions", "parameters", "spec", "layout", "n_components", "batch_size", "cycles", "history"}
+    | {"n_epochs", "best_epoch", "feature_names", "frame", "output"},
+    "spec": set(SPEC),
     "layout": {"sample_shape", "axes", "flattened", "dtype", "input_dtype", "n_tokens", "scaling", "moments"},
-    "module": {"n_components", "kept", "linear_path"},
-    "net": {"loss", "optimizer", "settings", "lr", "batch_size", "cycles", "precision", "compiled", "seed"},
     "frame": {"library", "columns", "levels"},
 }
 # Dates and times in ISO format, and pandas' units of them.
@@ -50,7 +54,7 @@ class NotStorableError(TypeError):
     """A value that a model file cannot hold."""
 
 
-def encoded(value: Any, name: str) -> Any:
+def encode(value: Any, name: str) -> Any:
     """A value as JSON.
 
     Raises
@@ -67,11 +71,11 @@ def encoded(value: Any, name: str) -> Any:
     if isinstance(value, (float, np.floating)):
         return float(value) if math.isfinite(value) else {"number": str(float(value))}
     if isinstance(value, list):
-        return [encoded(part, name) for part in value]
+        return [encode(part, name) for part in value]
     if isinstance(value, tuple) or (isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biuf"):
-        return {"tuple": [encoded(part, name) for part in value]}
+        return {"tuple": [encode(part, name) for part in value]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {"dict": {str(key): encoded(part, f"{name}[{key!r}]") for key, part in value.items()}}
+        return {"dict": {str(key): encode(part, f"{name}[{key!r}]") for key, part in value.items()}}
     if isinstance(value, datetime.date) and type(value).__name__ in DATES and DATE.fullmatch(value.isoformat()):
         # Timestamps of pandas have a unit.
         return {"date": [type(value).__name__, value.isoformat(), getattr(value, "unit", None)]}
@@ -81,13 +85,13 @@ def encoded(value: Any, name: str) -> Any:
         _, keys, position, has_gauss, gauss = value.get_state()
         return {"random_state": [np.asarray(keys).tolist(), int(position), int(has_gauss), float(gauss)]}
     if hasattr(value, "get_params") and not isinstance(value, type):
-        return encoded_object(value, name)
+        return encode_object(value, name)
     if callable(value) and name == "loss":
         return {"custom": [name, class_name(value)]}
     raise NotStorableError(f"{name} holds {value!r} of type {type(value).__name__}, which a model file cannot hold.")
 
 
-def encoded_object(value: Any, name: str) -> dict[str, Any]:
+def encode_object(value: Any, name: str) -> dict[str, Any]:
     """An architecture or variant: the name of its class and its parameters; of a custom class the name only."""
     kind = type(value).__name__
     if OBJECTS.get(kind) is not type(value):
@@ -97,8 +101,13 @@ def encoded_object(value: Any, name: str) -> dict[str, Any]:
         custom = {half: {"custom": [half, class_name(parameters.pop(half))]} for half in ("encoder", "decoder")}
     else:
         custom = {}
-    settings = {key: encoded(part, f"{name}.{key}") for key, part in parameters.items()}
+    settings = {key: encode(part, f"{name}.{key}") for key, part in parameters.items()}
     return {"object": [kind, {**settings, **custom}]}
+
+
+def is_custom(encoded: Any) -> bool:
+    """Whether JSON refers to custom modules."""
+    return '{"custom":' in json.dumps(encoded)
 
 
 def class_name(value: Any) -> str:
@@ -147,7 +156,7 @@ class Decoder:
         }
 
     def __call__(self, value: Any) -> Any:
-        """The value; ModelFileError if it is not one that ``encoded`` makes."""
+        """The value; ModelFileError if it is not one that ``encode`` makes."""
         if isinstance(value, list):
             return [self(part) for part in value]
         if not isinstance(value, dict):
@@ -223,3 +232,10 @@ def of_type(value: Any, kind: type, what: str) -> Any:
     if type(value) is not kind:
         raise ModelFileError(f"{what} is stored as {type(value).__name__}, not as {kind.__name__}")
     return value
+
+
+def check_name(name: Any, known: Any, what: str) -> str:
+    """The name, checked to be one of those known."""
+    if not isinstance(name, str) or name not in known:
+        raise ModelFileError(f"it names an unknown {what} {shown(name)}")
+    return name

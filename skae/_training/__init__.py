@@ -1,11 +1,11 @@
 """Training: from settled parameters and rows to a result, which reading calls compute with."""
 
 from .batches import Part, split_rows
-from .build import build_encoder_decoder, check_net_params, check_shapes, has_linear_path, new_net
+from .build import check_net_params, new_net
 from .checkpoints import NoCheckpoints, checkpoints_for
 from .concurrency import begin_computing, one_at_a_time, snapshot, with_snapshots
 from .dependent_rows import joined_groups, row_groups
-from .device import PRECISIONS, full_precision, private_seed, resolve_device, seeded_weights, with_gradients
+from .device import PRECISIONS, full_precision, private_seed, resolve_device, with_gradients
 from .early_stopping import BestWeights, StopTraining
 from .errors import reports_out_of_memory
 from .fit import TrainData, TrainingInterrupted, train
@@ -31,15 +31,12 @@ __all__ = [
     "TrainSpec",
     "TrainingInterrupted",
     "begin_computing",
-    "build_encoder_decoder",
     "check_net_params",
-    "check_shapes",
     "checkpoints_for",
     "components_for_share",
     "decode",
     "encode",
     "full_precision",
-    "has_linear_path",
     "is_extensible",
     "joined_groups",
     "moments_of",
@@ -51,7 +48,6 @@ __all__ = [
     "reports_out_of_memory",
     "resolve_device",
     "row_groups",
-    "seeded_weights",
     "set_moments",
     "snapshot",
     "split_rows",

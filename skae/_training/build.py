@@ -69,6 +69,8 @@ RESERVED_PREFIXES = ("criterion__", "dataset__", "iterator_", "module__", "optim
 def build(spec: TrainSpec, layout: SampleLayout, n_components: int) -> tuple[Autoencoder, list[LayerRow]]:
     """The network of a spec for samples of a layout, with random weights, and its layers.
 
+    On the ``meta`` device, as torch's default device, weights take no memory and nothing is run.
+
     Raises
     ------
     ValueError
@@ -76,7 +78,8 @@ def build(spec: TrainSpec, layout: SampleLayout, n_components: int) -> tuple[Aut
     """
     shape, architecture, parts = layout.network_shape, spec.architecture, spec.variant.parts()
     with_linear = has_linear_path(spec, layout, n_components)
-    if not architecture.is_custom:
+    on_meta = torch.get_default_device().type == "meta"
+    if not (architecture.is_custom or on_meta):
         check_memory(architecture, shape, n_components, parts)
     with seeded_weights(spec.seed):
         bottleneck = parts.bottleneck(n_components)
@@ -84,7 +87,8 @@ def build(spec: TrainSpec, layout: SampleLayout, n_components: int) -> tuple[Aut
         linear = LinearPath(shape, n_components).float() if with_linear else None
         for part in (encoder_decoder.encoder, encoder_decoder.decoder, bottleneck):
             part.float()
-        check_shapes(encoder_decoder.encoder, encoder_decoder.decoder, shape, bottleneck)
+        if not on_meta:
+            check_shapes(encoder_decoder.encoder, encoder_decoder.decoder, shape, bottleneck)
     trained = [*encoder_decoder.encoder.parameters(), *encoder_decoder.decoder.parameters()]
     if not trained and linear is None:
         raise ValueError(f"{architecture!r} has no weights to train. Pass modules with parameters.")

@@ -37,7 +37,7 @@ Examples
 from skae._objectives import Term
 
 from . import bottlenecks, penalties
-from .codes import Contractive, Plain, Regularized, Sparse, VectorQuantized, normalize_spectrally
+from .codes import Contractive, Plain, Regularized, Sparse, VectorQuantized
 from .densities import (
     Adversarial,
     Hyperspherical,
@@ -85,7 +85,6 @@ __all__ = [
     "class_of_variant",
     "is_nested",
     "nested_variant",
-    "normalize_spectrally",
     "penalties",
     "variant_for",
 ]

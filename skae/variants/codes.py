@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 
-from skae._model import Quantizer, SpectralNorm
+from skae._model import Quantizer, SpectralNorm, is_zero
 from skae._objectives import Term
 from skae._objectives.penalties import (
     DecoderJacobianPenalty,
@@ -204,6 +204,6 @@ def normalize_spectrally(decoder: nn.Module) -> nn.Module:
     """Divide every weight of the decoder by its largest singular value, except weights that are all zero."""
     for part in list(decoder.modules()):
         for name, child in list(part.named_children()):
-            if isinstance(child, NORMALIZED) and bool(child.weight.any()):
+            if isinstance(child, NORMALIZED) and not is_zero(child):
                 setattr(part, name, SpectralNorm(child))
     return decoder

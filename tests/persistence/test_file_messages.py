@@ -53,7 +53,7 @@ def hostile(content, table, numbers, text):
     """JSON and tables of arrays that hold the text in one place each."""
     yield {**content, "versions": {"skae": text}}, table, numbers
     yield {**content, text: 1}, table, numbers
-    for part in ("parameters", "layout", "module", "net"):
+    for part in ("parameters", "layout", "spec"):
         yield {**content, part: {**content[part], text: 1}}, table, numbers
         for name in content[part]:
             yield {**content, part: {**content[part], name: text}}, table, numbers
