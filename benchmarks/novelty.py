@@ -27,7 +27,7 @@ from sklearn.svm import OneClassSVM
 
 from skae import AutoencoderNovelty
 from skae._novelty.distances import DISTANCES
-from skae._novelty.novelty import prepared
+from skae._novelty.novelty import prepare_autoencoder
 
 OURS, PEER, MARGIN = "AutoencoderNovelty", "PyOD AutoEncoder", 0.02
 # Parameters of the autoencoders.
@@ -67,7 +67,7 @@ def flat(X):
 def by_skae(train, test):
     """Scores by every distance from one fit; the statistics per distance do not change the ranking."""
     device = SETTINGS["device"]
-    autoencoder = None if device == "cpu" else prepared(None, train, 0).set_params(device=device)
+    autoencoder = None if device == "cpu" else prepare_autoencoder(None, train, 0).set_params(device=device)
     novelty = AutoencoderNovelty(autoencoder, random_state=0).fit(train)
     scores = {}
     for novelty.distance_ in DISTANCES:

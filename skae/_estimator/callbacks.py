@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from skorch.callbacks import Callback
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as manage_callbacks
 except ImportError:  # scikit-learn before 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in where scikit-learn has no callbacks."""
+        """Replaces the mixin of scikit-learn."""
 
         def _init_callback_context(self, **kwargs) -> None:
             return None
 
-    def with_callbacks(method):
-        """The method itself."""
+    def manage_callbacks(method):
+        """Return the method."""
         return method
+
+
+def with_callbacks(method: Method) -> Method:
+    """Decorate ``fit`` with ``sklearn.callback.with_callbacks``, if scikit-learn has it."""
+    return manage_callbacks(method)
 
 
 __all__ = ["CallbackSupportMixin", "EpochTasks", "subtask", "with_callbacks"]

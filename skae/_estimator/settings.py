@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from sklearn.base import BaseEstimator, clone
 
 from skae._data import SCALINGS, SampleLayout, TokenLayout
 from skae._inputs.layout_inference import sample_form, wanted_axes
-from skae._model import Convolutional, Dense, Sequence
+from skae._model import Convolutional, Dense, EncoderDecoder, Sequence
 from skae._objectives import LOSSES
 from skae._parameters import (
     InvalidParameterError,
@@ -34,6 +34,16 @@ DENSE_FEATURES = 4096
 PICTURE_SIDE = 16
 # Losses whose networks do not give plain numbers.
 OWN_OUTPUTS = ("bce", "cross_entropy")
+
+
+class Architecture(Protocol):
+    """An architecture object, such as ``Dense()``."""
+
+    def check(self) -> None:
+        """Raise InvalidParameterError if a parameter is invalid."""
+
+    def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
+        """Build encoder and decoder for scaled samples of a shape."""
 
 
 def check_parameters(estimator: Any) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import math
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
@@ -51,11 +54,11 @@ from skae._training import (
 )
 from skae._version import __version__
 from skae.exceptions import OtherVersionWarning, PCAKeptWarning
-from skae.variants import class_of_variant
+from skae.variants import Variant, class_of_variant
 
 from .callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from .generation import GenerationMixin
-from .settings import check_parameters, check_same_network, class_of_architecture, train_spec
+from .settings import Architecture, check_parameters, check_same_network, class_of_architecture, train_spec
 from .training_data import check_groups, training_data
 
 # partial_fit keeps this many of its latest passes in history_.
@@ -68,21 +71,13 @@ SCALING_NOTES = {
     "global": "global, all divided by one number",
     None: "none, the mean is subtracted",
 }
-# What ``inverse_transform`` may be asked for.
+# From (output, target), tensors of scaled samples, to losses (batch,).
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+# Values of ``dtype`` of ``inverse_transform``.
 OUTPUT_DTYPES = ("input", None)
 
 
-@with_snapshots(
-    "transform",
-    "inverse_transform",
-    "reconstruct",
-    "score",
-    "score_samples",
-    "sample",
-    "interpolate",
-    "shortened",
-    "summary",
-)
+@with_snapshots("transform")
 class AutoencoderTransformer(
     GenerationMixin, CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
@@ -229,35 +224,37 @@ class AutoencoderTransformer(
     """
 
     _result: FitResult
+    # Whether ``fit`` reports that PCA is kept. AutoencoderNovelty sets it to False while it fits its members.
+    _reports_pca = True
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int | float = 2,
         *,
-        architecture="auto",
-        sample_shape=None,
-        axes=None,
-        scaling="auto",
-        variant="plain",
-        loss="auto",
-        optimizer="adamw",
-        lr="auto",
-        batch_size="auto",
-        max_epochs="auto",
-        early_stopping=True,
-        validation_fraction=0.1,
-        n_iter_no_change="auto",
-        tol=1e-4,
-        warm_start=False,
-        device="auto",
-        precision="auto",
-        compile=False,
-        checkpoint_dir=None,
-        on_interrupt="raise",
-        net_params=None,
-        random_state=None,
-        verbose=0,
-    ):
+        architecture: Literal["auto", "dense", "conv", "sequence"] | Architecture = "auto",
+        sample_shape: Sequence[int] | None = None,
+        axes: str | None = None,
+        scaling: Literal["auto", "columns", "channels", "global"] | None = "auto",
+        variant: str | Variant = "plain",
+        loss: Literal["auto", "mse", "mae", "huber", "bce", "cross_entropy"] | Loss = "auto",
+        optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw",
+        lr: Literal["auto"] | float = "auto",
+        batch_size: Literal["auto"] | int = "auto",
+        max_epochs: Literal["auto"] | int = "auto",
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: Literal["auto"] | int = "auto",
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        compile: bool = False,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        on_interrupt: Literal["raise", "keep"] = "raise",
+        net_params: dict[str, Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.architecture = architecture
         self.sample_shape = sample_shape
@@ -287,7 +284,7 @@ class AutoencoderTransformer(
     @with_callbacks
     @reports_out_of_memory
     @with_gradients
-    def fit(self, X, y=None, X_val=None, groups=None):
+    def fit(self, X: Any, y: Any = None, X_val: Any = None, groups: ArrayLike | None = None) -> AutoencoderTransformer:
         """Train on X.
 
         Parameters
@@ -357,16 +354,20 @@ class AutoencoderTransformer(
         if interrupt is not None and self.on_interrupt == "raise":
             raise interrupt
         if interrupt is not None:
-            kept = "the best weights so far" if self.best_epoch_ else "those of PCA, than which none are surely better,"
+            kept = (
+                "the best weights so far"
+                if self.best_epoch_
+                else "those of PCA, than which none are surely better,"
+            )
             warn(f"Training was interrupted after {self.n_iter_} epochs; {kept} are kept.")
-        elif self.is_pca_:
+        elif self.is_pca_ and self._reports_pca:
             self._report_pca(result)
         return self
 
     @one_at_a_time
     @reports_out_of_memory
     @with_gradients
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: Any, y: Any = None) -> AutoencoderTransformer:
         """Train on X in one pass at a constant learning rate; the first call also learns scaling and PCA from X.
 
         Later calls update the scaling of features that vary for the first time, and of features whose scale changes by
@@ -403,7 +404,7 @@ class AutoencoderTransformer(
         self._result = train(spec, data, start)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Latent codes.
 
         Parameters
@@ -420,7 +421,7 @@ class AutoencoderTransformer(
         check_no_overflow(Z, "codes", FAR_AWAY)
         return like(X, Z)
 
-    def inverse_transform(self, X, *, dtype=None):
+    def inverse_transform(self, X: Any, *, dtype: Literal["input"] | None = None) -> Any:
         """Samples from latent codes, in the shape and units of what was fitted.
 
         Parameters
@@ -444,7 +445,7 @@ class AutoencoderTransformer(
         is_nested = result.explained_variance_ratio is not None
         return self._as_fitted(X, self._decoded(result, check_codes(X, result.n_components, is_nested)), result, dtype)
 
-    def reconstruct(self, X, *, dtype=None):
+    def reconstruct(self, X: Any, *, dtype: Literal["input"] | None = None) -> Any:
         """``inverse_transform(transform(X))`` in one pass, batch by batch.
 
         Parameters
@@ -463,7 +464,7 @@ class AutoencoderTransformer(
         check_no_overflow(samples, "samples", FAR_AWAY)
         return self._as_fitted(X, samples, result, dtype)
 
-    def score(self, X, y=None):
+    def score(self, X: Any, y: Any = None) -> float:
         """Explained share of variance: 1 is perfect, 0 is what the training mean gives.
 
         ``1 - sum((s(X) - s(X'))**2) / sum(s(X)**2)`` with X' the reconstruction: comparable with the cumulative
@@ -488,7 +489,7 @@ class AutoencoderTransformer(
         check_no_overflow(np.array([error, total]), "squares that the score is of", FAR_AWAY)
         return 1.0 - error / total if total > 0 else float(error == 0)
 
-    def score_samples(self, X):
+    def score_samples(self, X: Any) -> Any:
         """Minus the mean squared reconstruction error of every sample in s(X): low is unusual.
 
         Parameters
@@ -528,7 +529,7 @@ class AutoencoderTransformer(
         short._result = result.shortened(int(n_components))
         return short
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> AutoencoderTransformer:
         """Set parameters, those of objects in them as ``architecture__hidden_sizes``.
 
         Raises
@@ -626,12 +627,12 @@ class AutoencoderTransformer(
         return self._optional("explained_variance_ratio_", self._learned.explained_variance_ratio)
 
     @property
-    def architecture_(self) -> Any:
+    def architecture_(self) -> Architecture:
         """The architecture that was built."""
         return self._learned.spec.architecture
 
     @property
-    def variant_(self) -> Any:
+    def variant_(self) -> Variant:
         """The variant that was built."""
         return self._learned.spec.variant
 

@@ -1,6 +1,6 @@
-"""How far rows are from those that an autoencoder was trained on: as it brings them back, and in what it leaves.
+"""Distances of rows from the training rows of an autoencoder, computed from reconstructions and their errors.
 
-What this module knows of an autoencoder is its face: reconstructions and the scaling that ``fit`` learned.
+This module uses only ``reconstruct`` and the learned scaling of an autoencoder.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ from skae._inner import fit_inner
 
 DISTANCES = ("neighbors", "mahalanobis", "error")
 N_NEIGHBORS = 5
-# Columns up to which errors lose their correlations.
+# Errors are decorrelated up to this number of columns.
 WHITENED_FEATURES = 1024
-# No column's error counts as smaller than this share of the root mean square one, so near-constant ones do not drown
-# the others.
+# Smallest error of a column, as a share of the root mean square error of all columns. It limits the weight of columns
+# that are nearly constant.
 LEAST_DEVIATION = 0.5
 TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class ErrorSums:
-    """What is kept of errors (n, n_features), whatever n.
+    """Sums over errors (n, n_features); their size does not depend on n.
 
     Attributes
     ----------
     count : int
         n.
     squares : ndarray of shape (n_features,)
-        Sums of the squares of every column.
+        Sums of squares per column.
     products, square_products : ndarray of shape (n_features, n_features), or None
-        Sums of the products of all pairs of columns, and of their squares; None beyond WHITENED_FEATURES.
+        Sums of the products of all pairs of columns, and of the squares of these products. None if there are more than
+        WHITENED_FEATURES columns.
     """
 
     count: int
@@ -47,7 +48,7 @@ class ErrorSums:
 
     @classmethod
     def of(cls, errors: np.ndarray) -> ErrorSums:
-        """The sums of all rows of ``errors``."""
+        """Sum all rows of ``errors``."""
         squares = np.square(errors)
         if errors.shape[1] > WHITENED_FEATURES:
             return cls(len(errors), squares.sum(0), None, None)
@@ -60,7 +61,7 @@ class ErrorSums:
         return ErrorSums(count, squares, self.products + other.products, self.square_products + other.square_products)
 
     def shrunk_covariance(self, deviation: np.ndarray) -> np.ndarray:
-        """The covariance of Ledoit and Wolf (2004) of errors that are divided by ``deviation`` and centered at 0."""
+        """Covariance by Ledoit and Wolf (2004) of errors divided by ``deviation``; their mean is taken as 0."""
         n, p = self.count, len(deviation)
         variances = np.outer(deviation, deviation)
         covariance = self.products / variances / n
@@ -75,15 +76,15 @@ class ErrorSums:
 
 
 class Distance:
-    """Distances of rows from those that one member was trained on.
+    """Distances of rows from the training rows of one member.
 
     Parameters
     ----------
     member : AutoencoderTransformer
     errors : ErrorSums
-        Of rows that say how errors vary: left out of training, but not those that this member alone judges.
+        Errors of the other members on their parts, from which the whitening is learned.
     rows : ndarray of shape (n_rows, \\*sample_shape), or None
-        Rows trained on, to look for neighbors among. Without them there is no distance to neighbors.
+        Training rows to search for neighbors. None if ``measure`` is not called with "neighbors".
     """
 
     def __init__(self, member: AutoencoderTransformer, errors: ErrorSums, rows: np.ndarray | None):
@@ -98,14 +99,14 @@ class Distance:
         self.neighbors = fit_inner(neighbors, self._places(restored, left))
 
     def measure(self, X: np.ndarray, kind: str) -> np.ndarray:
-        """Distances (n,) of the kind named in DISTANCES."""
+        """Compute distances (n,) of a kind in DISTANCES."""
         restored, errors = scaled_parts(self.member, X)
         if kind == "neighbors":
             return self.neighbors.kneighbors(self._places(restored, errors))[0].mean(1)
         return np.square(errors).mean(1) if kind == "error" else np.linalg.norm(self._whitened(errors), axis=1)
 
     def _places(self, restored: np.ndarray, errors: np.ndarray) -> np.ndarray:
-        """Reconstructions and whitened errors side by side, the typical length of each being 1."""
+        """Concatenate reconstructions and whitened errors, each scaled to a typical length of 1."""
         return np.hstack([restored / self.spread, self._whitened(errors) / np.sqrt(errors.shape[1])])
 
     def _whitened(self, errors: np.ndarray) -> np.ndarray:
@@ -113,7 +114,7 @@ class Distance:
 
 
 def scaled_parts(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Reconstructions, and what they lack to X: (n, n_features) each, in the member's scaling."""
+    """Compute reconstructions and errors, (n, n_features) each, in the scaling of the member."""
     scaling = member._result.layout.scaling
     mean, scale = (values.cpu().numpy().ravel() for values in (scaling.mean, scaling.scale))
     restored = np.asarray(member.reconstruct(X), dtype=np.float64).reshape(len(X), -1)
@@ -121,22 +122,22 @@ def scaled_parts(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndar
 
 
 def slices_of(X: Any) -> Iterator[slice]:
-    """Slices of samples that are reconstructed at once."""
+    """Yield slices of samples that are reconstructed together."""
     length = inference_length(max(1, int(np.prod(X.shape[1:]))))
     return (slice(start, start + length) for start in range(0, len(X), length))
 
 
 def typical(errors: ErrorSums) -> np.ndarray:
-    """The root mean square error of every column, none much smaller than that of all; 1 where there are none."""
+    """Root mean square error of each column, at least LEAST_DEVIATION of that of all columns; 1 if all errors are 0."""
     columns = np.sqrt(errors.squares / errors.count)
     size = np.sqrt(np.square(columns).mean())
     return np.maximum(columns, LEAST_DEVIATION * size) if size > 0 else np.ones_like(columns)
 
 
 def whitening(errors: ErrorSums, is_table: bool) -> np.ndarray:
-    """What errors are multiplied by: a matrix for tables, of wide ones its diagonal, one number for pictures.
+    """Factor of errors: a whitening matrix for tables, its diagonal for wide tables, one number for pictures.
 
-    Numbers of a picture share a unit, and its edges, which hardly vary, say little.
+    Pixels have one unit. Dividing each by its own deviation would give weight to edges, which hardly vary.
     """
     size = np.sqrt(np.mean(errors.squares / errors.count))
     if size == 0 or not is_table:

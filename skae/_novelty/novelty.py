@@ -1,6 +1,6 @@
-"""Unusual rows: several autoencoders, each trained without a part of the rows, and a threshold from those left out.
+"""``AutoencoderNovelty``: autoencoders, each trained without one part of the rows, and a threshold of their scores.
 
-How far a row is from usual ones, ``skae._novelty.distances`` says.
+``skae._novelty.distances`` computes distances of rows from training rows.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import math
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_random_state
@@ -30,7 +31,7 @@ from skae._inputs.schema import Schema, read_samples
 from skae._inputs.validation import as_array, check_samples, encode_groups
 from skae._novelty.distances import DISTANCES, TINY, Distance, ErrorSums, scaled_parts, slices_of, typical
 from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid
-from skae._training import components_for_share, joined_groups, one_at_a_time, row_groups, with_snapshots
+from skae._training import begin_computing, components_for_share, joined_groups, one_at_a_time, row_groups
 
 OWNER = "AutoencoderNovelty"
 # The default bottleneck: as many components as PCA needs for this share of the variance.
@@ -39,45 +40,47 @@ VARIANCE_SHARE = 0.75
 KEPT_ROWS = 5000
 
 
-@with_snapshots("score_samples", "decision_function", "predict", "explain")
 class AutoencoderNovelty(OutlierMixin, BaseEstimator):
-    """Which samples are unlike those of ``fit``? Called like ``LocalOutlierFactor(novelty=True)``.
+    """Novelty detection by several autoencoders, with the methods of ``LocalOutlierFactor(novelty=True)``.
 
-    Rows are split into ``n_members`` parts, and an autoencoder is trained without each. A new row is scored by all of
-    them, a row of ``fit`` by the one that was not trained on it, whichever method is called; the threshold is a
-    quantile of the latter.
+    ``fit`` splits the rows into ``n_members`` parts and trains one autoencoder, a member, without each part. The score
+    of a new row is averaged over all members. A row of ``fit`` is scored only by the member that was not trained on it,
+    in every method. The threshold is a quantile of these scores.
 
     Parameters
     ----------
     autoencoder : AutoencoderTransformer, default=None
-        Cloned, never changed; it gets ``random_state``. None is one with as many components as PCA needs for 0.75 of
-        the variance, and fewer than there are features; of dense layers for samples of up to 4,096 numbers.
+        It is cloned for each member, with its own ``random_state``. None uses the number of components with which PCA
+        explains 0.75 of the variance, but fewer than features; and dense layers for samples of up to 4,096 numbers.
     contamination : "auto" or float in (0, 0.5], default="auto"
-        Share of the rows of ``fit`` that are called unusual. "auto" takes Tukey's (1977) fence, one and a half
-        interquartile ranges above the upper quartile of the logarithms of their distances, and at least 0.01 of them.
+        Share of the rows of ``fit`` that are classified as anomalies. "auto" uses the fence of Tukey (1977) on the
+        logarithms of distances, 1.5 interquartile ranges above the upper quartile, and at least a share of 0.01.
     n_members : int, default=5
-        Autoencoders, at least 2.
+        Number of autoencoders, at least 2.
     distance : {"neighbors", "mahalanobis", "error"}, default="neighbors"
-        "neighbors" is the mean distance to the five nearest rows trained on (Angiulli and Pizzuti, 2002), in
-        reconstructions and errors together: on the surface that was learned and off it (Hubert, Rousseeuw and Vanden
-        Branden, 2005), both of typical length 1. Errors of tables are whitened by their covariance on rows that
-        members were not trained on (Ledoit and Wolf, 2004), those of pictures and signals divided by one number.
-        "mahalanobis" is the length of the errors so whitened, "error" their mean square in the autoencoder's scaling.
+        "neighbors" is the mean distance to the five nearest training rows (Angiulli and Pizzuti, 2002) in the space of
+        reconstructions and errors, each scaled to a typical length of 1. It measures distance on the learned surface
+        and from it (Hubert, Rousseeuw and Vanden Branden, 2005). Errors of tables are whitened by their covariance on
+        rows that the members were not trained on (Ledoit and Wolf, 2004); errors of pictures and signals are divided by
+        one number. "mahalanobis" is the norm of the whitened errors. "error" is the mean squared error in the scaling
+        of the autoencoder.
     random_state : int, RandomState instance or None, default=None
-        Decides the parts and everything random in the members.
+        Seed of the parts and of all members.
 
     Attributes
     ----------
     offset_ : float
-        Scores below it are unusual.
+        Threshold: scores below it are anomalies.
     members_ : list of AutoencoderTransformer
+        The fitted members.
     distance_ : str
-        The ``distance`` that ``fit`` was called with, and all scores are of.
+        The ``distance`` that ``fit`` used.
     n_components_ : int
-        Size of the first member's code.
+        Bottleneck size of the first member.
     n_features_in_ : int
+        Number of features.
     feature_names_in_ : ndarray of str
-        Names of the columns, where X was a frame.
+        Names of the columns. Defined only if X is a data frame.
 
     Examples
     --------
@@ -85,35 +88,44 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
     >>> from skae import AutoencoderNovelty
     >>> X, y = load_wine(return_X_y=True)
     >>> novelty = AutoencoderNovelty(random_state=0).fit(X[y == 0])
-    >>> set(novelty.predict(X[y == 2]).tolist())  # all of another kind are called unusual
+    >>> set(novelty.predict(X[y == 2]).tolist())  # all wines of another class are anomalies
     {-1}
     """
 
-    def __init__(self, autoencoder=None, *, contamination="auto", n_members=5, distance="neighbors", random_state=None):
+    def __init__(
+        self,
+        autoencoder: AutoencoderTransformer | None = None,
+        *,
+        contamination: Literal["auto"] | float = "auto",
+        n_members: int = 5,
+        distance: Literal["neighbors", "mahalanobis", "error"] = "neighbors",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.autoencoder = autoencoder
         self.contamination = contamination
         self.n_members = n_members
         self.distance = distance
         self.random_state = random_state
 
-    def set_params(self, **params):
-        """Set parameters, those of the autoencoder as ``autoencoder__max_epochs``."""
+    def set_params(self, **params: Any) -> AutoencoderNovelty:
+        """Set parameters. Write ``autoencoder__max_epochs`` for a parameter of the autoencoder."""
         check_nested(self, params, {"autoencoder": lambda *_: AutoencoderTransformer.__name__})
         return super().set_params(**params)
 
     @one_at_a_time
-    def fit(self, X, y=None, groups=None):
-        """Train the members on X, each without a part of it, and set the threshold.
+    def fit(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> AutoencoderNovelty:
+        """Train the members, each without one part of X, and compute the threshold.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            Samples that are usual, or nearly all of them. At least 4; dense, numbers, no tokens.
+            At least 4 samples, most of them normal; dense numbers, no tokens.
         y : ignored
         groups : array-like of shape (n_samples,), default=None
-            A label per row, the same for rows that depend on each other: of one subject, series or original. They share
-            a part, so that no member scores a row whose like it was trained on. Equal rows always share a part, and
-            near copies are looked for, as in :meth:`AutoencoderTransformer.fit`.
+            A label per row. Rows that depend on each other share a label: those of one subject, of one series, or
+            copies of one sample. Rows of a group are in one part, so that no member scores rows of a group that it was
+            trained on. Equal rows are always in one part; near copies are detected as in
+            :meth:`AutoencoderTransformer.fit`.
 
         Returns
         -------
@@ -122,14 +134,18 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, X or groups are not as described, or all rows are of one group.
+            If a parameter, X or groups are invalid, or all rows are of one group.
+        RuntimeError
+            If another thread is fitting this estimator.
         """
         self._check_parameters()
         self._result = fit_novelty(self, X, groups)
         return self
 
-    def score_samples(self, X):
-        """How usual every sample is: -1 like the median row of ``fit``, -2 twice as far away; low is unusual.
+    def score_samples(self, X: Any) -> Any:
+        """Compute minus the distance of each sample, relative to the median distance of the rows of ``fit``.
+
+        A sample at the median distance has -1, a sample at twice the distance has -2. Anomalies have low scores.
 
         Parameters
         ----------
@@ -139,30 +155,34 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         -------
         scores : ndarray of shape (n_samples,), float64
         """
+        return like(X, self._scores(self._fitted(), X))
+
+    def decision_function(self, X: Any) -> Any:
+        """Compute ``score_samples(X) - offset_``, float64 (n_samples,): negative values are anomalies."""
         result = self._fitted()
-        return like(X, -np.exp(log_distances(result, self._samples(result, X)) - result.median))
+        return like(X, self._scores(result, X) - result.offset)
 
-    def decision_function(self, X):
-        """``score_samples(X) - offset_``: below 0 is unusual."""
-        return self.score_samples(X) - self.offset_
+    def predict(self, X: Any) -> np.ndarray:
+        """Classify samples: -1 for anomalies, 1 for others, as an int array of shape (n_samples,)."""
+        result = self._fitted()
+        return np.where(self._scores(result, X) - result.offset < 0, -1, 1)
 
-    def predict(self, X):
-        """-1 for samples that are unusual, 1 for others: an int array of shape (n_samples,)."""
-        return np.where(as_array(self.decision_function(X)) < 0, -1, 1)
+    def explain(self, X: Any, standardized: bool = False) -> Any:
+        """Compute the reconstruction error of each feature: X minus the mean reconstruction, in the units of X.
 
-    def explain(self, X, standardized=False):
-        """Where a sample is unusual: X minus what the members bring back, in the units of X.
+        The mean is over all members; for a row of ``fit``, the member that was not trained on it.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
         standardized : bool, default=False
-            Whether every column is divided by its own typical difference on rows of ``fit``, so that columns of
-            different units compare: the largest absolute number of a row is where it is most unusual.
+            Whether each feature is divided by its root mean square error on the rows of ``fit``, so that features of
+            different units are comparable. The largest absolute value of a row is then its most anomalous feature.
 
         Returns
         -------
-        difference : ndarray of the shape of X, float64, or a frame with the columns and the index of X
+        difference : ndarray of the shape of X, float64
+            A data frame with the columns and the index of X if X is a data frame.
         """
         result = self._fitted()
         form, index = FrameSchema.of(X), pandas_index(X)
@@ -173,7 +193,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
             difference[few] = rows[few] - np.einsum("mn,mn...->n...", weights[:, few], restored)
         if standardized:
             difference /= result.typical
-        return like(X, difference) if form is None else framed(form, difference, index)
+        return like(X, difference) if form is None else to_data_frame(form, difference, index)
 
     @property
     def offset_(self) -> float:
@@ -182,22 +202,22 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
 
     @property
     def members_(self) -> list[AutoencoderTransformer]:
-        """The autoencoders."""
+        """The fitted members."""
         return self._learned.members
 
     @property
     def distance_(self) -> str:
-        """The distance of all scores."""
+        """The ``distance`` that ``fit`` used."""
         return self._learned.distance
 
     @property
     def n_components_(self) -> int:
-        """Size of the code of the first member."""
+        """Bottleneck size of the first member."""
         return self._learned.members[0].n_components_
 
     @property
     def n_features_in_(self) -> int:
-        """Numbers per sample."""
+        """Number of features."""
         return self._learned.schema.n_features
 
     @property
@@ -215,6 +235,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
             raise AttributeError(f"{type(self).__name__} has no learned attributes before fit is called.") from None
 
     def _fitted(self) -> NoveltyResult:
+        begin_computing()
         check_is_fitted(self)
         return self._result
 
@@ -229,8 +250,12 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         check_integer(OWNER, "n_members", self.n_members, 2)
         check_choice(OWNER, "distance", self.distance, DISTANCES)
 
+    def _scores(self, result: NoveltyResult, X: Any) -> np.ndarray:
+        """Scores (n_samples,) of X, float64."""
+        return -np.exp(log_distances(result, self._samples(result, X)) - result.median)
+
     def _samples(self, result: NoveltyResult, X: Any) -> SelectedRows:
-        """X, checked, of the shape fitted."""
+        """Check X against the fitted schema and sample shape."""
         refuse_sparse(X)
         estimator = result.schema.estimator(type(self).__name__)
         X = check_samples(estimator, X, reset=False, sample_shape=result.sample_shape)
@@ -239,7 +264,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
                 f"X has samples of shape {X.shape[1:]}, but {OWNER} was fitted on samples of shape "
                 f"{result.sample_shape}."
             )
-        return selected(X)
+        return select_all(X)
 
 
 @dataclass(frozen=True)
@@ -255,7 +280,7 @@ class NoveltyResult:
     measures : list of Distance
         One per member.
     part_of : dict
-        By the digest of every row of ``fit``: the member that was not trained on it.
+        From the digest of each row of ``fit`` to the member that was not trained on it.
     typical : ndarray of shape sample_shape
         Typical reconstruction error of every feature, in the units of X.
     median : float
@@ -276,10 +301,10 @@ class NoveltyResult:
 
 
 def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResult:
-    """Train the members on X, each without a part of it, and learn distances and the threshold."""
+    """Train the members, each without one part of X, and learn distances and the threshold."""
     refuse_sparse(X)
     X, schema = read_samples(OWNER, X)
-    X = selected(X)
+    X = select_all(X)
     if len(X) < 4:
         raise ValueError(f"Members need rows to train on and rows held out: at least 4, got n_samples={len(X)}.")
     groups = encode_groups(groups, len(X))
@@ -287,12 +312,12 @@ def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResu
         raise ValueError("All rows are of one group, but members need others to be scored on. Pass 2 groups or more.")
     random = check_random_state(novelty.random_state)
     seed = random.randint(2**31 - 1)
-    whole = prepared(novelty.autoencoder, X, seed)
+    whole = prepare_autoencoder(novelty.autoencoder, X, seed)
     rows = Rows(X, infer_layout(whole, X), torch.device("cpu"))
-    parts = split(X, row_groups(rows, groups), novelty.n_members, seed)
+    parts = split_into_parts(X, row_groups(rows, groups), novelty.n_members, seed)
     seeds = random.randint(2**31 - 1, size=len(parts))
-    members = [trained(whole, X, rest, part, s) for (rest, part), s in zip(parts, seeds, strict=True)]
-    part_of = {key: number for number, (_, part) in enumerate(parts) for key in keys(X.at(part))}
+    members = [train_member(whole, X, rest, part, s) for (rest, part), s in zip(parts, seeds, strict=True)]
+    part_of = {key: number for number, (_, part) in enumerate(parts) for key in digest_rows(X.at(part))}
     typical_error, measures = learn_distances(members, X, parts, seed, novelty.distance)
     result = NoveltyResult(schema, X.shape[1:], members, novelty.distance, measures, part_of, typical_error)
     logs = log_distances(result, X)
@@ -306,33 +331,34 @@ def refuse_sparse(X: Any) -> None:
         raise TypeError("Sparse rows are not supported. Pass X.toarray().")
 
 
-def selected(X: Any) -> SelectedRows:
-    """All rows of checked X; read as float64, in which -0.0 and 0.0 are one row."""
+def select_all(X: Any) -> SelectedRows:
+    """Select all rows of checked X. They are read as float64, with 0.0 in place of -0.0."""
     return SelectedRows(as_array(X) if isinstance(X, torch.Tensor) else X, np.arange(len(X)))
 
 
 def learn_distances(
     members: list[AutoencoderTransformer], X: SelectedRows, parts: list, seed: int, distance: str
 ) -> tuple[np.ndarray, list[Distance]]:
-    """Typical errors in the shape of a sample, and for every member the rows it compares with and how errors vary.
+    """Learn the typical error of each feature, and the distance of each member.
 
-    How errors vary is learned from the parts of the other members. A whitening learned from errors of its own part
-    would fit these, not those of new rows, and the threshold would be too low: by far if columns are as many as rows.
+    The whitening of a member is learned from the errors of the other members on their parts. A whitening learned from
+    its own part would overfit: distances of this part, and the threshold, would be too small, the more columns there
+    are per row.
     """
     random = np.random.RandomState(seed)
     errors = [errors_of(member, X.at(part)) for member, (_, part) in zip(members, parts, strict=True)]
     scale = np.broadcast_to(members[0]._result.layout.scaling.scale.cpu().numpy(), (math.prod(X.shape[1:]),))
-    typical_error = (typical(sum_of(errors)) * scale).reshape(X.shape[1:])
+    typical_error = (typical(add_errors(errors)) * scale).reshape(X.shape[1:])
     measures = []
     for number, (rows, _) in enumerate(parts):
-        others = sum_of(errors[:number] + errors[number + 1 :])
+        others = add_errors(errors[:number] + errors[number + 1 :])
         kept = X[random.permutation(rows)[:KEPT_ROWS]] if distance == "neighbors" else None
         measures.append(Distance(members[number], others, kept))
     return typical_error, measures
 
 
 def threshold(logs: np.ndarray, median: float, contamination: float | str) -> float:
-    """The score below which rows are unusual, from logarithms of distances and their median."""
+    """Compute the threshold of scores from the logarithms of distances and their median."""
     if isinstance(contamination, str):
         low, high, highest = np.percentile(logs, [25, 75, 99])
         return float(-np.exp(min(highest, high + 1.5 * (high - low)) - median))
@@ -340,7 +366,7 @@ def threshold(logs: np.ndarray, median: float, contamination: float | str) -> fl
 
 
 def log_distances(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
-    """Logarithms of distances (n,), averaged over the members that may judge a row."""
+    """Compute the logarithms of distances (n,), averaged over members with ``member_weights``."""
     logs = np.zeros(len(X))
     for number, weights in enumerate(member_weights(result, X)):
         judged = np.flatnonzero(weights)
@@ -351,19 +377,21 @@ def log_distances(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
 
 
 def member_weights(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
-    """Weights of the members (n_members, n): equal, but for rows of ``fit`` the one that was not trained on it."""
+    """Weights of the members (n_members, n): equal for new rows; 1 and 0 for a row of ``fit``."""
     n_members = len(result.members)
     weights = np.full((n_members, len(X)), 1 / n_members)
-    for index, key in enumerate(keys(X)):
+    for index, key in enumerate(digest_rows(X)):
         if key in result.part_of:
             weights[:, index] = 0.0
             weights[result.part_of[key], index] = 1.0
     return weights
 
 
-def split(X: SelectedRows, groups: np.ndarray | None, n_parts: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows to train on and rows held out, of every part; rows of a group share one, and equal rows if possible."""
-    equal = np.unique(keys(X), return_inverse=True)[1]
+def split_into_parts(
+    X: SelectedRows, groups: np.ndarray | None, n_parts: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Split rows into parts: pairs of training rows and rows of the part. Rows of a group are in one part."""
+    equal = np.unique(digest_rows(X), return_inverse=True)[1]
     for labels in (equal if groups is None else joined_groups(equal, groups), groups, np.arange(len(X))):
         n_groups = 0 if labels is None else len(np.unique(labels))
         if n_groups > 1:
@@ -372,13 +400,12 @@ def split(X: SelectedRows, groups: np.ndarray | None, n_parts: int, seed: int) -
     return list(folds.split(X, groups=labels))
 
 
-def prepared(autoencoder: AutoencoderTransformer | None, X: SelectedRows, seed: int) -> AutoencoderTransformer:
-    """A clone of the autoencoder, or the default one with a bottleneck for X.
-
-    Raises ValueError if it reads tokens.
-    """
-    # Members are several, so those by default stay with the cheaper layers.
-    cheap = "dense" if math.prod(X.shape[1:]) <= DENSE_FEATURES else "auto"
+def prepare_autoencoder(
+    autoencoder: AutoencoderTransformer | None, X: SelectedRows, seed: int
+) -> AutoencoderTransformer:
+    """Clone the autoencoder, or make the default one with a bottleneck for X; ValueError if it reads tokens."""
+    # By default several members are trained, so dense layers, which are faster, are used for pictures too.
+    cheap: Literal["dense", "auto"] = "dense" if math.prod(X.shape[1:]) <= DENSE_FEATURES else "auto"
     whole = AutoencoderTransformer(architecture=cheap) if autoencoder is None else clone(autoencoder)
     check_parameters(whole)
     if whole.axes == "n" or needing_tokens(whole):
@@ -391,30 +418,33 @@ def prepared(autoencoder: AutoencoderTransformer | None, X: SelectedRows, seed: 
     return whole
 
 
-def trained(whole: AutoencoderTransformer, X: SelectedRows, rows: np.ndarray, held_out: np.ndarray, seed: int):
-    """A member: the autoencoder trained on ``rows``; those held out say at most which epoch's weights are kept."""
-    # An interrupt of one member ends the fit of all.
+def train_member(whole: AutoencoderTransformer, X: SelectedRows, rows: np.ndarray, held_out: np.ndarray, seed: int):
+    """Train a member on ``rows``; the rows held out are its validation set."""
+    # Ctrl-C ends the fit of all members.
     member = clone(whole).set_params(random_state=int(seed), on_interrupt="raise")
-    return member.fit(X.at(rows), X_val=X.at(held_out) if member.early_stopping else None)
+    member._reports_pca = False
+    member.fit(X.at(rows), X_val=X.at(held_out) if member.early_stopping else None)
+    del member._reports_pca
+    return member
 
 
-def keys(X: SelectedRows) -> list[bytes]:
-    """A short digest of every row; the same in every process."""
+def digest_rows(X: SelectedRows) -> list[bytes]:
+    """Compute a digest of each row; it is the same in all processes."""
     return [hashlib.blake2b(row.tobytes(), digest_size=12).digest() for few in slices_of(X) for row in X[few]]
 
 
 def errors_of(member: AutoencoderTransformer, X: SelectedRows) -> ErrorSums:
-    """The errors of a member, in its scaling, summed up."""
-    return sum_of(ErrorSums.of(scaled_parts(member, X[few])[1]) for few in slices_of(X))
+    """Sum the errors of a member, in its scaling."""
+    return add_errors(ErrorSums.of(scaled_parts(member, X[few])[1]) for few in slices_of(X))
 
 
-def sum_of(errors: Iterable[ErrorSums]) -> ErrorSums:
-    """All errors together."""
+def add_errors(errors: Iterable[ErrorSums]) -> ErrorSums:
+    """Add sums of errors."""
     return functools.reduce(operator.add, errors)
 
 
-def framed(form: FrameSchema, rows: np.ndarray, index: Any) -> Any:
-    """Rows of float64 as a frame of the library and the columns of ``form``."""
+def to_data_frame(form: FrameSchema, rows: np.ndarray, index: Any) -> Any:
+    """Convert rows of float64 to a data frame of the library and with the columns of ``form``."""
     library = importlib.import_module(form.library)
     columns = (
         {"columns": form.pandas_columns(), "index": index} if form.library == "pandas" else {"schema": list(form.names)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -24,7 +24,11 @@ CUSTOM_MODULES = ("encoder", "decoder", "architecture", "variant", "loss")
 OUTPUTS = ("default", "pandas", "polars")
 
 
-def load(path, device="cpu", custom_modules=None):
+def load(
+    path: str | os.PathLike[str] | IO[bytes],
+    device: str | torch.device = "cpu",
+    custom_modules: dict[str, Any] | None = None,
+) -> Any:
     """Read an estimator that :func:`save` wrote.
 
     Loading runs no code of the file: names in it are looked up in fixed tables, and whatever does not fit is an error.

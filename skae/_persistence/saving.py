@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import sklearn
@@ -29,7 +29,7 @@ from .results import encode_parameters, encode_result
 from .values import check_usable, is_custom
 
 
-def save(estimator, path, *, overwrite=False):
+def save(estimator: Any, path: str | os.PathLike[str] | IO[bytes], *, overwrite: bool = False) -> None:
     """Write a fitted estimator to a file that :func:`load` reads on any machine.
 
     The file is a safetensors file, whatever its name. Its metadata holds JSON and a checksum; it holds no pickle. It is

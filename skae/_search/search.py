@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable, Iterable
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import UNUSED, process_routing
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, indexable
 
 from skae._estimator.callbacks import CallbackSupportMixin, subtask, with_callbacks
+from skae._estimator.transformer import AutoencoderTransformer
 from skae._parameters import check_bool, check_choice, check_integer, invalid, warn
 from skae._search.folds import (
     OWNER,
@@ -29,7 +32,6 @@ from skae._search.folds import (
     size_parameter,
 )
 from skae._search.routing import routed_metadata, router_of, routing_enabled, splitter_for
-from skae._training import with_snapshots
 
 RULES = ("best", "one_standard_error")
 
@@ -44,17 +46,16 @@ def best_has(name: str):
     return check
 
 
-def of_best(name: str, doc: str) -> Any:
-    """A method of X that calls the one of the best estimator, where that has it."""
+def call_best(name: str, doc: str) -> Callable[[Any, Any], Any]:
+    """Make a method of X that calls the method of the best estimator; it exists if the best estimator has it."""
 
-    def method(self, X):
-        return self._best(name, X)
+    def method(self: Any, X: Any) -> Any:
+        return getattr(self._best(), name)(X)
 
     method.__name__, method.__doc__ = name, doc
     return available_if(best_has(name))(method)
 
 
-@with_snapshots("score", "_best")
 class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """How many components? Every size is scored from one fit with nested codes per fold; the chosen one is then fitted.
 
@@ -116,23 +117,33 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
     (1797, 64)
     """
 
+    n_components_: int
+    cv_results_: dict[str, Any]
+    best_index_: int
+    best_params_: dict[str, int]
+    best_score_: float
+    best_estimator_: Any
+    scorer_: Any
+    n_splits_: int
+    refit_time_: float
+    feature_names_in_: np.ndarray
     # ``fit`` passes groups on as it does all other metadata.
     __metadata_request__fit: ClassVar = {"groups": UNUSED}
 
     def __init__(
         self,
-        estimator,
-        n_components=(1, 2, 4, 8, 16, 32),
+        estimator: AutoencoderTransformer | Pipeline,
+        n_components: Iterable[int] = (1, 2, 4, 8, 16, 32),
         *,
-        classifier=None,
-        cv=5,
-        scoring=None,
-        rule="one_standard_error",
-        n_jobs=None,
-        error_score=np.nan,
-        refit=True,
-        verbose=0,
-    ):
+        classifier: Any = None,
+        cv: Any = 5,
+        scoring: str | Callable[..., float] | None = None,
+        rule: Literal["one_standard_error", "best"] = "one_standard_error",
+        n_jobs: int | None = None,
+        error_score: Literal["raise"] | float = np.nan,
+        refit: bool = True,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.n_components = n_components
         self.classifier = classifier
@@ -145,7 +156,9 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y=None, *, groups=None, **params):
+    def fit(
+        self, X: Any, y: ArrayLike | None = None, *, groups: ArrayLike | None = None, **params: Any
+    ) -> BottleneckSearchCV:
         """Score every size on every fold, choose one, and fit with it.
 
         Parameters
@@ -268,43 +281,43 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         return Pipeline([("autoencoder", self.estimator), ("classifier", self.classifier)])
 
     @property
-    def classes_(self):
+    def classes_(self) -> np.ndarray:
         """Labels, where the best estimator is a classifier."""
         return self.best_estimator_.classes_
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         """As in the best estimator."""
-        check_is_fitted(self, "best_estimator_")
-        return self.best_estimator_.n_features_in_
+        return self._best().n_features_in_
 
-    def score(self, X, y=None, **params):
+    def score(self, X: Any, y: ArrayLike | None = None, **params: Any) -> float:
         """The score of the best estimator, by ``scoring``; with metadata routing ``params`` are for the scorer."""
-        check_is_fitted(self, "best_estimator_")
+        best = self._best()
         if params and not routing_enabled():
             raise TypeError(f"{OWNER}.score got {sorted(params)}, which needs metadata routing to be enabled.")
         for_scorer = process_routing(self, "score", **params).scorer.score if params else {}
-        return self.scorer_(self.best_estimator_, X, y, **for_scorer)
+        return self.scorer_(best, X, y, **for_scorer)
 
-    transform = of_best("transform", "Codes, by the best estimator.")
-    inverse_transform = of_best("inverse_transform", "Samples from codes, by the best estimator.")
-    reconstruct = of_best("reconstruct", "Samples compressed and reconstructed, by the best estimator.")
-    score_samples = of_best("score_samples", "Minus the error of every sample, by the best estimator.")
-    predict = of_best("predict", "Labels, by the best estimator.")
-    predict_proba = of_best("predict_proba", "Probabilities of labels, by the best estimator.")
-    predict_log_proba = of_best("predict_log_proba", "Logarithms of the probabilities of labels.")
-    decision_function = of_best("decision_function", "Confidence scores of labels, by the best estimator.")
+    transform = call_best("transform", "Codes, by the best estimator.")
+    inverse_transform = call_best("inverse_transform", "Samples from codes, by the best estimator.")
+    reconstruct = call_best("reconstruct", "Samples compressed and reconstructed, by the best estimator.")
+    score_samples = call_best("score_samples", "Minus the error of every sample, by the best estimator.")
+    predict = call_best("predict", "Labels, by the best estimator.")
+    predict_proba = call_best("predict_proba", "Probabilities of labels, by the best estimator.")
+    predict_log_proba = call_best("predict_log_proba", "Logarithms of the probabilities of labels.")
+    decision_function = call_best("decision_function", "Confidence scores of labels, by the best estimator.")
 
     @available_if(best_has("get_feature_names_out"))
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the codes of the best estimator."""
-        return self._best("get_feature_names_out", input_features)
+        return self._best().get_feature_names_out(input_features)
 
-    def _best(self, method: str, *args: Any) -> Any:
+    def _best(self) -> Any:
+        """The best estimator; NotFittedError before ``fit`` or without ``refit``."""
         check_is_fitted(self, "best_estimator_")
-        return getattr(self.best_estimator_, method)(*args)
+        return self.best_estimator_
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Who gets the metadata of ``fit`` and ``score``.
 
         Returns

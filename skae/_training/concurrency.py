@@ -1,4 +1,4 @@
-"""Threads and forks: one fit of an estimator at a time, reading calls see one fit, forked children do not hang."""
+"""Threads and forks: one fit of an estimator at a time, snapshots of estimators, and fits in forked processes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ import contextlib
 import functools
 import os
 import threading
-import weakref
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 
 Estimator = TypeVar("Estimator")
-# Estimators that are being fitted, and the threads that do so.
-_FITTING: weakref.WeakKeyDictionary[Any, threading.Thread] = weakref.WeakKeyDictionary()
-_FITTING_LOCK = threading.Lock()
+Method = TypeVar("Method", bound=Callable[..., Any])
+# From the id of each estimator that is being fitted to the id of the thread that fits it.
+_FITTING: dict[int, int] = {}
 
 
 def n_threads() -> int:
-    """Threads of this process, those of native libraries included; 0 where the system does not tell."""
+    """Number of threads of this process, including those of native libraries; 0 if the system does not report it."""
     with contextlib.suppress(OSError):
         return len(os.listdir("/proc/self/task"))
     return 0
 
 
-# Whether this process has computed with this package, and whether torch may have started threads since the import.
+# Whether this process has computed with this package, and its number of threads when the package was imported.
 _STATE: dict[str, int] = {"used": False, "threads at import": n_threads()}
-# Whether this process is a fork of one that used CUDA, or threads, as the process knew just before it forked.
+# "after ...": whether a parent process used CUDA or threads before it forked this process.
 _FORKED = {"after CUDA": False, "CUDA": False, "after threads": False, "threads": False}
 
 
@@ -37,12 +36,10 @@ def _before_fork() -> None:
 
 
 def _in_child() -> None:
-    global _FITTING_LOCK
-    # A thread that held it is not there to release it.
-    _FITTING_LOCK = threading.Lock()
+    # The threads of the parent do not run here.
     _FITTING.clear()
-    for what in ("CUDA", "threads"):
-        _FORKED[f"after {what}"] |= _FORKED[what]
+    for name in ("CUDA", "threads"):
+        _FORKED[f"after {name}"] |= _FORKED[name]
 
 
 if hasattr(os, "register_at_fork"):
@@ -50,10 +47,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def begin_computing() -> None:
-    """Called before anything is computed: in a fork of a process with threads, torch computes on one thread from here.
+    """Set torch to one thread if this process was forked from a process with threads. Call it before computing.
 
-    Threads do not survive a fork: the child would wait for them for ever. A child that does not use this package, and
-    one of a process that had only imported it, keep the number of threads they have.
+    Threads do not survive a fork, so torch would wait for them forever. The number of threads stays the same in a child
+    process that does not compute with this package, and if the parent had only imported the package.
     """
     _STATE["used"] = True
     if _FORKED["after threads"] and torch.get_num_threads() > 1:
@@ -61,7 +58,7 @@ def begin_computing() -> None:
 
 
 def check_not_forked(device: torch.device) -> None:
-    """Raise RuntimeError where CUDA is of no use because this process was forked from one that used it."""
+    """Raise RuntimeError if the device is CUDA and this process was forked from a process that used CUDA."""
     if device.type == "cuda" and _FORKED["after CUDA"]:
         raise RuntimeError(
             f"device={str(device)!r} cannot be used in a process made by fork from one that used CUDA. Start workers "
@@ -69,57 +66,55 @@ def check_not_forked(device: torch.device) -> None:
         )
 
 
-def one_at_a_time(method):
-    """The method, which raises RuntimeError where another thread is in one like it of the same estimator."""
+def one_at_a_time(method: Method) -> Method:
+    """Decorate a method: RuntimeError if another thread runs a decorated method of the same estimator."""
 
     @functools.wraps(method)
-    def alone(self, *args, **kwargs):
+    def run_alone(self, *args, **kwargs):
         begin_computing()
-        me = threading.current_thread()
-        with _FITTING_LOCK:
-            other = _FITTING.get(self, me)
-            if other is not me and other.is_alive():
+        this_thread = threading.get_ident()
+        try:
+            # ``setdefault`` is atomic.
+            if _FITTING.setdefault(id(self), this_thread) != this_thread:
                 raise RuntimeError(
                     f"This {type(self).__name__} is already fitting in another thread. Fit a clone: "
                     f"sklearn.base.clone(estimator)."
                 )
-            _FITTING[self] = me
-        try:
             return method(self, *args, **kwargs)
         finally:
-            _FITTING.pop(self, None)
+            if _FITTING.get(id(self)) == this_thread:
+                del _FITTING[id(self)]
 
-    return alone
+    return cast("Method", run_alone)
 
 
 def snapshot(estimator: Estimator) -> Estimator:
-    """A shallow copy with the attributes of one moment: ``fit`` replaces them all in one step, in the original only."""
-    made = object.__new__(type(estimator))
-    made.__dict__ = vars(estimator).copy()
-    return made
-
-
-def reads_snapshot(method):
-    """The method on a snapshot of its estimator: what it reads is of one fit, also while another thread fits it."""
-
-    @functools.wraps(method)
-    def read(self, *args, **kwargs):
-        begin_computing()
-        return method(snapshot(self), *args, **kwargs)
-
-    return read
+    """Copy an estimator with its present attributes: a later ``fit`` of the original does not change the copy."""
+    copied = object.__new__(type(estimator))
+    copied.__dict__ = vars(estimator).copy()
+    return copied
 
 
 def with_snapshots(*names: str) -> Callable[[type[Estimator]], type[Estimator]]:
-    """A class decorator: these methods, inherited ones too, read a snapshot.
+    """Decorate a class: the named methods run on a snapshot, so that all attributes they read are of one fit.
 
-    It is applied after scikit-learn has wrapped ``transform`` for ``set_output``, so that names of columns are of the
-    same fit as the codes.
+    It is needed where scikit-learn reads attributes in a wrapper: ``transform`` with ``set_output`` reads the names of
+    columns after the codes. Other methods read the result of ``fit`` once.
     """
 
     def decorate(cls: type[Estimator]) -> type[Estimator]:
         for name in names:
-            setattr(cls, name, reads_snapshot(getattr(cls, name)))
+            setattr(cls, name, run_on_snapshot(getattr(cls, name)))
         return cls
 
     return decorate
+
+
+def run_on_snapshot(method: Method) -> Method:
+    """Decorate a method: it runs on a snapshot of its estimator."""
+
+    @functools.wraps(method)
+    def read(self, *args, **kwargs):
+        return method(snapshot(self), *args, **kwargs)
+
+    return cast("Method", read)

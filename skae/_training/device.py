@@ -7,8 +7,8 @@ import functools
 import os
 import re
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from skae._parameters import InvalidParameterError, invalid
 
 from .concurrency import begin_computing, check_not_forked
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 PRECISIONS = ("auto", "float32", "bfloat16")
 OWNER = "AutoencoderTransformer"
 # torch draws first weights from the global generator: one at a time, and it is put back afterwards.
@@ -145,7 +146,7 @@ def on_own_terms() -> Iterator[None]:
         yield
 
 
-def with_gradients(method):
+def with_gradients(method: Method) -> Method:
     """The method, training whatever gradient mode, autocast and default device its caller is in."""
 
     @functools.wraps(method)
@@ -153,7 +154,7 @@ def with_gradients(method):
         with on_own_terms(), torch.inference_mode(False), torch.enable_grad():
             return method(*args, **kwargs)
 
-    return training
+    return cast("Method", training)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import functools
 import math
 import traceback
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from skae.exceptions import DivergenceError, OutOfMemoryError
 from .batches import Batches, Part
 
 Result = TypeVar("Result")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def out_of_memory(device: str, batch_size: Any, error: BaseException) -> OutOfMemoryError:
@@ -30,7 +31,7 @@ def out_of_memory(device: str, batch_size: Any, error: BaseException) -> OutOfMe
     )
 
 
-def reports_out_of_memory(method):
+def reports_out_of_memory(method: Method) -> Method:
     """The method of an estimator, whose want of memory outside of batches is told in the same words."""
 
     @functools.wraps(method)
@@ -42,7 +43,7 @@ def reports_out_of_memory(method):
                 raise
             raise out_of_memory(str(self.device), self.batch_size, error) from error
 
-    return told
+    return cast("Method", told)
 
 
 def with_smaller_batches(net: Any, batches: Batches, read: Callable[[], Result]) -> Result:

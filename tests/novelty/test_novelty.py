@@ -1,6 +1,7 @@
 """AutoencoderNovelty: checks, scores, parameters, state."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -15,8 +16,23 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
 from skae._parameters import InvalidParameterError
+from skae.exceptions import PCAKeptWarning
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
+
+
+def test_members_that_keep_pca_do_not_warn():
+    noise = np.random.RandomState(0).standard_normal((120, 4))
+    autoencoder = AutoencoderTransformer(2, max_epochs=10, lr=1e-6, random_state=0)
+    with pytest.warns(PCAKeptWarning):
+        clone(autoencoder).fit(noise)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        members = AutoencoderNovelty(autoencoder, n_members=2, random_state=0).fit(noise).members_
+    assert all(member.is_pca_ for member in members)
+    assert all("weights: those of PCA" in str(member.summary()) for member in members)
+    with pytest.warns(PCAKeptWarning):
+        members[0].fit(noise)
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ def test_interrupt_in_a_fold_decides_by_the_validation_set(monkeypatch):
         autoencoder.fit(curve(60))
     assert autoencoder.n_iter_ == 40
     assert autoencoder.best_epoch_ > 0
-    with pytest.warns(UserWarning, match="40 epochs; those of PCA, than which none are surely better"):
+    with pytest.warns(UserWarning, match="40 epochs; those of PCA, than which none are significantly better"):
         autoencoder.fit(curve(40))
     assert autoencoder.best_epoch_ == 0
 
