@@ -1,4 +1,4 @@
-"""``AutoencoderTransformer``: parameters, docstrings and the order of calls. Computing is done below it."""
+"""``AutoencoderTransformer``: parameters, docstrings and the order of calls. Other modules compute."""
 
 from __future__ import annotations
 
@@ -81,133 +81,134 @@ OUTPUT_DTYPES = ("input", None)
 class AutoencoderTransformer(
     GenerationMixin, CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
-    """Non-linear dimensionality reduction by an autoencoder, called like PCA.
+    """Nonlinear dimensionality reduction by an autoencoder, with the methods of PCA.
 
-    A network is trained to squeeze samples through ``n_components`` numbers and bring them back (Hinton and
-    Salakhutdinov, 2006). It starts at the PCA solution (Bourlard and Kamp, 1988), and goes back to it where rows held
-    out from training show no improvement. Raw data is what it wants: scaling is learned, and undone on the way out.
+    An encoder compresses each sample to a code of ``n_components`` numbers, and a decoder reconstructs the sample from
+    the code (Hinton and Salakhutdinov, 2006). Training starts from the PCA solution (Bourlard and Kamp, 1988). It falls
+    back to PCA if the validation loss does not improve significantly. Pass raw data: scaling is learned in ``fit``, and
+    reconstructions are in the units of X.
 
     Parameters
     ----------
     n_components : int or float, default=2
-        Size of the latent code, at least 1. A float in (0, 1) orders the codes (``variant=Nested()``) and keeps as
-        many coordinates as explain that share of the training rows' variance; never more than PCA needs, or 256.
+        Size of the latent code, at least 1. A float in (0, 1) is a share of the variance of the training rows: codes
+        are then nested (``variant=Nested()``), and the smallest number of coordinates that explains this share is kept.
+        The number is at most that of PCA for the same share, and at most 256.
     architecture : {"auto", "dense", "conv", "sequence"} or architecture object, default="auto"
-        How features are computed and undone: a name, or :class:`Dense`, :class:`Convolutional`, :class:`Sequence` or
-        :class:`Custom` with settings of your own. "auto" is convolutional for pictures of at least 16 x 16 pixels and
-        for samples of more than 4,096 numbers, "sequence" for rows of tokens, else dense, as for tables. "sequence"
-        reads X as tokens.
+        The network: a name, or a :class:`Dense`, :class:`Convolutional`, :class:`Sequence` or :class:`Custom` object
+        with settings. "auto" is "sequence" for tokens; "conv" for pictures of at least 16 x 16 pixels and for other
+        samples with axes of more than 4,096 numbers; else "dense". "sequence" reads X as tokens.
     sample_shape : tuple of int, default=None
-        Shape of one sample where X is 2-D and holds flattened samples, e.g. (28, 28).
+        Shape of one sample, e.g. (28, 28), if X is 2-D and its rows are flattened samples.
     axes : str, default=None
-        Names of a sample's axes, where its shape can be read in more than one way: "h w c" for color pictures, "c t"
-        for signals with channels first. Names are t (time), d (depth), h (height), w (width), c (channels); "n" says
-        that X holds rows of integer tokens, which are compared and scored as one-hot numbers.
+        Names of the axes of a sample: t (time), d (depth), h (height), w (width), c (channels). They are needed if the
+        shape has several readings: "h w c" for color pictures, "c t" for signals with channels first. "n" means rows of
+        integer tokens, which are compared and scored as one-hot vectors.
     scaling : {"auto", "columns", "channels", "global", None}, default="auto"
-        How samples are scaled to s(X), in which training, ``score`` and ``score_samples`` are: the mean of every
-        feature is subtracted, then all features are divided by one number ("global"), each by its own standard
-        deviation ("columns"), those of each channel by one number ("channels"), or nothing is divided (None). "auto"
-        takes "columns" for a table, and "channels" for signals, pictures and videos with channels, if standard
-        deviations of columns or channels differ by more than a factor of ten, else "global". Pictures and videos of
-        uint8, tables of pixels, flags, counts or weights of words, and principal components, are of one unit in spite
-        of such differences. A column of rounding errors counts as constant. ``scaling_`` and ``scale_`` tell what was
-        taken.
+        Scaling of samples to s(X). Training, ``score`` and ``score_samples`` use s(X). The mean of every feature is
+        subtracted. Then each feature is divided by its own standard deviation ("columns"), the features of each channel
+        by one number ("channels"), all features by one number ("global"), or nothing is divided (None). "auto" is
+        "columns" for tables, and "channels" for samples with channels, if standard deviations differ by more than a
+        factor of ten; else "global". It is also "global" for data of one unit: uint8 pictures and videos, tables
+        of pixels, flags, counts or term weights, and principal components. A column whose variation is rounding error
+        counts as constant. ``scaling_`` and ``scale_`` report the result.
     variant : str or variant object, default="plain"
-        A name in :data:`skae.variants.VARIANTS`, or an object of its classes with settings of your own, such as
-        ``Variational(beta=4)``: what becomes of codes, what training does to samples, what is minimized besides.
+        A name in :data:`skae.variants.VARIANTS`, or an object with settings, such as ``Variational(beta=4)``. The
+        variant determines the bottleneck, the corruption of training samples and the penalties.
     loss : {"auto", "mse", "mae", "huber", "bce", "cross_entropy"} or callable, default="auto"
-        What training minimizes in s(X): squared, absolute or Huber (1964) error; or the cross entropy of values taken
-        as shares between the smallest and the largest seen; or, for tokens, the cross entropy of their shares. "auto"
-        is "cross_entropy" for tokens, else "mse". A callable takes ``(output, target)``, float32 tensors of scaled
-        samples (batch, n_features) or (batch, channels, \\*sizes), to a tensor (batch,) of losses averaged over
-        features; a few rows are tried before training. A module's own weights are not trained.
+        Reconstruction loss on s(X): squared, absolute or Huber (1964) error. "bce" is the binary cross-entropy of
+        values rescaled from [minimum, maximum] of the training data to [0, 1]. "cross_entropy" is for tokens. "auto" is
+        "cross_entropy" for tokens, else "mse". A callable takes ``(output, target)``, float32 tensors of scaled samples
+        (batch, n_features) or (batch, channels, \\*sizes). It returns a tensor (batch,) of losses averaged over
+        features, and is tested on a few rows before training. If it is a module, its weights are not trained.
     optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
-        AdamW is that of Loshchilov and Hutter (2019), with a weight decay of 0.1 but for the linear path from PCA.
+        AdamW (Loshchilov and Hutter, 2019) has a weight decay of 0.1; the linear path, initialized with PCA, has none.
     lr : "auto" or float, default="auto"
-        Peak learning rate; it rises over the first fifth of training and falls to 0 (Smith and Topin, 2019).
+        Peak learning rate, in (0, inf). The rate rises in the first fifth of training and then falls to 0 (Smith and
+        Topin, 2019).
     batch_size : "auto" or int, default="auto"
-        Rows of a training batch; "auto" takes 16 to 256 by the number of rows. No row is left out: batches share them
-        evenly.
+        Largest number of rows per training batch. "auto" is 16 to 256, depending on the number of rows. Every row is
+        used: batches have nearly equal sizes.
     max_epochs : "auto" or int, default="auto"
-        Maximum number of passes over X. "auto" is 25; if these are at most 2,000 steps and the validation loss still
-        falls at their end, up to 50 more follow with a learning rate that rises and falls again (warm restarts,
-        Loshchilov and Hutter, 2017), whose weights are kept if their validation loss is lower by more than chance. With
-        ``early_stopping=False`` "auto" is 25 to 75 epochs, about 1,000 steps.
+        Maximum number of epochs. "auto" is 25. If 25 epochs have at most 2,000 steps and the validation loss still
+        falls at their end, up to 50 epochs follow with a second cycle of the learning rate (warm restarts, Loshchilov
+        and Hutter, 2017). Weights of the second cycle are kept if their validation loss is significantly lower. With
+        ``early_stopping=False``, "auto" is 25 to 75 epochs, about 1,000 steps.
     early_stopping : bool, default=True
-        Whether to hold rows out, stop when they show no progress, and keep the weights that do best on them, PCA's
-        included. Without it the last weights are kept, and nothing says whether they do better than PCA.
+        Whether to use a validation set, stop when the validation loss does not improve, and keep the weights with the
+        lowest validation loss, or those of PCA. If False, the last weights are kept without a comparison with PCA.
     validation_fraction : float in [0, 1), default=0.1
-        Share of X in the validation set, drawn at random, unless ``fit`` gets ``X_val``. Trained weights replace PCA if
-        their validation loss is significantly lower, on at least 20 rows. Where an improvement on fewer than 200 rows
-        is suggestive but not significant, cross-validation decides: up to four more networks are trained with other
-        validation sets, so that fits of small data can take six times as long. Of ``X_val``, and in warm starts, five
-        rows are enough. With ``groups``, whole groups are drawn, at least one; means of groups are compared, and at
-        least 20 rows of 5 groups are needed.
+        Share of X in the validation set, drawn at random. It is not used if ``fit`` gets ``X_val``. Trained weights
+        replace PCA if their validation loss is significantly lower, on at least 20 rows (5 rows of ``X_val``, and in
+        warm starts). If an improvement on fewer than 200 rows is suggestive but not significant, cross-validation
+        decides: up to four more networks are trained with other validation sets, and ``fit`` can take six times as
+        long. With ``groups``, at least one whole group is drawn, losses are averaged per group and then compared, and
+        at least 20 rows in 5 groups are needed.
     n_iter_no_change : "auto" or int, default="auto"
-        Epochs in a row without progress after which training stops; "auto" is 60 % of ``max_epochs``, at least 25:
-        while the learning rate is high, the validation loss may not fall.
+        Training stops after this number of epochs in a row without improvement. "auto" is 60 % of ``max_epochs``, at
+        least 25, because the validation loss may not fall while the learning rate is high.
     tol : float, default=1e-4
-        Progress is a held-out loss that falls by more than this share of itself.
+        Smallest relative decrease of the validation loss that counts as an improvement, in [0, inf).
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights and the scaling of the fit before.
+        Whether ``fit`` continues from the weights and the scaling of the previous fit.
     device : str or torch.device, default="auto"
-        "auto" is CUDA, then MPS, then the CPU.
+        "auto" is CUDA if available, then MPS, then the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of training: "auto" is bfloat16 on GPUs that have it. Codes are always computed in float32.
+        Precision of training. "auto" is bfloat16 on GPUs that support it. Codes are always computed in float32.
     compile : bool, default=False
-        Whether training goes through ``torch.compile``; it pays where training lasts minutes.
+        Whether to train with ``torch.compile``. It saves time if training takes minutes.
     checkpoint_dir : str or path, default=None
-        A folder in which ``fit`` keeps its state while it trains, so that after a crash the same ``fit`` goes on where
-        it stopped, on a CPU to the same bits; a fit that ends removes it. In a search, where many fits run, write
-        "{fit}" in the name: it stands for the fit. ``net_params`` callbacks keep no state there.
+        Directory of checkpoints. After a crash, the same call of ``fit`` resumes from the checkpoint; on a CPU the
+        result is bitwise equal. The checkpoint is removed when ``fit`` ends. For searches with many fits, write "{fit}"
+        in the name: it is replaced by an identifier of the fit. The state of callbacks in ``net_params`` is not stored.
     on_interrupt : {"raise", "keep"}, default="raise"
-        After Ctrl-C and at least one epoch, the best weights so far are kept. "raise" then raises KeyboardInterrupt
-        again; "keep", for notebooks, returns with a warning.
+        After Ctrl-C the best weights so far are kept, if at least one epoch is done. Then "raise" raises
+        KeyboardInterrupt again; "keep", for notebooks, returns with a warning.
     net_params : dict, default=None
-        What else the skorch net gets: {"callbacks": [...], "optimizer__weight_decay": 1e-4}; "clip_norm" is what the
-        norm of all gradients together is clipped to: 1 for SGD, which diverges without it, else None.
+        Further parameters of the skorch net: {"callbacks": [...], "optimizer__weight_decay": 1e-4}. "clip_norm" is the
+        maximum norm of the gradient: by default 1 for SGD, which diverges without it, else None.
     random_state : int, RandomState instance or None, default=None
-        Decides weights, shuffling, dropout and held-out rows; None draws anew in every fit. Global random streams are
-        neither used nor changed. An int gives the same bits over processes and joblib's backends, where numpy's BLAS,
-        which computes the PCA, has as many threads.
+        Seed of weights, shuffling, dropout and the validation split. None draws a new seed in every fit. Global random
+        generators are neither used nor changed. With an int, results are bitwise equal in all processes and joblib
+        backends if numpy's BLAS, which computes the PCA, has the same number of threads.
     verbose : int, default=0
-        Above 0, a line is printed per stage before the first epoch, with its seconds, and per epoch.
+        Above 0, print a line with seconds for each stage before training, and a line per epoch.
 
     Attributes
     ----------
     n_components_ : int
         Size of the latent code.
     mean_ : ndarray of shape sample_shape_, float64
-        Mean of the training samples; for tokens the share (n_tokens, length) of each token at each place.
+        Mean of the training samples. For tokens: the share of each token at each position, (n_tokens, length).
     scaling_ : {"columns", "channels", "global", None}
-        The kind of scaling that was taken.
+        The kind of scaling that was chosen.
     scale_ : ndarray of float64
-        What ``X - mean_`` is divided by: of shape ``sample_shape_`` for "columns", with size 1 along all axes but that
-        of channels for "channels", else (). 1 for constant columns.
+        Divisor of ``X - mean_``. Its shape is ``sample_shape_`` for "columns"; for "channels" all axes but that of the
+        channels have size 1; else it is (). Constant columns have 1.
     sample_shape_ : tuple of int
         Shape of one sample; (n_features_in_,) for tables.
     n_features_in_ : int
-        Numbers in one sample: the product of ``sample_shape_``.
+        Number of features: the product of ``sample_shape_``.
     feature_names_in_ : ndarray of str
-        Names of the columns, where X was a frame.
+        Names of the columns. Defined only if X is a data frame.
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
     best_epoch_ : int
-        The epoch whose weights are kept: 0 where no epoch did surely better than PCA.
+        The epoch whose weights are kept; 0 if PCA is kept.
     is_pca_ : bool
-        Whether ``fit`` fell back to PCA: codes and reconstructions are those of PCA of s(X). A
-        :class:`~skae.exceptions.PCAKeptWarning` says so, unless PCA leaves no error or ``max_epochs`` is less than 10.
+        Whether ``fit`` fell back to PCA: codes and reconstructions are those of PCA of s(X). ``fit`` then warns with
+        :class:`~skae.exceptions.PCAKeptWarning`, unless PCA leaves no error or ``max_epochs`` is less than 10.
     history_ : list of dict
-        One entry per epoch: "epoch", "train_loss", "valid_loss" (if there is a validation set), "pca_loss" (that of
-        PCA on the validation set, if training starts there), "lr", "duration" (seconds).
+        One entry per epoch: "epoch", "train_loss", "valid_loss" (with a validation set), "pca_loss" (loss of PCA on the
+        validation set, if training starts from PCA), "lr", "duration" (seconds).
     explained_variance_ratio_ : ndarray of shape (n_components_,), float64
-        Where codes are nested: the share of the variance that each coordinate adds, measured in s(X) on at most
-        1,000 of the rows trained on.
+        Share of the variance that each coordinate adds, measured in s(X) on at most 1,000 training rows. Defined only
+        if codes are nested.
     architecture_, variant_ : architecture and variant object
-        Those that were built.
+        The objects that built the network.
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module, with ``encode`` and ``decode`` on scaled samples,
-        channels first.
+        The trained net. ``net_.module_`` is the torch module; its ``encode`` and ``decode`` take and return scaled
+        samples, channels first.
 
     Examples
     --------
@@ -290,22 +291,22 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            A table, pictures (n, h, w), (n, h, w, c) or (n, c, h, w), signals (n, t, c), videos (n, t, h, w, c); as an
-            array, a frame, a torch tensor, a sparse matrix (made dense batch by batch), a memmap, or anything with
-            shape, dtype, len and slicing. Numbers are read as float64 before the mean is subtracted, so integers
-            beyond 2**53 are rounded. Rows that are not in memory, and take more than 256 MiB as float32, are
-            shuffled in blocks, so the same rows in memory give another network.
+            A table, pictures (n, h, w), (n, h, w, c) or (n, c, h, w), signals (n, t, c), or videos (n, t, h, w, c).
+            X can be an array, a data frame, a torch tensor, a sparse matrix (converted to dense batch by batch), a
+            memmap, or any object with shape, dtype, len and slicing. Values are converted to float64 before the mean is
+            subtracted, so integers beyond 2**53 are rounded. If rows are not in memory and take more than 256 MiB as
+            float32, they are shuffled in blocks; the network then differs from that of the same rows in memory.
         y : ignored
-            With a warning where it looks like clean samples: of the shape of X, with other values.
+            A warning is given if y has the shape of X and other values, as clean samples have.
         X_val : array-like like X, default=None
-            Samples of your own to hold out, instead of ``validation_fraction`` of X.
+            The validation set, instead of ``validation_fraction`` of X.
         groups : array-like of shape (n_samples,), default=None
-            Which rows of X depend on each other: a label per row, such as the subject, the series or the original of
-            an augmented copy; numbers, strings or categories. The validation set has whole groups, also in
-            cross-validation, and at least five are needed for an improvement on PCA: 200 rows of 8 patients are 8
-            observations. Without groups every row is independent, but for equal rows and near copies, which are looked
-            for, with a warning. ``groups=range(len(X))`` says that rows are independent. With ``X_val``, or without
-            early stopping, groups are checked and not used; equal rows and near copies of ``X_val`` are found.
+            A label per row, as number, string or category. Rows that depend on each other share a label: those of one
+            subject, of one series, or augmented copies of one sample. The validation set and the folds of
+            cross-validation consist of whole groups. Trained weights can replace PCA only if the validation set has at
+            least five groups: 200 rows of 8 patients are 8 observations. Without groups, rows count as independent;
+            equal rows and near copies are detected, kept together and reported in a warning. ``groups=range(len(X))``
+            declares all rows independent. With ``X_val``, or without early stopping, groups are validated but not used.
 
         Returns
         -------
@@ -314,13 +315,15 @@ class AutoencoderTransformer(
         Raises
         ------
         ValueError, TypeError
-            If a parameter or X is not as described; before training starts.
+            If a parameter or X is invalid. It is raised before training starts.
         DivergenceError
-            If the loss stops being finite.
+            If the loss becomes NaN or infinite.
         RuntimeError
             If another thread is fitting this estimator.
         OutOfMemoryError
-            A MemoryError: if a batch does not fit into memory. In every case the estimator stays as it was.
+            If a batch does not fit into memory; it is a MemoryError.
+
+        After any of these errors the estimator is unchanged.
         """
         check_parameters(self)
         start = self._result if self.warm_start and self.__sklearn_is_fitted__() else None
@@ -356,11 +359,11 @@ class AutoencoderTransformer(
         if interrupt is not None:
             kept = (
                 "the best weights so far"
-                if self.best_epoch_
-                else "those of PCA, than which none are surely better,"
+                if result.best_epoch
+                else "those of PCA, than which none are significantly better,"
             )
-            warn(f"Training was interrupted after {self.n_iter_} epochs; {kept} are kept.")
-        elif self.is_pca_ and self._reports_pca:
+            warn(f"Training was interrupted after {result.n_epochs} epochs; {kept} are kept.")
+        elif result.best_epoch == 0 and self._reports_pca:
             self._report_pca(result)
         return self
 
@@ -368,12 +371,12 @@ class AutoencoderTransformer(
     @reports_out_of_memory
     @with_gradients
     def partial_fit(self, X: Any, y: Any = None) -> AutoencoderTransformer:
-        """Train on X in one pass at a constant learning rate; the first call also learns scaling and PCA from X.
+        """Train for one epoch on X at a constant learning rate. The first call also learns scaling and PCA from X.
 
-        Later calls update the scaling of features that vary for the first time, and of features whose scale changes by
-        a factor of more than ten. The network learns those anew: where nothing else changes, codes of earlier rows stay
-        the same before training on X. All other features are scaled as in the first call,
-        as are all with ``loss="bce"`` and tokens.
+        A later call updates the scaling of a feature if it varies for the first time, or if its scale changes by a
+        factor of more than ten. The weights of this feature are then reset; they do not contribute to codes until they
+        are trained on X. All other features keep the scaling of the first call. With ``loss="bce"`` and for tokens, all
+        features keep it.
 
         Parameters
         ----------
@@ -405,7 +408,7 @@ class AutoencoderTransformer(
         return self
 
     def transform(self, X: Any) -> Any:
-        """Latent codes.
+        """Encode samples.
 
         Parameters
         ----------
@@ -414,7 +417,14 @@ class AutoencoderTransformer(
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components), float32
-            A tensor on the same device, where X is one.
+            A tensor on the device of X if X is a tensor; a data frame if ``set_output`` asks for one.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError, TypeError
+            If X is invalid, or differs in shape or column names from the fitted X.
         """
         result = self._fitted()
         Z = encode(result, self._checked(X, result.layout, result.schema))
@@ -422,23 +432,29 @@ class AutoencoderTransformer(
         return like(X, Z)
 
     def inverse_transform(self, X: Any, *, dtype: Literal["input"] | None = None) -> Any:
-        """Samples from latent codes, in the shape and units of what was fitted.
+        """Decode latent codes to samples in the shape and units of the fitted X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            The first columns alone will do where codes are nested.
+            If codes are nested, the first columns are sufficient.
         dtype : {None, "input"}, default=None
-            "input" gives the dtype of the X that was fitted, integers and booleans rounded to the nearest that it
-            holds: uint8 pictures that can be displayed. None gives floats.
+            "input" converts samples to the dtype of the fitted X. Integers and booleans are rounded and clipped to the
+            range of the dtype, so that uint8 pictures can be displayed. None gives floats.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            float32, or float64 where the fitted X held numbers that need it, or int64 tokens; a tensor where X is one.
-            Dense also where the fitted X was sparse. Where a data frame was fitted and ``set_output`` asks for data
-            frames: one of the library asked for, with the columns and types fitted, and the index of X if that is a
-            pandas data frame.
+            float32, float64 if the dtype of the fitted X needs it, or int64 tokens. It is dense, and a tensor if X is
+            one. If a data frame was fitted and ``set_output`` asks for data frames, X is a data frame of that library,
+            with the column names and types of the fitted one, and the index of the given X if that is a pandas frame.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X does not have ``n_components_`` columns, or ``dtype`` is unknown.
         """
         result = self._fitted()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
@@ -446,7 +462,7 @@ class AutoencoderTransformer(
         return self._as_fitted(X, self._decoded(result, check_codes(X, result.n_components, is_nested)), result, dtype)
 
     def reconstruct(self, X: Any, *, dtype: Literal["input"] | None = None) -> Any:
-        """``inverse_transform(transform(X))`` in one pass, batch by batch.
+        """Compute ``inverse_transform(transform(X))`` in one pass, batch by batch.
 
         Parameters
         ----------
@@ -456,7 +472,8 @@ class AutoencoderTransformer(
 
         Returns
         -------
-        X : ndarray of the shape, axes and units of what was fitted
+        X : ndarray of the shape, axes and units of the fitted X
+            As from ``inverse_transform``.
         """
         result = self._fitted()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
@@ -465,10 +482,10 @@ class AutoencoderTransformer(
         return self._as_fitted(X, samples, result, dtype)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Explained share of variance: 1 is perfect, 0 is what the training mean gives.
+        """Explained variance (R2): 1 for a perfect reconstruction, 0 for a constant one, the training mean.
 
-        ``1 - sum((s(X) - s(X'))**2) / sum(s(X)**2)`` with X' the reconstruction: comparable with the cumulative
-        ``explained_variance_ratio_`` of a PCA of s(X).
+        It is ``1 - sum((s(X) - s(X'))**2) / sum(s(X)**2)``, where X' is the reconstruction. For a PCA of s(X), it is
+        the sum of ``explained_variance_ratio_``.
 
         Parameters
         ----------
@@ -477,7 +494,8 @@ class AutoencoderTransformer(
 
         Returns
         -------
-        share : float
+        score : float
+            In (-inf, 1].
 
         Raises
         ------
@@ -490,7 +508,7 @@ class AutoencoderTransformer(
         return 1.0 - error / total if total > 0 else float(error == 0)
 
     def score_samples(self, X: Any) -> Any:
-        """Minus the mean squared reconstruction error of every sample in s(X): low is unusual.
+        """Compute the negative mean squared reconstruction error of each sample in s(X). Anomalies have low scores.
 
         Parameters
         ----------
@@ -511,12 +529,12 @@ class AutoencoderTransformer(
         return like(X, scores)
 
     def shortened(self, n_components: int) -> AutoencoderTransformer:
-        """A copy that keeps the first ``n_components`` coordinates only, where codes are nested; weights are shared.
+        """Copy the estimator with the first ``n_components`` coordinates of nested codes; weights are shared.
 
         Raises
         ------
         ValueError
-            If codes are not nested, or have fewer coordinates.
+            If codes are not nested, or have fewer coordinates than ``n_components``.
         """
         result = self._fitted()
         check_integer(type(self).__name__, "n_components", n_components)
@@ -530,19 +548,21 @@ class AutoencoderTransformer(
         return short
 
     def set_params(self, **params: Any) -> AutoencoderTransformer:
-        """Set parameters, those of objects in them as ``architecture__hidden_sizes``.
+        """Set parameters. Write ``architecture__hidden_sizes`` for a parameter of an architecture or variant object.
 
         Raises
         ------
         ValueError
-            If there is no such parameter, or it is one of an object where a name stands.
+            If the parameter does not exist, or ``architecture`` or ``variant`` is a name and has no parameters.
         """
         check_nested(self, params, {"architecture": class_of_architecture, "variant": class_of_variant})
         return super().set_params(**params)
 
     def summary(self) -> LayerTable:
-        """Print the layer table: name, output shape, parameters, and the formula of every size; then how samples are
-        scaled, and which weights are kept. Returns it too."""
+        """Print and return the table of layers: name, output shape, number of parameters and the formula of each size.
+
+        Two notes follow: the scaling of samples, and the epoch whose weights are kept.
+        """
         result = self._fitted()
         if result.best_epoch == 0:
             kept = f"those of PCA; none of {result.n_epochs} epochs is significantly better"
@@ -555,16 +575,16 @@ class AutoencoderTransformer(
 
     def _report_pca(self, result: FitResult) -> None:
         """Print and warn that PCA is kept, unless PCA leaves no error or training was a short trial."""
-        told = (
+        message = (
             "PCA is kept: no epoch has a validation loss significantly below that of PCA, so codes and reconstructions "
             "are those of PCA (is_pca_ is True). More samples, a larger max_epochs, another n_components or "
             "architecture may give more than PCA; early_stopping=False keeps what is trained, whatever its loss."
         )
         if self.verbose:
-            print(told)
+            print(message)
         exact = result.history[-1].get("pca_loss", math.inf) <= NO_ERROR * result.layout.mean_variance
         if not exact and (self.max_epochs == "auto" or self.max_epochs >= TRIAL_EPOCHS):
-            warn(told, PCAKeptWarning)
+            warn(message, PCAKeptWarning)
 
     @property
     def n_components_(self) -> int:
@@ -578,12 +598,12 @@ class AutoencoderTransformer(
 
     @property
     def scaling_(self) -> str | None:
-        """The kind of scaling that was taken."""
+        """The kind of scaling that was chosen."""
         return self._learned.layout.scaling.kind
 
     @property
     def scale_(self) -> np.ndarray:
-        """Divisor of samples after the mean is subtracted."""
+        """Divisor of samples after the mean is subtracted, float64."""
         return self._learned.layout.sample_scale
 
     @property
@@ -593,7 +613,7 @@ class AutoencoderTransformer(
 
     @property
     def n_features_in_(self) -> int:
-        """Numbers per sample."""
+        """Number of features."""
         return self._learned.schema.n_features
 
     @property
@@ -603,7 +623,7 @@ class AutoencoderTransformer(
 
     @property
     def n_iter_(self) -> int:
-        """Epochs run."""
+        """Number of epochs run."""
         return self._learned.n_epochs
 
     @property
@@ -628,12 +648,12 @@ class AutoencoderTransformer(
 
     @property
     def architecture_(self) -> Architecture:
-        """The architecture that was built."""
+        """The architecture object that built the network."""
         return self._learned.spec.architecture
 
     @property
     def variant_(self) -> Variant:
-        """The variant that was built."""
+        """The variant object that built the network."""
         return self._learned.spec.variant
 
     @property
@@ -647,26 +667,20 @@ class AutoencoderTransformer(
 
     @property
     def _learned(self) -> FitResult:
-        """The result of the last fit; AttributeError before, as of attributes that are set by ``fit``."""
+        """The result of the last fit; AttributeError before ``fit``."""
         try:
             return vars(self)["_result"]
         except KeyError:
             raise AttributeError(f"{type(self).__name__} has no learned attributes before fit is called.") from None
 
     def _optional(self, name: str, value: Any) -> Any:
-        """A learned attribute that not every fit has."""
+        """Return the value; AttributeError if it is None, as for an attribute that this fit does not have."""
         if value is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return value
 
     def _fitted(self) -> FitResult:
-        """The result of the last fit, for one reading call.
-
-        Raises
-        ------
-        NotFittedError
-            If there is none.
-        """
+        """The result of the last fit. Methods call it once; NotFittedError before ``fit``."""
         begin_computing()
         if not self.__sklearn_is_fitted__():
             raise NotFittedError(
@@ -715,7 +729,7 @@ class AutoencoderTransformer(
         return {**super().__getstate__(), "_skae_version": __version__}
 
     def __setstate__(self, state):
-        """What a pickle holds; a warning where another version of the package wrote it."""
+        """Restore the state of a pickle; warn if another version of the package wrote it."""
         written_by = state.get("_skae_version", "an unknown version")
         if written_by != __version__:
             warn(
@@ -733,5 +747,5 @@ class AutoencoderTransformer(
 
 
 def like(X: Any, result: np.ndarray) -> Any:
-    """The result as what X is: a tensor on the same device, or an array."""
+    """Convert the result to a tensor on the device of X if X is a tensor; else return it."""
     return torch.from_numpy(result).to(X.device) if isinstance(X, torch.Tensor) else result

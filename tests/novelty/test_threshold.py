@@ -5,7 +5,7 @@ import pytest
 from novel_rows import X, correlated
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae._novelty.novelty import member_weights, selected
+from skae._novelty.novelty import member_weights, select_all
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
 
@@ -29,7 +29,7 @@ def test_training_rows_are_scored_by_a_member_not_trained_on_them(fitted):
     own = np.array([*fitted._result.part_of.values()])
     assert sorted(np.bincount(own)) == [133, 133, 134]
     for number, member in enumerate(fitted.members_):
-        rows = np.flatnonzero(member_weights(fitted._result, selected(X))[number] == 1)
+        rows = np.flatnonzero(member_weights(fitted._result, select_all(X))[number] == 1)
         result = fitted._result
         log = np.log(result.measures[number].measure(X[rows], result.distance)) - result.median
         np.testing.assert_allclose(scores[rows], -np.exp(log))
