@@ -133,8 +133,8 @@ def decode_result(
 
 def decode_learned(encoded: Any, decode: Decoder) -> dict[str, Any]:
     """The fields that are no arrays, each checked to be of its kind."""
-    if set(of_type(encoded, dict, "what it learned")) != set(PLAIN):
-        raise ModelFileError(f"what it learned is {shown(sorted(encoded))}")
+    if set(of_type(encoded, dict, "its result")) != set(PLAIN):
+        raise ModelFileError(f"its result has the fields {shown(sorted(encoded))}")
     learned = {name: decode(value) for name, value in encoded.items()}
     for name in ("offset", "median"):
         if not math.isfinite(of_type(learned[name], float, name)):
@@ -190,7 +190,7 @@ def decode_parts(arrays: dict[str, np.ndarray], n_members: int) -> dict[bytes, i
 
 
 def pop_array(arrays: dict[str, np.ndarray], name: str, *shapes: tuple[int, ...]) -> np.ndarray:
-    """An array of finite float64 of one of the shapes, taken out of ``arrays``."""
+    """Remove an array from ``arrays``, checked to be finite float64 of one of the shapes."""
     array = arrays.pop(name)
     if array.dtype != np.float64 or array.shape not in shapes or not np.isfinite(array).all():
         raise ModelFileError(f"its array {shown(name)} is {array.dtype} of shape {array.shape}, or not finite")

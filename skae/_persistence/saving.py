@@ -1,4 +1,4 @@
-"""``save``: what of an estimator goes into a file."""
+"""``save``: an estimator as the bytes of a file."""
 
 from __future__ import annotations
 
@@ -150,6 +150,6 @@ def warn_of(left_out: list[str]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Of what wrote a file."""
+    """Versions of the packages that write a file."""
     own = {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
     return own | {"scikit-learn": sklearn.__version__}
