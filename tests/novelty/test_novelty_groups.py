@@ -5,7 +5,7 @@ import pytest
 from novel_rows import X
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae._novelty.novelty import member_weights, selected, split
+from skae._novelty.novelty import member_weights, select_all, split_into_parts
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
 
@@ -33,21 +33,21 @@ def test_copies_of_rows_are_scored_by_a_member_not_trained_on_them():
 
 def test_rows_of_a_group_are_scored_by_a_member_not_trained_on_it():
     groups = np.random.RandomState(0).permutation(400) % 40
-    parts = split(X, groups, 5, 0)
+    parts = split_into_parts(X, groups, 5, 0)
     assert sorted(np.concatenate([held_out for _, held_out in parts])) == list(range(400))
     for rows, held_out in parts:
         assert not set(groups[rows]) & set(groups[held_out])
     novelty = AutoencoderNovelty(ONE, n_members=5, random_state=0).fit(X, groups=groups)
-    weights = member_weights(novelty._result, selected(X))
+    weights = member_weights(novelty._result, select_all(X))
     assert all(len(set(weights[:, groups == g].argmax(0))) == 1 for g in range(40))
 
 
 def test_equal_rows_share_a_fold_for_any_groups():
     repeated = np.concatenate([X[:100], X[:50]])
-    parts = split(repeated, np.arange(150), 5, 0)
+    parts = split_into_parts(repeated, np.arange(150), 5, 0)
     assert all(not set(repeated[rows, 0]) & set(repeated[held_out, 0]) for rows, held_out in parts)
     # Unless there would be fewer than two folds.
-    assert len(split(np.zeros((20, 2)), np.arange(20) // 10, 5, 0)) == 2
+    assert len(split_into_parts(np.zeros((20, 2)), np.arange(20) // 10, 5, 0)) == 2
 
 
 def test_new_subjects_are_outliers_no_more_often_than_those_of_fit():
