@@ -44,7 +44,7 @@ from skae._training import (
     one_at_a_time,
     private_seed,
     reconstruct,
-    reported,
+    report_stage,
     reports_out_of_memory,
     squared_errors,
     sums_of_squares,
@@ -327,7 +327,7 @@ class AutoencoderTransformer(
         """
         check_parameters(self)
         start = self._result if self.warm_start and self.__sklearn_is_fitted__() else None
-        with reported("Reading X", self.verbose):
+        with report_stage("Reading X", self.verbose):
             X, layout, schema = self._read(X) if start is None else self._read_more(X, start)
         spec = train_spec(self, layout)
         if start is not None:
@@ -342,7 +342,7 @@ class AutoencoderTransformer(
         ) as checkpoints:
             seed = private_seed(self.random_state)
             spec = replace(spec, seed=seed if checkpoints.seed is None else checkpoints.seed)
-            with reported("Choosing training and validation rows", self.verbose):
+            with report_stage("Choosing training and validation rows", self.verbose):
                 data = training_data(spec, X, samples.get("X_val"), groups, layout, schema)
             try:
                 result = train(spec, data, start, checkpoints, [partial(self._epoch_tasks, X, y)])
@@ -391,7 +391,7 @@ class AutoencoderTransformer(
         if is_fraction(self.n_components):
             raise ValueError(f"partial_fit needs an int as n_components. Got {self.n_components!r} instead.")
         start, rescaled = self._result if self.__sklearn_is_fitted__() else None, None
-        with reported("Reading X", self.verbose):
+        with report_stage("Reading X", self.verbose):
             X, layout, schema = self._read(X) if start is None else self._read_more(X, start)
         spec = replace(train_spec(self, layout), early_stopping=False, single_pass=True)
         if start is not None:

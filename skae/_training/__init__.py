@@ -9,11 +9,11 @@ from .device import PRECISIONS, full_precision, private_seed, resolve_device, wi
 from .early_stopping import BestWeights, StopTraining
 from .errors import reports_out_of_memory
 from .fit import TrainData, TrainingInterrupted, train
+from .history import report_stage
 from .inference import decode, encode, reconstruct, squared_errors, sums_of_squares
 from .net import OPTIMIZERS, AutoencoderNet
 from .optimizer_state import moments_of, set_moments
 from .pca_init import components_for_share
-from .records import reported
 from .rescaling import is_extensible
 from .result import FitResult
 from .spec import TrainSpec
@@ -44,7 +44,7 @@ __all__ = [
     "one_at_a_time",
     "private_seed",
     "reconstruct",
-    "reported",
+    "report_stage",
     "reports_out_of_memory",
     "resolve_device",
     "row_groups",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import stat
@@ -13,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
+import joblib
 import numpy as np
 import torch
 from skorch.callbacks import Callback
@@ -23,11 +23,10 @@ from skae._serialization.container import Stored, pack, read, write
 from skae._version import __version__
 from skae.exceptions import printable, shown
 
-from .checkpoint_state import put_back, state_of
+from .checkpoint_state import restore_training, training_state
 from .early_stopping import BestWeights
-from .fingerprint import RowsFingerprint, labels_fingerprint, random_state_fingerprint, weights_fingerprint
+from .fingerprint import RowsFingerprint, describe, weights_fingerprint
 from .net import OPTIMIZERS
-from .records import described
 from .result import FitResult
 from .spec import TrainSpec
 
@@ -41,7 +40,7 @@ PLACE_OF_FIT = "{fit}"
 FILE, LOCK = "checkpoint.skae", ".skae-in-use"
 # Temporary files of checkpoints: only who holds the lock writes them, so others there are left of killed processes.
 PREFIX = ".skae-checkpoint-"
-LEFT = re.compile(re.escape(PREFIX) + r"[0-9a-f]{16}\.tmp")
+LEFT = f"{PREFIX}{'[0-9a-f]' * 16}.tmp"
 # A checkpoint is written when the time since the last one is this many times what writing took: at most 4 % of it.
 PATIENCE = 25
 # What writing is taken to cost before it was done: a second for so many bytes, and so many seconds.
@@ -83,13 +82,10 @@ class Checkpoints(Callback):
         # Not by weights: an interrupt leaves others, and the fit that goes on has to find its folder.
         told = {what: words for what, words in identity.items() if what != WEIGHTS}
         told |= rows.at_once if PLACE_OF_FIT in str(folder) else {}
-        name = hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:16]
+        name = joblib.hash(sorted(told.items()))[:16]
         self.given = folder
         self.folder = Path(str(folder).replace(PLACE_OF_FIT, name))
         self.path = self.folder / FILE
-        # How many parts of the folder's name come before the fit's own.
-        parts = Path(str(folder)).parts
-        self.place = next((i for i, part in enumerate(parts) if PLACE_OF_FIT in part), len(parts))
         self.of_parameters = identity
         self.rows = rows
         # Epochs of an interrupted fit that the estimator that goes on with it has counted already.
@@ -129,10 +125,9 @@ class Checkpoints(Callback):
         if self.lock is not None:
             self.lock.close()
         if PLACE_OF_FIT in str(self.given):
-            # Those that hold a checkpoint still, or another fit's folder, are not empty and stay.
+            # A folder that still holds a checkpoint is not empty and stays.
             with contextlib.suppress(OSError):
-                for folder in [self.folder, *self.folder.parents][: len(self.folder.parts) - self.place]:
-                    folder.rmdir()
+                self.folder.rmdir()
 
     @property
     def identity(self) -> dict[str, str]:
@@ -156,7 +151,7 @@ class Checkpoints(Callback):
             if self.lock is not None:
                 self.lock.close()
             # Not os.access, which root always passes.
-            self.lock = opened_own(path, os.O_RDWR | os.O_CREAT)
+            self.lock = open_own(path, os.O_RDWR | os.O_CREAT)
             owner = self.lock.read(64)
             if not re.fullmatch(rb"[0-9]*\s*", owner):
                 raise ValueError(f"{path} is no lock of a fit. Pass another checkpoint_dir, or move the file away.")
@@ -179,12 +174,12 @@ class Checkpoints(Callback):
 
     def _clear(self) -> None:
         """Remove temporary files that a killed fit left."""
-        for left in self.folder.iterdir():
-            if LEFT.fullmatch(left.name) and stat.S_ISREG(left.lstat().st_mode):
+        for left in self.folder.glob(LEFT):
+            if stat.S_ISREG(left.lstat().st_mode):
                 left.unlink(missing_ok=True)
 
     def _stored(self) -> Stored:
-        with opened_own(self.path, os.O_RDONLY) as file:
+        with open_own(self.path, os.O_RDONLY) as file:
             return read(file)
 
     def _write(self, content: dict[str, Any], arrays: dict[str, Any]) -> None:
@@ -197,7 +192,7 @@ class Checkpoints(Callback):
             self.stored = self._stored()
             if self.stored.content.get("kind") != "checkpoint":
                 raise ValueError("it is no checkpoint")
-            before, left, seed = checked_origin(self.stored.content)
+            before, left, seed = check_origin(self.stored.content)
         except OSError:
             raise
         except Exception as error:  # Whatever it makes go wrong is the fault of the checkpoint.
@@ -229,12 +224,11 @@ class Checkpoints(Callback):
         self.written = time.perf_counter()
         # Weights, those of the best epoch and of the start, and two moments of the optimizer.
         self.took = WRITING_TIME + 5 * sum(p.nbytes for p in net.module_.parameters()) / WRITING_SPEED
-        self.took += self.rows.seconds
         if self.stored is None:
             return 0
         stored, self.stored = self.stored, None
         try:
-            put_back(net, self.best, stored.content, stored.arrays())
+            restore_training(net, self.best, stored.arrays())
         except Exception as error:
             raise unusable(self.path, error) from error
         return net.epochs_done_
@@ -243,8 +237,8 @@ class Checkpoints(Callback):
         began = time.perf_counter()
         if began - self.written < PATIENCE * self.took:
             return
-        content, arrays = state_of(net, self.best)
-        self._write({**content, "kind": "checkpoint", "identity": self.identity, "seed": net.seed}, arrays)
+        content = {"kind": "checkpoint", "identity": self.identity, "seed": net.seed}
+        self._write(content, training_state(net, self.best))
         self.written = time.perf_counter()
         self.took = self.written - began
 
@@ -281,18 +275,18 @@ def checkpoints_for(
         return NoCheckpoints()
     settings = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in ("seed", "verbose", "net_params")}
     settings |= {name: value for name, value in (spec.net_params or {}).items() if name != "callbacks"}
-    identity = {name: described(value) for name, value in settings.items()}
+    identity = {name: describe(value) for name, value in settings.items()}
     if groups is not None:
-        identity["groups"] = labels_fingerprint(groups)
-    identity["random_state"] = random_state_fingerprint(random_state)
-    identity["defaults of optimizer"] = described(OPTIMIZERS[spec.optimizer][1])
+        identity["groups"] = joblib.hash(groups)
+    stream = random_state if isinstance(random_state, np.random.RandomState) else None
+    identity["random_state"] = repr(random_state) if stream is None else joblib.hash(stream.get_state())
+    identity["defaults of optimizer"] = describe(OPTIMIZERS[spec.optimizer][1])
     identity |= {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
     if spec.architecture.is_custom:
         modules = (getattr(spec.architecture, name, None) for name in ("encoder", "decoder"))
         identity["modules"] = " ".join(weights_fingerprint(m) for m in modules if isinstance(m, nn.Module))
     if start is not None:
         identity[WEIGHTS] = start_fingerprint(start)
-    stream = random_state if isinstance(random_state, np.random.RandomState) else None
     return Checkpoints(folder, identity, RowsFingerprint(samples, layout), stream)
 
 
@@ -301,7 +295,7 @@ def start_fingerprint(start: FitResult) -> str:
     return f"{weights_fingerprint(start.net.module_)} after {start.n_epochs} epochs"
 
 
-def opened_own(path: Path, flags: int) -> IO[bytes]:
+def open_own(path: Path, flags: int) -> IO[bytes]:
     """A regular file of the caller's own, opened without following a link; made where ``flags`` say so.
 
     Raises
@@ -329,7 +323,7 @@ def opened_own(path: Path, flags: int) -> IO[bytes]:
     return open(handle, "r+b" if flags & os.O_RDWR else "rb")
 
 
-def checked_origin(content: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any] | None, int]:
+def check_origin(content: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any] | None, int]:
     """What a checkpoint says it is of, what an interrupt left, and the seed.
 
     Raises

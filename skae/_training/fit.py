@@ -21,11 +21,11 @@ from .build import build, initialize, new_net, try_loss
 from .checkpoints import Checkpoints, NoCheckpoints
 from .cross_validation import cross_validation_losses, has_enough_folds
 from .early_stopping import BestWeights
+from .history import plain_history, report_stage
 from .nested_codes import cumulative_explained_variance, training_codes
 from .net import AutoencoderNet
-from .optimizer_state import go_on
+from .optimizer_state import continue_optimizer
 from .pca_init import components_for_share
-from .records import plain_history, reported
 from .rescaling import forget_features
 from .result import FitResult
 from .spec import TrainSpec
@@ -86,7 +86,7 @@ class Training:
         """Build the network at its PCA initialization, or copy the one that training continues."""
         rows, n_train = data.train.rows, len(data.train)
         if start is None:
-            with reported("Building the network and its PCA initialization", spec.verbose):
+            with report_stage("Building the network and its PCA initialization", spec.verbose):
                 n_components = spec.n_components
                 if is_fraction(n_components):
                     n_components = components_for_share(rows, n_components, spec.seed)
@@ -100,7 +100,7 @@ class Training:
         cycles = spec.cycles_for(n_train)
         net = new_net(spec, module, batch_size=spec.batch_size_for(n_train), cycles=cycles)
         if start is not None and spec.single_pass:
-            go_on(net, start.net)
+            continue_optimizer(net, start.net)
         return cls(net, layers, BestWeights(spec.patience_for(cycles), spec.tol) if spec.early_stopping else None)
 
     def run(self, spec: TrainSpec, data: TrainData, callbacks: Sequence[Callback], resume: Any = None) -> None:

@@ -201,8 +201,12 @@ class TestTampering:
         for kind in sorted(kinds):
             name = next(name for name in arrays if name.endswith(kind))
             array = arrays[name]
-            others = [array[:-1] if array.ndim else array[None], torch.cat([array.flatten()] * 2), array.to(torch.int8)]
-            if array.is_floating_point() and not name.startswith(("history", "start_losses")):
+            others = [
+                array[:-1] if array.ndim else array[None],
+                torch.cat([array.flatten()] * 2),
+                array.to(torch.int16),
+            ]
+            if array.is_floating_point() and not name.startswith(("history", "losses.")):
                 others.append(torch.full_like(array, torch.nan))
             # Only momentum may be missing: it starts from zero.
             for other in (*others, *(() if kind == "momentum_buffer" else (None,))):
@@ -224,8 +228,31 @@ class TestTampering:
         estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
         content, arrays = parts_of(file)
         write_parts(file, content, {**arrays, "optimizer.0.step": torch.tensor(step)})
-        with pytest.raises(ValueError, match=r"cannot resume.*step of parameter 0"):
+        with pytest.raises(ValueError, match=r"cannot resume.*optimizer\.0\.step"):
             estimator.fit(X, X_val=VALIDATION)
+
+    @pytest.mark.parametrize("value", [-1, 2**62])
+    def test_tampered_counters_are_refused(self, tmp_path, value):
+        estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
+        content, arrays = parts_of(file)
+        counters = [name for name in arrays if name.startswith("counter.")]
+        assert len(counters) == 6
+        for name in counters:
+            write_parts(file, content, {**arrays, name: torch.tensor(value)})
+            with pytest.raises(ValueError, match="cannot resume"):
+                estimator.fit(X, X_val=VALIDATION)
+
+    @pytest.mark.parametrize("value", [*HOSTILE, float("nan"), 1, "a"])
+    def test_tampered_history_is_refused(self, tmp_path, value):
+        estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
+        content, arrays = parts_of(file)
+        history = json.loads(arrays["history"].numpy().tobytes())
+        others = [value, [value], [*history, value], [{**history[0], "train_loss": value}]]
+        for other in others if value != 1e308 else others[:-1]:  # a loss like any other
+            changed = torch.frombuffer(bytearray(json.dumps(other).encode()), dtype=torch.uint8)
+            write_parts(file, content, {**arrays, "history": changed})
+            with pytest.raises(ValueError, match="cannot resume"):
+                estimator.fit(X, X_val=VALIDATION)
 
     def test_tampered_interrupt_record_is_refused(self, tmp_path):
         estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skae import AutoencoderTransformer, Custom
-from skae._training.records import described
+from skae._training.fingerprint import describe
 from skae.variants import Denoising
 
 
@@ -71,13 +71,13 @@ def test_fit_with_custom_functions_resumes_in_another_process(tmp_path, monkeypa
 
 def test_fingerprints_hold_all_settings_and_no_addresses():
     variant = Denoising("gaussian", 0.3, variant=Custom(halved, functools.partial(nn.Linear, 2)))
-    told = described({"variant": variant, "betas": (0.9, [object()])})
+    told = describe({"variant": variant, "betas": (0.9, [object()])})
     assert " at 0x" not in told
     assert "'amount': 0.3" in told
     assert "test_fingerprint.halved" in told
     assert "partialtuple(torch.nn.modules.linear.Linear" in told
     assert "tuple(2), {})" in told
-    made = [described(made_by(kind)) for kind in (nn.Tanh, nn.ReLU, nn.Tanh)]
+    made = [describe(made_by(kind)) for kind in (nn.Tanh, nn.ReLU, nn.Tanh)]
     assert made[0] == made[2] != made[1]
-    held = [described(Plain(width)) for width in (2, 3, 2)]
+    held = [describe(Plain(width)) for width in (2, 3, 2)]
     assert held[0] == held[2] != held[1]

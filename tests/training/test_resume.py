@@ -253,7 +253,7 @@ def test_files_of_the_user_stay(tmp_path):
 
 
 def test_failed_fits_leave_no_folder(tmp_path):
-    failing = AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}" / "a", **SMALL).set_params(lr=1e30)
+    failing = AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}", **SMALL).set_params(lr=1e30)
     with pytest.raises(ValueError, match="non-finite"):
         failing.fit(X)
     assert list(tmp_path.iterdir()) == []
