@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skae import AutoencoderTransformer, BottleneckSearchCV
-from skae._search.folds import chosen
+from skae._search.folds import choose_size
 
 SIZES = {"digits": (1, 2, 4, 6, 8, 12, 16, 24), "breast cancer": (1, 2, 3, 4, 5, 6, 8, 12)}
 MNIST_SIZES = (1, 2, 4, 8, 12, 16, 24, 32)
@@ -77,7 +77,7 @@ def agreement(seeds):
             splits = np.array([found[f"split{i}_test_score"] for i in range(3)])
             found["standard_error_test_score"] = splits.std(0, ddof=1) / np.sqrt(3)
             for rule, apart in steps.items():
-                apart.append(abs(chosen(search.cv_results_, rule) - chosen(found, rule)))
+                apart.append(abs(choose_size(search.cv_results_, rule) - choose_size(found, rule)))
         rows += [[name, rule, float(np.mean(np.array(n) <= 1)), int(max(n))] for rule, n in steps.items()]
     return rows
 

@@ -120,6 +120,7 @@ def encode_estimator(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]
 
 def encode_part(estimator: Any, fitted: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The JSON and arrays of an autoencoder or novelty detector; of its parameters alone if not ``fitted``."""
+    estimator = snapshot(estimator)
     if not fitted:
         return {"kind": "settings", "parameters": encode_settings(estimator)}, {}
     check_is_fitted(estimator)

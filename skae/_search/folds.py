@@ -28,13 +28,13 @@ from skae.variants import check_variant, nested_variant
 OWNER = "BottleneckSearchCV"
 
 
-def checked_sizes(n_components: Any) -> list[int]:
-    """The sizes in ascending order, each once.
+def check_sizes_to_compare(n_components: Any) -> list[int]:
+    """Check the sizes; return them in ascending order without duplicates.
 
     Raises
     ------
     InvalidParameterError
-        If there is none, or one is not an int of at least 1.
+        If there are no sizes, or one is not an int of at least 1.
     """
     if isinstance(n_components, (str, Integral, float)) or not hasattr(n_components, "__iter__"):
         raise invalid(OWNER, "n_components", "a sequence of ints such as (1, 2, 4, 8)", n_components)
@@ -50,8 +50,8 @@ def checked_sizes(n_components: Any) -> list[int]:
     return sorted({int(size) for size in sizes})
 
 
-def place_of_autoencoder(estimator: Any) -> int:
-    """Index of the autoencoder among a pipeline's steps."""
+def index_of_autoencoder(estimator: Any) -> int:
+    """Index of the autoencoder in the steps of a pipeline; InvalidParameterError if there is none."""
     if isinstance(estimator, Pipeline):
         for index, (_, step) in enumerate(estimator.steps):
             if isinstance(step, AutoencoderTransformer):
@@ -60,22 +60,22 @@ def place_of_autoencoder(estimator: Any) -> int:
 
 
 def check_settings(whole: Any, largest: int) -> None:
-    """Raise InvalidParameterError if a setting of the autoencoder is wrong, before any fold is fitted."""
-    autoencoder = autoencoder_of(whole)
+    """Raise InvalidParameterError if a parameter of the autoencoder is invalid, before any fold is fitted."""
+    autoencoder = find_autoencoder(whole)
     check_variant("AutoencoderTransformer", autoencoder.variant)
     check_parameters(clone(autoencoder).set_params(n_components=largest, variant=nested_variant(autoencoder.variant)))
 
 
 def size_parameter(estimator: Any) -> str:
-    """The name of the parameter that is the autoencoder's size."""
+    """Name of the parameter ``n_components`` of the autoencoder in the estimator."""
     if isinstance(estimator, AutoencoderTransformer):
         return "n_components"
-    index = place_of_autoencoder(estimator)
+    index = index_of_autoencoder(estimator)
     return f"{estimator.steps[index][0]}__n_components"
 
 
 class Keeper(BaseEstimator):
-    """The last step of a pipeline that keeps what reaches it: codes, and labels as samplers left them."""
+    """Last step of a pipeline that stores its input: codes, and labels after resampling."""
 
     def fit(self, X, y=None):
         self.X_, self.y_ = X, y
@@ -84,7 +84,7 @@ class Keeper(BaseEstimator):
 
 @dataclass(frozen=True)
 class Fold:
-    """What is needed to score every size on one fold.
+    """Rows and metadata of one fold.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Fold:
     train, test : ndarray of int
         Indices of rows.
     fit_params, score_params : dict
-        Metadata by name; what has one entry per row is indexed as X is.
+        Metadata by name; values with one entry per row of X are indexed like X.
     """
 
     number: int
@@ -105,7 +105,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """Scores of every size on one fold, seconds of the fit and of every score, and the number of features."""
+    """Score per size on one fold, seconds of the fit and per score, and the number of features."""
 
     scores: list[float]
     fit_time: float
@@ -113,15 +113,15 @@ class FoldResult:
     n_features: int | None = None
 
 
-def scored_fold(
+def score_fold(
     search: Any, whole: Any, sizes: list[int], X: Any, y: Any, fold: Fold, scorer: Any, task: Any = None
 ) -> FoldResult:
-    """Fit with nested codes on one fold, and score every size; ``task`` is what callbacks hear of the fold."""
+    """Fit with nested codes on one fold, and score every size; ``task`` is the callback context of the fold."""
     began, error_score = time.perf_counter(), search.error_score
     X_train, y_train = _safe_split(whole, X, y, fold.train)
     X_test, y_test = _safe_split(whole, X, y, fold.test, fold.train)
-    fit_params = indexed(fold.fit_params, X, fold.train)
-    score_params = indexed(fold.score_params, X, fold.test)
+    fit_params = index_metadata(fold.fit_params, X, fold.train)
+    score_params = index_metadata(fold.score_params, X, fold.test)
     try:
         with subtask(search, task, X_train, y_train) as propagate:
             fitted, codes, labels = fit_nested(whole, max(sizes), X_train, y_train, fit_params, propagate)
@@ -135,7 +135,7 @@ def scored_fold(
     for size in sizes:
         began = time.perf_counter()
         try:
-            model = cut_to(whole, fitted, codes, labels, size, fit_params)
+            model = cut_codes(whole, fitted, codes, labels, size, fit_params)
             scores.append(scorer(model, X_test, *(() if y_test is None else (y_test,)), **score_params))
         except Exception as error:
             if error_score == "raise" or isinstance(error, UnsetMetadataPassedError):
@@ -146,16 +146,16 @@ def scored_fold(
     if search.verbose > 1:
         shown = ", ".join(f"{size}: {score:.3f}" for size, score in zip(sizes, scores, strict=True))
         print(f"[CV {fold.number}/{fold.n_folds}] {shown}; total time={fit_time + sum(times):.1f}s")
-    return FoldResult(scores, fit_time, times, autoencoder_of(fitted).n_features_in_)
+    return FoldResult(scores, fit_time, times, find_autoencoder(fitted).n_features_in_)
 
 
-def autoencoder_of(whole: Any) -> AutoencoderTransformer:
-    """The autoencoder itself, or that of a pipeline."""
-    return whole.steps[place_of_autoencoder(whole)][1] if isinstance(whole, Pipeline) else whole
+def find_autoencoder(whole: Any) -> AutoencoderTransformer:
+    """The autoencoder of a pipeline, or the estimator itself."""
+    return whole.steps[index_of_autoencoder(whole)][1] if isinstance(whole, Pipeline) else whole
 
 
-def indexed(params: dict[str, Any], X: Any, rows: Any) -> dict[str, Any]:
-    """Metadata of some rows of X: what has an entry per row is indexed, all else stays."""
+def index_metadata(params: dict[str, Any], X: Any, rows: Any) -> dict[str, Any]:
+    """Index the metadata values that have one entry per row of X; return the others unchanged."""
     n_rows = _num_samples(X)
 
     def per_row(value: Any) -> bool:
@@ -165,8 +165,8 @@ def indexed(params: dict[str, Any], X: Any, rows: Any) -> dict[str, Any]:
     return {name: _safe_indexing(value, rows) if per_row(value) else value for name, value in params.items()}
 
 
-def params_for(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Those of the parameters of ``fit`` that are for an estimator, or for the steps of a pipeline."""
+def select_params(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Select the parameters of ``fit`` that an estimator, or a step of a pipeline, accepts."""
     if get_config().get("enable_metadata_routing", False):
         consumed = get_routing_for_object(estimator).consumes("fit", params.keys())
         return {name: value for name, value in params.items() if name in consumed}
@@ -183,28 +183,28 @@ def fit_nested(whole: Any, size: int, X: Any, y: Any, params: dict[str, Any], pr
     -------
     fitted : AutoencoderTransformer or Pipeline
     codes, y
-        What the steps after the autoencoder are fitted on, resampled by the pipeline's samplers; None without steps.
+        Input of the steps after the autoencoder, resampled by the samplers of the pipeline; None without such steps.
     """
     whole = clone(whole)
-    # An interrupt of one fold ends the search.
-    autoencoder = autoencoder_of(whole)
+    # Ctrl-C ends the search.
+    autoencoder = find_autoencoder(whole)
     autoencoder.set_params(n_components=size, variant=nested_variant(autoencoder.variant), on_interrupt="raise")
     if not isinstance(whole, Pipeline):
         with propagate(whole):
             return whole.fit(X, y, **params), None, None
-    n_steps, keeper = place_of_autoencoder(whole) + 1, Keeper()
+    n_steps, keeper = index_of_autoencoder(whole) + 1, Keeper()
     head = whole[:n_steps]
     has_later = len(whole.steps) > n_steps
     if has_later:
         head.steps.append(("keeper", keeper))
     with propagate(head):
-        head.fit(X, y, **params_for(head, params))
+        head.fit(X, y, **select_params(head, params))
     return (head[:n_steps], keeper.X_, keeper.y_) if has_later else (head, None, None)
 
 
-def cut_to(whole: Any, fitted: Any, codes: Any, y: Any, size: int, params: dict[str, Any]) -> Any:
-    """The fitted estimator with codes of ``size`` coordinates; the steps after the autoencoder are fitted on them."""
-    short = autoencoder_of(fitted).shortened(size)
+def cut_codes(whole: Any, fitted: Any, codes: Any, y: Any, size: int, params: dict[str, Any]) -> Any:
+    """Cut codes to ``size`` coordinates and fit the steps after the autoencoder to them."""
+    short = find_autoencoder(fitted).shortened(size)
     if not isinstance(whole, Pipeline):
         return short
     model, n_steps = fitted[:-1], len(fitted.steps)
@@ -212,12 +212,12 @@ def cut_to(whole: Any, fitted: Any, codes: Any, y: Any, size: int, params: dict[
     if len(whole.steps) > n_steps:
         tail = clone(whole)[n_steps:]
         head = codes.iloc[:, :size] if hasattr(codes, "iloc") else codes[:, :size]
-        model.steps += tail.fit(head, y, **params_for(tail, params)).steps
+        model.steps += tail.fit(head, y, **select_params(tail, params)).steps
     return model
 
 
-def results(parameter: str, sizes: list[int], folds: list[FoldResult]) -> dict[str, Any]:
-    """``cv_results_`` in the form of GridSearchCV."""
+def build_cv_results(parameter: str, sizes: list[int], folds: list[FoldResult]) -> dict[str, Any]:
+    """Build ``cv_results_`` in the form of GridSearchCV."""
     scores = np.array([fold.scores for fold in folds], dtype=np.float64)
     fit_times = np.array([[fold.fit_time / len(sizes)] * len(sizes) for fold in folds])
     score_times = np.array([fold.score_times for fold in folds])
@@ -237,8 +237,8 @@ def results(parameter: str, sizes: list[int], folds: list[FoldResult]) -> dict[s
     return found
 
 
-def chosen(found: dict[str, np.ndarray], rule: str) -> int:
-    """Index of the size that ``rule`` takes."""
+def choose_size(found: dict[str, np.ndarray], rule: str) -> int:
+    """Choose a size by ``rule``; return its index."""
     mean = found["mean_test_score"]
     best = int(np.nanargmax(mean))
     if rule == "best":

@@ -1,4 +1,4 @@
-"""Who gets the metadata of a search's ``fit``: the estimator, the splitter or the scorer."""
+"""Routing of the metadata of a search to the estimator, the splitter and the scorer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import has_fit_parameter
 
 from skae._parameters import is_integer
-from skae._search.folds import OWNER, autoencoder_of, size_parameter
+from skae._search.folds import OWNER, find_autoencoder, size_parameter
 
 
 def routing_enabled() -> bool:
@@ -21,24 +21,24 @@ def routing_enabled() -> bool:
     return get_config().get("enable_metadata_routing", False)
 
 
-def splitter_for(cv: Any, y: Any, groups: Any, classifies: bool) -> Any:
-    """What splits the rows; folds of whole groups where there are groups and ``cv`` is a number of folds."""
+def make_splitter(cv: Any, y: Any, groups: Any, classifies: bool) -> Any:
+    """Make the splitter. If there are groups and ``cv`` is a number of folds, folds consist of whole groups."""
     if groups is None or not (cv is None or is_integer(cv)):
         return check_cv(cv, y, classifier=classifies)
     stratified = classifies and type_of_target(y) in ("binary", "multiclass")
     return (StratifiedGroupKFold if stratified else GroupKFold)(5 if cv is None else int(cv))
 
 
-def routed_metadata(search: Any, whole: Any, groups: Any, params: dict[str, Any]) -> Bunch:
-    """The metadata of ``fit`` as ``estimator.fit``, ``splitter.split`` and ``scorer.score``.
+def route_metadata(search: Any, whole: Any, groups: Any, params: dict[str, Any]) -> Bunch:
+    """Sort the metadata of ``fit`` into ``estimator.fit``, ``splitter.split`` and ``scorer.score``.
 
-    Without metadata routing, groups go to the splitter and to the autoencoder, if that takes them, and all else to the
-    estimator, in a pipeline as ``step__name``.
+    Without metadata routing, groups are passed to the splitter and the autoencoder, and all other parameters to the
+    estimator, as ``step__name`` for a pipeline.
 
     Raises
     ------
     TypeError
-        If a parameter is for nobody.
+        If a parameter names no step of a pipeline.
     """
     given = {} if groups is None else {"groups": groups}
     if routing_enabled():
@@ -52,16 +52,16 @@ def routed_metadata(search: Any, whole: Any, groups: Any, params: dict[str, Any]
                 f"{OWNER}.fit got {name!r}, which is for no step. Write step__{name} with a step of {names}, or enable "
                 f"metadata routing."
             )
-    # Samplers leave other rows than there are groups for.
+    # After a sampler, rows and groups differ.
     before = whole.steps[: names.index(prefix[:-2])] if names else []
     sampled = any(hasattr(step, "fit_resample") for _, step in before)
-    takes_groups = has_fit_parameter(autoencoder_of(whole), "groups") and not sampled
+    takes_groups = has_fit_parameter(find_autoencoder(whole), "groups") and not sampled
     for_fit = {f"{prefix}{name}": value for name, value in given.items() if takes_groups} | params
     return Bunch(estimator=Bunch(fit=for_fit), splitter=Bunch(split=given), scorer=Bunch(score={}))
 
 
-def router_of(search: Any, whole: Any, scorer: Any) -> MetadataRouter:
-    """What metadata routing asks of a search."""
+def make_router(search: Any, whole: Any, scorer: Any) -> MetadataRouter:
+    """Make the metadata router of a search."""
     fits = MethodMapping().add(caller="fit", callee="fit")
     scores = MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score")
     splits = MethodMapping().add(caller="fit", callee="split")

@@ -1,4 +1,4 @@
-"""The bottleneck size, chosen by cross-validation from one fit with nested codes per fold."""
+"""``BottleneckSearchCV``: selection of the bottleneck size by cross-validation."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from skae._parameters import check_bool, check_choice, check_integer, invalid, w
 from skae._search.folds import (
     OWNER,
     Fold,
+    build_cv_results,
     check_settings,
-    checked_sizes,
-    chosen,
-    results,
-    scored_fold,
+    check_sizes_to_compare,
+    choose_size,
+    score_fold,
     size_parameter,
 )
-from skae._search.routing import routed_metadata, router_of, routing_enabled, splitter_for
+from skae._search.routing import make_router, make_splitter, route_metadata, routing_enabled
 
 RULES = ("best", "one_standard_error")
 
 
 def best_has(name: str):
-    """Whether the fitted search's best estimator, or the given one, has a method."""
+    """Make a check for ``available_if``: the best estimator, or the given one before ``fit``, has a method."""
 
     def check(search: Any) -> bool:
         getattr(getattr(search, "best_estimator_", search._whole()), name)
@@ -57,52 +57,56 @@ def call_best(name: str, doc: str) -> Callable[[Any, Any], Any]:
 
 
 class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
-    """How many components? Every size is scored from one fit with nested codes per fold; the chosen one is then fitted.
+    """Selection of ``n_components`` by cross-validation, with one fit of nested codes per fold.
 
-    The scores are a lower estimate: a network with nested codes is good for every size at once, and one that is fitted
-    for a single size, as ``best_estimator_`` is, does as well or better at it.
+    In each fold, one autoencoder with nested codes of the largest size is fitted. Its first coordinates are the codes
+    of every smaller size, so all sizes are scored without further fits. Then an autoencoder of the chosen size is
+    fitted to all rows. Its score is usually at least the mean test score of the size, because a network with nested
+    codes is trained for all sizes at once.
 
     Parameters
     ----------
     estimator : AutoencoderTransformer or Pipeline
-        An autoencoder, or a pipeline with one; steps after it are fitted anew for every size. A pipeline may be of
-        imbalanced-learn: its samplers run in ``fit`` only.
-    n_components : sequence of int
-        Sizes to compare, in any order; repeated ones count once.
+        An autoencoder, or a pipeline with one. Steps after the autoencoder are fitted for every size. Pipelines of
+        imbalanced-learn are supported; their samplers run in ``fit`` only.
+    n_components : iterable of int, default=(1, 2, 4, 8, 16, 32)
+        Sizes to compare, each at least 1, in any order. Duplicates count once.
     classifier : estimator, default=None
-        Fitted on the codes of every size, as the last step of a pipeline; with it the size that predicts best wins.
+        Classifier that is fitted on the codes of every size, as the last step of a pipeline. Sizes are then compared by
+        its score.
     cv : int, splitter or iterable, default=5
-        As in GridSearchCV; an int is the number of folds of GroupKFold (StratifiedGroupKFold for classifiers) where
-        ``fit`` gets groups.
+        As in GridSearchCV. If ``fit`` gets groups, an int is the number of folds of GroupKFold (StratifiedGroupKFold
+        for classifiers).
     scoring : str or callable, default=None
-        As in GridSearchCV; None takes the ``score`` of the whole: the explained share for an autoencoder, the accuracy
-        for a classifier after it.
-    rule : {"one_standard_error", "best"}
-        The smallest size whose mean score is within one standard error of the best one (Breiman et al., 1984), or the
-        best one.
+        As in GridSearchCV. None is the ``score`` method of the estimator: explained variance for an autoencoder,
+        accuracy for a classifier.
+    rule : {"one_standard_error", "best"}, default="one_standard_error"
+        "one_standard_error" chooses the smallest size whose mean score is within one standard error of the best mean
+        score (Breiman et al., 1984); "best" chooses the size with the best mean score.
     n_jobs : int, default=None
-        Folds fitted at a time.
+        Number of folds that are fitted in parallel, as in joblib.
     error_score : "raise" or float, default=nan
-        The score of a fold whose fit fails, with a warning.
+        Score of a fold whose fit fails; the failure is reported in a FitFailedWarning. "raise" raises the error.
     refit : bool, default=True
-        Whether the estimator is fitted on all rows with the chosen size, as GridSearchCV does, its codes not nested
-        unless its own variant says so.
+        Whether to fit the estimator to all rows with the chosen size, as GridSearchCV does. Codes are then nested only
+        if the ``variant`` of the estimator is.
     verbose : int, default=0
-        Above 0, the number of fits is printed; above 1, the scores of every fold.
+        Above 0, print the number of fits; above 1, also the scores of every fold.
 
     Attributes
     ----------
     n_components_ : int
-        The size chosen.
+        The chosen size.
     cv_results_ : dict of ndarray
-        In the form of GridSearchCV, one entry per size in ascending order; also "standard_error_test_score". Scores are
-        lower estimates, as said above.
+        As in GridSearchCV, with one entry per size in ascending order, and "standard_error_test_score".
     best_index_, best_params_, best_score_ : int, dict, float
-        Of the size chosen.
+        Index in ``cv_results_``, parameters and mean test score of the chosen size.
     best_estimator_ : estimator
-        Fitted with that size, if ``refit``.
-    n_splits_, refit_time_ : int, float
-        Folds, and seconds of that fit.
+        Fitted with the chosen size. Defined only if ``refit``.
+    n_splits_ : int
+        Number of folds.
+    refit_time_ : float
+        Seconds of the fit to all rows. Defined only if ``refit``.
 
     Examples
     --------
@@ -159,21 +163,21 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
     def fit(
         self, X: Any, y: ArrayLike | None = None, *, groups: ArrayLike | None = None, **params: Any
     ) -> BottleneckSearchCV:
-        """Score every size on every fold, choose one, and fit with it.
+        """Score every size on every fold, choose a size, and fit the estimator with it.
 
         Parameters
         ----------
         X : array-like
-            As the estimator takes it.
+            Samples in a form that the estimator accepts.
         y : array-like of shape (n_samples,), default=None
-            For a classifier or a scorer that needs it.
+            Labels, if there is a classifier or the scorer needs them.
         groups : array-like of shape (n_samples,), default=None
-            Rows of a group stay together, in training or in testing: for the splitter, and for the ``fit`` of the
-            autoencoder if that takes groups.
+            A label per row. Rows of a group are all in the training rows or all in the test rows of a fold. Groups
+            are passed to the splitter and to ``fit`` of the autoencoder.
         **params : dict
-            For the steps' ``fit`` as ``step__name`` (``classifier__name``), and for the autoencoder's as ``name`` where
-            it is no pipeline; with metadata routing enabled, for what requests them: steps, splitter and scorer. What
-            has an entry per row is split with the rows.
+            Parameters of ``fit``: ``name`` for an autoencoder, ``step__name`` for a step of a pipeline, such as
+            ``classifier__name``. With metadata routing enabled, they are passed to the steps, splitter and scorer that
+            request them. Parameters with one entry per row are split with the rows.
 
         Returns
         -------
@@ -182,33 +186,33 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         Raises
         ------
         ValueError, TypeError
-            If a parameter is not as described, or every fit failed.
+            If a parameter is invalid, or no size has a score on every fold.
 
         Warns
         -----
         UserWarning
-            If the size chosen is the largest of several, and smaller than the number of features.
+            If the chosen size is the largest of several and smaller than the number of features.
         """
-        sizes = self._checked_sizes()
+        sizes = self._check_sizes()
         whole = self._whole()
         check_settings(whole, sizes[-1])
         scorer = check_scoring(whole, self.scoring)
         if y is None and (self.classifier is not None or is_classifier(whole)):
             raise ValueError("A classifier needs labels. Write fit(X, y).")
         X, y, groups = indexable(X, y, groups)
-        cv = splitter_for(self.cv, y, groups, is_classifier(whole))
-        routed = routed_metadata(self, whole, groups, params)
+        cv = make_splitter(self.cv, y, groups, is_classifier(whole))
+        routed = route_metadata(self, whole, groups, params)
         splits = list(cv.split(X, y, **routed.splitter.split))
         context = self._init_callback_context(max_subtasks=len(splits) + bool(self.refit))
         if context is not None:
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         if self.verbose > 0:
             print(f"Fitting {len(splits)} folds once for all of {len(sizes)} sizes: n_components={sizes}")
-        folds = self._folds(whole, sizes, X, y, splits, routed, scorer, context)
+        folds = self._score_folds(whole, sizes, X, y, splits, routed, scorer, context)
         learned = {
             "n_splits_": len(splits),
             "scorer_": scorer,
-            "cv_results_": results(size_parameter(whole), sizes, folds),
+            "cv_results_": build_cv_results(size_parameter(whole), sizes, folds),
         }
         scores = learned["cv_results_"]
         if np.isnan(scores["mean_test_score"]).all():
@@ -216,36 +220,36 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
                 f"No size has a score on each of the {len(splits)} folds. See the warnings, or pass "
                 f"error_score='raise' to see where a fold fails."
             )
-        index = chosen(scores, self.rule)
+        index = choose_size(scores, self.rule)
         learned |= {"best_index_": index, "n_components_": sizes[index]}
         learned["best_params_"] = {size_parameter(whole): sizes[index]}
         learned["best_score_"] = float(scores["mean_test_score"][index])
         warn_of_edge(sizes, index, [fold.n_features for fold in folds if fold.n_features is not None])
         if self.refit:
-            learned |= self._refitted(whole, learned["best_params_"], X, y, routed.estimator.fit, context)
+            learned |= self._refit(whole, learned["best_params_"], X, y, routed.estimator.fit, context)
         kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
         self.__dict__ = {**kept, **learned}
         if context is not None:
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
-    def _folds(
+    def _score_folds(
         self, whole: Any, sizes: list[int], X: Any, y: Any, splits: list, routed: Any, scorer: Any, context: Any
     ) -> list:
-        """Results of all folds."""
+        """Fit and score all folds."""
         for_all = (len(splits), routed.estimator.fit, routed.scorer.score)
         folds = [
             (Fold(number, for_all[0], train, test, *for_all[1:]), context and context.subcontext(task_name="fold"))
             for number, (train, test) in enumerate(splits, start=1)
         ]
-        # Workers need nothing that an earlier fit learned.
+        # Workers do not need the attributes of an earlier fit.
         unfitted = copy.copy(self)
         unfitted.__dict__ = {name: v for name, v in vars(self).items() if not name.endswith("_")} | {"cv": splits}
         jobs = Parallel(n_jobs=self.n_jobs)
-        return jobs(delayed(scored_fold)(unfitted, whole, sizes, X, y, fold, scorer, task) for fold, task in folds)
+        return jobs(delayed(score_fold)(unfitted, whole, sizes, X, y, fold, scorer, task) for fold, task in folds)
 
-    def _refitted(self, whole: Any, best: dict, X: Any, y: Any, params: dict[str, Any], context: Any) -> dict[str, Any]:
-        """What the fit on all rows with the chosen size learns."""
+    def _refit(self, whole: Any, best: dict, X: Any, y: Any, params: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Fit the estimator to all rows with the chosen size; return the attributes to set."""
         began = time.perf_counter()
         estimator = clone(whole).set_params(**best)
         task = context and context.subcontext(task_name="refit-with-best-params")
@@ -256,8 +260,8 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
             learned["feature_names_in_"] = estimator.feature_names_in_
         return learned
 
-    def _checked_sizes(self) -> list[int]:
-        """The sizes in ascending order; raises InvalidParameterError if a parameter of the search is wrong."""
+    def _check_sizes(self) -> list[int]:
+        """Check the parameters of the search; return the sizes in ascending order."""
         check_choice(OWNER, "rule", self.rule, RULES)
         check_bool(OWNER, "refit", self.refit)
         check_integer(OWNER, "verbose", int(self.verbose) if self.verbose is True else self.verbose, 0)
@@ -265,10 +269,10 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
             raise invalid(OWNER, "error_score", "'raise' or a number", self.error_score)
         if self.scoring is not None and not isinstance(self.scoring, str) and not callable(self.scoring):
             raise invalid(OWNER, "scoring", "one score: a name, a callable or None", self.scoring)
-        return checked_sizes(self.n_components)
+        return check_sizes_to_compare(self.n_components)
 
     def _whole(self) -> Any:
-        """The estimator, with the classifier after it."""
+        """The estimator, followed by the classifier if there is one."""
         size_parameter(self.estimator)
         if self.classifier is None:
             return self.estimator
@@ -282,30 +286,30 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
 
     @property
     def classes_(self) -> np.ndarray:
-        """Labels, where the best estimator is a classifier."""
+        """Class labels, if the best estimator is a classifier."""
         return self.best_estimator_.classes_
 
     @property
     def n_features_in_(self) -> int:
-        """As in the best estimator."""
+        """Number of features of the best estimator."""
         return self._best().n_features_in_
 
     def score(self, X: Any, y: ArrayLike | None = None, **params: Any) -> float:
-        """The score of the best estimator, by ``scoring``; with metadata routing ``params`` are for the scorer."""
+        """Score the best estimator with ``scoring``; ``params``, which need metadata routing, go to the scorer."""
         best = self._best()
         if params and not routing_enabled():
             raise TypeError(f"{OWNER}.score got {sorted(params)}, which needs metadata routing to be enabled.")
         for_scorer = process_routing(self, "score", **params).scorer.score if params else {}
         return self.scorer_(best, X, y, **for_scorer)
 
-    transform = call_best("transform", "Codes, by the best estimator.")
-    inverse_transform = call_best("inverse_transform", "Samples from codes, by the best estimator.")
-    reconstruct = call_best("reconstruct", "Samples compressed and reconstructed, by the best estimator.")
-    score_samples = call_best("score_samples", "Minus the error of every sample, by the best estimator.")
-    predict = call_best("predict", "Labels, by the best estimator.")
-    predict_proba = call_best("predict_proba", "Probabilities of labels, by the best estimator.")
-    predict_log_proba = call_best("predict_log_proba", "Logarithms of the probabilities of labels.")
-    decision_function = call_best("decision_function", "Confidence scores of labels, by the best estimator.")
+    transform = call_best("transform", "Encode samples with the best estimator.")
+    inverse_transform = call_best("inverse_transform", "Decode codes with the best estimator.")
+    reconstruct = call_best("reconstruct", "Reconstruct samples with the best estimator.")
+    score_samples = call_best("score_samples", "Compute the score of each sample with the best estimator.")
+    predict = call_best("predict", "Predict class labels with the best estimator.")
+    predict_proba = call_best("predict_proba", "Predict class probabilities with the best estimator.")
+    predict_log_proba = call_best("predict_log_proba", "Predict logarithms of class probabilities.")
+    decision_function = call_best("decision_function", "Compute the decision function of the best estimator.")
 
     @available_if(best_has("get_feature_names_out"))
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -318,14 +322,14 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         return self.best_estimator_
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Who gets the metadata of ``fit`` and ``score``.
+        """Get the metadata routing of ``fit`` and ``score``.
 
         Returns
         -------
         routing : sklearn.utils.metadata_routing.MetadataRouter
         """
         whole = self._whole()
-        return router_of(self, whole, check_scoring(whole, self.scoring))
+        return make_router(self, whole, check_scoring(whole, self.scoring))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -339,7 +343,7 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
 
 
 def warn_of_edge(sizes: list[int], index: int, n_features: list[int]) -> None:
-    """Warn if the size chosen is the largest of several, and samples have more features."""
+    """Warn if the chosen size is the largest of several and samples have more features."""
     if index == len(sizes) - 1 > 0 and sizes[-1] < max(n_features):
         warn(
             f"n_components={sizes[-1]} was chosen, the largest size offered: larger ones may score better. Pass them "

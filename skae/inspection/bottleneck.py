@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.pipeline import make_pipeline
 
 from skae._parameters import InvalidParameterError
-from skae._search.folds import checked_sizes
+from skae._search.folds import check_sizes_to_compare
 from skae._search.search import BottleneckSearchCV
 from skae.metrics import explained_variance_scorer
 
@@ -163,7 +163,7 @@ class BottleneckCurveDisplay:
             If a parameter is invalid. It is a ValueError and a TypeError.
         """
         import_pyplot(OWNER)
-        sizes = checked_sizes(n_components)
+        sizes = check_sizes_to_compare(n_components)
         models = check_baselines(baselines, classifier)
         predicts = classifier is not None or hasattr(estimator, "predict")
         if scoring is None and models and not predicts:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae._parameters import is_integer
-from skae._search.folds import chosen
+from skae._search.folds import choose_size
 from skae._search.search import BottleneckSearchCV
 
 SUFFIX = "n_components"
@@ -66,7 +66,7 @@ def extract_curve(
     if rule is None:
         taken = getattr(search, "best_params_", {}).get(parameter)
     else:
-        taken = sizes[chosen({"mean_test_score": means[best], "standard_error_test_score": errors[best]}, rule)]
+        taken = sizes[choose_size({"mean_test_score": means[best], "standard_error_test_score": errors[best]}, rule)]
     label = type(search.estimator).__name__ if name is None else name
     return BottleneckCurve(
         label, np.array(sizes), means[best], errors[best], taken, isinstance(search, BottleneckSearchCV)
