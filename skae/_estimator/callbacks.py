@@ -1,4 +1,4 @@
-"""Epochs as tasks of ``sklearn.callback``. The only place that imports it: it came with scikit-learn 1.9."""
+"""Callbacks of scikit-learn (``sklearn.callback``, since 1.9). Only this module imports it."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ __all__ = ["CallbackSupportMixin", "EpochTasks", "subtask", "with_callbacks"]
 
 @contextlib.contextmanager
 def subtask(caller: Any, context: Any, X: Any, y: Any) -> Iterator[Callable[[Any], Any]]:
-    """Tell the callbacks of a meta-estimator of one of its tasks, in which it fits another estimator.
+    """Report a task of a meta-estimator, in which it fits another estimator, to its callbacks.
 
     Parameters
     ----------
     caller : estimator
     context : CallbackContext or None
-        Of the task; None where there are no callbacks.
+        Context of the task; None without callbacks.
     X, y : of the task
 
     Yields
     ------
     propagate : callable
-        Takes the estimator to fit to the context manager to fit it in.
+        Takes the estimator to fit, and returns the context manager for its fit.
     """
     if context is None:
         yield lambda estimator: contextlib.nullcontext()
@@ -66,18 +66,18 @@ def subtask(caller: Any, context: Any, X: Any, y: Any) -> Iterator[Callable[[Any
 
 
 class EpochTasks(Callback):
-    """A skorch callback that tells scikit-learn's callbacks of every epoch.
+    """A skorch callback that reports each epoch to the callbacks of scikit-learn.
 
     Parameters
     ----------
     estimator : estimator
         The one whose ``fit`` runs.
     X, y : as given to ``fit``
-        Without y, X stands for it: it is what the reconstruction is compared with, and scorers want one.
+        If y is None, X replaces it, because scorers need a target.
     n_epochs : int
-        At most.
+        Maximum number of epochs.
     learned : callable
-        Gives the attributes that make a copy of ``estimator`` a fitted one as it is now.
+        Returns the attributes with which a copy of ``estimator`` is fitted, with the present weights.
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, n_epochs: int, learned: Callable[[], dict[str, Any]]):

@@ -1,4 +1,4 @@
-"""Parameters of the estimator: checked, and settled for one training."""
+"""Checks of the parameters of the estimator, and the TrainSpec made from them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from skae.variants import check_variant, nested_variant, variant_for
 
 OWNER = "AutoencoderTransformer"
 ARCHITECTURES = ("auto", "dense", "conv", "sequence")
-# Up to this many numbers per sample, dense layers cost less than convolutions and start from PCA as well; but pictures
-# with sides this long leave much less error with convolutions, at twice the cost (benchmarks/README.md).
+# Up to DENSE_FEATURES numbers per sample, dense layers are faster than convolutions. On pictures with sides of at least
+# PICTURE_SIDE pixels, convolutions have a much lower error at twice the cost (benchmarks/README.md).
 DENSE_FEATURES = 4096
 PICTURE_SIDE = 16
-# Losses whose networks do not give plain numbers.
+# Losses whose networks have an output function.
 OWN_OUTPUTS = ("bce", "cross_entropy")
 
 
@@ -47,7 +47,7 @@ class Architecture(Protocol):
 
 
 def check_parameters(estimator: Any) -> None:
-    """Raise InvalidParameterError, a ValueError and TypeError, if a constructor parameter is wrong."""
+    """Raise InvalidParameterError, a ValueError and TypeError, if a constructor parameter is invalid."""
     share = is_fraction(estimator.n_components)
     if not share:
         check_integer(OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0)")
@@ -85,7 +85,7 @@ def check_parameters(estimator: Any) -> None:
 
 
 def check_architecture(architecture: Any) -> None:
-    """Raise InvalidParameterError unless it is a name or an architecture object whose settings are right."""
+    """Raise InvalidParameterError unless it is a name, or an architecture object with valid parameters."""
     if all(hasattr(architecture, name) for name in ("check", "build", "get_params")) and not isinstance(
         architecture, type
     ):
@@ -97,13 +97,13 @@ def check_architecture(architecture: Any) -> None:
 
 
 def class_of_architecture(name: Any, setting: str) -> str:
-    """The class to write in place of an architecture's name, for a setting of it."""
+    """Name of the architecture class with the parameter ``setting``, for an error message."""
     named = {"conv": Convolutional, "sequence": Sequence}.get(name, Dense)
     return first_with(setting, (Dense, Convolutional, Sequence), named)
 
 
 def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None = None) -> TrainSpec:
-    """The parameters of an estimator, settled for samples of a layout; ``device`` in place of its own."""
+    """Make the TrainSpec of an estimator for samples of a layout; ``device`` replaces its parameter."""
     is_share = is_fraction(estimator.n_components)
     return TrainSpec(
         architecture=architecture_for(estimator.architecture, layout),
@@ -127,7 +127,7 @@ def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None
 
 
 def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
-    """A copy of the architecture object that ``architecture`` means for these samples."""
+    """Copy the architecture object, or make it from a name and the layout of samples."""
     if not isinstance(architecture, str):
         return clone(architecture)
     if architecture == "auto":
@@ -139,23 +139,23 @@ def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
 
 
 def loss_for(loss: Any, layout: SampleLayout) -> Any:
-    """The loss that ``loss`` means for these samples."""
+    """The loss for samples of a layout, with "auto" resolved."""
     if isinstance(loss, str) and loss == "auto":
         return "cross_entropy" if isinstance(layout, TokenLayout) else "mse"
     return loss
 
 
 def shortest_side(layout: SampleLayout) -> int:
-    """Pixels along the shorter side of a picture; 0 of all else."""
+    """Pixels along the shorter side of a picture; 0 for other samples."""
     sides = {name: size for name, size in zip(layout.axes, layout.sample_shape, strict=False) if name != "c"}
     return min(sides.values()) if set(sides) == {"h", "w"} else 0
 
 
 def check_same_network(estimator: Any, result: FitResult, spec: TrainSpec, shape: tuple[int, ...]) -> None:
-    """Raise ValueError if a parameter that decides the network was changed since the fit that training continues."""
+    """Raise ValueError if a parameter that determines the network differs from the fit that training continues."""
     layout, fitted = result.layout, result.spec
     sample_shape, axes = sample_form(shape, estimator.sample_shape, wanted_axes(estimator))
-    # Losses on plain numbers can replace each other; the others have outputs of their own.
+    # Losses with the same output function are interchangeable.
     own_outputs = [loss for loss in (fitted.loss, spec.loss) if isinstance(loss, str) and loss in OWN_OUTPUTS]
     same_outputs = not own_outputs or fitted.loss == spec.loss
     for name, old, new in (

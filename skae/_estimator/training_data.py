@@ -15,7 +15,7 @@ from skae._training import Part, TrainData, TrainSpec, row_groups, split_rows
 def training_data(
     spec: TrainSpec, X: Any, X_val: Any, groups: np.ndarray | None, layout: SampleLayout, schema: Any
 ) -> TrainData:
-    """Training rows, and validation rows if there is early stopping; X and X_val are checked.
+    """Make the training set, and the validation set if there is early stopping, from checked X and X_val.
 
     Raises
     ------
@@ -45,12 +45,12 @@ def check_groups(groups: np.ndarray | None) -> None:
 
 
 def validation_size(n_samples: int, fraction: float) -> int:
-    """Rows to hold out: the share, rounded up as scikit-learn does.
+    """Number of validation rows: the share of ``n_samples``, rounded up as in scikit-learn.
 
     Raises
     ------
     ValueError
-        If nothing would be held out, or nothing left to train on.
+        If the validation set or the training set would be empty.
     """
     if fraction == 0:
         raise ValueError(

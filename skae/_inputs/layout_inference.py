@@ -29,12 +29,12 @@ SMALLEST_DEVIATION = 1e-16
 
 
 def infer_layout(estimator: Any, X: Any) -> SampleLayout:
-    """The layout of checked samples: their shape and axes, and the scaling learned in one pass.
+    """Infer shape and axes of checked samples, and learn their scaling in one pass.
 
     Raises
     ------
     ValueError
-        If shape, ``sample_shape`` and ``axes`` do not fit each other, or the shape has more than one reading.
+        If shape, ``sample_shape`` and ``axes`` are inconsistent, or the shape has several readings.
     """
     needs = needing_tokens(estimator)
     if needs and len(X.shape) != 2:
@@ -76,8 +76,14 @@ def infer_layout(estimator: Any, X: Any) -> SampleLayout:
 
 
 def extend_layout(layout: SampleLayout, scaling: str | None, X: Any) -> tuple[SampleLayout, torch.Tensor]:
-    """The layout with its scaling updated by checked samples X, and which features (n_features,), in the caller's
-    order, are scaled differently."""
+    """Update the scaling of a layout with checked samples X.
+
+    Returns
+    -------
+    layout : SampleLayout
+    changed : Tensor of shape (n_features,), bool
+        Features whose scaling changed, in the order of X.
+    """
     more, channels = moments_of(X, layout.n_features), feature_channels(layout.sample_shape, layout.axes)
     kind = wanted_scaling(scaling, layout.axes, layout.input_dtype)
     extended, changed = layout.scaling.extend(more, kind, not layout.axes, channels)
@@ -85,36 +91,36 @@ def extend_layout(layout: SampleLayout, scaling: str | None, X: Any) -> tuple[Sa
 
 
 def wanted_scaling(scaling: str | None, axes: tuple[str, ...], dtype: Any) -> str | None:
-    """The kind of scaling to learn: colors of 8 bits share a unit, whatever their deviations."""
+    """The kind of scaling to learn: "auto" is "global" for 8-bit pictures, because colors have one unit."""
     return "global" if scaling == "auto" and axes and dtype == np.uint8 else scaling
 
 
 def moments_of(X: Any, n_features: int) -> Moments:
-    """The moments of checked samples."""
+    """Compute the moments of checked samples."""
     if isinstance(X, SparseRows):
         return Moments.of_sparse(X.csr)
     return Moments.of(iterate_slices(X, slice_length(n_features)))
 
 
 def wanted_axes(estimator: Any) -> Any:
-    """``axes`` as given; those of tokens where the architecture reads nothing else."""
+    """The parameter ``axes``; "n" if it is None and the architecture reads only tokens."""
     return "n" if reads_tokens(estimator.architecture) and estimator.axes is None else estimator.axes
 
 
 def reads_tokens(architecture: Any) -> bool:
-    """Whether an architecture takes tokens only."""
+    """Whether an architecture reads only tokens."""
     return isinstance(architecture, Sequence) or (isinstance(architecture, str) and architecture == "sequence")
 
 
 def needing_tokens(estimator: Any) -> str:
-    """The parameter that makes sense for tokens only, as written; empty if there is none."""
+    """The parameter that requires tokens, as written in code; empty if there is none."""
     if reads_tokens(estimator.architecture):
         return f"architecture={estimator.architecture!r}"
     return "loss='cross_entropy'" if estimator.loss == "cross_entropy" else ""
 
 
 def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Shape of one sample and the names of its axes, none for a table."""
+    """Shape of one sample, and the names of its axes; a table has none."""
     n_features = math.prod(shape[1:])
     asked = None if sample_shape is None else tuple(int(size) for size in sample_shape)
     if len(shape) > 2:
@@ -136,18 +142,18 @@ def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[t
 
 
 def input_dtype(X: Any) -> np.dtype:
-    """numpy's dtype of checked X, in the byte order of this machine; float64 for numbers held as objects."""
+    """The numpy dtype of checked X in native byte order; float64 for numbers in object arrays."""
     dtype = torch.empty(0, dtype=X.dtype).numpy().dtype if isinstance(X, torch.Tensor) else np.dtype(X.dtype)
     return np.dtype(np.float64) if dtype.kind not in "biuf" else dtype.newbyteorder("=")
 
 
 def returned_dtype(X: Any) -> np.dtype:
-    """float64 where the numbers of X need it, else float32."""
+    """The dtype of reconstructions: float64 if the dtype of X needs it, else float32."""
     wide = np.result_type(input_dtype(X), np.float32)
     return np.dtype(np.float32) if wide == np.float32 else np.dtype(np.float64)
 
 
 def check_same_tokens(layout: SampleLayout, X: Any) -> None:
-    """Raise ValueError if samples hold other tokens than those fitted."""
+    """Raise ValueError if samples contain tokens outside the fitted range."""
     if isinstance(layout, TokenLayout):
         check_tokens(X, layout.n_tokens)

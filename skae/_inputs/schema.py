@@ -1,4 +1,4 @@
-"""Names and types of the columns that were fitted."""
+"""Names and types of the fitted columns."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .validation import check_samples
 
 @dataclass(frozen=True)
 class Schema:
-    """What later X are compared with.
+    """Number, names and types of the fitted features. Later X are checked against it.
 
     Parameters
     ----------
     n_features : int
-        Numbers per sample.
+        Number of features.
     feature_names : ndarray of str or None
         Names of the columns of a data frame.
     frame : FrameSchema or None
@@ -32,7 +32,7 @@ class Schema:
     frame: FrameSchema | None = None
 
     def estimator(self, owner: str) -> Any:
-        """An estimator of the class name ``owner`` with these names, as scikit-learn's validation takes it."""
+        """Make an estimator of class name ``owner`` with these features, for the validation of scikit-learn."""
         made = named_estimator(owner)
         made.n_features_in_ = self.n_features
         if self.feature_names is not None:
@@ -41,20 +41,20 @@ class Schema:
 
 
 def read_samples(owner: str, X: Any) -> tuple[Any, Schema]:
-    """X, checked and ready to be sliced, and its schema; ``owner`` is the class that messages name."""
+    """Check X and make its schema; error messages name the class ``owner``."""
     frame = FrameSchema.of(X)
-    # scikit-learn's validation notes names on an estimator.
+    # The validation of scikit-learn sets attributes of an estimator.
     noted = named_estimator(owner)
     X = check_samples(noted, X, reset=True)
     return X, Schema(noted.n_features_in_, getattr(noted, "feature_names_in_", None), frame)
 
 
 def named_estimator(name: str) -> Any:
-    """An estimator without parameters whose class has this name."""
+    """Make an estimator without parameters whose class has this name."""
     return class_of_name(name)()
 
 
 @functools.cache
 def class_of_name(name: str) -> type:
-    """A class of estimators with this name."""
+    """Make an estimator class with this name."""
     return type(name, (BaseEstimator,), {})
