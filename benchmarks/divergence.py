@@ -13,7 +13,7 @@ from never_worse_than_pca import TABLES
 from report import make_parser, write
 
 from skae import AutoencoderTransformer, DivergenceError
-from skae._training.schedule import automatic_learning_rate
+from skae.training.schedule import automatic_learning_rate
 
 OPTIMIZERS = ("adamw", "sgd", "rmsprop")
 MULTIPLES = (1, 10, 100, 1000, 1e6)

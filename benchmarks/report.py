@@ -16,7 +16,7 @@ import skorch
 import torch
 
 import skae
-from skae._training.device import resolve_device
+from skae.training.device import resolve_device
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -15,7 +15,7 @@ import numpy as np
 from report import make_parser, write
 
 from skae import AutoencoderTransformer, Dense
-from skae._data import inference_length
+from skae.data import inference_length
 
 SMALL = Dense((32,), normalization=None)
 # The dimension that grows, shape of X, architecture.

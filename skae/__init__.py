@@ -3,12 +3,12 @@
 import importlib
 
 from ._estimator import AutoencoderTransformer
-from ._model import Convolutional, Custom, Dense, Sequence
 from ._novelty import AutoencoderNovelty
-from ._persistence import load, save
 from ._search import BottleneckSearchCV
 from ._version import __version__
 from .exceptions import DivergenceError, ModelFileError, OutOfMemoryError
+from .model import Convolutional, Custom, Dense, Sequence
+from .persistence import load, save
 
 __all__ = [
     "AutoencoderNovelty",
@@ -25,15 +25,17 @@ __all__ = [
     "load",
     "save",
 ]
-# The public modules. Those that nothing above needs are imported where they are first asked for.
+# The public modules, and the rooms that may be imported to read or extend the package (CONTRIBUTING.md). Those that
+# nothing above needs are imported on first use.
 MODULES = ("exceptions", "inspection", "metrics", "text", "variants")
+ROOMS = ("data", "model", "objectives", "persistence", "sampling", "serialization", "training")
 
 
 def __getattr__(name):
-    if name in MODULES:
+    if name in (*MODULES, *ROOMS):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *MODULES})
+    return sorted({*globals(), *MODULES, *ROOMS})

@@ -14,7 +14,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_s
 from sklearn.utils import assert_all_finite
 
 from skae._parameters import check_choice
-from skae._training import snapshot
+from skae.training import snapshot
 
 METRICS = {"mse": mean_squared_error, "rmse": root_mean_squared_error, "mae": mean_absolute_error}
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skae._parameters import check_integer
-from skae._training import with_snapshots
+from skae.training import with_snapshots
 
 PADDING, UNKNOWN = 0, 1
 REPLACEMENT = "\ufffd"

@@ -121,7 +121,7 @@ class Loading:
     def once(self, data):
         text, rest = take_part(data)
         table, numbers = take_part(rest)
-        container = self.skae._serialization.container
+        container = self.skae.serialization.container
         metadata = {"skae_sha256": "0" * 64, "skae_format": "1", "skae": text.decode("utf-8", "surrogateescape")}
         header = json.dumps({"__metadata__": metadata}, separators=(",", ":")).encode()[:-1] + b"," + table[1:]
         Path(self.path).write_bytes(container.seal(header, numbers))
@@ -139,7 +139,7 @@ def main():
 
     with atheris.instrument_imports(include=["skae"]):
         import skae
-        import skae._serialization.container
+        import skae.serialization.container
     import skops.io  # noqa: F401 - imported late it would be code that runs
     import torch
 

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
 from skae._inner import fit_inner
-from skae._sampling import fit_mixture
+from skae.sampling import fit_mixture
 
 QUICK = AutoencoderTransformer(2, max_epochs=2, random_state=0)
 

@@ -8,7 +8,7 @@ from scipy.stats import ks_2samp
 from sklearn.datasets import load_digits, load_wine
 
 from skae import AutoencoderTransformer
-from skae._model import CodebookPrior, NormalMixture, Sphere, StandardNormal, UniformSphere
+from skae.model import CodebookPrior, NormalMixture, Sphere, StandardNormal, UniformSphere
 
 X = load_digits().images[:600]
 QUICK = {"max_epochs": 5, "random_state": 0}

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from skae._inputs.validation import FAR_AWAY, check_no_overflow
-from skae._model import Sampler
 from skae._parameters import check_choice, check_integer
-from skae._sampling import SAMPLERS, fit_density
-from skae._training import FitResult, encode, full_precision, private_seed
+from skae.model import Sampler
+from skae.sampling import SAMPLERS, fit_density
+from skae.training import FitResult, encode, full_precision, private_seed
 
 
 class GenerationMixin:

@@ -8,10 +8,7 @@ from typing import Any, Protocol
 import torch
 from sklearn.base import BaseEstimator, clone
 
-from skae._data import SCALINGS, SampleLayout, TokenLayout
 from skae._inputs.layout_inference import sample_form, wanted_axes
-from skae._model import Convolutional, Dense, EncoderDecoder, Sequence
-from skae._objectives import LOSSES
 from skae._parameters import (
     InvalidParameterError,
     check_bool,
@@ -23,7 +20,10 @@ from skae._parameters import (
     invalid,
     is_fraction,
 )
-from skae._training import OPTIMIZERS, PRECISIONS, FitResult, TrainSpec, check_net_params, private_seed, resolve_device
+from skae.data import SCALINGS, SampleLayout, TokenLayout
+from skae.model import Convolutional, Dense, EncoderDecoder, Sequence
+from skae.objectives import LOSSES
+from skae.training import OPTIMIZERS, PRECISIONS, FitResult, TrainSpec, check_net_params, private_seed, resolve_device
 from skae.variants import check_variant, nested_variant, variant_for
 
 OWNER = "AutoencoderTransformer"

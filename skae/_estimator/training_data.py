@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from skae._data import Rows, SampleLayout
-from skae._training import Part, TrainData, TrainSpec, row_groups, split_rows
+from skae.data import Rows, SampleLayout
+from skae.training import Part, TrainData, TrainSpec, row_groups, split_rows
 
 
 def training_data(

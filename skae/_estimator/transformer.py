@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
-from skae._data import Rows, SampleLayout
 from skae._inputs.data_frames import output_library, pandas_index, round_to_dtype
 from skae._inputs.layout_inference import check_same_tokens, extend_layout, infer_layout
 from skae._inputs.schema import Schema, read_samples
@@ -28,9 +27,12 @@ from skae._inputs.validation import (
     encode_groups,
     warn_if_y_is_target,
 )
-from skae._model import LayerTable, layer_table
 from skae._parameters import check_choice, check_integer, check_nested, is_fraction, warn
-from skae._training import (
+from skae._version import __version__
+from skae.data import Rows, SampleLayout
+from skae.exceptions import OtherVersionWarning, PCAKeptWarning
+from skae.model import LayerTable, layer_table
+from skae.training import (
     AutoencoderNet,
     FitResult,
     Part,
@@ -52,8 +54,6 @@ from skae._training import (
     with_gradients,
     with_snapshots,
 )
-from skae._version import __version__
-from skae.exceptions import OtherVersionWarning, PCAKeptWarning
 from skae.variants import Variant, class_of_variant
 
 from .callbacks import CallbackSupportMixin, EpochTasks, with_callbacks

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from skae._data import (
+from skae.data import (
     Moments,
     SampleLayout,
     Scaling,
@@ -22,7 +22,7 @@ from skae._data import (
     slice_length,
     warn_if_sensor_windows,
 )
-from skae._model import Sequence
+from skae.model import Sequence
 
 # Squares of smaller numbers are 0 in float32, or lose digits.
 SMALLEST_DEVIATION = 1e-16

@@ -11,7 +11,6 @@ import torch
 from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import check_array, validate_data
 
-from skae._data import SparseRows, slice_length
 from skae._inputs.containers import (
     STRINGS,
     add_length,
@@ -22,6 +21,7 @@ from skae._inputs.containers import (
     unwrap_dataset,
 )
 from skae._parameters import warn
+from skae.data import SparseRows, slice_length
 
 LARGEST = float(np.finfo(np.float32).max)
 # A cause of overflow, for ``check_no_overflow``.

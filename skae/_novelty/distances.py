@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from skae._data import inference_length
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._inner import fit_inner
+from skae.data import inference_length
 
 DISTANCES = ("neighbors", "mahalanobis", "error")
 N_NEIGHBORS = 5

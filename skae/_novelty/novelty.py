@@ -22,7 +22,6 @@ from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skae._data import Rows, SelectedRows
 from skae._estimator.settings import DENSE_FEATURES, check_parameters
 from skae._estimator.transformer import AutoencoderTransformer, like
 from skae._inputs.data_frames import FrameSchema, pandas_index
@@ -31,7 +30,8 @@ from skae._inputs.schema import Schema, read_samples
 from skae._inputs.validation import as_array, check_samples, encode_groups
 from skae._novelty.distances import DISTANCES, TINY, Distance, ErrorSums, scaled_parts, slices_of, typical
 from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid
-from skae._training import begin_computing, components_for_share, joined_groups, one_at_a_time, row_groups
+from skae.data import Rows, SelectedRows
+from skae.training import begin_computing, components_for_share, joined_groups, one_at_a_time, row_groups
 
 OWNER = "AutoencoderNovelty"
 # The default bottleneck: as many components as PCA needs for this share of the variance.

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._parameters import invalid
-from skae._training import snapshot
+from skae.training import snapshot
 
 
 def find_autoencoder(owner: str, estimator: Any, X: Any = None) -> tuple[AutoencoderTransformer, Any]:

@@ -34,7 +34,7 @@ Examples
 (5, 4)
 """
 
-from skae._objectives import Term
+from skae.objectives import Term
 
 from . import bottlenecks, penalties
 from .codes import Contractive, Plain, Regularized, Sparse, VectorQuantized

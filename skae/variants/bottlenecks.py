@@ -1,6 +1,6 @@
 """Bottlenecks to combine in a variant, their base and the priors that they pull codes towards."""
 
-from skae._model import (
+from skae.model import (
     Bottleneck,
     Code,
     CodebookPrior,

@@ -6,9 +6,10 @@ from typing import Literal
 
 from torch import nn
 
-from skae._model import Quantizer, SpectralNorm, is_zero
-from skae._objectives import Term
-from skae._objectives.penalties import (
+from skae._parameters import check_choice, check_integer
+from skae.model import Quantizer, SpectralNorm, is_zero
+from skae.objectives import Term
+from skae.objectives.penalties import (
     DecoderJacobianPenalty,
     EncoderJacobianPenalty,
     KLSparsity,
@@ -16,7 +17,6 @@ from skae._objectives.penalties import (
     l2_penalty,
     quantization_error,
 )
-from skae._parameters import check_choice, check_integer
 
 from .parts import Parts, Variant
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from skae._model import (
+from skae._parameters import check_choice, check_integer, check_real, invalid
+from skae.model import (
     Deterministic,
     Gaussian,
     MultiDrawGaussian,
@@ -17,8 +18,8 @@ from skae._model import (
     Trace,
     WithDiscriminator,
 )
-from skae._objectives import Term
-from skae._objectives.penalties import (
+from skae.objectives import Term
+from skae.objectives.penalties import (
     MMD,
     Capacity,
     FreeBits,
@@ -30,7 +31,6 @@ from skae._objectives.penalties import (
     monte_carlo_kl,
     total_correlation,
 )
-from skae._parameters import check_choice, check_integer, check_real, invalid
 
 from .parts import Parts, Variant
 

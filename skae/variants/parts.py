@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae._model import Bottleneck, Deterministic
-from skae._objectives import Term
 from skae._parameters import check_real
+from skae.model import Bottleneck, Deterministic
+from skae.objectives import Term
 
 
 @dataclass(frozen=True)

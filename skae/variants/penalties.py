@@ -1,7 +1,7 @@
 """Penalties to combine in a variant, the ``Trace`` that they take, and the base of penalties that draw numbers."""
 
-from skae._model import StochasticModule, Trace, draw_from_prior
-from skae._objectives.penalties import (
+from skae.model import StochasticModule, Trace, draw_from_prior
+from skae.objectives.penalties import (
     MMD,
     Capacity,
     DecoderJacobianPenalty,

@@ -9,8 +9,8 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
-from skae._model import CORRUPTIONS, NestedDropout
 from skae._parameters import InvalidParameterError, check_choice, check_nested, first_with, invalid
+from skae.model import CORRUPTIONS, NestedDropout
 
 from .codes import Contractive, Plain, Regularized, Sparse, VectorQuantized
 from .densities import (

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skae import OutOfMemoryError
-from skae._data import map_batches
+from skae.data import map_batches
 
 
 def largest(limit):

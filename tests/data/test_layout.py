@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skae._data import Moments, SampleLayout, Scaling, infer_axes
+from skae.data import Moments, SampleLayout, Scaling, infer_axes
 
 
 def layout_of(sample_shape, axes, X, kind="global", flattened=False):

@@ -8,7 +8,7 @@ from sklearn.datasets import load_sample_image
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from skae._data import Moments, Scaling, feature_channels
+from skae.data import Moments, Scaling, feature_channels
 
 
 def learned(X, kind="auto", is_table=True, length=7):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skae._data import Moments, Rows, SampleLayout, Scaling
+from skae.data import Moments, Rows, SampleLayout, Scaling
 
 X = np.random.RandomState(0).standard_normal((200, 5)).astype(np.float32)
 
@@ -64,5 +64,5 @@ def test_rows_are_read_once():
 def test_rows_read_in_pieces_are_bitwise_equal(form, tmp_path, monkeypatch):
     rows, indices = rows_of(forms(tmp_path)[form]), np.array([3, 4, 5, 90, 150, 199])
     whole = rows.take(indices), torch.cat(list(rows.slices(64)))
-    monkeypatch.setattr("skae._data.sources.PIECE_NUMBERS", 17)
+    monkeypatch.setattr("skae.data.sources.PIECE_NUMBERS", 17)
     torch.testing.assert_close((rows.take(indices), torch.cat(list(rows.slices(64)))), whole, rtol=0, atol=0)

@@ -9,7 +9,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, Dense
-from skae._training.schedule import automatic_patience
+from skae.training.schedule import automatic_patience
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))

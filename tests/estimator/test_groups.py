@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, BottleneckSearchCV
-from skae._training import split_rows
+from skae.training import split_rows
 
 X = np.random.RandomState(0).standard_normal((60, 5))
 GROUPS = np.arange(60) // 6
@@ -140,7 +140,7 @@ def test_groups_work_with_every_container(kind, tmp_path, splits):
 
 
 def test_a_checkpoint_of_other_groups_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
+    monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
     autoencoder = AutoencoderTransformer(2, checkpoint_dir=tmp_path, random_state=0, max_epochs=4)
     with pytest.raises(ZeroDivisionError):
         autoencoder.set_params(net_params={"callbacks": [Failing()]}).fit(X, groups=GROUPS)

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, Dense
-from skae._training.nested_codes import training_codes
+from skae.training.nested_codes import training_codes
 
 ROWS = np.random.RandomState(0).standard_normal((90, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
@@ -31,7 +31,7 @@ def test_interrupt_after_the_last_epoch_keeps_the_trained_weights(monkeypatch):
             raise KeyboardInterrupt
         return training_codes(*args)
 
-    monkeypatch.setattr("skae._training.fit.training_codes", interrupted)
+    monkeypatch.setattr("skae.training.fit.training_codes", interrupted)
     fitted = AutoencoderTransformer(2, **QUICK)
     with pytest.raises(KeyboardInterrupt):
         fitted.fit(X)

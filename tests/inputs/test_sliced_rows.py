@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 
 from skae import AutoencoderTransformer
-from skae._data import sources
+from skae.data import sources
 
 
 def test_memmaps_are_read_in_slices(tmp_path, digits, monkeypatch):

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from skae._model import Convolutional
-from skae._model.shapes import axis_step, convolved_size, pyramid, transposed_size
+from skae.model import Convolutional
+from skae.model.shapes import axis_step, convolved_size, pyramid, transposed_size
 
 
 @given(st.integers(1, 70), st.integers(1, 9), st.integers(1, 4), st.integers(0, 4))

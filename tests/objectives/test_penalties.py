@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from skae._model import Code, Deterministic, StandardNormal, Trace, UniformSphere
-from skae._model.bottlenecks import importance_weighted_bound
-from skae._objectives import Objective, Term
-from skae._objectives.penalties import (
+from skae.model import Code, Deterministic, StandardNormal, Trace, UniformSphere
+from skae.model.bottlenecks import importance_weighted_bound
+from skae.objectives import Objective, Term
+from skae.objectives.penalties import (
     MMD,
     DecoderJacobianPenalty,
     EncoderJacobianPenalty,

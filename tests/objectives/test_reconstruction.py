@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from skae._model import Code, Trace, UnitInterval
-from skae._objectives import LOSSES, Objective, check_loss
+from skae.model import Code, Trace, UnitInterval
+from skae.objectives import LOSSES, Objective, check_loss
 
 GENERATOR = torch.Generator().manual_seed(0)
 OUTPUT, TARGET = (torch.randn(7, 2, 3, generator=GENERATOR, dtype=torch.float64) for _ in range(2))

@@ -15,7 +15,7 @@ import pytest
 from torch import nn
 
 from skae import AutoencoderTransformer, Dense, ModelFileError, load, save
-from skae._serialization import container
+from skae.serialization import container
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.standard_normal((60, 6)) @ RANDOM.standard_normal((6, 6))

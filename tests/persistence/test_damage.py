@@ -17,7 +17,7 @@ from model_files import (
     take_apart,
 )
 from skae import ModelFileError, load
-from skae._serialization import container
+from skae.serialization import container
 
 
 class Unpickled:

@@ -6,8 +6,8 @@ import pytest
 
 from model_files import put_together, take_apart
 from skae import ModelFileError, load
-from skae._serialization import container
 from skae.exceptions import LONGEST_MESSAGE, printable, shown
+from skae.serialization import container
 
 ESCAPES = "\x1b[2J\x1b]0;title\x07\u202e\r\n\x00"
 

@@ -17,7 +17,7 @@ from model_files import (
     save_and_load,
 )
 from skae import AutoencoderTransformer, Custom, ModelFileError, load, save
-from skae._model import EncoderDecoder
+from skae.model import EncoderDecoder
 from skae.variants import Denoising, Variant
 
 

@@ -28,7 +28,7 @@ from model_files import (
     small_autoencoder,
 )
 from skae import AutoencoderTransformer, BottleneckSearchCV, save
-from skae._persistence.pipelines import PLACES, place_named_by
+from skae.persistence.pipelines import PLACES, place_named_by
 from skae.text import CharacterEncoder
 
 WORDS = ["mean of rows", "median of all", "mode of some", "norm of rows"] * 8

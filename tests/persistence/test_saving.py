@@ -33,7 +33,7 @@ from skae import (
     load,
     save,
 )
-from skae._serialization import container
+from skae.serialization import container
 
 
 def test_other_objects_are_refused(small, path):
@@ -261,7 +261,7 @@ class Written:
 FULL_DISK = """
 import sys, numpy as np, torch, skae
 from pathlib import Path
-from skae._training import checkpoints
+from skae.training import checkpoints
 checkpoints.PATIENCE = 0
 folder = Path(sys.argv[1])
 X = np.random.RandomState(0).standard_normal((60, 6))

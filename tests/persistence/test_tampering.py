@@ -41,8 +41,8 @@ from skae import (
     load,
     save,
 )
-from skae._serialization import container
-from skae._serialization.strict_json import LONGEST_JSON
+from skae.serialization import container
+from skae.serialization.strict_json import LONGEST_JSON
 
 
 @pytest.mark.bad_input(123)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from skae._data import Rows, SampleLayout, Scaling, SparseRows
-from skae._training.batches import Batches, Part, equal_rows, prefetched, split_rows
+from skae.data import Rows, SampleLayout, Scaling, SparseRows
+from skae.training.batches import Batches, Part, equal_rows, prefetched, split_rows
 
 IDENTITY = Scaling(*(torch.tensor([v], dtype=torch.float64) for v in (0.0, 1.0, 0.0, 1.0, 1.0)))
 
@@ -159,7 +159,7 @@ def sparse_part(X):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.uint8])
 def test_equal_sparse_rows_are_found_without_making_them_dense(dtype, monkeypatch):
-    monkeypatch.setattr("skae._data.sources.STORED_VALUES", 7)
+    monkeypatch.setattr("skae.data.sources.STORED_VALUES", 7)
     monkeypatch.setattr(SparseRows, "__getitem__", None)
     X = np.random.RandomState(0).randint(0, 3, (50, 4)).astype(dtype)
     X[[0, 1, 30, 49]] = 0

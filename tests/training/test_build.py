@@ -5,7 +5,7 @@ import torch
 from sklearn.datasets import load_iris
 
 from skae import AutoencoderTransformer, Dense
-from skae._training.build import build
+from skae.training.build import build
 from skae.variants import VARIANTS, Regularized
 
 X = load_iris().data
@@ -13,7 +13,7 @@ SMALL = {"architecture": Dense((4,)), "max_epochs": 2, "random_state": 0}
 
 
 def test_linear_path_that_is_too_large_is_left_out_with_a_warning(monkeypatch):
-    monkeypatch.setattr("skae._training.build.LINEAR_PATH_WEIGHTS", 7)
+    monkeypatch.setattr("skae.training.build.LINEAR_PATH_WEIGHTS", 7)
     with pytest.warns(UserWarning, match="The linear path from PCA is left out.*worse than PCA"):
         AutoencoderTransformer(2, **SMALL).fit(X)
     AutoencoderTransformer(2, **{**SMALL, "architecture": Dense((4,), linear_path=False)}).fit(X)

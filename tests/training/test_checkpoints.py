@@ -11,7 +11,7 @@ import torch
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, Dense
-from skae._serialization import container
+from skae.serialization import container
 
 X = np.random.RandomState(0).standard_normal((60, 5))
 SMALL = {"architecture": Dense((8,)), "max_epochs": 3, "random_state": 0}
@@ -22,7 +22,7 @@ PRECIOUS = b"precious" * 100
 
 @pytest.fixture(autouse=True)
 def after_every_epoch(monkeypatch):
-    monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
+    monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
 
 
 class Crashing(Callback):

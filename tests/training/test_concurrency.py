@@ -14,9 +14,9 @@ from skorch.callbacks import Callback
 
 import skae
 from skae import AutoencoderNovelty, AutoencoderTransformer, BottleneckSearchCV, Dense
-from skae._training import AutoencoderNet, BestWeights, device, pca_init
 from skae.inspection import ReconstructionDisplay
 from skae.text import CharacterEncoder
+from skae.training import AutoencoderNet, BestWeights, device, pca_init
 
 RANDOM = np.random.RandomState(0)
 X, OTHER = RANDOM.standard_normal((60, 5)), 7 + 3 * RANDOM.standard_normal((60, 5))
@@ -221,8 +221,8 @@ class TestInterrupts:
             (AutoencoderNet, "losses_per_row"),
             (BestWeights, "on_train_begin"),
             (pca_init, "pca_start"),
-            (skae._data.Rows, "__init__"),
-            (skae._data.Scaling, "of"),
+            (skae.data.Rows, "__init__"),
+            (skae.data.Scaling, "of"),
         ],
     )
     def test_interrupt_before_the_first_epoch_is_raised(self, monkeypatch, name, owner, method):
@@ -230,7 +230,7 @@ class TestInterrupts:
         before = dict(vars(model))
         if name == "warm start" and method in ("pca_start", "of"):
             pytest.skip("warm starts learn neither")
-        target = skae._training.build if method == "pca_start" else owner
+        target = skae.training.build if method == "pca_start" else owner
         monkeypatch.setattr(target, method, interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.fit(X)

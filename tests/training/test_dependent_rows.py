@@ -10,9 +10,9 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from skae import AutoencoderTransformer
-from skae._data import Rows, SparseRows
 from skae._inputs.layout_inference import infer_layout
-from skae._training import Part, joined_groups, row_groups, split_rows
+from skae.data import Rows, SparseRows
+from skae.training import Part, joined_groups, row_groups, split_rows
 
 
 def groups_of(X):
@@ -110,8 +110,8 @@ def test_copies_of_some_rows_do_not_group_other_rows(digits):
 
 
 def test_rows_beyond_the_sample_belong_to_the_cluster_of_the_nearest(monkeypatch):
-    monkeypatch.setattr("skae._training.dependent_rows.REFERENCES", 400)
-    monkeypatch.setattr("skae._training.dependent_rows.RUN", 20)
+    monkeypatch.setattr("skae.training.dependent_rows.REFERENCES", 400)
+    monkeypatch.setattr("skae.training.dependent_rows.RUN", 20)
     with pytest.warns(UserWarning, match="8 groups"):
         groups = groups_of(repeated_measurements(n_rows=100))
     assert same_partition(groups, np.repeat(np.arange(8), 100))

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 import torch
 
-from skae._training import device
+from skae.training import device
 
 
 def test_interrupt_restores_the_global_generator(monkeypatch):

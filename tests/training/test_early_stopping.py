@@ -10,12 +10,12 @@ from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, Dense, DivergenceError
-from skae._data import Rows
-from skae._training import AutoencoderNet, BestWeights, Part, cross_validation, early_stopping, row_groups, split_rows
-from skae._training.cross_validation import at_best_of_others, cross_validation_losses
-from skae._training.early_stopping import significantly_lower
-from skae._training.schedule import automatic_batch_size, planned_cycles
+from skae.data import Rows
 from skae.exceptions import PCAKeptWarning
+from skae.training import AutoencoderNet, BestWeights, Part, cross_validation, early_stopping, row_groups, split_rows
+from skae.training.cross_validation import at_best_of_others, cross_validation_losses
+from skae.training.early_stopping import significantly_lower
+from skae.training.schedule import automatic_batch_size, planned_cycles
 
 IRIS = load_iris().data
 SMALL = {"architecture": Dense((4,)), "max_epochs": 2, "random_state": 0}
@@ -42,7 +42,7 @@ def asked(monkeypatch):
         found.append(cross_validation_losses(*args))
         return found[-1]
 
-    monkeypatch.setattr("skae._training.fit.cross_validation_losses", watched)
+    monkeypatch.setattr("skae.training.fit.cross_validation_losses", watched)
     return found
 
 
@@ -181,7 +181,7 @@ def test_cross_validation_changes_neither_history_nor_result(monkeypatch):
     X = curve(60)
     codes, history, best = seen(AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X))
     # The first fold is enough now.
-    monkeypatch.setattr("skae._training.fit.has_enough_folds", lambda *args: False)
+    monkeypatch.setattr("skae.training.fit.has_enough_folds", lambda *args: False)
     alone = seen(AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X))
     np.testing.assert_array_equal(codes, alone[0])
     assert (history, best) == alone[1:]
@@ -227,7 +227,7 @@ def test_interrupt_in_a_fold_decides_by_the_validation_set(monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skae._training.fit.cross_validation_losses", interrupted)
+    monkeypatch.setattr("skae.training.fit.cross_validation_losses", interrupted)
     autoencoder = AutoencoderTransformer(1, max_epochs=40, on_interrupt="keep", random_state=0)
     with pytest.warns(UserWarning, match="interrupted after 40 epochs; the best weights so far are kept"):
         autoencoder.fit(curve(60))

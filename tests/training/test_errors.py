@@ -10,8 +10,8 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skae import AutoencoderTransformer, Custom, DivergenceError, OutOfMemoryError
-from skae._data import Rows
-from skae._training import Part
+from skae.data import Rows
+from skae.training import Part
 
 GREEDY = Custom(lambda: Greedy(6, 2), lambda: nn.Linear(2, 6))
 QUICK = {"max_epochs": 2, "random_state": 0}

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skae import AutoencoderTransformer, Custom
-from skae._training.fingerprint import describe
+from skae.training.fingerprint import describe
 from skae.variants import Denoising
 
 
@@ -53,7 +53,7 @@ def fit_with_checkpoints(folder):
 
 
 def test_fit_with_custom_functions_resumes_in_another_process(tmp_path, monkeypatch):
-    monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
+    monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
     with pytest.raises(MemoryError):
         fit_with_checkpoints(str(tmp_path))
     assert (tmp_path / "checkpoint.skae").exists()

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from skae import AutoencoderTransformer, Convolutional, Dense, OutOfMemoryError
-from skae._data import sources
-from skae._training.device_transfer import arrays_of
+from skae.data import sources
+from skae.training.device_transfer import arrays_of
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")]
 

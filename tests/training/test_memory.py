@@ -29,7 +29,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from skae import AutoencoderNovelty, AutoencoderTransformer, Dense
-from skae._data import sources
+from skae.data import sources
 torch.set_num_threads(1)
 warnings.simplefilter("ignore")
 def anonymous():
@@ -114,7 +114,7 @@ def test_training_steps_keep_no_tensor(digits):
     ],
 )
 def test_training_steps_leave_no_memory_behind(tmp_path, read, call, sizes):
-    given = f"from skae._training import batches; {SMALL_LIMITS}; {read}"
+    given = f"from skae.training import batches; {SMALL_LIMITS}; {read}"
     few, many = (peak(given.format(in_file(tmp_path, n, np.uint8)), call) for n in sizes)
     assert many < few + 80  # slices of 16 MiB come and go
 

@@ -6,9 +6,9 @@ import torch
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
-from skae._data import Moments, Rows, SampleLayout, Scaling
 from skae._inputs.layout_inference import infer_layout
-from skae._training import pca_init
+from skae.data import Moments, Rows, SampleLayout, Scaling
+from skae.training import pca_init
 
 
 def rows_of(X):

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from skae._training import concurrency, device
+from skae.training import concurrency, device
 
 FORK = """
 import multiprocessing, numpy as np, torch
@@ -117,8 +117,8 @@ X = np.random.RandomState(0).standard_normal((90, 6))
 parent = os.getpid()
 class Killing(Callback):
     def on_train_begin(self, net, **kwargs):
-        import skae._training.checkpoints
-        skae._training.checkpoints.PATIENCE = 0
+        import skae.training.checkpoints
+        skae.training.checkpoints.PATIENCE = 0
     def on_epoch_end(self, net, **kwargs):
         if os.getpid() != parent and net.lr == 0.02 and len(net.history) == 3:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -165,7 +165,7 @@ CEILING = """
 import resource, sys, numpy as np, torch
 torch.set_num_threads(1)
 from skae import AutoencoderTransformer, Dense
-from skae._data import sources
+from skae.data import sources
 sources.CACHE_BYTES, sources.BUFFER_BYTES = 0, 16 * 2**20
 fitted = AutoencoderTransformer(2, architecture=Dense((16,)), max_epochs=1, random_state=0)
 fitted.fit(np.random.RandomState(0).randint(0, 255, (200, 1024)).astype(np.uint8))

@@ -13,7 +13,7 @@ import torch
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, Custom, Dense
-from skae._training.fingerprint import RowsFingerprint
+from skae.training.fingerprint import RowsFingerprint
 from skae.variants import Denoising, Nested, Variational
 
 X = np.random.RandomState(0).standard_normal((90, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
@@ -86,7 +86,7 @@ SCRIPT = """
 import sys, numpy as np, torch, hashlib
 torch.set_num_threads(1)
 from skae import AutoencoderTransformer, Dense
-from skae._training import checkpoints
+from skae.training import checkpoints
 checkpoints.PATIENCE = 0
 X = np.load(sys.argv[1])
 folder = None if sys.argv[2] == "None" else sys.argv[2]
@@ -104,7 +104,7 @@ def run_fit(folder, checkpoint_dir):
 @pytest.fixture(autouse=True)
 def after_every_epoch(monkeypatch):
     """Short fits would write no checkpoint."""
-    monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
+    monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
 
 
 @pytest.mark.parametrize("settings", LONG.values(), ids=LONG.keys())
@@ -122,7 +122,7 @@ def test_fit_resumes_to_the_same_bits(tmp_path, settings, epoch):
 
 
 def test_fit_resumes_in_the_second_cycle_to_the_same_bits(tmp_path, monkeypatch):
-    monkeypatch.setattr("skae._training.schedule.CYCLES", (6, 6))
+    monkeypatch.setattr("skae.training.schedule.CYCLES", (6, 6))
     phase = np.random.RandomState(0).uniform(0, 1, (200, 1))
     waves = np.sin(2 * np.pi * (2 * np.linspace(0, 1, 16) + phase)) ** 3
     settings = {**SMALL, "max_epochs": "auto"}
@@ -190,10 +190,10 @@ def test_rows_are_read_in_full_only_where_there_is_a_checkpoint(tmp_path, monkey
     read = []
     whole = RowsFingerprint.in_full.func
     monkeypatch.setattr(RowsFingerprint, "in_full", property(lambda self: read.append(1) or whole(self)))
-    monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 10**6)
+    monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 10**6)
     AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}", **SMALL).fit(X)
     assert not read
-    monkeypatch.setattr("skae._training.checkpoints.PATIENCE", 0)
+    monkeypatch.setattr("skae.training.checkpoints.PATIENCE", 0)
     AutoencoderTransformer(2, checkpoint_dir=tmp_path / "{fit}", **SMALL).fit(X)
     assert read
 

@@ -8,10 +8,10 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense
-from skae._training import fused_update, step_replay
-from skae._training.fused_update import Update, update_of
-from skae._training.net import AutoencoderNet
-from skae._training.step_replay import RepeatedSteps, repeated_steps
+from skae.training import fused_update, step_replay
+from skae.training.fused_update import Update, update_of
+from skae.training.net import AutoencoderNet
+from skae.training.step_replay import RepeatedSteps, repeated_steps
 
 OPTIMIZERS = {
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, fused=True),
@@ -51,8 +51,8 @@ def test_replayed_steps_train_to_the_same_bits(architecture, optimizer, loss, re
 
     with_recordings = fitted()
     assert len(repeats) > 10
-    monkeypatch.setattr("skae._training.net.repeated_steps", lambda net: None)
-    monkeypatch.setattr("skae._training.net.update_of", lambda optimizer, small: optimizer.step)
+    monkeypatch.setattr("skae.training.net.repeated_steps", lambda net: None)
+    monkeypatch.setattr("skae.training.net.update_of", lambda optimizer, small: optimizer.step)
     without = fitted()
     np.testing.assert_array_equal(weights(with_recordings), weights(without))
     losses = [[row["train_loss"] for row in a.history_] for a in (with_recordings, without)]

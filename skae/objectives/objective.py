@@ -1,0 +1,155 @@
+"""The objective: the sum of the reconstruction loss and weighted penalties. Only here are they weighted and added."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from skae.model import Trace
+
+from .reconstruction import LOSSES
+
+
+@dataclass(frozen=True)
+class Term:
+    """A penalty in the objective.
+
+    Parameters
+    ----------
+    name : str
+        The penalty is recorded in ``history_`` as "train_" and "valid_" with this name.
+    weight : float
+        Multiplies the penalty. The unit is nats per sample: the weight 1 on a KL divergence gives the evidence lower
+        bound.
+    function : callable
+        Takes a ``Trace`` to a tensor of shape (batch,), or to a scalar of the batch. A module's random numbers come
+        from the estimator's ``random_state`` if it is a ``StochasticModule``.
+    warm_up : float
+        Share of training, in [0, 1], in which the weight increases linearly from 0.
+    of_likelihood : bool
+        Whether ``weight`` is relative to the negative log-likelihood of a sample. If false, it is relative to the
+        reconstruction loss, an average over features.
+    in_training_only : bool
+        Whether the validation loss leaves the penalty out.
+    """
+
+    name: str
+    weight: float
+    function: Callable[[Trace], Tensor]
+    warm_up: float = 0.0
+    of_likelihood: bool = True
+    in_training_only: bool = False
+
+
+class Objective(nn.Module):
+    """The reconstruction loss, averaged over features and batch, plus weighted penalties.
+
+    The negative log-likelihood of a sample is that of noise whose variance is the mean squared error of the batch, the
+    maximum-likelihood estimate (Rybkin, Daniilidis and Levine, 2021). The balance of reconstruction and penalties then
+    does not depend on the scale of the data.
+
+    Parameters
+    ----------
+    loss : str or callable
+        A name in LOSSES, or a function of (output, target) that returns the negative log-likelihood of every sample,
+        averaged over features, (batch,). A module is copied, and its weights are not trained.
+    terms : tuple of Term
+
+    Attributes
+    ----------
+    progress : float
+        Share of training that is done.
+    latest : dict of str to Tensor
+        The reconstruction loss and the unweighted penalties of the latest batch.
+    """
+
+    def __init__(self, loss: str | Callable[[Tensor, Tensor], Tensor] = "mse", terms: tuple[Term, ...] = ()):
+        super().__init__()
+        self.loss = copy.deepcopy(loss).requires_grad_(False).eval() if isinstance(loss, nn.Module) else loss
+        self.terms = terms
+        self.functions = nn.ModuleList(term.function for term in terms if isinstance(term.function, nn.Module))
+        self.progress = 1.0
+        self.latest: dict[str, Tensor] = {}
+
+    @property
+    def active(self) -> tuple[Term, ...]:
+        """The terms of the present mode, training or evaluation."""
+        return self.terms if self.training else tuple(term for term in self.terms if not term.in_training_only)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys of ``latest``."""
+        return ("reconstruction", *(term.name for term in self.active)) if self.terms else ()
+
+    def forward(self, trace: Trace) -> Tensor:
+        """The scalar to minimize."""
+        if trace.code.reduce is not None:
+            return self._reduce(trace, trace.code.reduce)
+        weight = trace.code.weight
+        if weight is None:
+            loss = self._reconstruction(trace, per_sample=False)
+        else:
+            loss = (self._reconstruction(trace) * weight).mean()
+        if not self.terms:
+            return loss
+        total, scale = loss, self._scale(trace, loss)
+        self.latest = {"reconstruction": loss.detach()}
+        for term in self.active:
+            value = term.function(trace).mean()
+            self.latest[term.name] = value.detach()
+            total = total + value * self._weight(term, scale)
+        return total
+
+    def _reduce(self, trace: Trace, reduce: Callable[[Tensor], Tensor]) -> Tensor:
+        """The scalar to minimize where the bottleneck reduces the rows of the batch itself."""
+        rows = self._reconstruction(trace)
+        scale = self._scale(trace, rows.mean())
+        self.latest = {"reconstruction": rows.detach().mean()}
+        for term in self.active:
+            value = term.function(trace)
+            self.latest[term.name] = value.detach().mean()
+            rows = rows + value * self._weight(term, scale)
+        return scale * reduce(rows / scale)
+
+    def per_sample(self, trace: Trace) -> Tensor:
+        """The objective of every sample, (batch,)."""
+        loss = self._reconstruction(trace)
+        if trace.code.weight is not None:
+            loss = loss * trace.code.weight
+        scale = self._scale(trace, loss.mean())
+        for term in self.active:
+            loss = loss + term.function(trace) * self._weight(term, scale)
+        return loss
+
+    def train(self, mode: bool = True) -> Objective:
+        """Set the mode; a loss that is a module stays in evaluation mode."""
+        super().train(mode)
+        if isinstance(self.loss, nn.Module):
+            self.loss.eval()
+        return self
+
+    def _reconstruction(self, trace: Trace, per_sample: bool = True) -> Tensor:
+        if isinstance(self.loss, str):
+            return LOSSES[self.loss](trace.output, trace.target, per_sample=per_sample)
+        rows = self.loss(trace.output, trace.target)
+        return rows if per_sample else rows.mean()
+
+    def _weight(self, term: Term, scale: Tensor | float) -> Tensor | float:
+        weight = term.weight
+        if self.training and term.warm_up > 0:
+            weight *= min(1.0, self.progress / term.warm_up)
+        return weight * scale if term.of_likelihood else weight
+
+    def _scale(self, trace: Trace, loss: Tensor) -> Tensor | float:
+        """The factor from the negative log-likelihood of a sample to the reconstruction loss."""
+        n_features = math.prod(trace.target.shape[1:])
+        if callable(self.loss) or self.loss in ("bce", "huber"):
+            return 1 / n_features
+        if self.loss == "cross_entropy":
+            return 1 / math.prod(trace.target.shape[2:])
+        # Twice the variance of normal noise, or the scale of Laplace noise; the loss estimates both.
+        return loss.detach() * (2 if self.loss == "mse" else 1) / n_features

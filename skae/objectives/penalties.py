@@ -1,0 +1,223 @@
+"""Penalties on codes. Each takes a ``Trace`` to a tensor of shape (batch,), summed over coordinates, or to a scalar.
+
+A penalty with settings or random numbers is a module. The attribute ``input_requires_grad`` is true where it
+differentiates with respect to the encoder's input.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skae.model import StochasticModule, Trace, draw_from_prior
+
+TINY = 1e-12
+
+
+def gaussian_kl(trace: Trace) -> Tensor:
+    """KL divergence of each sample's normal code from a standard normal (Kingma and Welling, 2014, appendix B)."""
+    return coordinate_kl(trace).sum(1)
+
+
+def coordinate_kl(trace: Trace) -> Tensor:
+    """The KL divergence of every coordinate from a standard normal, (batch, n_components)."""
+    mean, log_variance = trace.code.mean, trace.code.extra("log_variance")
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+
+
+def monte_carlo_kl(trace: Trace) -> Tensor:
+    """The log density of each draw under its own normal code minus that under a standard normal, (draws * batch,).
+
+    Its mean over draws estimates the KL divergence. Without draws, as in evaluation, it is ``gaussian_kl``.
+    """
+    code, log_variance = trace.code, trace.code.extra("log_variance")
+    if code.decoder_input is None:
+        return gaussian_kl(trace)
+    drawn = code.decoder_input.view(code.repeats, *code.mean.shape)
+    own = (drawn - code.mean).square() * torch.exp(-log_variance) + log_variance
+    return 0.5 * (drawn.square() - own).sum(2).flatten()
+
+
+def mixture_kl(trace: Trace) -> Tensor:
+    """Upper bound on the KL divergence of each sample's normal code from the mixture of the pseudo-inputs' codes.
+
+    The mixture has equal weights (Tomczak and Welling, 2018). The bound combines the KL divergences from each of its
+    components (Hershey and Olsen, 2007).
+    """
+    pseudo_codes = trace.code.extra("pseudo_codes")
+    mean, log_variance = trace.code.mean[:, None], trace.code.extra("log_variance")[:, None]
+    pseudo_log_variance = pseudo_codes.extra("log_variance")
+    squares = (mean - pseudo_codes.mean).square() + log_variance.exp()
+    each = 0.5 * (squares * torch.exp(-pseudo_log_variance) - 1 + pseudo_log_variance - log_variance).sum(2)
+    return math.log(each.shape[1]) - (-each).logsumexp(1)
+
+
+class FreeBits(nn.Module):
+    """The batch's mean KL divergence, where each coordinate counts as at least ``nats`` (Kingma et al., 2016)."""
+
+    def __init__(self, nats: float):
+        super().__init__()
+        self.nats = nats
+
+    def forward(self, trace: Trace) -> Tensor:
+        return coordinate_kl(trace).mean(0).clamp(min=self.nats).sum()
+
+
+class Capacity(nn.Module):
+    """Absolute difference of the batch's mean KL divergence and ``nats`` (Burgess et al., 2018)."""
+
+    def __init__(self, nats: float):
+        super().__init__()
+        self.nats = nats
+
+    def forward(self, trace: Trace) -> Tensor:
+        return (gaussian_kl(trace).mean() - self.nats).abs()
+
+
+def total_correlation(trace: Trace) -> Tensor:
+    """KL divergence of the batch's codes from the product of their coordinates' densities (Chen et al., 2018).
+
+    Estimated by minibatch weighted sampling, as in that paper, minus ``(n_components - 1) * log(n / batch)``. That
+    constant does not change the gradient, and without it the number of samples n is not needed.
+    """
+    code, log_variance = trace.code, trace.code.extra("log_variance")
+    difference = code.latent[:, None] - code.mean[None]
+    scaled = difference.square() * torch.exp(-log_variance)[None]
+    log_density = -0.5 * (scaled + log_variance[None] + math.log(2 * math.pi))
+    joint = log_density.sum(2).logsumexp(1)
+    product = log_density.logsumexp(1).sum(1)
+    return joint - product + (log_density.shape[2] - 1) * math.log(len(joint))
+
+
+def l1_penalty(trace: Trace) -> Tensor:
+    """Sum of absolute coordinates, each divided by its root mean square in the batch.
+
+    Without the division the encoder would make all codes smaller and the decoder would undo it, with no sparser codes.
+    """
+    code = trace.code.mean
+    return (code / code.square().mean(0).add(TINY).sqrt()).abs().sum(1)
+
+
+def l2_penalty(trace: Trace) -> Tensor:
+    """Half the squared length of codes (Ghosh et al., 2020)."""
+    return 0.5 * trace.code.mean.square().sum(1)
+
+
+class KLSparsity(nn.Module):
+    """KL divergence of the mean activation of each coordinate from ``rate`` (Ng, 2011).
+
+    Activations are the logistic function of the codes; both distributions are Bernoulli.
+    """
+
+    def __init__(self, rate: float):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, trace: Trace) -> Tensor:
+        active = torch.sigmoid(trace.code.mean).mean(0).clamp(1e-6, 1 - 1e-6)
+        on = self.rate * torch.log(self.rate / active)
+        return (on + (1 - self.rate) * torch.log((1 - self.rate) / (1 - active))).sum()
+
+
+class EncoderJacobianPenalty(StochasticModule):
+    """Squared Frobenius norm of the encoder's Jacobian (Rifai et al., 2011), estimated without forming it.
+
+    For random signs v, the expectation of the squared length of v' J is that norm (Hutchinson, 1989). Zero where
+    gradients are disabled.
+    """
+
+    input_requires_grad = True
+
+    def forward(self, trace: Trace) -> Tensor:
+        return self.squared_norm(trace.code.mean, trace.seen, trace)
+
+    def squared_norm(self, output: Tensor, given: Tensor, trace: Trace) -> Tensor:
+        """The estimate (batch,) for the Jacobian of ``output`` with respect to ``given``."""
+        if not output.requires_grad:
+            return trace.target.new_zeros(())
+        signs = self.bernoulli(output, 0.5).mul_(2).sub_(1)
+        (product,) = torch.autograd.grad(output, given, signs, create_graph=True)
+        return product.flatten(1).square().sum(1)
+
+
+class DecoderJacobianPenalty(EncoderJacobianPenalty):
+    """Squared Frobenius norm of the decoder's Jacobian, the gradient penalty of Ghosh et al. (2020)."""
+
+    input_requires_grad = False
+
+    def forward(self, trace: Trace) -> Tensor:
+        return self.squared_norm(trace.output, trace.code.latent, trace)
+
+
+def quantization_error(trace: Trace) -> Tensor:
+    """Mean squared difference of features and their quantized codes (van den Oord et al., 2017)."""
+    return trace.code.extra("quantization_error")
+
+
+def log_density_ratio(trace: Trace) -> Tensor:
+    """The discriminator's estimate of the log ratio of the density of codes and that of reference codes, in nats."""
+    return trace.code.extra("log_density_ratio")
+
+
+def discriminator_loss(trace: Trace) -> Tensor:
+    """Cross entropy of the discriminator on codes and reference codes, in nats."""
+    return trace.code.extra("discriminator_loss")
+
+
+class MMD(StochasticModule):
+    """Squared maximum mean discrepancy of the batch's codes and draws of the prior (Tolstikhin et al., 2018).
+
+    Parameters
+    ----------
+    kernel : {"imq", "rbf"}
+        The sum of inverse multiquadratic kernels at seven scales, or a Gaussian kernel.
+    """
+
+    SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+    def __init__(self, kernel: str = "imq"):
+        super().__init__()
+        self.kernel = kernel
+
+    def forward(self, trace: Trace) -> Tensor:
+        codes = trace.code.latent
+        if len(codes) < 2:
+            return codes.new_zeros(())
+        prior = draw_from_prior(trace.prior, codes, self.generator)
+        within = off_diagonal_mean(self.similarity(prior, prior)) + off_diagonal_mean(self.similarity(codes, codes))
+        return within - 2 * self.similarity(prior, codes).mean()
+
+    def similarity(self, a: Tensor, b: Tensor) -> Tensor:
+        """The kernel of all pairs of rows, (len(a), len(b))."""
+        squared = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
+        # The expected squared distance of two draws of a standard normal.
+        expected = 2.0 * a.shape[1]
+        if self.kernel == "rbf":
+            return torch.exp(-squared / expected)
+        kernels = (scale * expected / (scale * expected + squared) for scale in self.SCALES)
+        return sum(kernels, torch.zeros_like(squared))
+
+
+class SlicedWasserstein(StochasticModule):
+    """Squared sliced Wasserstein distance of codes and draws of the prior (Kolouri et al., 2019).
+
+    Averaged over random projections and multiplied by n_components, so that it is a sum over coordinates.
+    """
+
+    N_PROJECTIONS = 50
+
+    def forward(self, trace: Trace) -> Tensor:
+        codes = trace.code.latent
+        directions = functional.normalize(self.normal(codes.new_empty(codes.shape[1], self.N_PROJECTIONS)), dim=0)
+        prior = draw_from_prior(trace.prior, codes, self.generator)
+        difference = (codes @ directions).sort(0).values - (prior @ directions).sort(0).values
+        return difference.square().mean() * codes.shape[1]
+
+
+def off_diagonal_mean(similarity: Tensor) -> Tensor:
+    """Mean of a square matrix without its diagonal."""
+    n = len(similarity)
+    return (similarity.sum() - similarity.diagonal().sum()) / (n * (n - 1))

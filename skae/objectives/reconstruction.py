@@ -1,0 +1,92 @@
+"""Reconstruction losses, averaged over a sample's features.
+
+Each takes the network's output and its target, both (batch, \\*shape). With ``per_sample`` it returns one loss per
+sample, (batch,), else their mean, which takes fewer passes over memory. A user's loss takes output and target only and
+returns (batch,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from skae.model import UnitInterval
+
+
+def average(loss: Tensor, per_sample: bool) -> Tensor:
+    """Average elementwise losses (batch, \\*shape) over every sample or over all."""
+    return loss.flatten(1).mean(1) if per_sample else loss.mean()
+
+
+def squared_error(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
+    """Mean squared difference."""
+    if not per_sample:
+        return functional.mse_loss(output, target)
+    return average(functional.mse_loss(output, target, reduction="none"), per_sample)
+
+
+def absolute_error(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
+    """Mean absolute difference; its minimizer is the median, so outliers have less influence."""
+    return average(functional.l1_loss(output, target, reduction="none"), per_sample)
+
+
+def huber_error(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
+    """Squared for differences up to 1, one standard deviation of scaled data, and linear above (Huber, 1964)."""
+    return average(functional.huber_loss(output, target, reduction="none"), per_sample)
+
+
+def binary_cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
+    """Cross entropy of targets in [0, 1] and the curve of ``UnitInterval`` at ``output``."""
+    margin = UnitInterval.MARGIN
+    loss = -(target * log_unit_interval(output, margin) + (1 - target) * log_unit_interval(1 - output, margin))
+    return average(loss, per_sample)
+
+
+def cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
+    """Cross entropy of logits over the first axis and probabilities of the same shape, averaged over positions."""
+    loss = functional.cross_entropy(output, target, reduction="none")
+    return average(loss, per_sample)
+
+
+def log_unit_interval(output: Tensor, margin: float) -> Tensor:
+    """Logarithm of the curve of ``UnitInterval``, exact where the curve itself would underflow to 0."""
+    low = torch.log(torch.full_like(output, margin)) + (output.clamp(max=margin) - margin) / margin
+    middle = torch.log(output.clamp(margin, 1 - margin))
+    high = torch.log1p(-margin * torch.exp((1 - margin - output.clamp(min=1 - margin)) / margin))
+    return torch.where(output < margin, low, torch.where(output > 1 - margin, high, middle))
+
+
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    "mse": squared_error,
+    "mae": absolute_error,
+    "huber": huber_error,
+    "bce": binary_cross_entropy,
+    "cross_entropy": cross_entropy,
+}
+
+
+def check_loss(loss: Callable[..., Tensor], output: Tensor, target: Tensor) -> None:
+    """Raise ValueError unless a callable loss returns a finite, differentiable number per sample."""
+    name = getattr(loss, "__name__", type(loss).__name__)
+    expected = f"loss={name} must take (output, target), both tensors of shape {tuple(output.shape)}, to {len(output)}"
+    output = output.detach().requires_grad_()
+    try:
+        rows = loss(output, target)
+    except Exception as error:
+        raise ValueError(f"{expected} numbers, one for each sample. It failed: {error}") from error
+    if not isinstance(rows, Tensor) or rows.shape != output.shape[:1]:
+        got = f"shape {tuple(rows.shape)}" if isinstance(rows, Tensor) else f"{rows!r} of type {type(rows).__name__}"
+        raise ValueError(
+            f"{expected} numbers, one for each sample. Got {got} instead. Average over the other axes, as in "
+            f"(output - target).abs().flatten(1).mean(1)."
+        )
+    if not rows.requires_grad:
+        raise ValueError(f"{expected} numbers that gradients follow. Compute them from output with torch alone.")
+    (gradient,) = torch.autograd.grad(rows.sum(), output, allow_unused=True)
+    if gradient is None:
+        raise ValueError(f"{expected} numbers that depend on output. They do not.")
+    if not bool(rows.isfinite().all()) or not bool(gradient.isfinite().all()):
+        raise ValueError(f"{expected} finite numbers with finite gradients. Got {rows.tolist()} instead.")

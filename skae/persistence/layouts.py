@@ -1,0 +1,97 @@
+"""The layout of samples as JSON and arrays and back."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skae.data import ARRAYS, SCALINGS, Moments, SampleLayout, Scaling, TokenLayout, infer_axes
+from skae.exceptions import ModelFileError, shown
+from skae.serialization.container import Table
+
+from .data_frames import NUMPY
+from .values import check_name, of_type
+
+# Types of the arrays that inverse_transform returns.
+RETURNED: dict[str, np.dtype] = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+TOKENS = ("int64",)
+# Types of the fitted X.
+INPUTS = {name: np.dtype(name) for name in NUMPY if name != "object"}
+
+
+def encode_layout(layout: SampleLayout) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The layout as JSON, and the arrays of its scaling."""
+    scaling, moments = layout.scaling, layout.scaling.moments
+    arrays = {f"scaling/{name}": getattr(scaling, name) for name in ARRAYS}
+    if moments is not None:
+        arrays["scaling/moments"] = moments.numbers
+    return {
+        "sample_shape": list(layout.sample_shape),
+        "axes": list(layout.axes),
+        "flattened": layout.flattened,
+        "dtype": layout.dtype.name,
+        "input_dtype": next((name for name, dtype in INPUTS.items() if dtype == layout.input_dtype), None),
+        "n_tokens": layout.n_tokens if isinstance(layout, TokenLayout) else None,
+        "scaling": scaling.kind,
+        "moments": None if moments is None else [moments.count, moments.eps],
+    }, arrays
+
+
+def decode_layout(encoded: dict[str, Any], arrays: dict[str, Tensor]) -> SampleLayout:
+    """The layout, with the numbers of its scaling in ``arrays``."""
+    sample_shape = tuple(of_type(size, int, "sample_shape") for size in encoded["sample_shape"])
+    axes = tuple(of_type(name, str, "axes") for name in encoded["axes"])
+    if not sample_shape or min(sample_shape) < 1:
+        raise ModelFileError(f"its samples have shape {sample_shape}")
+    if axes and infer_axes(sample_shape, " ".join(axes)) != axes:
+        raise ModelFileError(f"its samples have axes {axes}")
+    flattened = of_type(encoded["flattened"], bool, "flattened")
+    kind = encoded["scaling"]
+    if kind not in SCALINGS or kind == "auto":
+        raise ModelFileError(f"it names an unknown scaling {kind!r}")
+    if (axes == ("n",)) != (encoded["n_tokens"] is not None) or (not axes and len(sample_shape) > 1):
+        raise ModelFileError("its samples are neither tokens nor numbers")
+    name = encoded["input_dtype"]
+    given = None if name is None else INPUTS[check_name(name, INPUTS, "dtype")]
+    if axes == ("n",):
+        n_tokens = of_type(encoded["n_tokens"], int, "n_tokens")
+        scaling = decode_scaling(n_tokens * sample_shape[0], kind, None, arrays)
+        check_name(encoded["dtype"], TOKENS, "dtype")
+        return TokenLayout(sample_shape, axes, flattened, scaling, np.dtype(np.int64), n_tokens, input_dtype=given)
+    scaling = decode_scaling(math.prod(sample_shape), kind, encoded["moments"], arrays)
+    dtype = RETURNED[check_name(encoded["dtype"], RETURNED, "dtype")]
+    return SampleLayout(sample_shape, axes, flattened, scaling, dtype, input_dtype=given)
+
+
+def decode_scaling(n_features: int, kind: str | None, moments: Any, arrays: dict[str, Tensor]) -> Scaling:
+    """The scaling of ``n_features`` features; ``moments`` are their count and eps, if they are kept."""
+    numbers = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith("scaling/")}
+    each = (n_features,)
+    scale = each if kind in ("columns", "channels") else ()
+    shapes: dict[str, tuple[int, ...]] = dict(zip(ARRAYS, (each, scale, scale, scale, ()), strict=True))
+    if moments is not None:
+        count, eps = of_type(moments, list, "moments")
+        if type(count) is not int or not 0 < count < 2**53 or type(eps) is not float or not 0 <= eps < 1:
+            raise ModelFileError(f"its moments are of {shown(count)} rows, with rounding errors of {shown(eps)}")
+        shapes["moments"] = (5, n_features)
+    check_table(
+        {f"scaling/{name}": (torch.float64, shape) for name, shape in shapes.items()},
+        {f"scaling/{name}": (array.dtype, tuple(array.shape)) for name, array in numbers.items()},
+    )
+    kept = None if moments is None else Moments(count, numbers["moments"], eps)
+    return Scaling(**{name: numbers[name] for name in ARRAYS}, kind=kind, moments=kept)
+
+
+def check_table(expected: Table, found: Table) -> None:
+    """Raise ModelFileError unless a file has the arrays expected, in type and shape, and no others."""
+    for name in sorted({*expected, *found}):
+        if name not in expected:
+            raise ModelFileError(f"it holds the array {shown(name)}, which its network does not have")
+        if found.get(name) != expected[name]:
+            raise ModelFileError(
+                f"its array {shown(name)} should be {expected[name]}, and is {found.get(name, 'missing')}"
+            )

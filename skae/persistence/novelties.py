@@ -1,0 +1,197 @@
+"""AutoencoderNovelty in a file: each member as a file of its own inside, its distances as plain arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from skae._estimator.transformer import AutoencoderTransformer
+from skae._inner import fit_inner
+from skae._novelty.distances import DISTANCES, N_NEIGHBORS, Distance
+from skae._novelty.novelty import AutoencoderNovelty, NoveltyResult
+from skae.exceptions import ModelFileError, shown
+from skae.serialization.container import Stored, with_prefix
+
+from .data_frames import decode_schema, encode_schema
+from .results import decode_parameters
+from .values import Decoder, encode, of_type
+
+KEYS = {"kind", "versions", "parameters", "autoencoder", "learned", "feature_names", "frame", "members"}
+# Fields that are numbers or words.
+PLAIN = ("offset", "distance", "median", "sample_shape")
+# Numbers of a Distance.
+MEASURES = ("whitening", "spread")
+DIGEST_BYTES = 12
+MEMBERS = "members/"
+
+
+def encode_novelty(
+    novelty: AutoencoderNovelty,
+    encode_settings: Callable[[AutoencoderTransformer], dict[str, Any]],
+    encode_member: Callable[[AutoencoderTransformer], tuple[dict[str, Any], dict[str, Tensor]]],
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A fitted novelty detector as JSON and arrays.
+
+    Raises
+    ------
+    TypeError
+        If it holds an attribute that a file does not.
+    """
+    parameters = novelty.get_params(deep=False)
+    autoencoder = parameters.pop("autoencoder")
+    unknown = set(vars(novelty)) - {*parameters, "autoencoder", "_result", "_metadata_request"}
+    if unknown:
+        raise TypeError(f"A model file does not hold the attribute {sorted(unknown)[0]!r} of an AutoencoderNovelty.")
+    content, arrays = encode_result(novelty._result, encode_member)
+    return {
+        "kind": "novelty",
+        "parameters": {name: encode(value, name) for name, value in parameters.items()},
+        "autoencoder": None if autoencoder is None else encode_settings(autoencoder),
+        **content,
+    }, arrays
+
+
+def decode_novelty(
+    file: Stored, decode: Decoder, decode_member: Callable[[Stored], AutoencoderTransformer]
+) -> AutoencoderNovelty:
+    """The novelty detector that a file describes."""
+    content = file.content
+    others = set(content) - KEYS
+    if others:
+        raise ModelFileError(f"it holds {shown(sorted(others)[0])}, which is not known")
+    stored = of_type(content["parameters"], dict, "parameters")
+    if set(stored) != set(AutoencoderNovelty._get_param_names()) - {"autoencoder"}:
+        raise ModelFileError(f"its parameters are {shown(sorted(stored))}")
+    parameters = {name: decode(value) for name, value in stored.items()}
+    autoencoder = None if content["autoencoder"] is None else decode_parameters(content["autoencoder"], decode)
+    novelty = AutoencoderNovelty(autoencoder, **parameters)
+    novelty._check_parameters()
+    check_random_state(novelty.random_state)
+    novelty._result = decode_result(file, decode, decode_member)
+    return novelty
+
+
+def encode_result(
+    result: NoveltyResult, encode_member: Callable[[AutoencoderTransformer], tuple[dict[str, Any], dict[str, Tensor]]]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The result as JSON and arrays."""
+    digests = b"".join(result.part_of)
+    numbers: dict[str, np.ndarray] = {
+        "typical": np.asarray(result.typical, dtype=np.float64),
+        "digests": np.frombuffer(digests, dtype=np.uint8).reshape(-1, DIGEST_BYTES),
+        "parts": np.array(list(result.part_of.values()), dtype=np.int64),
+    }
+    members: list[dict[str, Any]] = []
+    arrays: dict[str, Tensor] = {}
+    for number, (member, measure) in enumerate(zip(result.members, result.measures, strict=True)):
+        content, arrays_of_member = encode_member(member)
+        members.append(content)
+        arrays |= with_prefix(f"{MEMBERS}{number}/", arrays_of_member)
+        for name in MEASURES:
+            if hasattr(measure, name):
+                numbers[f"{name}/{number}"] = np.asarray(getattr(measure, name), dtype=np.float64)
+        if hasattr(measure, "neighbors"):
+            numbers[f"places/{number}"] = np.asarray(measure.neighbors._fit_X, dtype=np.float64)
+    learned = {name: encode(getattr(result, name), name) for name in PLAIN}
+    # Members are fitted on arrays: the types of columns have no use.
+    content = {"learned": learned, **encode_schema(replace(result.schema, frame=None)), "members": members}
+    return content, arrays | {name: torch.from_numpy(array.copy()) for name, array in numbers.items()}
+
+
+def decode_result(
+    file: Stored, decode: Decoder, decode_member: Callable[[Stored], AutoencoderTransformer]
+) -> NoveltyResult:
+    """The result that a file describes."""
+    learned = decode_learned(file.content["learned"], decode)
+    members = decode_members(file, learned, decode_member)
+    of_members = tuple(f"{MEMBERS}{number}/" for number in range(len(members)))
+    arrays = {name: array.numpy() for name, array in file.arrays().items() if not name.startswith(of_members)}
+    n_features = math.prod(learned["sample_shape"])
+    result = NoveltyResult(
+        schema=decode_schema(file.content, n_features, decode),
+        members=members,
+        measures=[
+            decode_measure(member, arrays, number, n_features, learned["distance"])
+            for number, member in enumerate(members)
+        ],
+        part_of=decode_parts(arrays, len(members)),
+        typical=pop_array(arrays, "typical", learned["sample_shape"]),
+        **learned,
+    )
+    if arrays:
+        raise ModelFileError(f"it holds the array {shown(sorted(arrays)[0])}, which is not known")
+    return result
+
+
+def decode_learned(encoded: Any, decode: Decoder) -> dict[str, Any]:
+    """The fields that are no arrays, each checked to be of its kind."""
+    if set(of_type(encoded, dict, "its result")) != set(PLAIN):
+        raise ModelFileError(f"its result has the fields {shown(sorted(encoded))}")
+    learned = {name: decode(value) for name, value in encoded.items()}
+    for name in ("offset", "median"):
+        if not math.isfinite(of_type(learned[name], float, name)):
+            raise ModelFileError(f"its {name} is {learned[name]}")
+    shape = tuple(of_type(size, int, "a size") for size in of_type(learned["sample_shape"], tuple, "sample_shape"))
+    if min(shape, default=0) < 1 or learned["distance"] not in DISTANCES:
+        raise ModelFileError(f"its samples have shape {shown(shape)}, its distance is {shown(learned['distance'])}")
+    return learned
+
+
+def decode_members(
+    file: Stored, learned: dict[str, Any], decode_member: Callable[[Stored], AutoencoderTransformer]
+) -> list[AutoencoderTransformer]:
+    """The members; each is of the samples that the detector is of."""
+    contents = of_type(file.content["members"], list, "members")
+    members = [decode_member(file.part(content, f"{MEMBERS}{number}/")) for number, content in enumerate(contents)]
+    if len(members) < 2:
+        raise ModelFileError(f"it holds {len(members)} members")
+    for number, member in enumerate(members):
+        if member.sample_shape_ != learned["sample_shape"]:
+            raise ModelFileError(f"its member {number} is of other samples")
+    return members
+
+
+def decode_measure(
+    member: AutoencoderTransformer, arrays: dict[str, np.ndarray], number: int, n_features: int, kind: str
+) -> Distance:
+    """Distances from the rows that a member was trained on."""
+    measure = object.__new__(Distance)
+    measure.member = member
+    whitening = arrays.get(f"whitening/{number}", np.empty(0))
+    shapes = ((), (n_features,), (n_features, n_features))
+    measure.whitening = pop_array(
+        arrays, f"whitening/{number}", *(shape for shape in shapes if shape == whitening.shape)
+    )
+    if kind == "neighbors":
+        measure.spread = float(pop_array(arrays, f"spread/{number}", ()))
+        places = arrays.get(f"places/{number}", np.empty(0))
+        rows = pop_array(arrays, f"places/{number}", (max(1, len(places)), 2 * n_features))
+        measure.neighbors = fit_inner(NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(rows))), rows)
+        if measure.spread <= 0:
+            raise ModelFileError(f"its spread is {measure.spread}")
+    return measure
+
+
+def decode_parts(arrays: dict[str, np.ndarray], n_members: int) -> dict[bytes, int]:
+    """The member that lacked each row of ``fit``, by the digest of the row."""
+    digests, parts = arrays.pop("digests"), arrays.pop("parts")
+    fits = digests.dtype == np.uint8 and digests.shape == (len(parts), DIGEST_BYTES) and parts.dtype == np.int64
+    if not fits or parts.ndim != 1 or (len(parts) and not 0 <= parts.min() <= parts.max() < n_members):
+        raise ModelFileError("its rows are not parts of its members")
+    return {digest.tobytes(): number for digest, number in zip(digests, parts.tolist(), strict=True)}
+
+
+def pop_array(arrays: dict[str, np.ndarray], name: str, *shapes: tuple[int, ...]) -> np.ndarray:
+    """Remove an array from ``arrays``, checked to be finite float64 of one of the shapes."""
+    array = arrays.pop(name)
+    if array.dtype != np.float64 or array.shape not in shapes or not np.isfinite(array).all():
+        raise ModelFileError(f"its array {shown(name)} is {array.dtype} of shape {array.shape}, or not finite")
+    return array

@@ -1,0 +1,241 @@
+"""Parameters as JSON and back. Names in a file are looked up in the tables here; nothing is imported by name.
+
+Numbers, strings, None and lists are their own JSON. Any other value is an object of one key, the kind of the value.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import datetime
+import json
+import math
+import re
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+
+from skae._estimator.settings import check_parameters
+from skae._parameters import is_integer
+from skae.exceptions import ModelFileError, shown
+from skae.model import Convolutional, Custom, Dense, Sequence
+from skae.training import TrainSpec
+from skae.variants import VARIANTS
+
+OWNER = "AutoencoderTransformer"
+# The net_params that are saved: others of skorch are objects.
+KEPT_NET_PARAMS = ("optimizer__", "clip_norm")
+OBJECTS: dict[str, type[BaseEstimator]] = {
+    kind.__name__: kind for kind in (Dense, Convolutional, Sequence, Custom, *VARIANTS.values())
+}
+DEVICES = ("cpu", "mps", "cuda")
+# The fields of a TrainSpec in a file; a model is loaded on another device.
+SPEC = tuple(field.name for field in dataclasses.fields(TrainSpec) if field.name != "device")
+# The keys of the JSON of an autoencoder, and of its parts.
+KEYS = {
+    "": {"kind", "versions", "parameters", "spec", "layout", "n_components", "batch_size", "cycles", "history"}
+    | {"n_epochs", "best_epoch", "feature_names", "frame", "output"},
+    "spec": set(SPEC),
+    "layout": {"sample_shape", "axes", "flattened", "dtype", "input_dtype", "n_tokens", "scaling", "moments"},
+    "frame": {"library", "columns", "levels"},
+}
+# Dates and times in ISO format, and pandas' units of them.
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{3,9})?([+]00:00)?)?")
+DATES = ("date", "datetime", "Timestamp")
+UNITS = ("s", "ms", "us", "ns")
+NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+# Layers of an architecture in a file: more would take long to build.
+MOST_LAYERS = 1000
+
+
+class NotStorableError(TypeError):
+    """A value that a model file cannot hold."""
+
+
+def encode(value: Any, name: str) -> Any:
+    """A value as JSON.
+
+    Raises
+    ------
+    NotStorableError
+        If a model file cannot hold it; the message begins with ``name``.
+    """
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return value if value is None else bool(value)
+    if isinstance(value, str):
+        return str(value)
+    if is_integer(value) and -(2**63) <= value < 2**64:
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else {"number": str(float(value))}
+    if isinstance(value, list):
+        return [encode(part, name) for part in value]
+    if isinstance(value, tuple) or (isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biuf"):
+        return {"tuple": [encode(part, name) for part in value]}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {str(key): encode(part, f"{name}[{key!r}]") for key, part in value.items()}}
+    if isinstance(value, datetime.date) and type(value).__name__ in DATES and DATE.fullmatch(value.isoformat()):
+        # Timestamps of pandas have a unit.
+        return {"date": [type(value).__name__, value.isoformat(), getattr(value, "unit", None)]}
+    if isinstance(value, torch.device):
+        return {"device": str(value)}
+    if isinstance(value, np.random.RandomState) and value.get_state(legacy=False)["bit_generator"] == "MT19937":
+        _, keys, position, has_gauss, gauss = value.get_state()
+        return {"random_state": [np.asarray(keys).tolist(), int(position), int(has_gauss), float(gauss)]}
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return encode_object(value, name)
+    if callable(value) and name == "loss":
+        return {"custom": [name, class_name(value)]}
+    raise NotStorableError(f"{name} holds {value!r} of type {type(value).__name__}, which a model file cannot hold.")
+
+
+def encode_object(value: Any, name: str) -> dict[str, Any]:
+    """An architecture or variant: the name of its class and its parameters; of a custom class the name only."""
+    kind = type(value).__name__
+    if OBJECTS.get(kind) is not type(value):
+        return {"custom": [name.rpartition(".")[2], kind]}
+    parameters = value.get_params(deep=False)
+    if isinstance(value, Custom):
+        custom = {half: {"custom": [half, class_name(parameters.pop(half))]} for half in ("encoder", "decoder")}
+    else:
+        custom = {}
+    settings = {key: encode(part, f"{name}.{key}") for key, part in parameters.items()}
+    return {"object": [kind, {**settings, **custom}]}
+
+
+def is_custom(encoded: Any) -> bool:
+    """Whether JSON refers to custom modules."""
+    return '{"custom":' in json.dumps(encoded)
+
+
+def class_name(value: Any) -> str:
+    """The name of a class or function, or of the class of an object."""
+    return getattr(value, "__name__", type(value).__name__)
+
+
+def check_usable(estimator: Any) -> None:
+    """Raise InvalidParameterError if a parameter is wrong; the device may be another machine's."""
+    checked = copy.copy(estimator)
+    checked.device = "cpu"
+    check_parameters(checked)
+
+
+def check_keys(content: dict[str, Any]) -> None:
+    """Raise ModelFileError if the JSON has an unknown key."""
+    for name, known in KEYS.items():
+        part = content if not name else content[name]
+        unknown = set(part) - known if isinstance(part, dict) else set()
+        if unknown:
+            raise ModelFileError(
+                f"it holds {shown(sorted(unknown)[0])}, which is not known{name and f' in its {name}'}"
+            )
+
+
+class Decoder:
+    """Values from their JSON.
+
+    Parameters
+    ----------
+    custom_modules : dict
+        Custom modules and objects by name, as ``load`` takes them.
+    """
+
+    def __init__(self, custom_modules: dict[str, Any]):
+        self.custom_modules = custom_modules
+        self.kinds = {
+            "number": self._number,
+            "tuple": self._tuple,
+            "dict": self._dict,
+            "date": self._date,
+            "device": self._device,
+            "random_state": self._random_state,
+            "object": self._object,
+            "custom": self._custom,
+        }
+
+    def __call__(self, value: Any) -> Any:
+        """The value; ModelFileError if it is not one that ``encode`` makes."""
+        if isinstance(value, list):
+            return [self(part) for part in value]
+        if not isinstance(value, dict):
+            return value
+        ((kind, part),) = value.items() if len(value) == 1 else (("", None),)
+        if kind not in self.kinds:
+            raise ModelFileError(f"it holds a value of an unknown kind {shown(kind)}")
+        return self.kinds[kind](part)
+
+    def _number(self, part: Any) -> float:
+        return NOT_FINITE[part]
+
+    def _tuple(self, part: Any) -> tuple[Any, ...]:
+        return tuple(self(entry) for entry in of_type(part, list, "a tuple"))
+
+    def _dict(self, part: Any) -> dict[str, Any]:
+        return {key: self(entry) for key, entry in of_type(part, dict, "a dict").items()}
+
+    def _date(self, part: Any) -> datetime.date:
+        kind, text, unit = of_type(part, list, "a date")
+        if not DATE.fullmatch(of_type(text, str, "a date")):
+            raise ModelFileError(f"it holds the date {shown(text)}")
+        if kind == "Timestamp" and unit in UNITS:
+            import pandas as pd
+
+            return pd.Timestamp(text).as_unit(unit)
+        if kind not in ("date", "datetime"):
+            raise ModelFileError(f"it holds a date of an unknown kind {shown(kind)}")
+        return getattr(datetime, kind).fromisoformat(text)
+
+    def _device(self, part: Any) -> torch.device:
+        name, _, index = of_type(part, str, "a device").partition(":")
+        if name not in DEVICES or (index and not (index.isdecimal() and len(index) < 4)):
+            raise ModelFileError(f"it names an unknown device {shown(part)}")
+        return torch.device(part)
+
+    def _random_state(self, part: Any) -> np.random.RandomState:
+        keys, position, has_gauss, gauss = of_type(part, list, "a random state")
+        # numpy does not check them, and reads wherever they point.
+        if len(of_type(keys, list, "a random state")) != 624 or type(position) is not int or not 0 <= position <= 624:
+            raise ModelFileError("its random state is invalid")
+        made = np.random.RandomState(0)
+        made.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, gauss))
+        return made
+
+    def _object(self, part: Any) -> Any:
+        name, settings = of_type(part, list, "an object")
+        if not isinstance(name, str) or name not in OBJECTS:
+            raise ModelFileError(f"it names an unknown class {shown(name)}")
+        kind = OBJECTS[name]
+        parameters = self._dict(settings)
+        unknown = set(parameters) - set(kind._get_param_names())
+        if unknown:
+            raise ModelFileError(f"it names parameters that {name} does not have: {shown(sorted(unknown))}")
+        sizes = [len(value) if isinstance(value, (list, tuple)) else 0 for value in parameters.values()]
+        depth = parameters.get("depth", 0)
+        if max([*sizes, depth if isinstance(depth, int) else 0], default=0) > MOST_LAYERS:
+            raise ModelFileError(f"it asks {name} for more than {MOST_LAYERS} layers")
+        return kind(**parameters)
+
+    def _custom(self, part: Any) -> Any:
+        name, kind = of_type(part, list, "a custom object")
+        if name not in self.custom_modules:
+            raise ModelFileError(
+                f"the {name} is custom ({kind}), and a model file does not hold its code. Pass "
+                f"custom_modules={{{shown(name)}: ...}} with the value that the model was fitted with"
+            )
+        return self.custom_modules[name]
+
+
+def of_type(value: Any, kind: type, what: str) -> Any:
+    """``value``, checked to be of a type; ModelFileError otherwise."""
+    if type(value) is not kind:
+        raise ModelFileError(f"{what} is stored as {type(value).__name__}, not as {kind.__name__}")
+    return value
+
+
+def check_name(name: Any, known: Any, what: str) -> str:
+    """The name, checked to be one of those known."""
+    if not isinstance(name, str) or name not in known:
+        raise ModelFileError(f"it names an unknown {what} {shown(name)}")
+    return name

@@ -1,0 +1,315 @@
+"""Networks and nets: a network is built from a spec, initialized with PCA, and given to a skorch net."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import PrintLog
+from torch import Tensor, nn
+
+from skae._parameters import InvalidParameterError, is_real, warn
+from skae.data import Rows, SampleLayout
+from skae.model import (
+    Autoencoder,
+    Bottleneck,
+    EncoderDecoder,
+    Identity,
+    LayerRow,
+    LinearPath,
+    Softmax,
+    UnitInterval,
+    layer_rows,
+)
+from skae.objectives import Objective, check_loss
+from skae.variants import Parts
+
+from .device import seeded_weights
+from .net import OPTIMIZERS, AutoencoderNet
+from .pca_init import pca_start
+from .scoring import with_rows
+from .spec import TrainSpec
+
+# A linear path of more weights than this (one way) is left out.
+LINEAR_PATH_WEIGHTS = 2**25
+# Without it SGD diverges on bundled tables (benchmarks/clipping.py); the others divide by what gradients measure.
+CLIP_NORMS = {"sgd": 1.0}
+# Weights, gradients and the optimizer's two moments.
+COPIES_IN_TRAINING = 4
+RESERVED = (
+    "batch_size",
+    "compile",
+    "compiled",
+    "cycles",
+    "criterion",
+    "dataset",
+    "device",
+    "is_custom",
+    "iterator_train",
+    "iterator_valid",
+    "lr",
+    "max_epochs",
+    "module",
+    "optimizer",
+    "precision",
+    "predict_nonlinearity",
+    "seed",
+    "train_split",
+    "use_caching",
+    "verbose",
+    "warm_start",
+)
+RESERVED_PREFIXES = ("criterion__", "dataset__", "iterator_", "module__", "optimizer__lr", "optimizer__param_groups")
+
+
+def build(spec: TrainSpec, layout: SampleLayout, n_components: int) -> tuple[Autoencoder, list[LayerRow]]:
+    """The network of a spec for samples of a layout, with random weights, and its layers.
+
+    On the ``meta`` device, as torch's default device, weights take no memory and nothing is run.
+
+    Raises
+    ------
+    ValueError
+        If the network does not fit into memory, or does not map samples to codes and back.
+    """
+    shape, architecture, parts = layout.network_shape, spec.architecture, spec.variant.parts()
+    with_linear = has_linear_path(spec, layout, n_components)
+    on_meta = torch.get_default_device().type == "meta"
+    if not (architecture.is_custom or on_meta):
+        check_memory(architecture, shape, n_components, parts)
+    with seeded_weights(spec.seed):
+        bottleneck = parts.bottleneck(n_components)
+        encoder_decoder = build_encoder_decoder(architecture, shape, bottleneck)
+        linear = LinearPath(shape, n_components).float() if with_linear else None
+        for part in (encoder_decoder.encoder, encoder_decoder.decoder, bottleneck):
+            part.float()
+        if not on_meta:
+            check_shapes(encoder_decoder.encoder, encoder_decoder.decoder, shape, bottleneck)
+    trained = [*encoder_decoder.encoder.parameters(), *encoder_decoder.decoder.parameters()]
+    if not trained and linear is None:
+        raise ValueError(f"{architecture!r} has no weights to train. Pass modules with parameters.")
+    if parts.decoder is not None:
+        encoder_decoder = replace(encoder_decoder, decoder=parts.decoder(encoder_decoder.decoder))
+    latent_scale = torch.ones(n_components, dtype=torch.float32)
+    n_pseudo_inputs = bottleneck.n_pseudo_inputs
+    pseudo_inputs = torch.zeros(n_pseudo_inputs, *shape, dtype=torch.float32) if n_pseudo_inputs else None
+    link = link_for(spec.loss, layout)
+    module = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs)
+    module.input_requires_grad = parts.input_requires_grad
+    return module, layer_rows(encoder_decoder, linear, shape)
+
+
+def has_linear_path(spec: TrainSpec, layout: SampleLayout, n_components: int) -> bool:
+    """Whether the network has a linear path beside it, at whose PCA it starts."""
+    return spec.architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
+
+
+def initialize(module: Autoencoder, spec: TrainSpec, rows: Rows) -> None:
+    """Put the PCA of the rows into the linear path, and rows into the pseudo-inputs."""
+    n_components = module.bottleneck.n_components
+    left_out = spec.architecture.linear_path and module.linear is None
+    warn_of_size(n_components, rows.layout.n_features, left_out)
+    if module.linear is not None:
+        components, mean, deviations = pca_start(rows, n_components, spec.seed)
+        if bool(deviations.any()):
+            # A direction of next to no variance is not divided by its deviation.
+            module.latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
+            least = max(1e-6, 1e-3 * float(deviations.max()))
+            module.latent_scale[: len(deviations)] = deviations.clamp(min=least)
+        module.linear.initialize_from_pca(components, mean, module.latent_scale)
+        module.link.convert_linear_path(module.linear)
+        module.bottleneck.initialize_from_pca(deviations.square(), float(rows.layout.scaling.total_variance))
+    if module.pseudo_inputs is not None:
+        drawn = np.random.RandomState(spec.seed).permutation(len(rows))[: len(module.pseudo_inputs)]
+        taken = rows.take(np.sort(np.resize(drawn, len(module.pseudo_inputs))))
+        with torch.no_grad():
+            module.pseudo_inputs.copy_(taken)
+
+
+def warn_of_size(n_components: int, n_features: int, left_out: bool) -> None:
+    """Warn of a linear path that is left out, and of more components than features."""
+    if left_out:
+        warn(
+            f"The linear path from PCA is left out: with n_components={n_components} on {n_features} features it would "
+            f"have more than {2 * LINEAR_PATH_WEIGHTS:,} weights. The result may be worse than PCA's; pass a smaller "
+            f"n_components, or linear_path=False for no such warning."
+        )
+    if n_components > n_features:
+        warn(f"The latent code is over-complete: n_components={n_components} is more than the {n_features} features.")
+
+
+def link_for(loss: Any, layout: SampleLayout) -> Identity | UnitInterval | Softmax:
+    """How outputs become samples under a loss."""
+    if loss == "cross_entropy":
+        mean = layout.from_flat(layout.scaling.mean.float().cpu()[None])[0]
+        return Softmax(mean, layout.scaling.scale.float().cpu())
+    if loss == "bce":
+        gain, offset = layout.scaling.unit_interval()
+        return UnitInterval(*(layout.from_flat(value.cpu()[None])[0] for value in (gain, offset)))
+    return Identity()
+
+
+def build_encoder_decoder(architecture: Any, shape: tuple[int, ...], bottleneck: Bottleneck) -> EncoderDecoder:
+    """An encoder and a decoder in the sizes the bottleneck wants."""
+    encoder_decoder = architecture.build(shape, bottleneck.n_in)
+    if bottleneck.n_in == bottleneck.n_out:
+        return encoder_decoder
+    other = architecture.build(shape, bottleneck.n_out)
+    return EncoderDecoder(encoder_decoder.encoder, other.decoder, encoder_decoder.encoder_steps, other.decoder_steps)
+
+
+def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int, parts: Parts) -> None:
+    """Raise ValueError if training would need more memory than the machine has; nothing is allocated."""
+    with torch.device("meta"):
+        encoder_decoder, bottleneck = architecture.build(shape, n_components), parts.bottleneck(n_components)
+    weights = sum(p.numel() for half in (encoder_decoder.encoder, encoder_decoder.decoder) for p in half.parameters())
+    weights += sum(p.numel() for p in (*bottleneck.parameters(), *bottleneck.buffers()))
+    weights += bottleneck.n_pseudo_inputs * math.prod(shape)
+    needed = weights * 4 * COPIES_IN_TRAINING
+    if needed > physical_memory():
+        raise ValueError(
+            f"n_components={n_components} with {type(architecture).__name__} on samples of shape {shape} makes "
+            f"{weights:,} weights, and training needs an estimated {needed / 2**30:,.1f} GiB of memory; this machine "
+            f"has {physical_memory() / 2**30:,.1f} GiB. Pass a smaller n_components or a smaller architecture"
+            f"{', or fewer pseudo-inputs (n_pseudo_inputs)' if bottleneck.n_pseudo_inputs else ''}."
+        )
+
+
+def physical_memory() -> int:
+    """Bytes of memory of this machine; 64 GiB where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 64 * 2**30
+
+
+def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...], bottleneck: Bottleneck) -> None:
+    """Run two rows through, and raise ValueError unless they become codes and come back in their shape."""
+    n_components = bottleneck.n_components
+    for name, module, given, expected in (
+        ("encoder", encoder, shape, (bottleneck.n_in,)),
+        ("decoder", decoder, (bottleneck.n_out,), shape),
+    ):
+        modes = [(part, part.training) for part in module.modules()]
+        module.eval()
+        try:
+            with torch.no_grad():
+                got = module(torch.zeros(2, *given, dtype=torch.float32))
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"The {name} failed on two samples of shape {given} (n_components={n_components}; the variant takes an "
+                f"encoder to {bottleneck.n_in} numbers and a decoder from {bottleneck.n_out}): {error}"
+            ) from error
+        finally:
+            for part, training in modes:
+                part.training = training
+        if not isinstance(got, Tensor) or tuple(got.shape) != (2, *expected):
+            shown = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+            raise ValueError(
+                f"The {name} must take a batch of shape {(2, *given)} to {(2, *expected)} "
+                f"(n_components={n_components}, samples of shape {shape}, channels first). Got {shown} instead."
+            )
+
+
+def check_net_params(net_params: Any) -> None:
+    """Raise InvalidParameterError unless ``net_params`` is None or a dict of what is left to the caller."""
+    if net_params is None:
+        return
+    if not isinstance(net_params, dict):
+        raise InvalidParameterError(
+            "The 'net_params' parameter of AutoencoderTransformer must be a dict such as "
+            f"{{'optimizer__weight_decay': 1e-4}} or None. Got {net_params!r} instead."
+        )
+    for name in net_params:
+        if not isinstance(name, str) or name in RESERVED or name.startswith(RESERVED_PREFIXES):
+            raise InvalidParameterError(
+                f"net_params={net_params!r} may not hold {name!r}: AutoencoderTransformer sets it from its own "
+                f"parameters. Pass what skorch takes besides, such as 'callbacks' or 'optimizer__weight_decay'."
+            )
+    decay = net_params.get("optimizer__weight_decay", 0.0)
+    if not (is_real(decay) and decay >= 0):
+        raise InvalidParameterError(
+            f"'optimizer__weight_decay' of net_params must be a float in the range [0.0, inf). Got {decay!r} instead."
+        )
+    clip_norm = net_params.get("clip_norm")
+    if clip_norm is not None and not (is_real(clip_norm) and clip_norm > 0):
+        raise InvalidParameterError(
+            f"'clip_norm' of net_params must be a float in the range (0.0, inf), or None. Got {clip_norm!r} instead."
+        )
+
+
+def new_net(spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple[int, ...]) -> AutoencoderNet:
+    """An initialized net around ``module``."""
+    parts, net_params = spec.variant.parts(), spec.net_params or {}
+    optimizer_class, defaults = OPTIMIZERS[spec.optimizer]
+    chosen = {f"optimizer__{name}": value for name, value in defaults.items()}
+    chosen["clip_norm"] = CLIP_NORMS.get(spec.optimizer)
+    decay = net_params.get("optimizer__weight_decay", defaults.get("weight_decay", 0.0))
+    groups = decays(module, parts.decoder_decay, decay)
+    if groups:
+        chosen["optimizer__param_groups"] = groups
+    chosen.update(net_params)
+    if chosen.get("optimizer__foreach") and "fused" in defaults and "optimizer__fused" not in net_params:
+        # A step is one or the other.
+        chosen["optimizer__fused"] = False
+    if "optimizer__weight_decay" in chosen:
+        chosen["optimizer__weight_decay"] = float(decay)
+    callbacks = chosen.pop("callbacks", None) or []
+    callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(map(with_rows, callbacks))
+    if spec.verbose:
+        callbacks.append(("print_log", PrintLog()))
+    try:
+        return AutoencoderNet(
+            module,
+            criterion__loss=spec.loss,
+            criterion__terms=parts.terms,
+            optimizer=optimizer_class,
+            device=str(spec.device),
+            verbose=int(spec.verbose),
+            callbacks=callbacks,
+            lr=spec.peak_lr,
+            batch_size=batch_size,
+            cycles=cycles,
+            compiled=bool(spec.compile),
+            precision=spec.precision,
+            is_custom=spec.architecture.is_custom or callable(spec.loss),
+            seed=spec.seed,
+            **chosen,
+        ).initialize()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidParameterError(
+            f"net_params={spec.net_params!r} does not fit the net with optimizer={spec.optimizer!r}: {error}"
+        ) from error
+
+
+def try_loss(loss: Any, module: Autoencoder, rows: Rows) -> None:
+    """Run a few rows through the network and a callable loss; raise ValueError unless it is one to train with."""
+    if not callable(loss):
+        return
+    # A batch that no other axis is as long as: a loss averaged over the wrong one is found.
+    n_rows = next(n for n in range(2, 9) if n not in rows.layout.network_shape)
+    x = rows.take(np.sort(np.resize(np.arange(len(rows)), n_rows))).to(module.latent_scale.device)
+    was_training = module.training
+    with seeded_weights(0):  # it may draw from torch's global generator
+        with torch.no_grad():
+            trace = module.eval()(x)
+        # As in training, where a module is copied to the device.
+        check_loss(Objective(loss).to(x.device).loss, trace.output, trace.target)  # type: ignore[arg-type]
+    module.train(was_training)
+
+
+def decays(module: Autoencoder, of_decoder: float, decay: float) -> list[tuple[str, dict[str, float]]]:
+    """Weights, by pattern, whose decay is another than ``decay``; ``of_decoder`` comes on top for the decoder."""
+    groups = []
+    if module.linear is not None and of_decoder > 0:
+        groups.append(("linear.decoder.*", {"weight_decay": of_decoder}))
+    if module.linear is not None and decay > 0:
+        # Decay would pull the linear path away from PCA.
+        groups.append(("linear.*", {"weight_decay": 0.0}))
+    if of_decoder > 0:
+        groups.append(("decoder.*", {"weight_decay": decay + of_decoder}))
+    return groups

@@ -1,0 +1,349 @@
+"""Training that resumes where it stopped: the folder of checkpoints, its lock, and the file written in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+import time
+from dataclasses import fields
+from pathlib import Path
+from typing import IO, Any
+
+import joblib
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from skae._version import __version__
+from skae.data import SampleLayout
+from skae.exceptions import printable, shown
+from skae.serialization.container import Stored, pack, read, write
+
+from .checkpoint_state import restore_training, training_state
+from .early_stopping import BestWeights
+from .fingerprint import RowsFingerprint, describe, weights_fingerprint
+from .net import OPTIMIZERS
+from .result import FitResult
+from .spec import TrainSpec
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks.
+    fcntl = None  # type: ignore[assignment]
+
+# In a folder's name it stands for the fit, so that every candidate of a search has its own.
+PLACE_OF_FIT = "{fit}"
+FILE, LOCK = "checkpoint.skae", ".skae-in-use"
+# Temporary files of checkpoints: only who holds the lock writes them, so others there are left of killed processes.
+PREFIX = ".skae-checkpoint-"
+LEFT = f"{PREFIX}{'[0-9a-f]' * 16}.tmp"
+# A checkpoint is written when the time since the last one is this many times what writing took: at most 4 % of it.
+PATIENCE = 25
+# What writing is taken to cost before it was done: a second for so many bytes, and so many seconds.
+WRITING_SPEED, WRITING_TIME = 2e8, 0.01
+# Differences between fits that a message tells, and characters of each.
+MOST, LONGEST_DIFFERENCE = 5, 300
+# Under this name stands what a warm start goes on from.
+WEIGHTS = "weights before"
+
+
+class Checkpoints(Callback):
+    """Writes the state of training after epochs, and puts it back before the first.
+
+    Used as a context, it holds the folder for itself, and empties it where training came to its end.
+
+    Parameters
+    ----------
+    folder : str
+        Made where missing; ``{fit}`` in it stands for a name made from parameters and data.
+    identity : dict
+        Parameters, by name, in words; all have to be the same for training to go on.
+    rows : RowsFingerprint
+        What training sees; read in full only where a checkpoint is written, or is there.
+    stream : RandomState, default=None
+        What ``fit`` draws its seed from; it is put back where training did not come to its end.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written.
+    ValueError
+        If it holds the checkpoint of another fit, or one that is damaged or was tampered with, or another process uses
+        it; or if its lock or checkpoint is a link, no regular file, or not the caller's.
+    """
+
+    def __init__(
+        self, folder: str, identity: dict[str, str], rows: RowsFingerprint, stream: np.random.RandomState | None = None
+    ):
+        # Not by weights: an interrupt leaves others, and the fit that goes on has to find its folder.
+        told = {what: words for what, words in identity.items() if what != WEIGHTS}
+        told |= rows.at_once if PLACE_OF_FIT in str(folder) else {}
+        name = joblib.hash(sorted(told.items()))[:16]
+        self.given = folder
+        self.folder = Path(str(folder).replace(PLACE_OF_FIT, name))
+        self.path = self.folder / FILE
+        self.of_parameters = identity
+        self.rows = rows
+        # Epochs of an interrupted fit that the estimator that goes on with it has counted already.
+        self.counted = 0
+        self.best: BestWeights | None = None
+        self.seed: int | None = None
+        self.stored: Any = None
+        self.took = self.written = 0.0
+        self.stream = stream
+        self.stream_state: Any = None if stream is None else stream.get_state()
+        self.finished = self.held = False
+        self.lock: Any = None
+
+    def __enter__(self) -> Checkpoints:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._hold()
+            if os.path.lexists(self.path):
+                self._open()
+            return self
+        except BaseException as error:
+            self.__exit__()
+            if isinstance(error, OSError):
+                told = f"checkpoint_dir={self.given!r} has to be a folder that can be written"
+                error.strerror = f"{error.strerror}. {told}"
+            raise
+
+    def __exit__(self, *error: Any) -> None:
+        if self.stream is not None and not self.finished and self.path.exists():
+            self.stream.set_state(self.stream_state)
+        # What was trained is taken by now, and is not lost because a file of it stays.
+        with contextlib.suppress(OSError):
+            if self.finished:
+                self.path.unlink(missing_ok=True)
+            if self.held:
+                (self.folder / LOCK).unlink(missing_ok=True)
+        if self.lock is not None:
+            self.lock.close()
+        if PLACE_OF_FIT in str(self.given):
+            # A folder that still holds a checkpoint is not empty and stays.
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What has to be the same for training to go on."""
+        return self.of_parameters | self.rows.in_full
+
+    def interrupted(self, result: FitResult) -> None:
+        """Note the result that an interrupt left, so that a warm start from it counts as this fit."""
+        weights, epochs = start_fingerprint(result), result.net.epochs_done_
+        if self.path.exists():
+            # Where it cannot be written, going on is refused, as of any other estimator.
+            with contextlib.suppress(OSError, ValueError):
+                stored = self._stored()
+                content = {**stored.content, "left": {"weights": weights, "epochs": epochs}}
+                self._write(content, stored.arrays())
+
+    def _hold(self) -> None:
+        """Open the lock and hold it; one that another process removed in between is made anew."""
+        path, n_links = self.folder / LOCK, 0
+        while n_links == 0:
+            if self.lock is not None:
+                self.lock.close()
+            # Not os.access, which root always passes.
+            self.lock = open_own(path, os.O_RDWR | os.O_CREAT)
+            owner = self.lock.read(64)
+            if not re.fullmatch(rb"[0-9]*\s*", owner):
+                raise ValueError(f"{path} is no lock of a fit. Pass another checkpoint_dir, or move the file away.")
+            if fcntl is not None:
+                try:
+                    fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise ValueError(
+                        f"checkpoint_dir={self.given!r} is in use by process {owner.decode().strip()}. Pass another "
+                        f"folder; in a search, write '{PLACE_OF_FIT}' in its name, and every fit has its own."
+                    ) from error
+            n_links = os.fstat(self.lock.fileno()).st_nlink
+        self.held = True
+        if fcntl is not None:
+            self._clear()
+        self.lock.seek(0)
+        self.lock.truncate(0)
+        self.lock.write(str(os.getpid()).encode())
+        self.lock.flush()
+
+    def _clear(self) -> None:
+        """Remove temporary files that a killed fit left."""
+        for left in self.folder.glob(LEFT):
+            if stat.S_ISREG(left.lstat().st_mode):
+                left.unlink(missing_ok=True)
+
+    def _stored(self) -> Stored:
+        with open_own(self.path, os.O_RDONLY) as file:
+            return read(file)
+
+    def _write(self, content: dict[str, Any], arrays: dict[str, Any]) -> None:
+        arrays = {name: array.detach().cpu().contiguous() for name, array in arrays.items()}
+        write(str(self.path), pack(content, arrays), PREFIX)
+
+    def _open(self) -> None:
+        """Read the checkpoint there is, and compare what it is of."""
+        try:
+            self.stored = self._stored()
+            if self.stored.content.get("kind") != "checkpoint":
+                raise ValueError("it is no checkpoint")
+            before, left, seed = check_origin(self.stored.content)
+        except OSError:
+            raise
+        except Exception as error:  # Whatever it makes go wrong is the fault of the checkpoint.
+            raise unusable(self.path, error) from error
+        if left and self.of_parameters.get(WEIGHTS) == left["weights"]:
+            self.counted = left["epochs"]
+            others = {name: told for name, told in self.of_parameters.items() if name != WEIGHTS}
+            self.of_parameters = others | {name: before[name] for name in (WEIGHTS,) if name in before}
+        now = self.identity
+        names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        if names:
+            told = "; ".join(
+                printable(f"{n} was {before.get(n)} and is {now.get(n)}", LONGEST_DIFFERENCE)
+                for n in sorted(names)[:MOST]
+            )
+            raise ValueError(
+                f"checkpoint_dir={self.given!r} holds a checkpoint of another fit: {told}. Pass another folder, or "
+                f"delete {self.path.name} there; in a search, write '{PLACE_OF_FIT}' in its name."
+            )
+        self.seed = seed
+
+    def callbacks(self, best: BestWeights | None) -> list[Callback]:
+        """What has to hear of epochs, last of all."""
+        self.best = best
+        return [self]
+
+    def resume(self, net: Any) -> int:
+        """Put back what was stored, if anything; returns the number of epochs done."""
+        self.written = time.perf_counter()
+        # Weights, those of the best epoch and of the start, and two moments of the optimizer.
+        self.took = WRITING_TIME + 5 * sum(p.nbytes for p in net.module_.parameters()) / WRITING_SPEED
+        if self.stored is None:
+            return 0
+        stored, self.stored = self.stored, None
+        try:
+            restore_training(net, self.best, stored.arrays())
+        except Exception as error:
+            raise unusable(self.path, error) from error
+        return net.epochs_done_
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        began = time.perf_counter()
+        if began - self.written < PATIENCE * self.took:
+            return
+        content = {"kind": "checkpoint", "identity": self.identity, "seed": net.seed}
+        self._write(content, training_state(net, self.best))
+        self.written = time.perf_counter()
+        self.took = self.written - began
+
+
+class NoCheckpoints(contextlib.nullcontext):
+    """What stands in where nothing is kept."""
+
+    seed = None
+    resume = None
+    finished = False
+    counted = 0
+
+    def __enter__(self) -> NoCheckpoints:
+        return self
+
+    def callbacks(self, best: BestWeights | None) -> list[Callback]:
+        return []
+
+    def interrupted(self, result: FitResult) -> None:
+        """Nothing is kept."""
+
+
+def checkpoints_for(
+    folder: Any,
+    spec: TrainSpec,
+    samples: dict[str, Any],
+    layout: SampleLayout,
+    groups: np.ndarray | None,
+    random_state: Any,
+    start: FitResult | None,
+) -> Checkpoints | NoCheckpoints:
+    """Checkpoints in ``folder`` of the training of a spec; ``samples`` are checked X and X_val by name."""
+    if folder is None:
+        return NoCheckpoints()
+    settings = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in ("seed", "verbose", "net_params")}
+    settings |= {name: value for name, value in (spec.net_params or {}).items() if name != "callbacks"}
+    identity = {name: describe(value) for name, value in settings.items()}
+    if groups is not None:
+        identity["groups"] = joblib.hash(groups)
+    stream = random_state if isinstance(random_state, np.random.RandomState) else None
+    identity["random_state"] = repr(random_state) if stream is None else joblib.hash(stream.get_state())
+    identity["defaults of optimizer"] = describe(OPTIMIZERS[spec.optimizer][1])
+    identity |= {"skae": __version__, "torch": torch.__version__, "numpy": np.__version__}
+    if spec.architecture.is_custom:
+        modules = (getattr(spec.architecture, name, None) for name in ("encoder", "decoder"))
+        identity["modules"] = " ".join(weights_fingerprint(m) for m in modules if isinstance(m, nn.Module))
+    if start is not None:
+        identity[WEIGHTS] = start_fingerprint(start)
+    return Checkpoints(folder, identity, RowsFingerprint(samples, layout), stream)
+
+
+def start_fingerprint(start: FitResult) -> str:
+    """Fingerprint of the weights that a warm start continues."""
+    return f"{weights_fingerprint(start.net.module_)} after {start.n_epochs} epochs"
+
+
+def open_own(path: Path, flags: int) -> IO[bytes]:
+    """A regular file of the caller's own, opened without following a link; made where ``flags`` say so.
+
+    Raises
+    ------
+    ValueError
+        If it is a link, no regular file, one with another name elsewhere, or one of another user.
+    OSError
+        If it cannot be opened.
+    """
+    advice = "Pass another checkpoint_dir, or move it away."
+    # A pipe is not waited for.
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if os.path.islink(path):
+        raise ValueError(f"{path} is a link. {advice}")
+    try:
+        handle = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError(f"{path} is a link. {advice}") from error
+        raise
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or (os.name == "posix" and found.st_uid != os.geteuid()):
+        os.close(handle)
+        raise ValueError(f"{path} is not a regular file of yours alone. {advice}")
+    return open(handle, "r+b" if flags & os.O_RDWR else "rb")
+
+
+def check_origin(content: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any] | None, int]:
+    """What a checkpoint says it is of, what an interrupt left, and the seed.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If it says that in another form than checkpoints do.
+    """
+    identity, left, seed = content["identity"], content.get("left"), content["seed"]
+    if not isinstance(identity, dict) or not all(isinstance(told, str) for told in identity.values()):
+        raise ValueError("what it is of is not told in words")
+    if type(seed) is not int or not 0 <= seed < 2**31:
+        raise ValueError(f"its seed is {shown(seed)}")
+    if left is not None:
+        weights, epochs = left["weights"], left["epochs"]
+        if not isinstance(weights, str) or type(epochs) is not int or not 0 <= epochs < 2**31:
+            raise ValueError(f"an interrupt left {shown(left)}")
+    return identity, left, seed
+
+
+def unusable(path: Path, error: Exception) -> ValueError:
+    """The error for a checkpoint that training cannot resume from."""
+    reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+    return ValueError(f"Training cannot resume from {path}: {printable(reason).rstrip('.')}. Delete it to start over.")

@@ -1,0 +1,105 @@
+"""What training says when it cannot go on."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from skae._parameters import warn
+from skae.data import Rows, free_cache, is_out_of_memory, iterate_slices, slice_length
+from skae.exceptions import DivergenceError, OutOfMemoryError
+
+from .batches import Batches, Part
+
+Result = TypeVar("Result")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def out_of_memory(device: str, batch_size: Any, error: BaseException) -> OutOfMemoryError:
+    """The error for memory that does not suffice; what frames below still hold, and the device has cached, is freed."""
+    traceback.clear_frames(error.__traceback__)
+    free_cache()
+    return OutOfMemoryError(
+        f"Out of memory in training on device={device!r} with batch_size={batch_size!r}. Pass a smaller "
+        f"batch_size or a smaller architecture. What was fitted before is kept. ({error})"
+    )
+
+
+def reports_out_of_memory(method: Method) -> Method:
+    """The method of an estimator, whose want of memory outside of batches is told in the same words."""
+
+    @functools.wraps(method)
+    def told(self, *args, **kwargs):
+        try:
+            return method(self, *args, **kwargs)
+        except Exception as error:
+            if isinstance(error, OutOfMemoryError) or not is_out_of_memory(error):
+                raise
+            raise out_of_memory(str(self.device), self.batch_size, error) from error
+
+    return cast("Method", told)
+
+
+def with_smaller_batches(net: Any, batches: Batches, read: Callable[[], Result]) -> Result:
+    """What ``read`` makes of batches that a net only reads; where memory runs out they are halved, with one warning."""
+    while True:
+        try:
+            return read()
+        except Exception as error:
+            length = min(batches.batch_size, len(batches.dataset))
+            if length == 1 or not is_out_of_memory(error):
+                raise
+            traceback.clear_frames(error.__traceback__)
+        free_cache()
+        if net.longest_ == math.inf:
+            warn(f"Out of memory on {length} held-out rows: going on in batches of {length // 2} or fewer.")
+        net.longest_ = batches.batch_size = length // 2
+
+
+def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:
+    """The error for losses of batches, of which one or their sum is not finite."""
+    lr = net.optimizer_.param_groups[0]["lr"]
+    wrong = [(number, float(loss)) for number, loss in enumerate(losses, start=1) if not math.isfinite(loss)]
+    number, loss = wrong[0] if wrong else (len(losses), math.inf)
+    return DivergenceError(
+        f"The loss became non-finite ({loss}) in batch {number} of epoch {len(net.history)} at lr={lr:.3g} (peak "
+        f"lr={net.lr:.3g}); max |X| is {largest(part.rows):.3g}. Pass a smaller lr, scaling='columns' if "
+        f"columns differ in scale, or look for wild values in X. What was fitted before is kept."
+    )
+
+
+def largest(rows: Rows) -> float:
+    """The largest absolute value of these rows, which need not be those that the scaling was learned from."""
+    slices = iterate_slices(rows.X, slice_length(rows.layout.n_features))
+    return max(float(part.double().abs().max()) for part in slices)
+
+
+def check_last_update(net: Any, train: Part) -> None:
+    """Raise DivergenceError if the last update, which no pass has seen, left weights of no use."""
+    losses = net.losses_per_row(Part(train.rows, train.indices[: net.batch_size]))
+    if not np.isfinite(losses.mean()):
+        raise diverged(net, losses.mean(keepdims=True), train)
+
+
+def check_enough(n_samples: int, smallest: int) -> None:
+    """Raise ValueError if there are fewer samples than batch normalization needs."""
+    if n_samples < smallest:
+        raise ValueError(
+            f"BatchNorm needs at least 2 samples to train on beside those held out; n_samples={n_samples} is left. "
+            f"Pass more samples, or architecture='dense', Dense(normalization='layer') or the like."
+        )
+
+
+def note_place(error: Exception, epoch: int, batch: int) -> None:
+    """Let an error that comes through, as of a callback, tell in or after which batch it was raised, counted from 1."""
+    # Notes are from Python 3.11 on, and an error may be of a kind that takes none.
+    with contextlib.suppress(Exception):
+        error.add_note(  # type: ignore[attr-defined]
+            f"In epoch {max(1, epoch)}, batch {batch}, of the training of an autoencoder."
+        )

@@ -1,0 +1,250 @@
+"""``train``: from settled parameters and rows to a result. It knows rows, not X, and changes no estimator."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from skorch.callbacks import Callback
+from torch import Tensor
+
+from skae._parameters import is_fraction, warn
+from skae.data import SampleLayout
+from skae.model import LayerRow
+
+from .batches import Part
+from .build import build, initialize, new_net, try_loss
+from .checkpoints import Checkpoints, NoCheckpoints
+from .cross_validation import cross_validation_losses, has_enough_folds
+from .early_stopping import BestWeights
+from .history import plain_history, report_stage
+from .nested_codes import cumulative_explained_variance, training_codes
+from .net import AutoencoderNet
+from .optimizer_state import continue_optimizer
+from .pca_init import components_for_share
+from .rescaling import forget_features
+from .result import FitResult
+from .spec import TrainSpec
+
+# Least number of rows per batch when the explained variance of nested codes is measured.
+MEASURED_BATCH = 256
+
+# Takes the number of epochs and a function that gives the result as it is now; returns a skorch callback.
+Listener = Callable[[int, Callable[[], FitResult]], Callback]
+
+
+@dataclass(frozen=True)
+class TrainData:
+    """The rows of one training.
+
+    Parameters
+    ----------
+    train : Part
+    validation : Part or None
+    schema : Schema or None
+        Kept in the result.
+    is_split : bool
+        Whether both are of the same X, so that other splits of it are possible.
+    rescaled : Tensor or None
+        Which features are scaled differently than in the result that training continues, (channels, \\*sizes) bool.
+    """
+
+    train: Part
+    validation: Part | None = None
+    schema: Any = None
+    is_split: bool = False
+    rescaled: Tensor | None = None
+
+    @property
+    def layout(self) -> SampleLayout:
+        """The layout of all rows."""
+        return self.train.rows.layout
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C after at least one epoch; ``result`` has the best weights so far, ``__cause__`` is the interrupt."""
+
+    def __init__(self, result: FitResult):
+        super().__init__()
+        self.result = result
+
+
+@dataclass
+class Training:
+    """A net in training, and the callback that keeps its best weights."""
+
+    net: AutoencoderNet
+    layers: list[LayerRow]
+    best: BestWeights | None
+
+    @classmethod
+    def prepare(cls, spec: TrainSpec, data: TrainData, start: FitResult | None = None) -> Training:
+        """Build the network at its PCA initialization, or copy the one that training continues."""
+        rows, n_train = data.train.rows, len(data.train)
+        if start is None:
+            with report_stage("Building the network and its PCA initialization", spec.verbose):
+                n_components = spec.n_components
+                if is_fraction(n_components):
+                    n_components = components_for_share(rows, n_components, spec.seed)
+                module, layers = build(spec, rows.layout, int(n_components))
+                initialize(module, spec, rows)
+        else:
+            module, layers = copy.deepcopy(start.net.module_), start.layers
+            if data.rescaled is not None:
+                forget_features(module, data.rescaled)
+        try_loss(spec.loss, module, rows)
+        cycles = spec.cycles_for(n_train)
+        net = new_net(spec, module, batch_size=spec.batch_size_for(n_train), cycles=cycles)
+        if start is not None and spec.single_pass:
+            continue_optimizer(net, start.net)
+        return cls(net, layers, BestWeights(spec.patience_for(cycles), spec.tol) if spec.early_stopping else None)
+
+    def run(self, spec: TrainSpec, data: TrainData, callbacks: Sequence[Callback], resume: Any = None) -> None:
+        """Train to the end, or until a callback stops it."""
+        own = callbacks if self.best is None else [self.best, *callbacks]
+        self.net.run(data.train, data.validation, own, planned=not spec.single_pass, resume=resume)
+
+    @property
+    def n_components(self) -> int:
+        """Size of the code that is trained."""
+        return self.net.module_.bottleneck.n_components
+
+
+def train(
+    spec: TrainSpec,
+    data: TrainData,
+    start: FitResult | None = None,
+    checkpoints: Checkpoints | NoCheckpoints | None = None,
+    listeners: Sequence[Listener] = (),
+) -> FitResult:
+    """Train a network and keep its best weights.
+
+    Parameters
+    ----------
+    spec : TrainSpec
+    data : TrainData
+    start : FitResult, default=None
+        The result that training continues.
+    checkpoints : Checkpoints, default=None
+        Where the state of training is kept.
+    listeners : sequence of callable
+        Further callbacks, each made from the number of epochs and a function that gives the present result.
+
+    Raises
+    ------
+    TrainingInterrupted
+        After Ctrl-C, if at least one epoch is done; before, KeyboardInterrupt.
+    DivergenceError, OutOfMemoryError
+    ValueError
+        If the spec does not fit the rows.
+    """
+    checkpoints = checkpoints or NoCheckpoints()
+    training = Training.prepare(spec, data, start)
+    net, best = training.net, training.best
+    if best is not None and data.is_split and start is None:
+        best.cross_validate = other_folds(spec, data, training)
+    before = [] if start is None else start.history[: len(start.history) - checkpoints.counted]
+    present = partial(result_of, spec, data, training, start, before)
+    callbacks = [listener(sum(net.cycles), present) for listener in listeners]
+    interrupt: KeyboardInterrupt | None = None
+    try:
+        training.run(spec, data, [*callbacks, *checkpoints.callbacks(best)], checkpoints.resume)
+    except KeyboardInterrupt as error:
+        if net.epochs_done_ == 0:
+            raise
+        interrupt = error
+    try:
+        result = finish(training, data, present, is_interrupted=interrupt is not None)
+    except KeyboardInterrupt as error:
+        # Training is complete; only a second interrupt ends this.
+        interrupt = error
+        result = finish(training, data, present, is_interrupted=True)
+    except Exception as error:
+        if interrupt is None:
+            raise
+        raise interrupt from error
+    if interrupt is not None:
+        raise TrainingInterrupted(result) from interrupt
+    return result
+
+
+def other_folds(spec: TrainSpec, data: TrainData, training: Training) -> Any:
+    """A function that trains with other validation sets; None if it cannot change the decision or costs too much."""
+    whole, n_validation = Part.whole(data.train.rows, data.train.groups), len(data.validation or ())
+    is_exact = training.n_components >= data.layout.n_features
+    if is_exact or not whole.rows.small or not has_enough_folds(whole, n_validation):
+        return None
+    return partial(cross_validation_losses, spec, whole, n_validation, train_fold)
+
+
+def train_fold(spec: TrainSpec, train_part: Part, validation: Part, callback: Callback) -> None:
+    """Train one network of a fold; the callback gets its losses."""
+    data = TrainData(train_part, validation)
+    training = Training.prepare(spec, data)
+    training.run(spec, data, [callback])
+
+
+def finish(training: Training, data: TrainData, present: Callable[..., FitResult], is_interrupted: bool) -> FitResult:
+    """Restore the best weights, and measure the codes."""
+    net, best = training.net, training.best
+    if best is not None and is_interrupted:
+        best.cross_validate = None
+    kept = net.epochs_done_ if best is None else best.restore(net)
+    result = present(kept)
+    result = replace(result, codes=training_codes(net.module_, data.train, net.batch_size))
+    if net.module_.bottleneck.is_nested:
+        result = with_explained_variance(result, data.train)
+    if not result.spec.single_pass:
+        net.forget_training()
+    return result
+
+
+def result_of(
+    spec: TrainSpec,
+    data: TrainData,
+    training: Training,
+    start: FitResult | None,
+    before: list[dict[str, Any]],
+    kept: int | None = None,
+) -> FitResult:
+    """The result of a training as it is now; ``kept`` is the epoch whose weights it has, the last by default."""
+    net = training.net
+    done_before = before[-1]["epoch"] if before else 0
+    kept = net.epochs_done_ if kept is None else kept
+    best_epoch = done_before + kept
+    if kept == 0:
+        # The weights that training started from.
+        best_epoch = 0 if start is None else min(start.best_epoch, done_before)
+    return FitResult(
+        spec=spec,
+        layout=data.layout,
+        schema=data.schema,
+        net=net,
+        layers=training.layers,
+        n_components=training.n_components if start is None else start.n_components,
+        history=[*before, *plain_history(net, start=done_before)],
+        n_epochs=done_before + net.epochs_done_,
+        best_epoch=best_epoch,
+    )
+
+
+def with_explained_variance(result: FitResult, part: Part) -> FitResult:
+    """The result with the explained variance of every nested coordinate, cut to the share that was asked for."""
+    net, asked = result.net, result.spec.n_components
+    shares = cumulative_explained_variance(net.module_, part, max(net.batch_size, MEASURED_BATCH))
+    n_components = result.n_components
+    if is_fraction(asked):
+        enough = np.flatnonzero(shares >= asked)
+        n_components = int(enough[0]) + 1 if len(enough) else len(shares)
+        if not len(enough):
+            warn(
+                f"n_components={asked}: the {n_components} coordinates that PCA needs for it explain "
+                f"{shares[-1]:.3f}. Pass a larger max_epochs, or the number of components."
+            )
+        net.module_.bottleneck.code_size = n_components
+    ratio = np.diff(shares[:n_components], prepend=0.0)
+    return replace(result, n_components=n_components, explained_variance_ratio=ratio)

@@ -1,0 +1,73 @@
+"""The result of one training. It is frozen: an estimator is refitted by replacing its result in one assignment."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from skae.data import SampleLayout
+from skae.model import LayerRow, Sampler
+
+from .nested_codes import shortened
+from .net import AutoencoderNet
+from .spec import TrainSpec
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """All that a fit learned.
+
+    Parameters
+    ----------
+    spec : TrainSpec
+    layout : SampleLayout
+        Shape, axes and scaling of samples.
+    schema : Schema or None
+        Names and types of the columns of X.
+    net : AutoencoderNet
+    layers : list of LayerRow
+    n_components : int
+        Size of the latent code.
+    history : list of dict
+        One plain dict per epoch.
+    n_epochs, best_epoch : int
+        Epochs run, and the epoch whose weights are kept: 0 for PCA.
+    codes : ndarray of shape (n, n_components), float32, or None
+        Codes of some training rows in the units of the network, for ``sample``; None while training lasts.
+    explained_variance_ratio : ndarray of shape (n_components,), float64, or None
+        Of nested codes.
+    samplers : dict
+        Densities fitted to ``codes`` so far, by name.
+    """
+
+    spec: TrainSpec
+    layout: SampleLayout
+    schema: Any
+    net: AutoencoderNet
+    layers: list[LayerRow]
+    n_components: int
+    history: list[dict[str, Any]]
+    n_epochs: int
+    best_epoch: int
+    codes: np.ndarray | None = None
+    explained_variance_ratio: np.ndarray | None = None
+    samplers: dict[str, Sampler] = field(default_factory=dict, repr=False, compare=False)
+
+    def shortened(self, n_components: int) -> FitResult:
+        """The result with the first ``n_components`` coordinates of nested codes; weights are shared."""
+        net = copy.copy(self.net)
+        net.module_ = shortened(self.net.module_, n_components)
+        ratio = self.explained_variance_ratio
+        return replace(
+            self,
+            net=net,
+            n_components=n_components,
+            explained_variance_ratio=None if ratio is None else ratio[:n_components],
+            samplers={},
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "samplers": {}}
