@@ -32,7 +32,12 @@ _FORKED = {"after CUDA": False, "CUDA": False, "after threads": False, "threads"
 
 def _before_fork() -> None:
     _FORKED["CUDA"] = torch.cuda.is_initialized()
-    _FORKED["threads"] = bool(_STATE["used"]) or n_threads() > _STATE["threads at import"]
+    _FORKED["threads"] |= bool(_STATE["used"]) or n_threads() > _STATE["threads at import"]
+
+
+def _in_parent() -> None:
+    # OpenBLAS ends its threads before a fork; torch's that start later would not be noticed among those at the import.
+    _STATE["threads at import"] = min(_STATE["threads at import"], n_threads())
 
 
 def _in_child() -> None:
@@ -43,7 +48,7 @@ def _in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)
 
 
 def begin_computing() -> None:

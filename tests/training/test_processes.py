@@ -60,6 +60,8 @@ for child in sys.argv[2:]:
         os._exit(0)
     os.wait()
     assert torch.get_num_threads() == 2
+    if child == "multiplies":
+        torch.from_numpy(X) @ torch.from_numpy(X.T)
 """
 
 
@@ -71,6 +73,8 @@ for child in sys.argv[2:]:
         ("skae", {"nothing": "2", "reads": "1", "fits": "1"}),
         # The child has none of the parent's threads, whoever started them.
         ("torch", {"nothing": "2", "fits": "1"}),
+        # Threads that start after a first fork, before which OpenBLAS ended its own.
+        ("imports", {"nothing": "2", "multiplies": "2", "fits": "1"}),
     ],
 )
 def test_forks_keep_their_threads_unless_they_would_hang(parent, n_threads):
