@@ -11,7 +11,7 @@ from skae._inputs.validation import FAR_AWAY, check_no_overflow
 from skae._parameters import check_choice, check_integer
 from skae.model import Sampler
 from skae.sampling import SAMPLERS, fit_density
-from skae.training import FitResult, encode, full_precision, private_seed
+from skae.training import FitResult, draw_seed, encode, full_precision
 
 
 class GenerationMixin:
@@ -59,7 +59,7 @@ class GenerationMixin:
         result = self._fitted()
         check_integer(type(self).__name__, "n_samples", n_samples)
         check_choice(type(self).__name__, "sampler", sampler, SAMPLERS)
-        seed = private_seed(random_state)
+        seed = draw_seed(random_state)
         with full_precision(torch.device(result.net.device)):
             if sampler not in result.samplers:
                 result.samplers[sampler] = fit_sampler(result, sampler, self.variant)

@@ -41,10 +41,10 @@ from skae.training import (
     begin_computing,
     checkpoints_for,
     decode,
+    draw_seed,
     encode,
     is_extensible,
     one_at_a_time,
-    private_seed,
     reconstruct,
     report_stage,
     reports_out_of_memory,
@@ -340,7 +340,7 @@ class AutoencoderTransformer(
         with checkpoints_for(
             self.checkpoint_dir, spec, samples, layout, groups, self.random_state, start
         ) as checkpoints:
-            seed = private_seed(self.random_state)
+            seed = draw_seed(self.random_state)
             spec = replace(spec, seed=seed if checkpoints.seed is None else checkpoints.seed)
             with report_stage("Choosing training and validation rows", self.verbose):
                 data = training_data(spec, X, samples.get("X_val"), groups, layout, schema)
@@ -402,7 +402,7 @@ class AutoencoderTransformer(
                 layout, changed = extend_layout(layout, self.scaling, X)
                 rescaled = layout.from_flat(changed[None])[0]
             start = replace(start, history=start.history[1 - KEPT_PASSES :])
-        spec = replace(spec, seed=private_seed(self.random_state))
+        spec = replace(spec, seed=draw_seed(self.random_state))
         data = TrainData(Part.whole(Rows(X, layout, spec.device, keep=True)), schema=schema, rescaled=rescaled)
         self._result = train(spec, data, start)
         return self

@@ -5,7 +5,7 @@ from .build import check_net_params, new_net
 from .checkpoints import NoCheckpoints, checkpoints_for
 from .concurrency import begin_computing, one_at_a_time, snapshot, with_snapshots
 from .dependent_rows import joined_groups, row_groups
-from .device import PRECISIONS, full_precision, private_seed, resolve_device, with_gradients
+from .device import PRECISIONS, draw_seed, full_precision, resolve_device, with_gradients
 from .early_stopping import BestWeights, StopTraining
 from .errors import reports_out_of_memory
 from .fit import TrainData, TrainingInterrupted, train
@@ -35,6 +35,7 @@ __all__ = [
     "checkpoints_for",
     "components_for_share",
     "decode",
+    "draw_seed",
     "encode",
     "full_precision",
     "is_extensible",
@@ -42,7 +43,6 @@ __all__ = [
     "moments_of",
     "new_net",
     "one_at_a_time",
-    "private_seed",
     "reconstruct",
     "report_stage",
     "reports_out_of_memory",

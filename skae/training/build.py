@@ -30,7 +30,7 @@ from skae.variants import Parts
 
 from .device import seeded_weights
 from .net import OPTIMIZERS, AutoencoderNet
-from .pca_init import pca_start
+from .pca_init import fit_pca
 from .scoring import with_rows
 from .spec import TrainSpec
 
@@ -114,7 +114,7 @@ def initialize(module: Autoencoder, spec: TrainSpec, rows: Rows) -> None:
     left_out = spec.architecture.linear_path and module.linear is None
     warn_of_size(n_components, rows.layout.n_features, left_out)
     if module.linear is not None:
-        components, mean, deviations = pca_start(rows, n_components, spec.seed)
+        components, mean, deviations = fit_pca(rows, n_components, spec.seed)
         if bool(deviations.any()):
             # A direction of next to no variance is not divided by its deviation.
             module.latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
@@ -249,7 +249,7 @@ def new_net(spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple
     chosen = {f"optimizer__{name}": value for name, value in defaults.items()}
     chosen["clip_norm"] = CLIP_NORMS.get(spec.optimizer)
     decay = net_params.get("optimizer__weight_decay", defaults.get("weight_decay", 0.0))
-    groups = decays(module, parts.decoder_decay, decay)
+    groups = weight_decay_groups(module, parts.decoder_decay, decay)
     if groups:
         chosen["optimizer__param_groups"] = groups
     chosen.update(net_params)
@@ -302,7 +302,7 @@ def try_loss(loss: Any, module: Autoencoder, rows: Rows) -> None:
     module.train(was_training)
 
 
-def decays(module: Autoencoder, of_decoder: float, decay: float) -> list[tuple[str, dict[str, float]]]:
+def weight_decay_groups(module: Autoencoder, of_decoder: float, decay: float) -> list[tuple[str, dict[str, float]]]:
     """Weights, by pattern, whose decay is another than ``decay``; ``of_decoder`` comes on top for the decoder."""
     groups = []
     if module.linear is not None and of_decoder > 0:

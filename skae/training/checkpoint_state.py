@@ -82,7 +82,7 @@ def expected_state(net: Any, best: BestWeights | None, arrays: dict[str, Tensor]
     """Arrays of the names, types and shapes that the state of this net has; all that it may lack follows ``arrays``."""
     expected = training_state(net, best)
     if best is not None and int(arrays["counter.cycle_"]) > 0:
-        losses = torch.empty(len(best.held_out_), dtype=torch.float64)
+        losses = torch.empty(len(best.validation_), dtype=torch.float64)
         expected |= with_prefix("before.", best.best_weights_)
         expected |= {"losses.before": losses, "counter.before": torch.tensor(0)}
     # A parameter without a gradient so far has no moments.

@@ -43,29 +43,29 @@ PREFIX = ".skae-checkpoint-"
 LEFT = f"{PREFIX}{'[0-9a-f]' * 16}.tmp"
 # A checkpoint is written when the time since the last one is this many times what writing took: at most 4 % of it.
 PATIENCE = 25
-# What writing is taken to cost before it was done: a second for so many bytes, and so many seconds.
+# Estimated cost of the first write: bytes per second, and seconds on top.
 WRITING_SPEED, WRITING_TIME = 2e8, 0.01
 # Differences between fits that a message tells, and characters of each.
 MOST, LONGEST_DIFFERENCE = 5, 300
-# Under this name stands what a warm start goes on from.
+# Name of the fingerprint of the weights that a warm start continues.
 WEIGHTS = "weights before"
 
 
 class Checkpoints(Callback):
-    """Writes the state of training after epochs, and puts it back before the first.
+    """Write the state of training after epochs, and restore it before the first.
 
-    Used as a context, it holds the folder for itself, and empties it where training came to its end.
+    As a context manager it locks the folder, and empties it after complete training.
 
     Parameters
     ----------
     folder : str
         Made where missing; ``{fit}`` in it stands for a name made from parameters and data.
     identity : dict
-        Parameters, by name, in words; all have to be the same for training to go on.
+        Descriptions of parameters by name; all have to be equal for training to resume.
     rows : RowsFingerprint
-        What training sees; read in full only where a checkpoint is written, or is there.
+        Read in full only if a checkpoint is written or found.
     stream : RandomState, default=None
-        What ``fit`` draws its seed from; it is put back where training did not come to its end.
+        ``fit`` draws its seed from it; its state is restored if training is incomplete.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class Checkpoints(Callback):
     def __init__(
         self, folder: str, identity: dict[str, str], rows: RowsFingerprint, stream: np.random.RandomState | None = None
     ):
-        # Not by weights: an interrupt leaves others, and the fit that goes on has to find its folder.
+        # Without weights: an interrupt changes them, and the fit that resumes has to find its folder.
         told = {what: words for what, words in identity.items() if what != WEIGHTS}
         told |= rows.at_once if PLACE_OF_FIT in str(folder) else {}
         name = joblib.hash(sorted(told.items()))[:16]
@@ -88,7 +88,7 @@ class Checkpoints(Callback):
         self.path = self.folder / FILE
         self.of_parameters = identity
         self.rows = rows
-        # Epochs of an interrupted fit that the estimator that goes on with it has counted already.
+        # Epochs of the interrupted fit that the history of the warm start has already.
         self.counted = 0
         self.best: BestWeights | None = None
         self.seed: int | None = None
@@ -116,7 +116,7 @@ class Checkpoints(Callback):
     def __exit__(self, *error: Any) -> None:
         if self.stream is not None and not self.finished and self.path.exists():
             self.stream.set_state(self.stream_state)
-        # What was trained is taken by now, and is not lost because a file of it stays.
+        # The result is not lost because a file cannot be removed.
         with contextlib.suppress(OSError):
             if self.finished:
                 self.path.unlink(missing_ok=True)
@@ -131,21 +131,21 @@ class Checkpoints(Callback):
 
     @property
     def identity(self) -> dict[str, str]:
-        """What has to be the same for training to go on."""
+        """Descriptions and fingerprints that have to be equal for training to resume."""
         return self.of_parameters | self.rows.in_full
 
     def interrupted(self, result: FitResult) -> None:
         """Note the result that an interrupt left, so that a warm start from it counts as this fit."""
         weights, epochs = start_fingerprint(result), result.net.epochs_done_
         if self.path.exists():
-            # Where it cannot be written, going on is refused, as of any other estimator.
+            # If it cannot be written, the next fit is refused as another fit.
             with contextlib.suppress(OSError, ValueError):
                 stored = self._stored()
                 content = {**stored.content, "left": {"weights": weights, "epochs": epochs}}
                 self._write(content, stored.arrays())
 
     def _hold(self) -> None:
-        """Open the lock and hold it; one that another process removed in between is made anew."""
+        """Open and lock the lock file; create it again if another process removed it meanwhile."""
         path, n_links = self.folder / LOCK, 0
         while n_links == 0:
             if self.lock is not None:
@@ -187,7 +187,7 @@ class Checkpoints(Callback):
         write(str(self.path), pack(content, arrays), PREFIX)
 
     def _open(self) -> None:
-        """Read the checkpoint there is, and compare what it is of."""
+        """Read the checkpoint, and compare its fingerprints with those of this fit."""
         try:
             self.stored = self._stored()
             if self.stored.content.get("kind") != "checkpoint":
@@ -195,7 +195,7 @@ class Checkpoints(Callback):
             before, left, seed = check_origin(self.stored.content)
         except OSError:
             raise
-        except Exception as error:  # Whatever it makes go wrong is the fault of the checkpoint.
+        except Exception as error:  # Any failure is due to the content of the file.
             raise unusable(self.path, error) from error
         if left and self.of_parameters.get(WEIGHTS) == left["weights"]:
             self.counted = left["epochs"]
@@ -215,12 +215,12 @@ class Checkpoints(Callback):
         self.seed = seed
 
     def callbacks(self, best: BestWeights | None) -> list[Callback]:
-        """What has to hear of epochs, last of all."""
+        """The callbacks of training, the last ones."""
         self.best = best
         return [self]
 
     def resume(self, net: Any) -> int:
-        """Put back what was stored, if anything; returns the number of epochs done."""
+        """Restore the state of the checkpoint, if there is one; returns the number of epochs done."""
         self.written = time.perf_counter()
         # Weights, those of the best epoch and of the start, and two moments of the optimizer.
         self.took = WRITING_TIME + 5 * sum(p.nbytes for p in net.module_.parameters()) / WRITING_SPEED
@@ -244,7 +244,7 @@ class Checkpoints(Callback):
 
 
 class NoCheckpoints(contextlib.nullcontext):
-    """What stands in where nothing is kept."""
+    """Stands in for Checkpoints without a folder."""
 
     seed = None
     resume = None
@@ -324,12 +324,12 @@ def open_own(path: Path, flags: int) -> IO[bytes]:
 
 
 def check_origin(content: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any] | None, int]:
-    """What a checkpoint says it is of, what an interrupt left, and the seed.
+    """The descriptions and fingerprints in a checkpoint, the record of an interrupt, and the seed.
 
     Raises
     ------
     ValueError, KeyError, TypeError
-        If it says that in another form than checkpoints do.
+        If they do not have the form that checkpoints have.
     """
     identity, left, seed = content["identity"], content.get("left"), content["seed"]
     if not isinstance(identity, dict) or not all(isinstance(told, str) for told in identity.values()):

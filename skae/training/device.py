@@ -74,7 +74,7 @@ def training_precision(precision: str, device: torch.device) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
-def private_seed(random_state: Any) -> int:
+def draw_seed(random_state: Any) -> int:
     """A seed from a scikit-learn ``random_state``: an int gives the same one every time, None another every time."""
     if random_state is None:
         # Not numpy's global stream, which is the caller's.

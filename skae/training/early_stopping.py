@@ -1,4 +1,4 @@
-"""When to stop, and which weights to keep: those of the epoch that does best on held-out rows."""
+"""When to stop, and which weights to keep: those of the epoch that does best on the validation set."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class StopTraining(Exception):  # noqa: N818 - no error, as StopIteration is non
 
 
 class BestWeights(Callback):
-    """Keep the weights of the epoch with the lowest held-out loss; stop without progress.
+    """Keep the weights of the epoch with the lowest validation loss; stop without progress.
 
-    A network that starts at PCA goes back to it unless held-out rows show an improvement that chance would not explain:
+    A network that starts at PCA falls back to PCA unless the improvement on the validation set is significant:
     a one-sided paired t-test of the best epoch at 97.5 %, on at least twenty rows of at least five groups. An
     observation is the mean over a group; a row without a group is one of its own.
 
@@ -45,7 +45,7 @@ class BestWeights(Callback):
     n_iter_no_change : int
         Epochs in a row without progress after which training stops.
     tol : float
-        Progress is a held-out loss below ``(1 - tol)`` times the one of the last progress.
+        Progress is a validation loss below ``(1 - tol)`` times the one of the last progress.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class BestWeights(Callback):
         self.tol = tol
 
     def on_train_begin(self, net, X=None, **kwargs):
-        self.held_out_ = X[1]
+        self.validation_ = X[1]
         # A start at PCA is no yardstick for what is trained towards more than reconstruction.
         starts_at_pca = net.module_.linear is not None and not net.criterion_.terms
         losses = net.losses_per_row(X[1]) if starts_at_pca else None
@@ -97,34 +97,34 @@ class BestWeights(Callback):
     def _end_cycle(self, net) -> None:
         """Begin the next cycle from the best weights, if this one improved to its end; else stop."""
         improving = self.best_epoch_ > net.cycle_start_ + IMPROVING * net.cycles[net.cycle_]
-        explained = self.best_ <= EXPLAINED * self.held_out_.rows.layout.mean_variance
+        explained = self.best_ <= EXPLAINED * self.validation_.rows.layout.mean_variance
         if not improving or explained or net.cycle_ + 1 == len(net.cycles):
             net.stop_ = True
             return
         net.module_.load_state_dict(self.best_weights_)
-        self.before_ = (self.best_epoch_, self.best_weights_, net.losses_per_row(self.held_out_))
+        self.before_ = (self.best_epoch_, self.best_weights_, net.losses_per_row(self.validation_))
         self.best_weights_ = copy.deepcopy(self.best_weights_)  # two arrays in a checkpoint share no memory
         net.restart()
 
     def restore(self, net) -> int:
-        """Put the best weights back, those of the start where no epoch is surely better; returns the epoch, or 0."""
+        """Restore the best weights, or the first ones if no epoch is significantly better; returns the epoch or 0."""
         net.module_.load_state_dict(self.best_weights_)
         self._compare_with_cycle_before(net)
         if self.start_ is None:
             return self.best_epoch_
-        losses = self.held_out_.group_means(net.losses_per_row(self.held_out_))
+        losses = self.validation_.group_means(net.losses_per_row(self.validation_))
         if (
             self.cross_validate is None
-            and len(losses) < FEWEST_GROUPS <= len(self.held_out_)
+            and len(losses) < FEWEST_GROUPS <= len(self.validation_)
             and losses.sum() < self.start_.sum()
-            and len(np.unique(equal_rows(self.held_out_))) != len(losses)  # equal rows are no news to the caller
+            and len(np.unique(equal_rows(self.validation_))) != len(losses)  # equal rows are no news to the caller
         ):
             warn(
                 f"The validation set has {len(losses)} of the groups. An improvement on the weights that training "
                 f"started from, PCA's or those before a warm start, needs at least {FEWEST_GROUPS}, so these are kept. "
                 f"Pass more groups to fit, a larger validation_fraction, or X_val."
             )
-        if not self._is_better(losses, self.start_, len(self.held_out_)):
+        if not self._is_better(losses, self.start_, len(self.validation_)):
             net.module_.load_state_dict(self.start_weights_)
             return 0
         return self.best_epoch_
@@ -135,8 +135,8 @@ class BestWeights(Callback):
         if self.before_ is None or self.best_epoch_ == self.before_[0]:
             return
         epoch, weights, losses = self.before_
-        now = net.losses_per_row(self.held_out_)
-        if standard_errors_lower(*map(self.held_out_.group_means, (now, losses))) < SUGGESTIVE:
+        now = net.losses_per_row(self.validation_)
+        if standard_errors_lower(*map(self.validation_.group_means, (now, losses))) < SUGGESTIVE:
             net.module_.load_state_dict(weights)
             self.best_epoch_, self.best_weights_ = epoch, weights
 

@@ -1,4 +1,7 @@
-"""The optimizer's step, without what its wrapper looks for every time."""
+"""Fused updates: the optimizer's step without the checks of its wrapper.
+
+All private parts of torch that this needs are in this file.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from torch.optim import optimizer as everywhere
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 
+# False turns fused updates off.
+ENABLED = True
 # torch's own functions behind the classes: a class gathers its lists anew in every step, and asks for hooks.
 FUNCTIONS: dict[type, Callable[..., None]] = {torch.optim.AdamW: adamw, torch.optim.Adam: adam}
 # What is kept of each parameter, and settings that ask for more.
@@ -20,7 +25,7 @@ OTHERWISE = ("amsgrad", "capturable", "differentiable")
 WHOLE = 16
 
 
-def update_of(optimizer: torch.optim.Optimizer, small: bool = False) -> Callable[[], Any]:
+def fused_update_for(optimizer: torch.optim.Optimizer, small: bool = False) -> Callable[[], Any]:
     """A function that does what ``optimizer.step()`` does, to the same bits.
 
     Where the optimizer is of another kind, has not made a step yet, or is watched by hooks, it is its own ``step``.
@@ -28,7 +33,7 @@ def update_of(optimizer: torch.optim.Optimizer, small: bool = False) -> Callable
     joined until ``separate``.
     """
     function = FUNCTIONS.get(type(optimizer))
-    if function is None or is_hooked(optimizer) or not all(map(is_plain, optimizer.param_groups)):
+    if not ENABLED or function is None or is_hooked(optimizer) or not all(map(is_plain, optimizer.param_groups)):
         return optimizer.step
     if not all(
         name in optimizer.state[p]
@@ -154,11 +159,11 @@ def side_by_side(tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
 
 
 def is_plain(group: dict[str, Any]) -> bool:
-    """Whether the settings of some parameters ask for nothing beside the fused step."""
+    """Whether the settings of a parameter group are those of the fused step alone."""
     return bool(group["fused"]) and not any(group[name] for name in OTHERWISE)
 
 
 def is_hooked(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether somebody asked to hear of steps."""
+    """Whether hooks of the step are registered."""
     own = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
     return bool(own or everywhere._global_optimizer_pre_hooks or everywhere._global_optimizer_post_hooks)

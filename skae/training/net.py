@@ -24,9 +24,9 @@ from .device import BorrowedStream, training_precision
 from .device_transfer import on_cpu, put_on, usable
 from .early_stopping import StopTraining
 from .errors import check_enough, check_last_update, diverged, note_place, out_of_memory, with_smaller_batches
-from .fused_update import Update, update_of
+from .fused_update import Update, fused_update_for
 from .schedule import learning_rate_share
-from .step_replay import repeated_steps
+from .step_replay import step_replay_for
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "adamw": (torch.optim.AdamW, {"fused": True, "weight_decay": 0.1}),
@@ -173,7 +173,7 @@ class AutoencoderNet(NeuralNet):
             set_generator(part, self.noise_)
         self.stream_ = BorrowedStream(self.seed, device) if self.is_custom else contextlib.nullcontext
         self.autocast_dtype_ = training_precision(self.precision, device)
-        self.repeated_ = None if self.watched_ else repeated_steps(self)
+        self.repeated_ = None if self.watched_ else step_replay_for(self)
         self.epochs_done_ = self.step_count_ = self.batch_ = 0
         self.n_batches_, self.planned_ = n_batches, planned
         self.cycle_ = 0
@@ -283,7 +283,7 @@ class AutoencoderNet(NeuralNet):
             nn.utils.clip_grad_norm_(self.parameters_, self.clip_norm)
         (self.update_ or self.optimizer_.step)()
         if self.update_ is None and not self.watched_:
-            self.update_ = update_of(self.optimizer_, small=self.repeated_ is not None)
+            self.update_ = fused_update_for(self.optimizer_, small=self.repeated_ is not None)
         return {"loss": loss, "y_pred": trace}
 
     def _differentiated(self, batch):

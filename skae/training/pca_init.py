@@ -24,7 +24,7 @@ PASSES = 4
 MOST_COMPONENTS = 256
 
 
-def pca_start(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+def fit_pca(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Principal components of the scaled rows.
 
     Returns
@@ -62,7 +62,7 @@ def pca_start(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, Tensor,
 def components_for_share(rows: Rows, share: float, seed: int) -> int:
     """How many principal components explain ``share`` of the scaled rows' variance; at most MOST_COMPONENTS."""
     most = min(len(rows), rows.layout.n_features, MOST_COMPONENTS)
-    _, _, deviations = pca_start(rows, most, seed)
+    _, _, deviations = fit_pca(rows, most, seed)
     explained = np.cumsum(deviations.numpy().astype(np.float64) ** 2)
     total = max(float(rows.layout.scaling.total_variance), explained[-1])
     return min(most, int(np.searchsorted(explained, share * total)) + 1)

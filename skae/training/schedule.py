@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 # Batches a pass over the rows should have, so that small data still make enough steps.
-BATCHES_AN_EPOCH = 40
+BATCHES_PER_EPOCH = 40
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
 LEAST_PATIENCE, PATIENCE_SHARE = 25, 0.6
 # Epochs of the two cycles of max_epochs="auto", the second for data of which a cycle has few steps; without a
@@ -16,9 +16,9 @@ WARM_UP = 0.2
 
 
 def automatic_batch_size(n_rows: int) -> int:
-    """The power of two that gives about 40 batches an epoch, from 16 up to 256."""
+    """The power of two that gives about 40 batches per epoch, from 16 up to 256."""
     size = SMALLEST_BATCH
-    while size < LARGEST_BATCH and 2 * size * BATCHES_AN_EPOCH <= n_rows:
+    while size < LARGEST_BATCH and 2 * size * BATCHES_PER_EPOCH <= n_rows:
         size *= 2
     return size
 
@@ -45,7 +45,7 @@ def automatic_learning_rate(optimizer: str, planned: bool = True) -> float:
 
 def automatic_patience(max_epochs: int) -> int:
     """Epochs without progress after which training stops: more than the learning rate spends near its peak, where
-    held-out rows may show none for half of the time."""
+    the validation set may show none for half of the time."""
     return max(LEAST_PATIENCE, math.ceil(PATIENCE_SHARE * max_epochs))
 
 

@@ -1,8 +1,8 @@
-"""Training steps of small networks, recorded once and then repeated operation by operation.
+"""Step replay: training steps of small networks, recorded once and then repeated operation by operation.
 
-A step of a small network is mostly the calls of its modules and autograd's book-keeping, not arithmetic. What comes
-out of it is always the same list of operations of torch, so that list is taken down and run again: the same bits for
-half to two thirds of the time (benchmarks/README.md).
+Most of the time of such a step goes into module calls and autograd's bookkeeping, not arithmetic. Every step runs the
+same list of torch operations, so the list is recorded and run again: the same bits in half to two thirds of the time
+(benchmarks/README.md). All private parts of torch that this needs are in this file.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from skae.model import Autoencoder, Deterministic, Identity, LinearPath
 from skae.model.layers import ACTIVATIONS
 from skae.objectives import Objective
 
-# Parts that draw nothing, keep nothing from step to step, and take the same way whatever the numbers are.
-REPEATABLE = {
+# False turns step replay off.
+ENABLED = True
+# Modules that draw nothing, keep nothing from step to step, and run the same operations for all values.
+REPLAYABLE = {
     Autoencoder,
     Deterministic,
     Identity,
@@ -62,30 +64,36 @@ QUICKER: dict[Any, Callable[..., Any]] = {
 }
 
 
-def repeated_steps(net: Any) -> RepeatedSteps | None:
-    """What makes the training steps of a net, on the CPU and in float32; None where they are not always the same."""
-    if net.is_custom or net.compiled or torch.device(net.device).type != "cpu" or torch.is_anomaly_enabled():
+def step_replay_for(net: Any) -> StepReplay | None:
+    """The step replay of a net on the CPU in float32; None if its steps may differ from each other."""
+    if (
+        not ENABLED
+        or net.is_custom
+        or net.compiled
+        or torch.device(net.device).type != "cpu"
+        or torch.is_anomaly_enabled()
+    ):
         return None
-    if net.autocast_dtype_ is not torch.float32 or not repeatable(net.module_, net.criterion_):
+    if net.autocast_dtype_ is not torch.float32 or not is_replayable(net.module_, net.criterion_):
         return None
-    return RepeatedSteps(lambda batch: net.criterion_(net.module_(batch)), net.parameters_)
+    return StepReplay(lambda batch: net.criterion_(net.module_(batch)), net.parameters_)
 
 
-def repeatable(module: nn.Module, objective: Objective) -> bool:
-    """Whether every training step on batches of one shape is the same list of operations, which nobody listens to."""
+def is_replayable(module: nn.Module, objective: Objective) -> bool:
+    """Whether every training step on batches of one shape runs the same list of operations, without hooks."""
     parts = [*module.modules(), *objective.modules()]
     return (
         not objective.terms
         and sum(parameter.numel() for parameter in module.parameters()) <= MOST_WEIGHTS
-        and all(type(part) in REPEATABLE and "forward" not in vars(part) for part in parts)
+        and all(type(part) in REPLAYABLE and "forward" not in vars(part) for part in parts)
         and all(parameter.requires_grad for parameter in module.parameters())
         and not any(getattr(owner, name) for owner in (everywhere, *parts) for name in HOOKS if hasattr(owner, name))
         and not any(getattr(p, name, None) for p in module.parameters() for name in HOOKS_OF_WEIGHTS)
     )
 
 
-class RepeatedSteps:
-    """Losses of batches and their gradients, by recordings where they are known to give the same bits.
+class StepReplay:
+    """Losses of batches and their gradients, from recordings that were compared with autograd bit by bit.
 
     Parameters
     ----------
@@ -99,7 +107,7 @@ class RepeatedSteps:
         self.loss_of = loss_of
         self.parameters = parameters
         self.seen: dict[torch.Size, int] = {}
-        # By the shape of batches; None where there is no repeating.
+        # By the shape of batches; None if the step cannot be replayed.
         self.recordings: dict[torch.Size, Callable[[Tensor], tuple[Tensor, ...]] | None] = {}
         self.checked: set[torch.Size] = set()
 
@@ -140,7 +148,7 @@ class RepeatedSteps:
 
 
 class Recorder(TorchDispatchMode):
-    """Takes down the operations of torch that are run inside.
+    """Record the operations of torch that are run inside.
 
     Parameters
     ----------
@@ -238,7 +246,7 @@ class Recorder(TorchDispatchMode):
                 if isinstance(part, Tensor):
                     self._is(part, self.graph.call_function(operator.getitem, (node, place)))
         else:
-            # A number has left torch, and may decide what comes next.
+            # A number has left torch, and later operations may depend on it.
             self.complete = False
 
 

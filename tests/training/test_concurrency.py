@@ -220,7 +220,7 @@ class TestInterrupts:
             (AutoencoderNet, "validation_step"),
             (AutoencoderNet, "losses_per_row"),
             (BestWeights, "on_train_begin"),
-            (pca_init, "pca_start"),
+            (pca_init, "fit_pca"),
             (skae.data.Rows, "__init__"),
             (skae.data.Scaling, "of"),
         ],
@@ -228,9 +228,9 @@ class TestInterrupts:
     def test_interrupt_before_the_first_epoch_is_raised(self, monkeypatch, name, owner, method):
         model = fits()[name]
         before = dict(vars(model))
-        if name == "warm start" and method in ("pca_start", "of"):
+        if name == "warm start" and method in ("fit_pca", "of"):
             pytest.skip("warm starts learn neither")
-        target = skae.training.build if method == "pca_start" else owner
+        target = skae.training.build if method == "fit_pca" else owner
         monkeypatch.setattr(target, method, interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.fit(X)

@@ -37,7 +37,7 @@ def test_covariance_of_some_slices_is_used_if_they_have_the_variance_of_all(burs
     if burst:  # in a slice that is not among them, and the first component of all
         X[150:160, -1] = 1e3
     monkeypatch.setattr(pca_init, "SAME_VARIANCE", 0.05)  # for fewer rows than by default
-    components, _, _ = pca_init.pca_start(rows_of(X), 2, seed=0)
+    components, _, _ = pca_init.fit_pca(rows_of(X), 2, seed=0)
     assert sum(read) < (5_000 if not burst else 50_000)
     assert explained(X, components) > explained(X, torch.from_numpy(PCA(2).fit(X).components_)) - 1e-3
 
@@ -50,7 +50,7 @@ def test_pca_of_rows_in_a_file_agrees_with_exact_pca(monkeypatch):
     layout = infer_layout(AutoencoderTransformer(2), rows)
     for name, value in (("SAMPLE_BYTES", 4 * 300 * 60), ("COVARIANCE_FEATURES", 0)):
         monkeypatch.setattr(pca_init, name, value)
-    components, _, deviations = pca_init.pca_start(Rows(rows, layout, torch.device("cpu")), 15, 0)
+    components, _, deviations = pca_init.fit_pca(Rows(rows, layout, torch.device("cpu")), 15, 0)
     scaled = layout.scaling.transform(torch.from_numpy(rows)).numpy()
     exact = PCA(15).fit(scaled)
     np.testing.assert_allclose(components @ components.T, np.eye(15), atol=1e-5)

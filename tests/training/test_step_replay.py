@@ -9,14 +9,14 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense
 from skae.training import fused_update, step_replay
-from skae.training.fused_update import Update, update_of
+from skae.training.fused_update import Update, fused_update_for
 from skae.training.net import AutoencoderNet
-from skae.training.step_replay import RepeatedSteps, repeated_steps
+from skae.training.step_replay import StepReplay, step_replay_for
 
 OPTIMIZERS = {
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, fused=True),
     "adam": lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.1, betas=(0.8, 0.9), maximize=True, fused=True),
-    "adam that decays apart": lambda p: torch.optim.Adam(
+    "adam that weight_decay_groups apart": lambda p: torch.optim.Adam(
         p, lr=0.1, weight_decay=0.3, decoupled_weight_decay=True, fused=True
     ),
     "amsgrad": lambda p: torch.optim.AdamW(p, lr=0.1, amsgrad=True, fused=True),
@@ -51,8 +51,8 @@ def test_replayed_steps_train_to_the_same_bits(architecture, optimizer, loss, re
 
     with_recordings = fitted()
     assert len(repeats) > 10
-    monkeypatch.setattr("skae.training.net.repeated_steps", lambda net: None)
-    monkeypatch.setattr("skae.training.net.update_of", lambda optimizer, small: optimizer.step)
+    monkeypatch.setattr(step_replay, "ENABLED", False)
+    monkeypatch.setattr(fused_update, "ENABLED", False)
     without = fitted()
     np.testing.assert_array_equal(weights(with_recordings), weights(without))
     losses = [[row["train_loss"] for row in a.history_] for a in (with_recordings, without)]
@@ -103,40 +103,40 @@ HOOKS = {
 @pytest.mark.parametrize("kind", HOOKS)
 def test_hooks_are_called_at_every_step(kind, digits):
     net = AutoencoderTransformer(2, max_epochs=1, device="cpu", random_state=0).fit(digits[:100]).net_
-    assert step_replay.repeatable(net.module_, net.criterion_)
+    assert step_replay.is_replayable(net.module_, net.criterion_)
     handle = HOOKS[kind](net.module_)
     try:
-        assert not step_replay.repeatable(net.module_, net.criterion_)
+        assert not step_replay.is_replayable(net.module_, net.criterion_)
     finally:
         handle.remove()
-    assert step_replay.repeatable(net.module_, net.criterion_)
+    assert step_replay.is_replayable(net.module_, net.criterion_)
 
 
 def test_frozen_weights_and_patched_passes_and_large_networks_are_not_recorded(digits, monkeypatch):
     net = AutoencoderTransformer(2, max_epochs=1, device="cpu", random_state=0).fit(digits[:100]).net_
     module, objective = net.module_, net.criterion_
     next(module.parameters()).requires_grad_(False)
-    assert not step_replay.repeatable(module, objective)
+    assert not step_replay.is_replayable(module, objective)
     next(module.parameters()).requires_grad_(True)
-    assert step_replay.repeatable(module, objective)
+    assert step_replay.is_replayable(module, objective)
     module.encoder[0].forward = lambda x: x
-    assert not step_replay.repeatable(module, objective)
+    assert not step_replay.is_replayable(module, objective)
     del module.encoder[0].forward
-    assert step_replay.repeatable(module, objective)
+    assert step_replay.is_replayable(module, objective)
     monkeypatch.setattr(step_replay, "MOST_WEIGHTS", 1000)
-    assert not step_replay.repeatable(module, objective)
+    assert not step_replay.is_replayable(module, objective)
 
 
 def test_anomaly_detection_sees_every_step(digits):
     net = AutoencoderTransformer(2, max_epochs=1, device="cpu", random_state=0).fit(digits[:100]).net_
-    assert repeated_steps(net) is not None
+    assert step_replay_for(net) is not None
     with torch.autograd.set_detect_anomaly(True):
-        assert repeated_steps(net) is None
+        assert step_replay_for(net) is None
 
 
 def drawn_steps(loss_of, parameters, n=15):
     """The losses and gradients of ``n`` steps, and the same without recordings."""
-    steps = RepeatedSteps(loss_of, parameters)
+    steps = StepReplay(loss_of, parameters)
     batches = [torch.randn(8, 5, generator=torch.Generator().manual_seed(seed)) for seed in range(n)]
     got = [(steps(batch), *[p.grad for p in parameters]) for batch in batches]
     wanted = [(loss_of(b).detach(), *torch.autograd.grad(loss_of(b), parameters, allow_unused=True)) for b in batches]
@@ -150,7 +150,7 @@ def test_steps_that_differ_from_their_recording_are_not_replayed():
         calls.append(1)
         return (batch * weight).square().mean() * len(calls)
 
-    steps = RepeatedSteps(changing, [weight])
+    steps = StepReplay(changing, [weight])
     for _ in range(40):
         steps(torch.ones(8, 5))
     assert not steps.checked
@@ -190,7 +190,7 @@ def test_fused_updates_equal_those_of_the_optimizer(name, small):
             for parameter in parameters:
                 parameter.grad = parameter.detach().cos() * step
             (update or optimizer.step)()
-            update = update_of(optimizer, small) if short else None
+            update = fused_update_for(optimizer, small) if short else None
         if isinstance(update, Update):
             update.separate()
         results.append([parameter.detach() for parameter in parameters])
@@ -210,7 +210,7 @@ def test_flat_weights_accept_any_gradients():
     for parameter in parameters:
         parameter.grad = torch.ones(16)
     optimizer.step()
-    update = update_of(optimizer, small=True)
+    update = fused_update_for(optimizer, small=True)
     assert not any(owns_its_memory(parameter) for parameter in parameters)
     before = torch.stack([parameter.detach() for parameter in parameters])
     places = [parameter.grad for parameter in parameters]
@@ -244,7 +244,7 @@ def test_optimizer_hooks_are_called_at_every_step(where):
     register = optimizer.register_step_post_hook if where == "own" else register_optimizer_step_post_hook
     handle = register(lambda *args: heard.append(1))
     try:
-        update_of(optimizer)()
+        fused_update_for(optimizer)()
     finally:
         handle.remove()
     assert heard
