@@ -54,7 +54,7 @@ def validation_size(n_samples: int, fraction: float) -> int:
     """
     if fraction == 0:
         raise ValueError(
-            "early_stopping=True needs rows to hold out, but validation_fraction=0. Pass validation_fraction=0.1, "
+            "early_stopping=True needs validation rows, but validation_fraction=0. Pass validation_fraction=0.1, "
             "X_val to fit, or early_stopping=False."
         )
     n_held_out = math.ceil(fraction * n_samples)

@@ -306,7 +306,7 @@ def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResu
     X, schema = read_samples(OWNER, X)
     X = select_all(X)
     if len(X) < 4:
-        raise ValueError(f"Members need rows to train on and rows held out: at least 4, got n_samples={len(X)}.")
+        raise ValueError(f"Members need training rows and validation rows: at least 4, got n_samples={len(X)}.")
     groups = encode_groups(groups, len(X))
     if groups is not None and groups.max() == 0:
         raise ValueError("All rows are of one group, but members need others to be scored on. Pass 2 groups or more.")
@@ -419,7 +419,7 @@ def prepare_autoencoder(
 
 
 def train_member(whole: AutoencoderTransformer, X: SelectedRows, rows: np.ndarray, held_out: np.ndarray, seed: int):
-    """Train a member on ``rows``; the rows held out are its validation set."""
+    """Train a member on ``rows``; the others are its validation set."""
     # Ctrl-C ends the fit of all members.
     member = clone(whole).set_params(random_state=int(seed), on_interrupt="raise")
     member._reports_pca = False

@@ -106,7 +106,7 @@ class Batches:
     dataset : Part
     batch_size : int
     generator : torch.Generator or None
-        Shuffles the rows anew in every pass; None keeps their order. Rows in memory are shuffled freely, others in
+        Shuffles the rows in every pass; None keeps their order. Rows in memory are shuffled freely, others in
         blocks of neighbors that are mixed in a buffer.
     smallest : int
         Rows a batch has at least: batch normalization needs two.

@@ -15,15 +15,15 @@ from skae._parameters import warn
 
 from .batches import equal_rows
 
-# How sure held-out rows must be that training improved on PCA, before PCA is given up, and how many it takes to say so,
-# with cross-validation and without it. Fewer than MANY_ROWS that are better off by SUGGESTIVE standard errors, which is
-# 90 %, are joined by those of other validation sets (benchmarks/README.md). Rows of one group are one
-# observation, their mean: FEWEST_ROWS rows of FEWEST_GROUPS groups are enough.
+# Confidence level of the test of trained weights against PCA, and the fewest rows and groups for it, with and without
+# cross-validation. If an improvement on fewer than MANY_ROWS rows is only suggestive (at least SUGGESTIVE standard
+# errors, 90 %), cross-validation adds rows of other validation sets (benchmarks/README.md). The rows of a group are one
+# observation, their mean.
 CONFIDENCE = 0.975
 FEWEST_ROWS, FEWEST_GROUPS = 20, 5
 MANY_ROWS = 200
 SUGGESTIVE = 1.28
-# A cycle whose best epoch comes after this share of it would have gone on improving.
+# If the best epoch comes after this share of a cycle, the validation loss still falls at its end.
 IMPROVING = 0.8
 # A validation loss below this share of the variance leaves nothing worth another cycle.
 EXPLAINED = 1e-3

@@ -32,7 +32,7 @@ def out_of_memory(device: str, batch_size: Any, error: BaseException) -> OutOfMe
 
 
 def reports_out_of_memory(method: Method) -> Method:
-    """The method of an estimator, whose want of memory outside of batches is told in the same words."""
+    """Decorate a method of an estimator: running out of memory raises OutOfMemoryError with advice."""
 
     @functools.wraps(method)
     def told(self, *args, **kwargs):
@@ -58,7 +58,7 @@ def with_smaller_batches(net: Any, batches: Batches, read: Callable[[], Result])
             traceback.clear_frames(error.__traceback__)
         free_cache()
         if net.longest_ == math.inf:
-            warn(f"Out of memory on {length} held-out rows: going on in batches of {length // 2} or fewer.")
+            warn(f"Out of memory on {length} validation rows: going on in batches of {length // 2} or fewer.")
         net.longest_ = batches.batch_size = length // 2
 
 
@@ -91,7 +91,7 @@ def check_enough(n_samples: int, smallest: int) -> None:
     """Raise ValueError if there are fewer samples than batch normalization needs."""
     if n_samples < smallest:
         raise ValueError(
-            f"BatchNorm needs at least 2 samples to train on beside those held out; n_samples={n_samples} is left. "
+            f"BatchNorm needs at least 2 samples to train on beside the validation set; n_samples={n_samples} is left. "
             f"Pass more samples, or architecture='dense', Dense(normalization='layer') or the like."
         )
 

@@ -16,7 +16,7 @@ from torch.optim.adamw import adamw
 
 # False turns fused updates off.
 ENABLED = True
-# torch's own functions behind the classes: a class gathers its lists anew in every step, and asks for hooks.
+# torch's own functions behind the classes: a class builds its lists in every step and looks for hooks.
 FUNCTIONS: dict[type, Callable[..., None]] = {torch.optim.AdamW: adamw, torch.optim.Adam: adam}
 # What is kept of each parameter, and settings that ask for more.
 KEPT = ("exp_avg", "exp_avg_sq")

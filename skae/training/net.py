@@ -193,7 +193,7 @@ class AutoencoderNet(NeuralNet):
         self.cycle_ += 1
 
     def on_epoch_end(self, net, **kwargs):
-        """An epoch is done when its held-out rows are."""
+        """An epoch is complete after its validation pass."""
         self.epochs_done_ += 1
 
     def notify(self, method_name, **kwargs):
@@ -291,7 +291,7 @@ class AutoencoderNet(NeuralNet):
         for parameter in self.parameters_:  # what zero_grad does, without its record of it
             parameter.grad = None
         with self.stream_(), self._autocast():
-            # A batch of another length than the others would be compiled anew.
+            # A batch of another length would trigger a second compilation.
             trace = (self.forward_ if len(batch) == self.batch_size else self.module_)(batch)
             loss = self.criterion_(trace)
         loss.backward()

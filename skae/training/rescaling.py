@@ -1,4 +1,4 @@
-"""Features whose scaling changes while training goes on: the network lets go of them, and learns them anew."""
+"""Features whose scaling changes between passes: their weights are reset, and trained again."""
 
 from __future__ import annotations
 
