@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
+from stopped_fits import Stopping, bits
 
 from skae import AutoencoderTransformer, Dense
 from skae.training.nested_codes import training_codes
@@ -92,27 +93,6 @@ def test_interrupt_after_an_epoch_keeps_the_best_weights(digits):
     with pytest.raises(KeyboardInterrupt):
         unfitted.fit(digits)
     assert not hasattr(unfitted, "net_")
-
-
-class Stopping(Callback):
-    """Raises at the end of an epoch."""
-
-    def __init__(self, epoch, error):
-        self.epoch, self.error = epoch, error
-
-    def on_epoch_end(self, net, **kwargs):
-        if len(net.history) == self.epoch:
-            raise self.error
-
-
-def bits(estimator):
-    """The learned state, in bytes."""
-    return {
-        "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
-        "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
-        "codes": estimator._result.codes.tobytes(),
-        "names": sorted(vars(estimator)),
-    }
 
 
 def test_on_interrupt_keep_returns_the_best_weights():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
+from stopped_fits import Stopping, bits
 
 from skae import AutoencoderTransformer, Custom, Dense
 from skae.training.fingerprint import RowsFingerprint
@@ -22,27 +23,6 @@ SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
 
 # Enough batches of one length that steps are recorded, compared, and repeated.
 RECORDED = {"variant": "plain", "batch_size": 4}
-
-
-class Stopping(Callback):
-    """Raises at the end of an epoch."""
-
-    def __init__(self, epoch, error):
-        self.epoch, self.error = epoch, error
-
-    def on_epoch_end(self, net, **kwargs):
-        if len(net.history) == self.epoch:
-            raise self.error
-
-
-def bits(estimator):
-    """The learned state, in bytes."""
-    return {
-        "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
-        "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
-        "codes": estimator._result.codes.tobytes(),
-        "names": sorted(vars(estimator)),
-    }
 
 
 LONG = {
