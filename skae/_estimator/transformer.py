@@ -350,7 +350,7 @@ class AutoencoderTransformer(
             except TrainingInterrupted as error:
                 interrupt, result = error.__cause__, error.result
                 if self.warm_start:
-                    checkpoints.interrupted(result)
+                    checkpoints.record_interrupt(result)
             else:
                 interrupt = None
             self._result = result

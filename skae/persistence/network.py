@@ -12,7 +12,7 @@ from skae.data import SampleLayout
 from skae.exceptions import ModelFileError, shown
 from skae.model import Autoencoder, LayerRow
 from skae.serialization.container import Table
-from skae.training import AutoencoderNet, TrainSpec, full_precision, moments_of, set_moments
+from skae.training import AutoencoderNet, TrainSpec, full_precision, get_moments, set_moments
 from skae.training.build import build
 
 from .values import of_type
@@ -92,7 +92,7 @@ def arrays_of_optimizer(net: AutoencoderNet) -> dict[str, Tensor]:
     """The state of the optimizer after ``partial_fit``, by parameter; empty after ``fit``."""
     return {
         f"optimizer/{name}/{key}": copy_to_cpu(value)
-        for name, moments in moments_of(net).items()
+        for name, moments in get_moments(net).items()
         for key, value in moments.items()
         if isinstance(value, Tensor) and key in (*MOMENTS, COUNT)
     }

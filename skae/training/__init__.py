@@ -12,7 +12,7 @@ from .fit import TrainData, TrainingInterrupted, train
 from .history import report_stage
 from .inference import decode, encode, reconstruct, squared_errors, sums_of_squares
 from .net import OPTIMIZERS, AutoencoderNet
-from .optimizer_state import moments_of, set_moments
+from .net_state import get_moments, set_moments
 from .pca_init import components_for_share
 from .rescaling import is_extensible
 from .result import FitResult
@@ -38,9 +38,9 @@ __all__ = [
     "draw_seed",
     "encode",
     "full_precision",
+    "get_moments",
     "is_extensible",
     "joined_groups",
-    "moments_of",
     "new_net",
     "one_at_a_time",
     "reconstruct",

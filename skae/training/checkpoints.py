@@ -1,9 +1,8 @@
-"""Training that resumes where it stopped: the folder of checkpoints, its lock, and the file written in one step."""
+"""Training that resumes where it stopped: the folder of checkpoints, its lock, and the file in it."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import stat
@@ -16,14 +15,14 @@ import joblib
 import numpy as np
 import torch
 from skorch.callbacks import Callback
-from torch import nn
+from torch import Tensor, nn
 
 from skae._version import __version__
 from skae.data import SampleLayout
-from skae.exceptions import printable, shown
-from skae.serialization.container import Stored, pack, read, write
+from skae.exceptions import printable
+from skae.serialization.container import pack, read, write
 
-from .checkpoint_state import restore_training, training_state
+from .checkpoint_state import dump_training, restore_training
 from .early_stopping import BestWeights
 from .fingerprint import RowsFingerprint, describe, weights_fingerprint
 from .net import OPTIMIZERS
@@ -38,14 +37,14 @@ except ImportError:  # Windows has no such locks.
 # In a folder's name it stands for the fit, so that every candidate of a search has its own.
 PLACE_OF_FIT = "{fit}"
 FILE, LOCK = "checkpoint.skae", ".skae-in-use"
-# Temporary files of checkpoints: only who holds the lock writes them, so others there are left of killed processes.
+# Only the holder of the lock writes temporary files of this name, so others there were left by killed processes.
 PREFIX = ".skae-checkpoint-"
-LEFT = f"{PREFIX}{'[0-9a-f]' * 16}.tmp"
+TEMPORARY = f"{PREFIX}{'[0-9a-f]' * 16}.tmp"
 # A checkpoint is written when the time since the last one is this many times what writing took: at most 4 % of it.
 PATIENCE = 25
 # Estimated cost of the first write: bytes per second, and seconds on top.
 WRITING_SPEED, WRITING_TIME = 2e8, 0.01
-# Differences between fits that a message tells, and characters of each.
+# Number of differences between fits in a message, and characters of each.
 MOST, LONGEST_DIFFERENCE = 5, 300
 # Name of the fingerprint of the weights that a warm start continues.
 WEIGHTS = "weights before"
@@ -72,45 +71,44 @@ class Checkpoints(Callback):
     OSError
         If the folder cannot be made or written.
     ValueError
-        If it holds the checkpoint of another fit, or one that is damaged or was tampered with, or another process uses
-        it; or if its lock or checkpoint is a link, no regular file, or not the caller's.
+        If it holds the checkpoint of another fit, or a damaged one; if another process uses it; or if its lock or
+        checkpoint is not a regular file of the caller.
     """
 
     def __init__(
         self, folder: str, identity: dict[str, str], rows: RowsFingerprint, stream: np.random.RandomState | None = None
     ):
         # Without weights: an interrupt changes them, and the fit that resumes has to find its folder.
-        told = {what: words for what, words in identity.items() if what != WEIGHTS}
-        told |= rows.at_once if PLACE_OF_FIT in str(folder) else {}
-        name = joblib.hash(sorted(told.items()))[:16]
+        named = {name: value for name, value in identity.items() if name != WEIGHTS}
+        named |= rows.at_once if PLACE_OF_FIT in str(folder) else {}
         self.given = folder
-        self.folder = Path(str(folder).replace(PLACE_OF_FIT, name))
+        self.folder = Path(str(folder).replace(PLACE_OF_FIT, joblib.hash(sorted(named.items()))[:16]))
         self.path = self.folder / FILE
-        self.of_parameters = identity
+        self.settings = identity
         self.rows = rows
         # Epochs of the interrupted fit that the history of the warm start has already.
         self.counted = 0
         self.best: BestWeights | None = None
         self.seed: int | None = None
-        self.stored: Any = None
-        self.took = self.written = 0.0
+        self.state: Tensor | None = None
+        self.duration = self.written = 0.0
         self.stream = stream
         self.stream_state: Any = None if stream is None else stream.get_state()
-        self.finished = self.held = False
+        self.finished = self.is_locked = False
         self.lock: Any = None
 
     def __enter__(self) -> Checkpoints:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._hold()
+            self._lock()
             if os.path.lexists(self.path):
                 self._open()
             return self
         except BaseException as error:
             self.__exit__()
             if isinstance(error, OSError):
-                told = f"checkpoint_dir={self.given!r} has to be a folder that can be written"
-                error.strerror = f"{error.strerror}. {told}"
+                advice = f"checkpoint_dir={self.given!r} has to be a folder that can be written"
+                error.strerror = f"{error.strerror}. {advice}"
             raise
 
     def __exit__(self, *error: Any) -> None:
@@ -120,7 +118,7 @@ class Checkpoints(Callback):
         with contextlib.suppress(OSError):
             if self.finished:
                 self.path.unlink(missing_ok=True)
-            if self.held:
+            if self.is_locked:
                 (self.folder / LOCK).unlink(missing_ok=True)
         if self.lock is not None:
             self.lock.close()
@@ -132,19 +130,17 @@ class Checkpoints(Callback):
     @property
     def identity(self) -> dict[str, str]:
         """Descriptions and fingerprints that have to be equal for training to resume."""
-        return self.of_parameters | self.rows.in_full
+        return self.settings | self.rows.in_full
 
-    def interrupted(self, result: FitResult) -> None:
-        """Note the result that an interrupt left, so that a warm start from it counts as this fit."""
-        weights, epochs = start_fingerprint(result), result.net.epochs_done_
+    def record_interrupt(self, result: FitResult) -> None:
+        """Note the weights that an interrupt left, so that a warm start from them counts as this fit."""
         if self.path.exists():
             # If it cannot be written, the next fit is refused as another fit.
             with contextlib.suppress(OSError, ValueError):
-                stored = self._stored()
-                content = {**stored.content, "left": {"weights": weights, "epochs": epochs}}
-                self._write(content, stored.arrays())
+                content, state = self._read()
+                self._write({**content, "interrupt": [start_fingerprint(result), result.net.epochs_done_]}, state)
 
-    def _hold(self) -> None:
+    def _lock(self) -> None:
         """Open and lock the lock file; create it again if another process removed it meanwhile."""
         path, n_links = self.folder / LOCK, 0
         while n_links == 0:
@@ -164,55 +160,47 @@ class Checkpoints(Callback):
                         f"folder; in a search, write '{PLACE_OF_FIT}' in its name, and every fit has its own."
                     ) from error
             n_links = os.fstat(self.lock.fileno()).st_nlink
-        self.held = True
-        if fcntl is not None:
-            self._clear()
+        self.is_locked = True
+        for temporary in self.folder.glob(TEMPORARY) if fcntl is not None else ():
+            if stat.S_ISREG(temporary.lstat().st_mode):
+                temporary.unlink(missing_ok=True)
         self.lock.seek(0)
         self.lock.truncate(0)
         self.lock.write(str(os.getpid()).encode())
         self.lock.flush()
 
-    def _clear(self) -> None:
-        """Remove temporary files that a killed fit left."""
-        for left in self.folder.glob(LEFT):
-            if stat.S_ISREG(left.lstat().st_mode):
-                left.unlink(missing_ok=True)
-
-    def _stored(self) -> Stored:
+    def _read(self) -> tuple[dict[str, Any], Tensor]:
         with open_own(self.path, os.O_RDONLY) as file:
-            return read(file)
+            stored = read(file)
+        return stored.content, stored.arrays()["state"]
 
-    def _write(self, content: dict[str, Any], arrays: dict[str, Any]) -> None:
-        arrays = {name: array.detach().cpu().contiguous() for name, array in arrays.items()}
-        write(str(self.path), pack(content, arrays), PREFIX)
+    def _write(self, content: dict[str, Any], state: Tensor) -> None:
+        write(str(self.path), pack(content, {"state": state}), PREFIX)
 
     def _open(self) -> None:
         """Read the checkpoint, and compare its fingerprints with those of this fit."""
         try:
-            self.stored = self._stored()
-            if self.stored.content.get("kind") != "checkpoint":
-                raise ValueError("it is no checkpoint")
-            before, left, seed = check_origin(self.stored.content)
+            content, state = self._read()
+            before, seed = dict(content["identity"]), int(content["seed"])
+            weights, epochs = content.get("interrupt", (None, 0))
         except OSError:
             raise
         except Exception as error:  # Any failure is due to the content of the file.
             raise unusable(self.path, error) from error
-        if left and self.of_parameters.get(WEIGHTS) == left["weights"]:
-            self.counted = left["epochs"]
-            others = {name: told for name, told in self.of_parameters.items() if name != WEIGHTS}
-            self.of_parameters = others | {name: before[name] for name in (WEIGHTS,) if name in before}
+        if weights is not None and self.settings.get(WEIGHTS) == weights:
+            self.counted = epochs
+            self.settings = {name: value for name, value in self.settings.items() if name != WEIGHTS}
+            self.settings |= {name: before[name] for name in (WEIGHTS,) if name in before}
         now = self.identity
-        names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        names = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
         if names:
-            told = "; ".join(
-                printable(f"{n} was {before.get(n)} and is {now.get(n)}", LONGEST_DIFFERENCE)
-                for n in sorted(names)[:MOST]
-            )
+            pairs = [f"{name} was {before.get(name)} and is {now.get(name)}" for name in names[:MOST]]
+            differences = "; ".join(printable(pair, LONGEST_DIFFERENCE) for pair in pairs)
             raise ValueError(
-                f"checkpoint_dir={self.given!r} holds a checkpoint of another fit: {told}. Pass another folder, or "
-                f"delete {self.path.name} there; in a search, write '{PLACE_OF_FIT}' in its name."
+                f"checkpoint_dir={self.given!r} holds a checkpoint of another fit: {differences}. Pass another folder, "
+                f"or delete {self.path.name} there; in a search, write '{PLACE_OF_FIT}' in its name."
             )
-        self.seed = seed
+        self.seed, self.state = seed, state
 
     def callbacks(self, best: BestWeights | None) -> list[Callback]:
         """The callbacks of training, the last ones."""
@@ -223,24 +211,23 @@ class Checkpoints(Callback):
         """Restore the state of the checkpoint, if there is one; returns the number of epochs done."""
         self.written = time.perf_counter()
         # Weights, those of the best epoch and of the start, and two moments of the optimizer.
-        self.took = WRITING_TIME + 5 * sum(p.nbytes for p in net.module_.parameters()) / WRITING_SPEED
-        if self.stored is None:
+        self.duration = WRITING_TIME + 5 * sum(p.nbytes for p in net.module_.parameters()) / WRITING_SPEED
+        if self.state is None:
             return 0
-        stored, self.stored = self.stored, None
+        state, self.state = self.state, None
         try:
-            restore_training(net, self.best, stored.arrays())
+            restore_training(net, self.best, state)
         except Exception as error:
             raise unusable(self.path, error) from error
         return net.epochs_done_
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         began = time.perf_counter()
-        if began - self.written < PATIENCE * self.took:
+        if began - self.written < PATIENCE * self.duration:
             return
-        content = {"kind": "checkpoint", "identity": self.identity, "seed": net.seed}
-        self._write(content, training_state(net, self.best))
+        self._write({"identity": self.identity, "seed": net.seed}, dump_training(net, self.best))
         self.written = time.perf_counter()
-        self.took = self.written - began
+        self.duration = self.written - began
 
 
 class NoCheckpoints(contextlib.nullcontext):
@@ -257,7 +244,7 @@ class NoCheckpoints(contextlib.nullcontext):
     def callbacks(self, best: BestWeights | None) -> list[Callback]:
         return []
 
-    def interrupted(self, result: FitResult) -> None:
+    def record_interrupt(self, result: FitResult) -> None:
         """Nothing is kept."""
 
 
@@ -296,54 +283,31 @@ def start_fingerprint(start: FitResult) -> str:
 
 
 def open_own(path: Path, flags: int) -> IO[bytes]:
-    """A regular file of the caller's own, opened without following a link; made where ``flags`` say so.
+    """A regular file of the caller, opened without following a link; made where ``flags`` say so.
 
     Raises
     ------
     ValueError
-        If it is a link, no regular file, one with another name elsewhere, or one of another user.
+        If it is a link, not a regular file, has further names (hard links), or belongs to another user.
     OSError
         If it cannot be opened.
     """
     advice = "Pass another checkpoint_dir, or move it away."
-    # A pipe is not waited for.
-    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if os.path.islink(path):
         raise ValueError(f"{path} is a link. {advice}")
-    try:
-        handle = os.open(path, flags, 0o666)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ValueError(f"{path} is a link. {advice}") from error
-        raise
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or (os.name == "posix" and found.st_uid != os.geteuid()):
+    # O_NONBLOCK: opening a pipe does not wait for its writer.
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags, 0o666)
+    status = os.fstat(handle)
+    of_other_user = os.name == "posix" and status.st_uid != os.geteuid()
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1 or of_other_user:
         os.close(handle)
         raise ValueError(f"{path} is not a regular file of yours alone. {advice}")
     return open(handle, "r+b" if flags & os.O_RDWR else "rb")
 
 
-def check_origin(content: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any] | None, int]:
-    """The descriptions and fingerprints in a checkpoint, the record of an interrupt, and the seed.
-
-    Raises
-    ------
-    ValueError, KeyError, TypeError
-        If they do not have the form that checkpoints have.
-    """
-    identity, left, seed = content["identity"], content.get("left"), content["seed"]
-    if not isinstance(identity, dict) or not all(isinstance(told, str) for told in identity.values()):
-        raise ValueError("what it is of is not told in words")
-    if type(seed) is not int or not 0 <= seed < 2**31:
-        raise ValueError(f"its seed is {shown(seed)}")
-    if left is not None:
-        weights, epochs = left["weights"], left["epochs"]
-        if not isinstance(weights, str) or type(epochs) is not int or not 0 <= epochs < 2**31:
-            raise ValueError(f"an interrupt left {shown(left)}")
-    return identity, left, seed
-
-
 def unusable(path: Path, error: Exception) -> ValueError:
     """The error for a checkpoint that training cannot resume from."""
     reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-    return ValueError(f"Training cannot resume from {path}: {printable(reason).rstrip('.')}. Delete it to start over.")
+    reason = printable(reason, LONGEST_DIFFERENCE).rstrip(".")
+    return ValueError(f"Training cannot resume from {path}: {reason}. Delete it to start over.")

@@ -24,7 +24,7 @@ from .early_stopping import BestWeights
 from .history import plain_history, report_stage
 from .nested_codes import cumulative_explained_variance, training_codes
 from .net import AutoencoderNet
-from .optimizer_state import continue_optimizer
+from .net_state import continue_optimizer
 from .pca_init import components_for_share
 from .rescaling import forget_features
 from .result import FitResult

@@ -21,10 +21,10 @@ from skae.objectives import Objective
 
 from .batches import Batches, Part
 from .device import BorrowedStream, training_precision
-from .device_transfer import on_cpu, put_on, usable
 from .early_stopping import StopTraining
 from .errors import check_enough, check_last_update, diverged, note_place, out_of_memory, with_smaller_batches
 from .fused_update import Update, fused_update_for
+from .net_state import available_device, move_net, state_on_cpu
 from .schedule import learning_rate_share
 from .step_replay import step_replay_for
 
@@ -338,11 +338,11 @@ class AutoencoderNet(NeuralNet):
         # What is of one training holds on to the weights of this net, not to those of a copy, and to its rows.
         of_training = dict.fromkeys(("stream_", "forward_", "repeated_", "update_"))
         users = [pair for pair in vars(self).get("callbacks_", ()) if all(pair[1] is not own for own in self.own_)]
-        return on_cpu({**vars(self), **of_training, "callbacks_": users, "own_": ()})
+        return state_on_cpu({**vars(self), **of_training, "callbacks_": users, "own_": ()})
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        put_on(self, usable(self.device))
+        move_net(self, available_device(self.device))
 
     def _autocast(self):
         if self.autocast_dtype_ is torch.float32:

@@ -1,8 +1,7 @@
-"""Checkpoint folders: other files stay, and tampered files are refused."""
+"""Checkpoint folders: other files stay, and damaged files are refused."""
 
-import json
+import io
 import os
-import random
 import stat
 
 import numpy as np
@@ -127,146 +126,57 @@ def parts_of(file):
     return stored.content, stored.arrays()
 
 
-def write_parts(file, content, arrays):
-    """A checkpoint of any parts, its checksum right."""
-    file.write_bytes(container.pack(content, arrays))
+class Evil:
+    def __reduce__(self):
+        return (os.system, ("echo run > /dev/stderr",))
 
 
-HOSTILE = (None, True, -1, 10**30, 1e308, "nan", "-inf", "\x1b[31m" * 10_000, [], {}, [None], {"a": None})
-
-
-def places_in(content, path=()):
-    """The path of every part of the JSON, without the parts of the fingerprint."""
-    for name, value in content.items() if isinstance(content, dict) else enumerate(content):
-        if name == "identity":
-            yield (name,)
-        else:
-            yield (*path, name)
-            if isinstance(value, (dict, list)):
-                yield from places_in(value, (*path, name))
-
-
-def changed(content, path, value, missing=False):
-    """A copy of JSON with another value at a path, or without it."""
-    content = json.loads(json.dumps(content))
-    part = content
-    for name in path[:-1]:
-        part = part[name]
-    if missing:
-        del part[path[-1]]
-    else:
-        part[path[-1]] = value
-    return content
-
-
-def check_refused_or_finite(estimator, file):
-    """Training refuses to resume with a clear error, or resumes to finite results."""
-    try:
-        estimator.fit(X, X_val=VALIDATION)
-    except ValueError as error:
-        message = str(error)
-        assert "cannot resume" in message or "another fit" in message, message
-        assert message.isprintable()
-        assert len(message) < 3000
-        assert not hasattr(estimator, "net_")
-        return 1
-    assert np.isfinite(estimator.transform(X)).all()
-    del estimator._result
-    return 0
-
-
-class TestTampering:
-    @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop"])
-    def test_tampered_json_is_refused_or_harmless(self, tmp_path, optimizer, request):
-        estimator, file = crashed(tmp_path, optimizer=optimizer), tmp_path / "checkpoint.skae"
-        content, arrays = parts_of(file)
-        cases = [(path, value, False) for path in places_in(content) for value in HOSTILE]
-        cases += [(path, None, True) for path in places_in(content)]
-        n_cases = len(cases) if request.config.option.markexpr == "soak" else 15
-        refused = 0
-        for path, value, missing in random.Random(0).sample(cases, n_cases):
-            write_parts(file, changed(content, path, value, missing), arrays)
-            refused += check_refused_or_finite(estimator, file)
-        assert refused > 0.6 * n_cases
-
-    @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop"])
-    def test_tampered_arrays_are_refused(self, tmp_path, optimizer):
-        estimator, file = crashed(tmp_path, optimizer=optimizer), tmp_path / "checkpoint.skae"
-        content, arrays = parts_of(file)
-        kinds = {name.rpartition(".")[2] if name.startswith("optimizer") else name for name in arrays}
-        if optimizer != "adamw":  # all other arrays are the same
-            kinds = {
-                kind for kind in kinds if any(n.startswith("optimizer") and n.endswith(f".{kind}") for n in arrays)
-            }
-        for kind in sorted(kinds):
-            name = next(name for name in arrays if name.endswith(kind))
-            array = arrays[name]
-            others = [
-                array[:-1] if array.ndim else array[None],
-                torch.cat([array.flatten()] * 2),
-                array.to(torch.int16),
-            ]
-            if array.is_floating_point() and not name.startswith(("history", "losses.")):
-                others.append(torch.full_like(array, torch.nan))
-            # Only momentum may be missing: it starts from zero.
-            for other in (*others, *(() if kind == "momentum_buffer" else (None,))):
-                kept = {n: a for n, a in arrays.items() if n != name}
-                write_parts(file, content, kept if other is None else {**kept, name: other.contiguous()})
-                with pytest.raises(ValueError, match="cannot resume"):
-                    estimator.fit(X, X_val=VALIDATION)
-
-    def test_added_arrays_are_refused(self, tmp_path):
+class TestDamage:
+    def test_damaged_files_are_refused(self, tmp_path):
         estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
-        content, arrays = parts_of(file)
-        for name in ("module.other", "optimizer.0.other", "optimizer.99.step", "optimizer.-1.step", "random.more", "x"):
-            write_parts(file, content, {**arrays, name: torch.ones(())})
+        data = file.read_bytes()
+        flipped = bytearray(data)
+        flipped[-100] ^= 1
+        for damaged in (b"", data[:50], data[:-1], bytes(flipped), data.replace(b'"seed', b'"sead', 1)):
+            file.write_bytes(damaged)
             with pytest.raises(ValueError, match="cannot resume"):
                 estimator.fit(X, X_val=VALIDATION)
+            assert not hasattr(estimator, "net_")
 
-    @pytest.mark.parametrize("step", [0.0, -1.0, 1e30])
-    def test_tampered_step_count_is_refused(self, tmp_path, step):
+    @pytest.mark.parametrize(
+        "content", [{}, {"identity": {}}, {"identity": 1, "seed": 0}, {"identity": {}, "seed": "a"}]
+    )
+    def test_other_content_is_refused(self, tmp_path, content):
         estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
-        content, arrays = parts_of(file)
-        write_parts(file, content, {**arrays, "optimizer.0.step": torch.tensor(step)})
-        with pytest.raises(ValueError, match=r"cannot resume.*optimizer\.0\.step"):
+        file.write_bytes(container.pack(content, parts_of(file)[1]))
+        with pytest.raises(ValueError, match="cannot resume"):
             estimator.fit(X, X_val=VALIDATION)
 
-    @pytest.mark.parametrize("value", [-1, 2**62])
-    def test_tampered_counters_are_refused(self, tmp_path, value):
+    def test_state_runs_no_code(self, tmp_path, capfd):
         estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
-        content, arrays = parts_of(file)
-        counters = [name for name in arrays if name.startswith("counter.")]
-        assert len(counters) == 6
-        for name in counters:
-            write_parts(file, content, {**arrays, name: torch.tensor(value)})
-            with pytest.raises(ValueError, match="cannot resume"):
-                estimator.fit(X, X_val=VALIDATION)
+        buffer = io.BytesIO()
+        torch.save({"module": Evil()}, buffer)
+        state = torch.frombuffer(buffer.getbuffer(), dtype=torch.uint8)
+        file.write_bytes(container.pack(parts_of(file)[0], {"state": state}))
+        with pytest.raises(ValueError, match="cannot resume"):
+            estimator.fit(X, X_val=VALIDATION)
+        assert capfd.readouterr().err == ""
 
-    @pytest.mark.parametrize("value", [*HOSTILE, float("nan"), 1, "a"])
-    def test_tampered_history_is_refused(self, tmp_path, value):
-        estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
-        content, arrays = parts_of(file)
-        history = json.loads(arrays["history"].numpy().tobytes())
-        others = [value, [value], [*history, value], [{**history[0], "train_loss": value}]]
-        for other in others if value != 1e308 else others[:-1]:  # a loss like any other
-            changed = torch.frombuffer(bytearray(json.dumps(other).encode()), dtype=torch.uint8)
-            write_parts(file, content, {**arrays, "history": changed})
-            with pytest.raises(ValueError, match="cannot resume"):
-                estimator.fit(X, X_val=VALIDATION)
-
-    def test_tampered_interrupt_record_is_refused(self, tmp_path):
-        estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
-        content, arrays = parts_of(file)
-        for left in ([1], {"weights": 1, "epochs": 1}, {"weights": "a", "epochs": -1}, {"weights": "a"}, "a"):
-            write_parts(file, {**content, "left": left}, arrays)
-            with pytest.raises(ValueError, match="cannot resume"):
-                estimator.fit(X, X_val=VALIDATION)
+    def test_state_of_another_network_is_refused(self, tmp_path):
+        first, second = tmp_path / "first", tmp_path / "second"
+        estimator = crashed(first)
+        crashed(second, architecture=Dense((4,)))
+        content, arrays = parts_of(first / "checkpoint.skae")[0], parts_of(second / "checkpoint.skae")[1]
+        (first / "checkpoint.skae").write_bytes(container.pack(content, arrays))
+        with pytest.raises(ValueError, match="cannot resume"):
+            estimator.fit(X, X_val=VALIDATION)
 
     def test_messages_are_short_and_printable(self, tmp_path):
         estimator, file = crashed(tmp_path), tmp_path / "checkpoint.skae"
         content, arrays = parts_of(file)
         identity = {f"\x1b]0;{n}\x07" * 100: "\x1b[2J" * 1000 for n in range(100)}
-        write_parts(file, {**content, "identity": {**content["identity"], **identity}}, arrays)
+        identity |= content["identity"]
+        file.write_bytes(container.pack({**content, "identity": identity}, arrays))
         with pytest.raises(ValueError, match="another fit") as caught:
             estimator.fit(X, X_val=VALIDATION)
         assert str(caught.value).isprintable()

@@ -8,7 +8,7 @@ import torch
 
 from skae import AutoencoderTransformer, Convolutional, Dense, OutOfMemoryError
 from skae.data import sources
-from skae.training.device_transfer import arrays_of
+from skae.training.net_state import net_tensors
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")]
 
@@ -63,7 +63,7 @@ def test_pickles_hold_cpu_tensors_and_return_to_the_gpu(given, digits, monkeypat
     X = digits if given == "arrays" else torch.from_numpy(digits).cuda()
     autoencoder = AutoencoderTransformer(2, device="cuda", random_state=0).partial_fit(X)
     dumped, codes = pickle.dumps(autoencoder), autoencoder.transform(digits)
-    assert {array.device.type for array in arrays_of(autoencoder.net_.__getstate__())} == {"cpu"}
+    assert {array.device.type for array in net_tensors(autoencoder.net_.__getstate__())} == {"cpu"}
     restored = pickle.loads(dumped)
     np.testing.assert_array_equal(restored.transform(digits), codes)
     assert {value.device.type for value in restored.net_.module_.state_dict().values()} == {"cuda"}
