@@ -267,7 +267,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         return select_all(X)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NoveltyResult:
     """All that a fit learned.
 

@@ -1,4 +1,4 @@
-"""What training says when it cannot go on."""
+"""Errors of training: out of memory, divergence, too few samples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def out_of_memory(device: str, batch_size: Any, error: BaseException) -> OutOfMemoryError:
-    """The error for memory that does not suffice; what frames below still hold, and the device has cached, is freed."""
+    """The error for running out of memory; frees the variables of the frames below and the cache of the device."""
     traceback.clear_frames(error.__traceback__)
     free_cache()
     return OutOfMemoryError(
@@ -35,7 +35,7 @@ def reports_out_of_memory(method: Method) -> Method:
     """Decorate a method of an estimator: running out of memory raises OutOfMemoryError with advice."""
 
     @functools.wraps(method)
-    def told(self, *args, **kwargs):
+    def wrapper(self, *args, **kwargs):
         try:
             return method(self, *args, **kwargs)
         except Exception as error:
@@ -43,11 +43,11 @@ def reports_out_of_memory(method: Method) -> Method:
                 raise
             raise out_of_memory(str(self.device), self.batch_size, error) from error
 
-    return cast("Method", told)
+    return cast("Method", wrapper)
 
 
 def with_smaller_batches(net: Any, batches: Batches, read: Callable[[], Result]) -> Result:
-    """What ``read`` makes of batches that a net only reads; where memory runs out they are halved, with one warning."""
+    """The result of ``read``, which passes ``batches`` forward; out of memory, they are halved with one warning."""
     while True:
         try:
             return read()
@@ -63,7 +63,7 @@ def with_smaller_batches(net: Any, batches: Batches, read: Callable[[], Result])
 
 
 def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:
-    """The error for losses of batches, of which one or their sum is not finite."""
+    """The error for non-finite losses of batches, or a non-finite sum of them."""
     lr = net.optimizer_.param_groups[0]["lr"]
     wrong = [(number, float(loss)) for number, loss in enumerate(losses, start=1) if not math.isfinite(loss)]
     number, loss = wrong[0] if wrong else (len(losses), math.inf)
@@ -75,13 +75,13 @@ def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:
 
 
 def largest(rows: Rows) -> float:
-    """The largest absolute value of these rows, which need not be those that the scaling was learned from."""
+    """The largest absolute value of these rows."""
     slices = iterate_slices(rows.X, slice_length(rows.layout.n_features))
     return max(float(part.double().abs().max()) for part in slices)
 
 
 def check_last_update(net: Any, train: Part) -> None:
-    """Raise DivergenceError if the last update, which no pass has seen, left weights of no use."""
+    """Raise DivergenceError if the weights after the last update give non-finite losses."""
     losses = net.losses_per_row(Part(train.rows, train.indices[: net.batch_size]))
     if not np.isfinite(losses.mean()):
         raise diverged(net, losses.mean(keepdims=True), train)
@@ -97,8 +97,8 @@ def check_enough(n_samples: int, smallest: int) -> None:
 
 
 def note_place(error: Exception, epoch: int, batch: int) -> None:
-    """Let an error that comes through, as of a callback, tell in or after which batch it was raised, counted from 1."""
-    # Notes are from Python 3.11 on, and an error may be of a kind that takes none.
+    """Add the epoch and batch, counted from 1, in which an error was raised, as a note to it."""
+    # Python 3.10 has no notes, and some errors take none.
     with contextlib.suppress(Exception):
         error.add_note(  # type: ignore[attr-defined]
             f"In epoch {max(1, epoch)}, batch {batch}, of the training of an autoencoder."

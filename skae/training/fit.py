@@ -1,4 +1,4 @@
-"""``train``: from settled parameters and rows to a result. It knows rows, not X, and changes no estimator."""
+"""``train(spec, data)`` trains a network and returns a ``FitResult``; estimators are not changed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .spec import TrainSpec
 # Least number of rows per batch when the explained variance of nested codes is measured.
 MEASURED_BATCH = 256
 
-# Takes the number of epochs and a function that gives the result as it is now; returns a skorch callback.
+# Makes a skorch callback from the number of epochs and a function that returns the current result.
 Listener = Callable[[int, Callable[[], FitResult]], Callback]
 
 
@@ -41,16 +41,8 @@ Listener = Callable[[int, Callable[[], FitResult]], Callback]
 class TrainData:
     """The rows of one training.
 
-    Parameters
-    ----------
-    train : Part
-    validation : Part or None
-    schema : Schema or None
-        Kept in the result.
-    is_split : bool
-        Whether both are of the same X, so that other splits of it are possible.
-    rescaled : Tensor or None
-        Which features are scaled differently than in the result that training continues, (channels, \\*sizes) bool.
+    ``is_split`` says that both parts are rows of one X, so cross-validation can split it otherwise. ``rescaled``
+    (channels, \\*sizes), bool, marks features whose scaling differs from the result that training continues.
     """
 
     train: Part
@@ -83,7 +75,7 @@ class Training:
 
     @classmethod
     def prepare(cls, spec: TrainSpec, data: TrainData, start: FitResult | None = None) -> Training:
-        """Build the network at its PCA initialization, or copy the one that training continues."""
+        """Build the network and initialize it by PCA, or copy the network that training continues."""
         rows, n_train = data.train.rows, len(data.train)
         if start is None:
             with report_stage("Building the network and its PCA initialization", spec.verbose):
@@ -123,16 +115,8 @@ def train(
 ) -> FitResult:
     """Train a network and keep its best weights.
 
-    Parameters
-    ----------
-    spec : TrainSpec
-    data : TrainData
-    start : FitResult, default=None
-        The result that training continues.
-    checkpoints : Checkpoints, default=None
-        Where the state of training is kept.
-    listeners : sequence of callable
-        Further callbacks, each made from the number of epochs and a function that gives the present result.
+    Training continues ``start``, if given. Each of ``listeners`` makes a callback from the number of epochs and a
+    function that returns the current result.
 
     Raises
     ------
@@ -160,7 +144,7 @@ def train(
     try:
         result = finish(training, data, present, is_interrupted=interrupt is not None)
     except KeyboardInterrupt as error:
-        # Training is complete; only a second interrupt ends this.
+        # Training is complete, so the result is finished without cross-validation, unless interrupted again.
         interrupt = error
         result = finish(training, data, present, is_interrupted=True)
     except Exception as error:
@@ -189,7 +173,7 @@ def train_fold(spec: TrainSpec, train_part: Part, validation: Part, callback: Ca
 
 
 def finish(training: Training, data: TrainData, present: Callable[..., FitResult], is_interrupted: bool) -> FitResult:
-    """Restore the best weights, and measure the codes."""
+    """Restore the best weights, and compute the codes for ``sample``."""
     net, best = training.net, training.best
     if best is not None and is_interrupted:
         best.cross_validate = None
@@ -211,13 +195,13 @@ def result_of(
     before: list[dict[str, Any]],
     kept: int | None = None,
 ) -> FitResult:
-    """The result of a training as it is now; ``kept`` is the epoch whose weights it has, the last by default."""
+    """The current result of a training; ``kept`` is the epoch of its weights, by default the last."""
     net = training.net
     done_before = before[-1]["epoch"] if before else 0
     kept = net.epochs_done_ if kept is None else kept
     best_epoch = done_before + kept
     if kept == 0:
-        # The weights that training started from.
+        # The initial weights.
         best_epoch = 0 if start is None else min(start.best_epoch, done_before)
     return FitResult(
         spec=spec,
@@ -233,16 +217,16 @@ def result_of(
 
 
 def with_explained_variance(result: FitResult, part: Part) -> FitResult:
-    """The result with the explained variance of every nested coordinate, cut to the share that was asked for."""
-    net, asked = result.net, result.spec.n_components
+    """The result with the explained variance of each nested coordinate, truncated to the requested share."""
+    net, requested = result.net, result.spec.n_components
     shares = cumulative_explained_variance(net.module_, part, max(net.batch_size, MEASURED_BATCH))
     n_components = result.n_components
-    if is_fraction(asked):
-        enough = np.flatnonzero(shares >= asked)
+    if is_fraction(requested):
+        enough = np.flatnonzero(shares >= requested)
         n_components = int(enough[0]) + 1 if len(enough) else len(shares)
         if not len(enough):
             warn(
-                f"n_components={asked}: the {n_components} coordinates that PCA needs for it explain "
+                f"n_components={requested}: the {n_components} coordinates that PCA needs for it explain "
                 f"{shares[-1]:.3f}. Pass a larger max_epochs, or the number of components."
             )
         net.module_.bottleneck.code_size = n_components

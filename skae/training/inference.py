@@ -1,4 +1,4 @@
-"""Reading calls: passes over rows that compute with a fitted result and change nothing."""
+"""Reading calls: forward passes over rows with a fitted result, which they do not change."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def decode(result: FitResult, Z: np.ndarray) -> np.ndarray:
 
 
 def fill(out: np.ndarray, result: FitResult, X: Any, function: Callable[[Tensor], Any]) -> np.ndarray:
-    """``out`` (n, ...) with ``function`` of scaled samples in it, computed in large batches."""
+    """Write ``function`` of scaled samples into ``out`` (n, ...), in large batches."""
     device = torch.device(result.net.device)
     with full_precision(device):
         for start, stop, part in Rows(X, result.layout, device).map(function):

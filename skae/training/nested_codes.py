@@ -55,7 +55,7 @@ def read_evenly(
         return [function(part.rows.take(batch)) for batch in batches]
 
 
-def shortened(module: Autoencoder, n_components: int) -> Autoencoder:
+def truncate_codes(module: Autoencoder, n_components: int) -> Autoencoder:
     """The same module with codes cut to ``n_components`` coordinates; the weights are shared.
 
     Raises

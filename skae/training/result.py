@@ -11,14 +11,14 @@ import numpy as np
 from skae.data import SampleLayout
 from skae.model import LayerRow, Sampler
 
-from .nested_codes import shortened
+from .nested_codes import truncate_codes
 from .net import AutoencoderNet
 from .spec import TrainSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FitResult:
-    """All that a fit learned.
+    """Everything that a fit learned.
 
     Parameters
     ----------
@@ -34,11 +34,12 @@ class FitResult:
     history : list of dict
         One plain dict per epoch.
     n_epochs, best_epoch : int
-        Epochs run, and the epoch whose weights are kept: 0 for PCA.
-    codes : ndarray of shape (n, n_components), float32, or None
-        Codes of some training rows in the units of the network, for ``sample``; None while training lasts.
+        Epochs run, and the epoch of the weights: 0 for PCA.
+    codes : ndarray of shape (n, k), float32, or None
+        Codes of some training rows in the units of the network, for ``sample``, as the bottleneck keeps them: nested
+        codes are not truncated. None during training.
     explained_variance_ratio : ndarray of shape (n_components,), float64, or None
-        Of nested codes.
+        For nested codes only.
     samplers : dict
         Densities fitted to ``codes`` so far, by name.
     """
@@ -54,12 +55,12 @@ class FitResult:
     best_epoch: int
     codes: np.ndarray | None = None
     explained_variance_ratio: np.ndarray | None = None
-    samplers: dict[str, Sampler] = field(default_factory=dict, repr=False, compare=False)
+    samplers: dict[str, Sampler] = field(default_factory=dict, repr=False)
 
     def shortened(self, n_components: int) -> FitResult:
         """The result with the first ``n_components`` coordinates of nested codes; weights are shared."""
         net = copy.copy(self.net)
-        net.module_ = shortened(self.net.module_, n_components)
+        net.module_ = truncate_codes(self.net.module_, n_components)
         ratio = self.explained_variance_ratio
         return replace(
             self,
