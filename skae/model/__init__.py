@@ -1,27 +1,17 @@
 """Networks: architectures, bottlenecks, corruptions, and the autoencoder that combines them."""
 
 from .autoencoder import Autoencoder, Identity, LinearPath, Softmax, Trace, UnitInterval
-from .bottlenecks import (
-    Bottleneck,
-    Code,
-    Deterministic,
-    Gaussian,
-    MultiDrawGaussian,
-    NestedDropout,
-    PseudoInputGaussian,
-    Quantizer,
-    Sphere,
-    WrappedBottleneck,
-)
+from .bottlenecks import Bottleneck, Code, Deterministic, Gaussian, MultiDrawGaussian, PseudoInputGaussian, Sphere
+from .codebooks import CodebookPrior, Quantizer
 from .convolutional import Convolutional
 from .corruptions import CORRUPTIONS, Corruption
 from .custom import Custom
 from .dense import Dense
-from .discriminator import WithDiscriminator
 from .layer_table import LayerRow, LayerTable, layer_rows, layer_table
 from .layers import EncoderDecoder, SpectralNorm, StochasticModule, is_zero
-from .priors import CodebookPrior, NormalMixture, Prior, Sampler, StandardNormal, UniformSphere, draw_from_prior
+from .priors import NormalMixture, Prior, Sampler, StandardNormal, UniformSphere, draw_from_prior
 from .sequential import Sequence
+from .wrapped_bottlenecks import NestedDropout, WithDiscriminator, WrappedBottleneck
 
 __all__ = [
     "CORRUPTIONS",

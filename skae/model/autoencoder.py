@@ -1,7 +1,4 @@
-"""The network: encoder, bottleneck and decoder, the linear path in parallel, and the link after the decoder.
-
-It works on scaled samples, channels first, and does not know the caller's units or axes.
-"""
+"""The network for scaled samples, channels first: encoder, bottleneck, decoder, linear path in parallel, and link."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ class Trace:
         The decoder's target and output, in the link's output space.
     code : Code
     prior : Prior, default=None
-        The density that codes are pulled towards.
+        The density that penalties pull codes towards.
     """
 
     seen: Tensor
@@ -84,19 +81,15 @@ class Identity(nn.Module):
         return output
 
     def convert_linear_path(self, linear: LinearPath) -> None:
-        """Change a linear path to samples into one to outputs."""
+        """Change the decoder of a linear path, which gives samples, to give outputs."""
 
 
 class UnitInterval(nn.Module):
     """The link for ``loss="bce"``: outputs are samples scaled to [0, 1] between the data's minimum and maximum.
 
     Outputs pass through a curve that is the identity inside [MARGIN, 1 - MARGIN] and approaches 0 and 1 exponentially
-    outside, so a network initialized with PCA still equals PCA inside.
-
-    Parameters
-    ----------
-    gain, offset : Tensor
-        A sample ``x`` scaled to [0, 1] is ``gain * x + offset``.
+    outside, so a network initialized with PCA still equals PCA inside. Scaled to [0, 1], a sample is
+    ``gain * x + offset``.
     """
 
     MARGIN = 0.05
@@ -109,7 +102,6 @@ class UnitInterval(nn.Module):
         self.register_buffer("offset", offset)
 
     def to_output_space(self, x: Tensor) -> Tensor:
-        """Samples (batch, \\*shape) scaled to [0, 1]."""
         return torch.addcmul(self.offset, x, self.gain)
 
     def to_sample(self, output: Tensor) -> Tensor:
@@ -122,23 +114,18 @@ class UnitInterval(nn.Module):
 
     @torch.no_grad()
     def convert_linear_path(self, linear: LinearPath) -> None:
-        """Change a linear path to samples into one to samples scaled to [0, 1]."""
         gain, offset = (value.expand(linear.shape).flatten() for value in (self.gain, self.offset))
         linear.decoder.weight.mul_(gain[:, None])
         linear.decoder.bias.mul_(gain).add_(offset)
 
 
 class Softmax(nn.Module):
-    """The link for ``loss="cross_entropy"``: samples are one-hot over the first axis, outputs are logits.
+    """The link for ``loss="cross_entropy"``: outputs are logits over the first axis.
 
-    Parameters
-    ----------
-    mean : Tensor of the shape of a sample
-    scale : Tensor of shape ()
-        The one-hot sample is ``x * scale + mean``.
+    The one-hot sample is ``x * scale + mean``; ``mean`` has the shape of a sample, ``scale`` has shape ().
     """
 
-    # Logits of this height give nearly one-hot probabilities where a linear path is exact.
+    # Logits of this size give nearly one-hot probabilities where a linear path is exact.
     SHARPNESS = 6.0
     mean: Tensor
     scale: Tensor
@@ -149,16 +136,13 @@ class Softmax(nn.Module):
         self.register_buffer("scale", scale)
 
     def to_output_space(self, x: Tensor) -> Tensor:
-        """One-hot samples of scaled samples (batch, \\*shape)."""
         return torch.addcmul(self.mean, x, self.scale)
 
     def to_sample(self, output: Tensor) -> Tensor:
-        """Scaled samples of logits (batch, \\*shape)."""
         return (output.softmax(1) - self.mean) / self.scale
 
     @torch.no_grad()
     def convert_linear_path(self, linear: LinearPath) -> None:
-        """Change a linear path to samples into one to logits."""
         linear.decoder.weight.mul_(self.SHARPNESS * self.scale)
         linear.decoder.bias.mul_(self.scale).add_(self.mean.flatten()).mul_(self.SHARPNESS)
 
@@ -172,16 +156,13 @@ class Autoencoder(nn.Module):
     Parameters
     ----------
     encoder_decoder : EncoderDecoder
-        The encoder and decoder of an architecture.
     linear : LinearPath or None
-        The linear path in parallel; None leaves it out.
+        The linear path in parallel.
     latent_scale : Tensor of shape (n_components,)
-        Codes leave the network multiplied by it, in the units of the scaled samples, as PCA's are; inside they have
-        about unit variance.
+        Factors from codes inside, which have about unit variance, to codes in the units of the scaled samples.
     link : Identity, UnitInterval or Softmax
-        How outputs become samples.
+        Takes outputs to samples.
     bottleneck : Bottleneck
-        How the encoder's features become codes.
     corruption : Module, default=None
         Corrupts the encoder's input in training.
     pseudo_inputs : Tensor of shape (n_pseudo_inputs, \\*shape), default=None
@@ -221,8 +202,8 @@ class Autoencoder(nn.Module):
         target = self.link.to_output_space(x)
         if code.repeats > 1:
             target = target.repeat(code.repeats, *[1] * (x.ndim - 1))
-        given = code.latent if code.decoder_input is None else code.decoder_input
-        return Trace(seen, target, code, self.output(given), self.bottleneck.prior)
+        output = self.output(code.latent if code.decoder_input is None else code.decoder_input)
+        return Trace(seen, target, code, output, self.bottleneck.prior)
 
     def _code(self, seen: Tensor) -> Code:
         if self.pseudo_inputs is None:
@@ -260,7 +241,7 @@ class Autoencoder(nn.Module):
         """Scaled samples (batch, \\*shape) from codes: (batch, n_components), or their first columns."""
         return self.link.to_sample(self.output(latent / self.latent_scale[: latent.shape[1]]))
 
-    def fit_sampler(self, kept: Tensor) -> Sampler | None:
-        """The density of new inner codes, from kept codes (n, n_components); None if the bottleneck has no prior."""
+    def fit_sampler(self, stored: Tensor) -> Sampler | None:
+        """The density of new inner codes, from stored codes (n, n_components); None if the bottleneck has no prior."""
         pseudo_features = None if self.pseudo_inputs is None else self.features(self.pseudo_inputs)
-        return self.bottleneck.fit_sampler(kept, pseudo_features)
+        return self.bottleneck.fit_sampler(stored, pseudo_features)

@@ -94,13 +94,7 @@ class Convolutional(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Check the settings.
-
-        Raises
-        ------
-        InvalidParameterError
-            If a setting has a wrong type or value; it is a ValueError and a TypeError.
-        """
+        """Raise InvalidParameterError, a ValueError and TypeError, if a setting has a wrong type or value."""
         if not is_auto(self.channels):
             check_sizes("Convolutional", "channels", self.channels)
             if not is_auto(self.depth) and self.depth != len(self.channels):
@@ -120,17 +114,9 @@ class Convolutional(BaseEstimator):
         check_bool("Convolutional", "linear_path", self.linear_path)
 
     def plan(self, shape: tuple[int, ...]) -> list[ConvolutionStep]:
-        """Plan the convolutions in integers.
+        """Plan the convolutions for samples of ``shape``, channels first.
 
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of a sample, channels first.
-
-        Raises
-        ------
-        ValueError
-            If the sample does not have one to three spatial axes, or is too small for the number of layers.
+        Raises ValueError if the sample does not have one to three spatial axes, or is too small for all layers.
         """
         channels_in, *sizes = shape
         if not 1 <= len(sizes) <= 3:
@@ -146,22 +132,12 @@ class Convolutional(BaseEstimator):
         return pyramid(channels_in, tuple(sizes), channels, kernel_sizes, strides)
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
-        """Build the modules, with the layer table.
+        """Build the modules and their layer table for samples of ``shape`` (channels first); errors as in ``plan``.
 
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of a sample, channels first.
-        n_components : int
-            Width of the encoder's output and the decoder's input.
-
-        Raises
-        ------
-        ValueError
-            As in ``plan``.
+        ``n_components`` is the width of the encoder's output and of the decoder's input.
         """
         steps = self.plan(shape)
-        last_map = (steps[-1].channels_out, *steps[-1].sizes_out)
+        last_map = steps[-1].shape_out
         n_map = math.prod(last_map)
         widths = (n_map, *self._hidden_sizes(n_map))
         down = [self._down(number, step) for number, step in enumerate(steps, start=1)]
@@ -197,51 +173,40 @@ class Convolutional(BaseEstimator):
             return (int(value),) * depth
         if len(value) != depth:
             raise InvalidParameterError(
-                f"The {name!r} parameter of Convolutional must hold one int a layer ({depth} layers). Got {value!r}."
+                f"The {name!r} parameter of Convolutional must hold one int per layer ({depth} layers). Got {value!r}."
             )
         return tuple(int(size) for size in value)
 
     def _channels(self, longest: int, stride: int) -> tuple[int, ...]:
         if not is_auto(self.channels):
             return tuple(int(width) for width in self.channels)
-        depth: Any = self.depth
-        if is_auto(depth):
-            depth = 1
-            while stride > 1 and longest > 8 * stride:
-                longest = -(-longest // stride)
-                depth += 1
+        depth: Any = resolve(self.depth, 1)
+        while is_auto(self.depth) and stride > 1 and longest > 8 * stride:
+            longest = -(-longest // stride)
+            depth += 1
         return tuple(min(32 * 2**layer, 128) for layer in range(depth))
 
     def _last(self, layer: nn.Module) -> nn.Module:
         return set_zero(layer) if self.linear_path else layer
 
+    def _normalization_and_activation(self, step: ConvolutionStep) -> list[nn.Module]:
+        layers = normalization_layers(self.normalization, step.channels_out, len(step.axes))
+        return [*layers, ACTIVATIONS[self.activation]()]
+
     def _down(self, number: int, step: ConvolutionStep) -> Step:
-        n_axes = len(step.axes)
-        convolution = CONVOLUTIONS[n_axes](
-            step.channels_in, step.channels_out, step.kernel, stride=step.stride, padding=step.padding
-        )
-        module = nn.Sequential(
-            convolution,
-            *normalization_layers(self.normalization, step.channels_out, n_axes),
-            ACTIVATIONS[self.activation](),
-        )
+        sizes = [step.per_axis(field) for field in ("kernel", "stride", "padding")]
+        convolution = CONVOLUTIONS[len(step.axes)](step.channels_in, step.channels_out, *sizes)
+        module = nn.Sequential(convolution, *self._normalization_and_activation(step))
         formula = ", ".join(axis.formula for axis in step.axes)
-        return Step(f"convolution {number}", (step.channels_out, *step.sizes_out), formula, module)
+        return Step(f"convolution {number}", step.shape_out, formula, module)
 
     def _up(self, number: int, step: ConvolutionStep) -> Step:
-        n_axes = len(step.axes)
-        transposed = TRANSPOSED[n_axes](
-            step.channels_out,
-            step.channels_in,
-            step.kernel,
-            stride=step.stride,
-            padding=step.padding,
-            output_padding=step.output_padding,
-        )
-        before = [*normalization_layers(self.normalization, step.channels_out, n_axes), ACTIVATIONS[self.activation]()]
-        module = nn.Sequential(*before, self._last(transposed) if number == 1 else transposed)
+        sizes = [step.per_axis(field) for field in ("kernel", "stride", "padding", "output_padding")]
+        transposed = TRANSPOSED[len(step.axes)](step.channels_out, step.channels_in, *sizes)
+        last = self._last(transposed) if number == 1 else transposed
+        module = nn.Sequential(*self._normalization_and_activation(step), last)
         formula = ", ".join(axis.transposed_formula for axis in step.axes)
-        return Step(f"transposed convolution {number}", (step.channels_in, *step.sizes_in), formula, module)
+        return Step(f"transposed convolution {number}", step.shape_in, formula, module)
 
 
 def is_auto(value: Any) -> bool:

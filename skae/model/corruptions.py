@@ -9,13 +9,7 @@ from .layers import StochasticModule
 
 
 class Corruption(StochasticModule):
-    """Replaces a random share of every sample's features; subclasses give the replacement, or add noise instead.
-
-    Parameters
-    ----------
-    amount : float
-        Share of features replaced, or standard deviation of the noise, in those of the scaled data.
-    """
+    """Replaces a random share, ``amount``, of every sample's features by ``replacement``."""
 
     def __init__(self, amount: float):
         super().__init__()
@@ -31,7 +25,7 @@ class Corruption(StochasticModule):
 
 
 class GaussianNoise(Corruption):
-    """Adds normal noise (Vincent et al., 2010)."""
+    """Adds normal noise; ``amount`` is its standard deviation, in those of the scaled data (Vincent et al., 2010)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.add(x, self.normal(x), alpha=self.amount)
@@ -55,8 +49,8 @@ class Swap(Corruption):
     """Replaces features by those of another row of the batch, for tables of mixed units (Jahrer, 2017)."""
 
     def replacement(self, x: Tensor) -> Tensor:
-        other = (self.uniform(x) * len(x)).long().clamp_(max=len(x) - 1)
-        return x.gather(0, other)
+        rows = (self.uniform(x) * len(x)).long().clamp_(max=len(x) - 1)
+        return x.gather(0, rows)
 
 
 CORRUPTIONS: dict[str, type[Corruption]] = {

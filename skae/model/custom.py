@@ -62,9 +62,9 @@ class Custom(BaseEstimator):
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
         """The encoder and decoder for samples of ``shape`` (channels first), with the rows of their layer table."""
-        known = {"sample_shape": shape, "n_components": n_components}
-        encoder = build_module("encoder", self.encoder, known)
-        decoder = build_module("decoder", self.decoder, known)
+        arguments = {"sample_shape": shape, "n_components": n_components}
+        encoder = build_module("encoder", self.encoder, arguments)
+        decoder = build_module("decoder", self.decoder, arguments)
         return EncoderDecoder(
             encoder,
             decoder,
@@ -73,12 +73,12 @@ class Custom(BaseEstimator):
         )
 
 
-def build_module(name: str, value: Any, known: dict[str, Any]) -> nn.Module:
-    """A new module: a copy of a module, or what a class or function returns."""
+def build_module(name: str, value: Any, arguments: dict[str, Any]) -> nn.Module:
+    """Copy a module, or call a class or function with those of the arguments that it has."""
     if isinstance(value, nn.Module):
         return copy.deepcopy(value)
-    named = inspect.signature(value).parameters
-    module = value(**{key: known[key] for key in known if key in named})
+    parameters = inspect.signature(value).parameters
+    module = value(**{key: argument for key, argument in arguments.items() if key in parameters})
     if not isinstance(module, nn.Module):
         raise TypeError(
             f"The {name!r} parameter of Custom must return a torch.nn.Module. "

@@ -74,13 +74,7 @@ class Dense(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Check the settings.
-
-        Raises
-        ------
-        InvalidParameterError
-            If a setting has a wrong type or value; it is a ValueError and a TypeError.
-        """
+        """Raise InvalidParameterError, a ValueError and TypeError, if a setting has a wrong type or value."""
         if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
             check_sizes("Dense", "hidden_sizes", self.hidden_sizes)
         check_choice("Dense", "activation", self.activation, ("auto", *ACTIVATIONS))
@@ -89,14 +83,9 @@ class Dense(BaseEstimator):
         check_bool("Dense", "linear_path", self.linear_path)
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
-        """Build the modules, with the layer table.
+        """Build the modules and their layer table for samples of ``shape``, channels first; (n_features,) for tables.
 
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of a sample, channels first: (n_features,) for tables.
-        n_components : int
-            Width of the encoder's output and the decoder's input.
+        ``n_components`` is the width of the encoder's output and of the decoder's input.
         """
         n_features = math.prod(shape)
         hidden = self._hidden_sizes(n_features)

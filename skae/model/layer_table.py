@@ -30,7 +30,7 @@ class LayerTable(str):
 
 
 def layer_rows(encoder_decoder: EncoderDecoder, linear: LinearPath | None, shape: Shape) -> list[LayerRow]:
-    """The layers of the network, in order."""
+    """The rows of the layer table, in order."""
     steps = [Step("samples", shape), *encoder_decoder.encoder_steps, *encoder_decoder.decoder_steps]
     if linear is not None:
         n_features, n_components = linear.encoder.in_features, linear.encoder.out_features
@@ -42,18 +42,11 @@ def layer_rows(encoder_decoder: EncoderDecoder, linear: LinearPath | None, shape
 
 
 def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape], notes: Sequence[str]) -> LayerTable:
-    """The table as text.
-
-    Parameters
-    ----------
-    layers : sequence of LayerRow
-    view : callable
-        Takes a shape, channels first, to the order of axes to show.
-    notes : sequence of str
-        Lines after the table.
-    """
-    rows = [(layer.name, format_shape(view(layer.shape)), f"{layer.n_parameters:,}", layer.formula) for layer in layers]
-    rows.insert(0, ("layer", "output shape", "parameters", "size"))
+    """The table as text, with ``notes`` as its last lines; ``view`` takes a shape, channels first, to the one shown."""
+    rows = [("layer", "output shape", "parameters", "size")]
+    for layer in layers:
+        shape = tuple(int(size) for size in view(layer.shape))
+        rows.append((layer.name, str(shape), f"{layer.n_parameters:,}", layer.formula))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
         f"{name:<{widths[0]}}  {size:<{widths[1]}}  {count:>{widths[2]}}  {formula}".rstrip()
@@ -62,8 +55,3 @@ def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape], note
     lines.insert(1, "-" * max(map(len, lines)))
     lines.append(f"{sum(layer.n_parameters for layer in layers):,} parameters")
     return LayerTable("\n".join([*lines, *notes]))
-
-
-def format_shape(shape: Shape) -> str:
-    """A shape as a tuple of Python's ints."""
-    return str(tuple(int(size) for size in shape))

@@ -29,17 +29,7 @@ Layer = TypeVar("Layer", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Step:
-    """One row of a layer table.
-
-    Parameters
-    ----------
-    name : str
-    shape : tuple of int
-        Shape of the output, channels first, without the batch axis.
-    formula : str
-        How the size follows from that before.
-    module : Module
-    """
+    """One row of a layer table; ``shape`` is that of the output, channels first, without the batch axis."""
 
     name: str
     shape: tuple[int, ...]
@@ -48,7 +38,6 @@ class Step:
 
     @property
     def n_parameters(self) -> int:
-        """Number of trained parameters."""
         return sum(p.numel() for p in self.module.parameters())
 
 
@@ -86,14 +75,9 @@ def is_zero(layer: nn.Module) -> bool:
 
 
 class SpectralNorm(nn.Module):
-    """A layer whose weight is divided by its largest singular value (Miyato et al., 2018).
+    """A linear layer or convolution whose weight is divided by its largest singular value (Miyato et al., 2018).
 
     The singular vector is updated by one power iteration per training batch.
-
-    Parameters
-    ----------
-    layer : Module
-        A linear layer or convolution.
     """
 
     direction: Tensor
@@ -103,13 +87,11 @@ class SpectralNorm(nn.Module):
         self.layer = layer
         with torch.no_grad():
             matrix = layer.get_parameter("weight").flatten(1)
-            # On the meta device svd would be slow: its first call imports for half a second.
-            is_meta = matrix.is_meta
-            direction = matrix[0].clone() if is_meta else torch.linalg.svd(matrix, full_matrices=False).Vh[0].clone()
-        self.register_buffer("direction", direction)
+            # Not on the meta device: the first call of svd there imports for half a second.
+            vectors = matrix if matrix.is_meta else torch.linalg.svd(matrix, full_matrices=False).Vh
+        self.register_buffer("direction", vectors[0].clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        """The layer's output with the normalized weight."""
         weight = self.layer.get_parameter("weight")
         matrix = weight.flatten(1)
         with torch.no_grad():
@@ -127,17 +109,17 @@ class StochasticModule(nn.Module):
         super().__init__()
         self.generator: torch.Generator | None = None
 
-    def normal(self, like: Tensor) -> Tensor:
-        """Standard normal numbers in the shape of ``like``."""
-        return torch.empty_like(like).normal_(generator=self.generator)
+    def normal(self, tensor: Tensor) -> Tensor:
+        """Standard normal numbers in the shape of ``tensor``."""
+        return torch.empty_like(tensor).normal_(generator=self.generator)
 
-    def uniform(self, like: Tensor) -> Tensor:
-        """Uniform numbers in [0, 1) in the shape of ``like``."""
-        return torch.empty_like(like).uniform_(generator=self.generator)
+    def uniform(self, tensor: Tensor) -> Tensor:
+        """Uniform numbers in [0, 1) in the shape of ``tensor``."""
+        return torch.empty_like(tensor).uniform_(generator=self.generator)
 
-    def bernoulli(self, like: Tensor, p: float) -> Tensor:
-        """Ones with probability ``p``, else zeros, in the shape of ``like``."""
-        return torch.empty_like(like).bernoulli_(p, generator=self.generator)
+    def bernoulli(self, tensor: Tensor, p: float) -> Tensor:
+        """Ones with probability ``p``, else zeros, in the shape of ``tensor``."""
+        return torch.empty_like(tensor).bernoulli_(p, generator=self.generator)
 
     def __getstate__(self) -> dict[str, Any]:
         # A generator cannot be pickled, and a fitted model draws no numbers.
@@ -152,12 +134,11 @@ class SeededDropout(StochasticModule):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        """``x`` with features dropped in training."""
         return x * self.bernoulli(x, 1 - self.p).div_(1 - self.p) if self.training else x
 
 
 def set_generator(module: nn.Module, generator: torch.Generator | None) -> None:
-    """Let every stochastic part of ``module`` draw from ``generator``."""
-    for part in module.modules():
-        if isinstance(part, StochasticModule):
-            part.generator = generator
+    """Set the generator of every stochastic module in ``module``."""
+    for submodule in module.modules():
+        if isinstance(submodule, StochasticModule):
+            submodule.generator = generator

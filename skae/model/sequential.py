@@ -68,13 +68,7 @@ class Sequence(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Check the settings.
-
-        Raises
-        ------
-        InvalidParameterError
-            If a setting has a wrong type or value; it is a ValueError and a TypeError.
-        """
+        """Raise InvalidParameterError, a ValueError and TypeError, if a setting has a wrong type or value."""
         check_integer("Sequence", "embedding_size", self.embedding_size)
         if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
             check_sizes("Sequence", "hidden_sizes", self.hidden_sizes)
@@ -83,14 +77,9 @@ class Sequence(BaseEstimator):
         check_bool("Sequence", "linear_path", self.linear_path)
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
-        """Build the modules, with the layer table.
+        """Build the modules and their layer table for one-hot samples of ``shape`` (n_tokens, length).
 
-        Parameters
-        ----------
-        shape : tuple of int
-            (n_tokens, length)
-        n_components : int
-            Width of the encoder's output and the decoder's input.
+        ``n_components`` is the width of the encoder's output and of the decoder's input.
         """
         n_tokens, length = shape
         size = int(self.embedding_size)

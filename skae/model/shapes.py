@@ -1,8 +1,7 @@
-"""Convolution arithmetic in plain integers, without tensors or modules.
+"""Convolution arithmetic in plain integers, without tensors or modules (Dumoulin and Visin, 2016).
 
-The formulas are the textbook ones (Dumoulin and Visin, 2016): a convolution of kernel k, stride s and
-padding p takes n to ``floor((n + 2p - k) / s) + 1``; its transpose with output padding o takes n to
-``(n - 1) s - 2p + k + o``.
+A convolution of kernel k, stride s and padding p takes n to ``floor((n + 2p - k) / s) + 1``. Its transpose with output
+padding o takes n to ``(n - 1) s - 2p + k + o``.
 """
 
 from __future__ import annotations
@@ -13,11 +12,6 @@ from dataclasses import dataclass
 def convolved_size(size: int, kernel: int, stride: int, padding: int) -> int:
     """Length of one axis after a convolution; at most 0 if the kernel does not fit."""
     return (size + 2 * padding - kernel) // stride + 1
-
-
-def transposed_size(size: int, kernel: int, stride: int, padding: int, output_padding: int) -> int:
-    """Length of one axis after a transposed convolution."""
-    return (size - 1) * stride - 2 * padding + kernel + output_padding
 
 
 @dataclass(frozen=True)
@@ -52,29 +46,17 @@ class ConvolutionStep:
     channels_out: int
     axes: tuple[AxisStep, ...]
 
-    @property
-    def sizes_in(self) -> tuple[int, ...]:
-        return tuple(axis.size_in for axis in self.axes)
+    def per_axis(self, field: str) -> tuple[int, ...]:
+        """A field of every ``AxisStep``."""
+        return tuple(getattr(axis, field) for axis in self.axes)
 
     @property
-    def sizes_out(self) -> tuple[int, ...]:
-        return tuple(axis.size_out for axis in self.axes)
+    def shape_in(self) -> tuple[int, ...]:
+        return (self.channels_in, *self.per_axis("size_in"))
 
     @property
-    def kernel(self) -> tuple[int, ...]:
-        return tuple(axis.kernel for axis in self.axes)
-
-    @property
-    def stride(self) -> tuple[int, ...]:
-        return tuple(axis.stride for axis in self.axes)
-
-    @property
-    def padding(self) -> tuple[int, ...]:
-        return tuple(axis.padding for axis in self.axes)
-
-    @property
-    def output_padding(self) -> tuple[int, ...]:
-        return tuple(axis.output_padding for axis in self.axes)
+    def shape_out(self) -> tuple[int, ...]:
+        return (self.channels_out, *self.per_axis("size_out"))
 
 
 def axis_step(size: int, kernel: int, stride: int) -> AxisStep:
@@ -97,30 +79,19 @@ def pyramid(
     kernel_sizes: tuple[int, ...],
     strides: tuple[int, ...],
 ) -> list[ConvolutionStep]:
-    """Plan a stack of convolutions from (channels_in, *sizes).
+    """Plan a stack of convolutions from (channels_in, *sizes); the last three arguments have one value per layer.
 
-    Parameters
-    ----------
-    channels_in : int
-    sizes : tuple of int
-        Lengths of the spatial axes.
-    channels, kernel_sizes, strides : tuple of int
-        One per layer.
-
-    Raises
-    ------
-    ValueError
-        If an axis becomes shorter than 1; the message names the layer and the shape of its input.
+    Raises ValueError, which names the layer and the shape of its input, if an axis becomes shorter than 1.
     """
     steps = []
     for number, (width, kernel, stride) in enumerate(zip(channels, kernel_sizes, strides, strict=True), start=1):
         step = ConvolutionStep(channels_in, width, tuple(axis_step(size, kernel, stride) for size in sizes))
-        if min(step.sizes_out) < 1:
+        if min(step.shape_out) < 1:
             raise ValueError(
                 f"Convolution layer {number} with kernel_size={kernel} and stride={stride} needs a larger sample: "
-                f"it is given shape {(channels_in, *sizes)} (channels first) and would leave {step.sizes_out}. "
+                f"its input has shape {step.shape_in} (channels first), its output would have shape {step.shape_out}. "
                 f"Use fewer channels (layers), or a smaller kernel_size."
             )
         steps.append(step)
-        channels_in, sizes = width, step.sizes_out
+        channels_in, sizes = width, step.shape_out[1:]
     return steps
