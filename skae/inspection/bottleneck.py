@@ -16,7 +16,7 @@ from skae._search.search import BottleneckSearchCV
 from skae.metrics import explained_variance_scorer
 
 from .curves import SUFFIX, BottleneckCurve, extract_curve
-from .figures import import_pyplot, single_axes
+from .drawing import import_pyplot, single_axes
 from .inputs import to_numpy
 
 if TYPE_CHECKING:
@@ -92,20 +92,16 @@ class BottleneckCurveDisplay:
             Label of the y-axis.
         ax : see :meth:`plot`
 
-        Returns
-        -------
-        display : BottleneckCurveDisplay
-
         Raises
         ------
         NotFittedError
             If a search is not fitted.
         ValueError
-            If the search varied no such parameter, more than one, or values that are no ints.
+            If the search varied no such parameter, more than one, or values that are not ints.
         """
         import_pyplot(OWNER)
         searches = search if isinstance(search, Mapping) else {name: search}
-        curves = [extract_curve(found, label, parameter) for label, found in searches.items()]
+        curves = [extract_curve(fitted, label, parameter) for label, fitted in searches.items()]
         return cls(curves=curves, score_name=score_name).plot(ax)
 
     @classmethod
@@ -153,10 +149,6 @@ class BottleneckCurveDisplay:
             Number of parallel jobs, as in scikit-learn.
         ax : see :meth:`plot`
 
-        Returns
-        -------
-        display : BottleneckCurveDisplay
-
         Raises
         ------
         InvalidParameterError
@@ -176,9 +168,9 @@ class BottleneckCurveDisplay:
         ).fit(X, y)
         curves = [extract_curve(search, name)]
         rows = flatten_samples(X) if models else X
-        fitting = [size for size in sizes if size <= rows.shape[1]] if models else sizes
         for label, (model, parameter) in models.items():
-            baseline = GridSearchCV(model, {parameter: fitting}, cv=folds, scoring=scoring, n_jobs=n_jobs, refit=False)
+            grid = {parameter: [size for size in sizes if size <= rows.shape[1]]}
+            baseline = GridSearchCV(model, grid, cv=folds, scoring=scoring, n_jobs=n_jobs, refit=False)
             curves.append(extract_curve(baseline.fit(rows, y), label, parameter, rule))
         return cls(curves=curves, score_name=score_label(scoring, predicts)).plot(ax)
 
@@ -189,10 +181,6 @@ class BottleneckCurveDisplay:
         ----------
         ax : matplotlib Axes, default=None
             None makes a new figure.
-
-        Returns
-        -------
-        self : BottleneckCurveDisplay
         """
         ax = single_axes(OWNER, ax)
         self.errorbars_ = []
@@ -203,17 +191,10 @@ class BottleneckCurveDisplay:
             label = f"{curve.name} ({', '.join(remarks)})" if remarks else curve.name
             style: dict[str, Any] = {"fmt": "o-", "markersize": 4, "capsize": 3, "color": color, "label": label}
             self.errorbars_.append(ax.errorbar(curve.n_components, curve.scores, curve.errors, **style))
-            place = np.flatnonzero(curve.n_components == curve.chosen)
-            ax.plot(
-                curve.n_components[place],
-                curve.scores[place],
-                "o",
-                color=color,
-                markersize=12,
-                markerfacecolor="none",
-            )
-        sizes = np.unique(np.concatenate([curve.n_components for curve in self.curves]))
-        set_size_axis(ax, sizes)
+            marked = curve.n_components == curve.chosen
+            sizes, scores = curve.n_components[marked], curve.scores[marked]
+            ax.plot(sizes, scores, "o", color=color, markersize=12, markerfacecolor="none")
+        set_size_axis(ax, np.unique(np.concatenate([curve.n_components for curve in self.curves])))
         ax.set_xlabel("n_components")
         ax.set_ylabel(self.score_name)
         ax.legend()
@@ -222,13 +203,7 @@ class BottleneckCurveDisplay:
 
 
 def check_baselines(baselines: Any, classifier: Any) -> dict[str, tuple[Any, str]]:
-    """Each baseline, followed by the classifier, and the name of its size parameter.
-
-    Raises
-    ------
-    InvalidParameterError
-        If ``baselines`` is not a dict, or a baseline does not have exactly one size parameter.
-    """
+    """Each baseline, followed by the classifier, and the name of its only size parameter."""
     if baselines is not None and not isinstance(baselines, Mapping):
         raise InvalidParameterError(
             f"The 'baselines' parameter of {OWNER} must be a dict of names. Got {baselines!r} instead."

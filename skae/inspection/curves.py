@@ -49,39 +49,31 @@ def extract_curve(
 ) -> BottleneckCurve:
     """Extract the curve of a fitted search; ``rule`` replaces the size that the search chose."""
     check_is_fitted(search, "cv_results_")
-    found = search.cv_results_
-    parameter = find_size_parameter(found, parameter)
+    parameter = find_size_parameter(search.cv_results_, parameter)
     scores = fold_scores(search)
     means = scores.mean(1)
     errors = scores.std(1, ddof=1) / math.sqrt(scores.shape[1]) if scores.shape[1] > 1 else np.zeros(len(scores))
-    values = [params.get(parameter) for params in found["params"]]
+    values = [params.get(parameter) for params in search.cv_results_["params"]]
     for value in values:
         if value is not None and not is_integer(value):
             raise ValueError(f"{parameter} must have been searched over ints. Got {value!r}.")
     sizes = sorted({int(value) for value in values if value is not None})
     best = []
     for size in sizes:
-        places = [index for index, value in enumerate(values) if value == size]
-        best.append(max(places, key=lambda index: -math.inf if np.isnan(means[index]) else means[index]))
+        candidates = [index for index, value in enumerate(values) if value == size]
+        best.append(max(candidates, key=lambda index: -math.inf if np.isnan(means[index]) else means[index]))
     if rule is None:
-        taken = getattr(search, "best_params_", {}).get(parameter)
+        chosen = getattr(search, "best_params_", {}).get(parameter)
     else:
-        taken = sizes[choose_size({"mean_test_score": means[best], "standard_error_test_score": errors[best]}, rule)]
+        chosen = sizes[choose_size({"mean_test_score": means[best], "standard_error_test_score": errors[best]}, rule)]
     label = type(search.estimator).__name__ if name is None else name
-    return BottleneckCurve(
-        label, np.array(sizes), means[best], errors[best], taken, isinstance(search, BottleneckSearchCV)
-    )
+    is_lower_estimate = isinstance(search, BottleneckSearchCV)
+    return BottleneckCurve(label, np.array(sizes), means[best], errors[best], chosen, is_lower_estimate)
 
 
-def find_size_parameter(found: Mapping[str, Any], parameter: str | None) -> str:
-    """The searched parameter that is the bottleneck size.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or more than one.
-    """
-    searched = [key.removeprefix("param_") for key in found if key.startswith("param_")]
+def find_size_parameter(results: Mapping[str, Any], parameter: str | None) -> str:
+    """The searched parameter that is the bottleneck size; ValueError if there is none, or more than one."""
+    searched = [key.removeprefix("param_") for key in results if key.startswith("param_")]
     if parameter is not None and parameter not in searched:
         raise ValueError(f"The search did not vary {parameter!r}, but {searched}.")
     sizes = [key for key in searched if key.endswith(SUFFIX)] if parameter is None else [parameter]
@@ -94,11 +86,10 @@ def find_size_parameter(found: Mapping[str, Any], parameter: str | None) -> str:
 
 def fold_scores(search: Any) -> np.ndarray:
     """Scores (n_candidates, n_folds); with several metrics, those of the ``refit`` metric."""
-    found = search.cv_results_
     metric = "score"
     if getattr(search, "multimetric_", False):
         if not isinstance(search.refit, str):
             raise ValueError("The search has several metrics. Name one in refit, such as refit='r2', and fit it again.")
         metric = search.refit
-    folds = [found[f"split{number}_test_{metric}"] for number in range(search.n_splits_)]
+    folds = [search.cv_results_[f"split{number}_test_{metric}"] for number in range(search.n_splits_)]
     return np.array(folds, dtype=np.float64).T

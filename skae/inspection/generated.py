@@ -10,8 +10,17 @@ from numpy.typing import ArrayLike
 
 from skae._parameters import check_integer
 
-from .drawing import MAX_CHANNELS, MAX_COLUMNS, draw_picture, label_columns, value_label
-from .figures import axes_grid, import_pyplot, set_integer_ticks, share_y_limits
+from .drawing import (
+    MAX_CHANNELS,
+    MAX_COLUMNS,
+    axes_grid,
+    draw_picture,
+    import_pyplot,
+    label_columns,
+    set_integer_ticks,
+    share_y_limits,
+    value_label,
+)
 from .inputs import find_autoencoder, to_numpy
 from .sample_format import SampleFormat
 
@@ -77,10 +86,6 @@ class GeneratedSamplesDisplay:
             As in :meth:`~skae.AutoencoderTransformer.sample`.
         ax : see :meth:`plot`
 
-        Returns
-        -------
-        display : GeneratedSamplesDisplay
-
         Raises
         ------
         NotFittedError
@@ -103,10 +108,6 @@ class GeneratedSamplesDisplay:
         ----------
         ax : matplotlib Axes or array of Axes, default=None
             One Axes that is divided, or an array of as many as ``ax_`` has. None creates a figure.
-
-        Returns
-        -------
-        self : GeneratedSamplesDisplay
         """
         if self.sample_format.kind == "table":
             self._draw_table(ax)
@@ -117,23 +118,23 @@ class GeneratedSamplesDisplay:
 
     def _draw_each(self, ax: Any) -> None:
         is_picture = self.sample_format.is_picture
-        to_drawn = self.sample_format.to_pictures if is_picture else self.sample_format.to_lines
-        drawn = to_drawn(self.samples)
-        n_columns = math.ceil(math.sqrt(len(drawn)))
-        shape = (math.ceil(len(drawn) / n_columns), n_columns)
-        wide = drawn.shape[2] / drawn.shape[1] if is_picture else 1.6
-        self.ax_ = axes_grid(OWNER, ax, shape, (1.2 * max(1.0, wide), 1.2))
-        limits = self.sample_format.gray_limits(drawn) if is_picture else None
-        for cell, sample in zip(self.ax_.flat, drawn, strict=False):
+        convert = self.sample_format.to_pictures if is_picture else self.sample_format.to_lines
+        samples = convert(self.samples)
+        n_columns = math.ceil(math.sqrt(len(samples)))
+        shape = (math.ceil(len(samples) / n_columns), n_columns)
+        aspect = samples.shape[2] / samples.shape[1] if is_picture else 1.6
+        self.ax_ = axes_grid(OWNER, ax, shape, (1.2 * max(1.0, aspect), 1.2))
+        limits = self.sample_format.gray_limits(samples) if is_picture else None
+        for cell, sample in zip(self.ax_.flat, samples, strict=False):
             if limits is not None:
                 draw_picture(cell, sample, limits)
             else:
                 cell.plot(sample[:, :MAX_CHANNELS], "." if self.sample_format.kind == "tokens" else "-", linewidth=1.2)
                 cell.tick_params(labelbottom=False, labelsize="small")
-        for cell in self.ax_.flat[len(drawn) :]:
+        for cell in self.ax_.flat[len(samples) :]:
             cell.set_axis_off()
         if not is_picture:
-            share_y_limits(self.ax_.ravel()[: len(drawn)])
+            share_y_limits(self.ax_.ravel()[: len(samples)])
 
     def _draw_table(self, ax: Any) -> None:
         rows = self.sample_format.to_lines(self.samples)[..., 0]
@@ -145,5 +146,4 @@ class GeneratedSamplesDisplay:
         cell.set_ylabel("sample")
         set_integer_ticks(cell.yaxis)
         label_columns(cell, self.sample_format)
-        inside = cell.inset_axes([1.02, 0, 0.03, 1])
-        cell.figure.colorbar(image, cax=inside, label=value_label(self.sample_format))
+        cell.figure.colorbar(image, cax=cell.inset_axes([1.02, 0, 0.03, 1]), label=value_label(self.sample_format))

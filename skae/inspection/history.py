@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figures import import_pyplot, set_integer_ticks, single_axes
+from .drawing import import_pyplot, set_integer_ticks, single_axes
 from .inputs import find_autoencoder
 
 if TYPE_CHECKING:
@@ -74,10 +74,6 @@ class TrainingHistoryDisplay:
             Fitted.
         terms, ax : see :meth:`plot`
 
-        Returns
-        -------
-        display : TrainingHistoryDisplay
-
         Raises
         ------
         NotFittedError
@@ -98,10 +94,6 @@ class TrainingHistoryDisplay:
             None makes a new figure.
         terms : sequence of str, default=None
             Names without "train_" and "valid_", such as ("loss", "kl_divergence"); None is all terms.
-
-        Returns
-        -------
-        self : TrainingHistoryDisplay
         """
         known = find_terms(self.history)
         terms = known if terms is None else list(terms)
@@ -156,13 +148,7 @@ def set_log_scale(ax: Any) -> None:
 
 
 def find_terms(history: list[dict[str, Any]]) -> list[str]:
-    """Names of the terms in a history, the loss first.
-
-    Raises
-    ------
-    ValueError
-        If the history has no terms.
-    """
+    """Names of the terms in a history, the loss first; ValueError if it has none."""
     keys = dict.fromkeys(key for row in history for key in row)
     names = [key.partition("_")[2] for key in keys if key.startswith(("train_", "valid_"))]
     if not names:

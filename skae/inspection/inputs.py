@@ -17,24 +17,16 @@ from skae.training import snapshot
 def find_autoencoder(owner: str, estimator: Any, X: Any = None) -> tuple[AutoencoderTransformer, Any]:
     """A snapshot of the fitted autoencoder in a search or a pipeline, and X transformed by the steps before it.
 
-    Raises
-    ------
-    InvalidParameterError
-        If the estimator contains no autoencoder.
-    NotFittedError
-        If the autoencoder is not fitted.
+    Raises InvalidParameterError if the estimator contains no autoencoder.
     """
-    found = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(found, Pipeline):
-        for index, (_, step) in enumerate(found.steps):
-            if isinstance(step, AutoencoderTransformer):
-                check_is_fitted(step)
-                return snapshot(step), X if X is None or index == 0 else found[:index].transform(X)
-    if not isinstance(found, AutoencoderTransformer):
-        expected = "a fitted AutoencoderTransformer, a Pipeline with one, or a fitted search over these"
-        raise invalid(owner, "estimator", expected, estimator)
-    check_is_fitted(found)
-    return snapshot(found), X
+    best = getattr(estimator, "best_estimator_", estimator)
+    steps = [step for _, step in best.steps] if isinstance(best, Pipeline) else [best]
+    for index, step in enumerate(steps):
+        if isinstance(step, AutoencoderTransformer):
+            check_is_fitted(step)
+            return snapshot(step), X if X is None or index == 0 else best[:index].transform(X)
+    expected = "a fitted AutoencoderTransformer, a Pipeline with one, or a fitted search over these"
+    raise invalid(owner, "estimator", expected, estimator)
 
 
 def take_rows(X: Any, indices: Any) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +13,11 @@ from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_consistent_length
 
 from skae._inner import fit_inner
+from skae._inputs.validation import is_missing
 from skae._parameters import InvalidParameterError
 from skae.text import column_name
 
-from .coloring import Coloring
-from .figures import import_pyplot, single_axes
+from .drawing import import_pyplot, single_axes
 from .inputs import find_autoencoder, to_numpy
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 OWNER = "LatentSpaceDisplay"
 MISSING = "lightgray"
+MAX_CLASSES = 20
 # The color scale ends at these quantiles, so that outliers do not determine it.
 QUANTILES = (0.02, 0.98)
 
@@ -77,10 +81,6 @@ class LatentSpaceDisplay:
             Values of the colors, as ``values`` above; None is ``score_samples`` if the estimator has it.
         ax : see :meth:`plot`
 
-        Returns
-        -------
-        display : LatentSpaceDisplay
-
         Raises
         ------
         NotFittedError
@@ -110,10 +110,6 @@ class LatentSpaceDisplay:
         ----------
         ax : matplotlib Axes, default=None
             None makes a new figure.
-
-        Returns
-        -------
-        self : LatentSpaceDisplay
         """
         coloring = None if self.values is None else Coloring.of(self.values)
         labels = None if coloring is None else coloring.labels
@@ -144,16 +140,14 @@ class LatentSpaceDisplay:
     def _draw_colored(self, ax: Any, points: np.ndarray, coloring: Coloring, size: dict[str, Any]) -> None:
         values, missing = coloring.values, np.isnan(coloring.values)
         if missing.any():
-            # Below the other points.
             ax.scatter(*points[missing].T, color=MISSING, label="missing", alpha=0.7, zorder=0, **size)
         if coloring.labels is not None:
             for number, (label, color) in enumerate(zip(coloring.labels, class_colors(coloring.labels), strict=True)):
                 ax.scatter(*points[values == number].T, color=[color], label=label, alpha=0.7, **size)
         elif not missing.all():
             low, high = np.nanquantile(values, QUANTILES)
-            present = points[~missing]
-            drawn = ax.scatter(*present.T, c=values[~missing], vmin=low, vmax=high, cmap="viridis", **size)
-            bar = ax.figure.colorbar(drawn, ax=ax, label=self.name, extend="both")
+            scatter = ax.scatter(*points[~missing].T, c=values[~missing], vmin=low, vmax=high, cmap="viridis", **size)
+            bar = ax.figure.colorbar(scatter, ax=ax, label=self.name, extend="both")
             if coloring.is_date:
                 format_dates(bar.ax.yaxis)
 
@@ -186,11 +180,10 @@ def draw_histograms(ax: Any, codes: np.ndarray, coloring: Coloring | None) -> No
         ax.hist(codes, edges)
     else:
         missing = np.isnan(coloring.values)
-        of_classes = [(coloring.values == number, label) for number, label in enumerate(coloring.labels)]
-        colors = class_colors(coloring.labels)
         if missing.any():
-            of_classes, colors = [(missing, "missing"), *of_classes], [MISSING, *colors]
-        for (rows, label), color in zip(of_classes, colors, strict=True):
+            ax.hist(codes[missing], edges, histtype="step", color=MISSING, linewidth=1.5, label="missing")
+        for number, (label, color) in enumerate(zip(coloring.labels, class_colors(coloring.labels), strict=True)):
+            rows = coloring.values == number
             ax.hist(codes[rows], edges, histtype="step", color=color, linewidth=1.5, label=label)
     ax.set_xlabel("code 0")
     ax.set_ylabel("samples")
@@ -209,3 +202,96 @@ def format_dates(axis: Any) -> None:
     locator = AutoDateLocator()
     axis.set_major_locator(locator)
     axis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """Labels, numbers or dates, one per sample.
+
+    ``values`` (n_samples,), float64, are indices of ``labels``, numbers, or days since 1970; NaN is missing.
+    """
+
+    values: np.ndarray
+    labels: list[str] | None = None
+    is_date: bool = False
+
+    @classmethod
+    def of(cls, y: Any) -> Coloring:
+        """Convert y: text, categories and up to 20 different integers are labels, other values are numbers or dates."""
+        column = label_column(y)
+        order = getattr(getattr(column, "dtype", None), "categories", None)
+        order = order if hasattr(order, "to_list") else None  # polars categories have no order
+        entries = to_numpy(column)
+        missing = np.array([is_missing(entry) for entry in entries.tolist()], dtype=bool)
+        present = entries[~missing]
+        values = np.full(len(entries), np.nan)
+        days = to_days(present)
+        if days is not None:
+            values[~missing] = days
+            return cls(values, is_date=entries.dtype.kind != "m")
+        numbers = to_numbers(present) if order is None else None
+        if numbers is not None and not are_class_labels(numbers):
+            values[~missing] = numbers
+            return cls(values)
+        classes = present if numbers is None else numbers.astype(np.int64)
+        names = [str(name) for name in classes.tolist()]
+        present_names = set(names)
+        if order is not None:
+            labels = [str(name) for name in order.to_list() if str(name) in present_names]
+        else:
+            labels = list(dict.fromkeys(names[index] for index in sort_order(classes)))
+        if len(labels) > MAX_CLASSES:
+            raise ValueError(
+                f"y has {len(labels)} classes; at most {MAX_CLASSES} get different colors. Pass numbers, or no y."
+            )
+        index_of = {name: index for index, name in enumerate(labels)}
+        values[~missing] = [index_of[name] for name in names]
+        return cls(values, labels)
+
+
+def label_column(y: Any) -> Any:
+    """y as one column; ValueError if it has more."""
+    shape = tuple(getattr(y, "shape", None) or np.shape(y))
+    if len(shape) == 2 and shape[1] == 1:
+        return y.iloc[:, 0] if hasattr(y, "iloc") else y[y.columns[0]] if hasattr(y, "columns") else to_numpy(y)[:, 0]
+    if len(shape) != 1:
+        raise ValueError(f"y must have one value per sample, shape (n_samples,). Got shape {shape} instead.")
+    return y if hasattr(y, "dtype") else np.array(y, dtype=object)
+
+
+def to_days(entries: np.ndarray) -> np.ndarray | None:
+    """Dates as days since 1970, or time spans in days; None for other types."""
+    if entries.dtype.kind in "mM":
+        kind = "timedelta64[ns]" if entries.dtype.kind == "m" else "datetime64[ns]"
+        return entries.astype(kind).astype(np.int64) / (24 * 3600 * 1e9)
+    if entries.dtype.kind != "O" or len(entries) == 0:
+        return None
+    if all(isinstance(entry, datetime.datetime) for entry in entries):
+        # Dates with a time zone are converted to UTC.
+        return np.array([entry.timestamp() for entry in entries]) / (24 * 3600)
+    if all(isinstance(entry, datetime.date) for entry in entries):
+        return to_days(entries.astype("datetime64[D]"))
+    return None
+
+
+def to_numbers(entries: np.ndarray) -> np.ndarray | None:
+    """Entries as numbers; None if they are text, booleans or other objects."""
+    if entries.dtype.kind in "iuf":
+        return entries.astype(np.float64)
+    numeric = entries.dtype.kind == "O" and len(entries) > 0
+    if numeric and all(isinstance(entry, Real) and not isinstance(entry, (bool, np.bool_)) for entry in entries):
+        return entries.astype(np.float64)
+    return None
+
+
+def are_class_labels(numbers: np.ndarray) -> bool:
+    """Whether numbers are at most MAX_CLASSES different integers."""
+    return bool(np.array_equal(numbers, np.rint(numbers))) and len(np.unique(numbers)) <= MAX_CLASSES
+
+
+def sort_order(entries: np.ndarray) -> Any:
+    """Indices that sort the entries; entries without an order are sorted as text."""
+    try:
+        return np.argsort(entries, kind="stable")
+    except TypeError:
+        return np.argsort(entries.astype(str), kind="stable")

@@ -10,8 +10,18 @@ from numpy.typing import ArrayLike
 
 from skae._parameters import check_integer
 
-from .drawing import MAX_COLUMNS, draw_difference, draw_error, draw_pair, draw_picture, label_columns, value_label
-from .figures import axes_grid, import_pyplot, share_y_limits
+from .drawing import (
+    MAX_COLUMNS,
+    axes_grid,
+    draw_difference,
+    draw_error,
+    draw_pair,
+    draw_picture,
+    import_pyplot,
+    label_columns,
+    share_y_limits,
+    value_label,
+)
 from .inputs import find_autoencoder, take_rows, to_numpy
 from .sample_format import SampleFormat
 
@@ -87,10 +97,6 @@ class ReconstructionDisplay:
             At least 1.
         ax : see :meth:`plot`
 
-        Returns
-        -------
-        display : ReconstructionDisplay
-
         Raises
         ------
         NotFittedError
@@ -124,10 +130,6 @@ class ReconstructionDisplay:
         ----------
         ax : matplotlib Axes or array of Axes, default=None
             One Axes that is divided, or an array of as many as ``ax_`` has. None creates a figure.
-
-        Returns
-        -------
-        self : ReconstructionDisplay
         """
         if self.sample_format.is_picture:
             self._draw_pictures(ax)
@@ -139,25 +141,21 @@ class ReconstructionDisplay:
         return self
 
     def _draw_pictures(self, ax: Any) -> None:
-        before, after = (
-            self.sample_format.to_pictures(self.samples),
-            self.sample_format.to_pictures(self.reconstructions),
-        )
+        before = self.sample_format.to_pictures(self.samples)
+        after = self.sample_format.to_pictures(self.reconstructions)
         error = after - before
         in_color = error.ndim == 4
         size = np.abs(error).mean(-1) if in_color else np.abs(error)
         largest = max(float(np.nanmax(size)), 1e-12)
         limits = self.sample_format.gray_limits(before)
-        wide = before.shape[2] / before.shape[1]
-        self.ax_ = axes_grid(OWNER, ax, (3, len(before)), (1.3 * max(1.0, wide), 1.35))
+        aspect = before.shape[2] / before.shape[1]
+        self.ax_ = axes_grid(OWNER, ax, (3, len(before)), (1.3 * max(1.0, aspect), 1.35))
         for column in range(len(before)):
             draw_picture(self.ax_[0, column], before[column], limits)
             draw_picture(self.ax_[1, column], after[column], limits)
             draw_error(self.ax_[2, column], error[column], largest)
-        sign = "up to " if in_color else "±"
-        for cell, label in zip(
-            self.ax_[:, 0], ("input", "reconstruction", f"error\n({sign}{largest:.3g})"), strict=True
-        ):
+        labels = ("input", "reconstruction", f"error\n({'up to ' if in_color else '±'}{largest:.3g})")
+        for cell, label in zip(self.ax_[:, 0], labels, strict=True):
             cell.set_ylabel(label, fontsize="small")
 
     def _draw_lines(self, ax: Any) -> None:

@@ -1,4 +1,4 @@
-"""Conversion of samples to what is drawn: pictures, lines or columns of a table, depending on their axes."""
+"""Conversion of samples to pictures, lines or columns of a table, depending on their axes."""
 
 from __future__ import annotations
 
@@ -52,9 +52,8 @@ class SampleFormat:
     @classmethod
     def of(cls, autoencoder: Any) -> SampleFormat:
         """The format of the samples of a fitted autoencoder; pictures have the value range of its training data."""
-        layout = autoencoder._result.layout
+        layout, scaling = autoencoder._result.layout, autoencoder._result.layout.scaling
         names = tuple(str(name) for name in getattr(autoencoder, "feature_names_in_", ()))
-        scaling = layout.scaling
         if layout.axes:
             limits = (float(scaling.low.min()), float(scaling.high.max()))
             return cls(tuple(layout.sample_shape), " ".join(layout.axes), names, limits=limits)
@@ -88,7 +87,7 @@ class SampleFormat:
         """
         x = channels_last(self.reshape(samples), self._axes, self._spatial)
         if self.kind == "video":
-            x = join_frames(x)
+            x = join_pictures(list(np.moveaxis(x[:, :N_FRAMES], 1, 0)), axis=2)
         return x if x.shape[-1] in (3, 4) else x.mean(-1)
 
     def to_lines(self, samples: Any) -> np.ndarray:
@@ -119,16 +118,10 @@ def channels_last(x: np.ndarray, axes: tuple[str, ...], spatial: tuple[str, ...]
     return x.transpose(0, *(axes.index(name) + 1 for name in (*spatial, "c")))
 
 
-def join_frames(x: np.ndarray) -> np.ndarray:
-    """Join the first frames of (n, frames, height, width, channels) to pictures (n, height, width, channels)."""
-    frames = list(np.moveaxis(x[:, :N_FRAMES], 1, 0))
-    return join_pictures(frames, axis=2)
-
-
 def join_pictures(pictures: list[np.ndarray], axis: int) -> np.ndarray:
     """Concatenate pictures along ``axis`` with a gap of NaN."""
-    wide = list(pictures[0].shape)
-    wide[axis] = max(1, wide[axis] // 14)
-    between = np.full(wide, np.nan)
-    parts = [part for picture in pictures for part in (picture, between)]
+    shape = list(pictures[0].shape)
+    shape[axis] = max(1, shape[axis] // 14)
+    gap = np.full(shape, np.nan)
+    parts = [part for picture in pictures for part in (picture, gap)]
     return np.concatenate(parts[:-1], axis=axis)

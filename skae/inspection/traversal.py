@@ -9,8 +9,7 @@ import numpy as np
 
 from skae._parameters import check_integer, check_real, check_sizes
 
-from .drawing import MAX_COLUMNS, draw_picture, label_columns, value_label
-from .figures import axes_grid, import_pyplot
+from .drawing import MAX_COLUMNS, axes_grid, draw_picture, import_pyplot, label_columns, value_label
 from .inputs import find_autoencoder, to_numpy
 from .sample_format import SampleFormat, join_pictures
 
@@ -90,10 +89,6 @@ class LatentTraversalDisplay:
             The largest offset, in standard deviations; positive.
         ax : see :meth:`plot`
 
-        Returns
-        -------
-        display : LatentTraversalDisplay
-
         Raises
         ------
         NotFittedError
@@ -109,19 +104,17 @@ class LatentTraversalDisplay:
         autoencoder, X = find_autoencoder(OWNER, estimator, X)
         codes = to_numpy(autoencoder.transform(X)).astype(np.float64)
         center, deviation = codes.mean(0), codes.std(0)
-        varied = (
-            np.sort(np.argsort(-deviation, kind="stable")[:MAX_COORDINATES]) if coordinates is None else coordinates
-        )
-        varied = check_coordinates(varied, codes.shape[1])
+        if coordinates is None:
+            coordinates = np.sort(np.argsort(-deviation, kind="stable")[:MAX_COORDINATES]).tolist()
+        varied = check_coordinates(coordinates, codes.shape[1])
         steps = np.linspace(-extent, extent, n_steps)
         codes = np.tile(center, (len(varied), n_steps, 1))
         for row, coordinate in enumerate(varied):
             codes[row, :, coordinate] += steps * deviation[coordinate]
         samples = to_numpy(autoencoder.inverse_transform(codes.reshape(-1, len(center))))
         samples = samples.reshape(len(varied), n_steps, *samples.shape[1:])
-        return cls(samples=samples, coordinates=varied, steps=steps, sample_format=SampleFormat.of(autoencoder)).plot(
-            ax
-        )
+        sample_format = SampleFormat.of(autoencoder)
+        return cls(samples=samples, coordinates=varied, steps=steps, sample_format=sample_format).plot(ax)
 
     def plot(self, ax: Any = None) -> LatentTraversalDisplay:
         """Draw pictures side by side, and signals (first channel) and tables as lines.
@@ -130,10 +123,6 @@ class LatentTraversalDisplay:
         ----------
         ax : matplotlib Axes or array of Axes, default=None
             One Axes that is divided, or one per varied component. None creates a figure.
-
-        Returns
-        -------
-        self : LatentTraversalDisplay
         """
         if self.sample_format.is_picture:
             self._draw_pictures(ax)
@@ -147,25 +136,24 @@ class LatentTraversalDisplay:
         limits = self.sample_format.gray_limits(np.array(rows))
         strips = [join_pictures(list(row), axis=1) for row in rows]
         height, width = strips[0].shape[:2]
-        cell = (min(9.0, width / height), min(9.0, width / height) * height / width + 0.05)
-        self.ax_ = axes_grid(OWNER, ax, (len(strips), 1), cell)
-        each = rows[0].shape[2]
-        between = (width - each) / max(1, len(self.steps) - 1)
-        for cell_ax, strip, coordinate in zip(self.ax_[:, 0], strips, self.coordinates, strict=True):
-            draw_picture(cell_ax, strip, limits)
-            cell_ax.set_ylabel(f"code {coordinate}", rotation=0, ha="right", va="center")
+        size = (min(9.0, width / height), min(9.0, width / height) * height / width + 0.05)
+        self.ax_ = axes_grid(OWNER, ax, (len(strips), 1), size)
+        picture_width = rows[0].shape[2]
+        for cell, strip, coordinate in zip(self.ax_[:, 0], strips, self.coordinates, strict=True):
+            draw_picture(cell, strip, limits)
+            cell.set_ylabel(f"code {coordinate}", rotation=0, ha="right", va="center")
         last = self.ax_[-1, 0]
-        last.set_xticks(
-            (each - 1) / 2 + between * np.arange(len(self.steps)), [format_signed(step) for step in self.steps]
-        )
+        spacing = (width - picture_width) / max(1, len(self.steps) - 1)
+        centers = (picture_width - 1) / 2 + spacing * np.arange(len(self.steps))
+        last.set_xticks(centers, [format_signed(step) for step in self.steps])
         last.tick_params(length=0)
         last.set_xlabel("standard deviations from the mean code")
 
     def _draw_lines(self, ax: Any) -> None:
         self.ax_ = axes_grid(OWNER, ax, (len(self.samples), 1), (6.0, 1.5))
         colors = import_pyplot(OWNER).get_cmap("coolwarm")(np.linspace(0, 1, len(self.steps)))
-        few = self.sample_format.kind == "table" and np.prod(self.sample_format.sample_shape) <= MAX_COLUMNS
-        style = {"marker": "o", "markersize": 3} if few else {}
+        has_few_columns = self.sample_format.kind == "table" and np.prod(self.sample_format.sample_shape) <= MAX_COLUMNS
+        style = {"marker": "o", "markersize": 3} if has_few_columns else {}
         for cell, samples, coordinate in zip(self.ax_[:, 0], self.samples, self.coordinates, strict=True):
             for line, color, step in zip(self.sample_format.to_lines(samples), colors, self.steps, strict=True):
                 cell.plot(line[:, 0], color=color, linewidth=1.2, label=format_signed(step), **style)
@@ -189,15 +177,9 @@ def format_signed(step: float) -> str:
 
 
 def check_coordinates(coordinates: Any, n_components: int) -> list[int]:
-    """Check the indices of components; returns a list of int.
-
-    Raises
-    ------
-    InvalidParameterError, ValueError
-        If an index is not an int, or the code has no such component.
-    """
+    """The indices of components as ints; an error if an index is not an int, or there is no such component."""
     check_sizes(OWNER, "coordinates", coordinates, 0)
-    chosen = [int(coordinate) for coordinate in coordinates]
-    if max(chosen) >= n_components:
-        raise ValueError(f"coordinates must be from 0 to {n_components - 1}. Got {max(chosen)}.")
-    return chosen
+    indices = [int(coordinate) for coordinate in coordinates]
+    if max(indices) >= n_components:
+        raise ValueError(f"coordinates must be from 0 to {n_components - 1}. Got {max(indices)}.")
+    return indices

@@ -51,7 +51,7 @@ def test_legend_of_many_loss_terms_is_beside_the_axes():
         display = drawn(TrainingHistoryDisplay(history=history).plot(terms=terms))
         legend = display.ax_.get_legend().get_window_extent()
         assert bool(legend.x0 >= display.ax_.get_window_extent().x1) is beside
-    figure, ax = plt.subplots()  # makes no room
+    figure, ax = plt.subplots()  # no layout engine
     display = drawn(TrainingHistoryDisplay(history=history).plot(ax))
     assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1
 

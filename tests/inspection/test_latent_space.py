@@ -27,7 +27,7 @@ def test_codes_are_colored_by_labels_numbers_or_scores(fitted, kind):
     assert [axes.get_ylabel() for axes in drawn(display).figure_.axes] == ["code 1", "age"]
 
 
-def test_one_coordinate_is_a_histogram_or_a_strip():
+def test_codes_of_one_component_are_a_histogram_or_a_scatter_plot():
     codes, random = np.arange(30.0)[:, None], np.random.RandomState(0)
     assert drawn(LatentSpaceDisplay(codes=codes).plot()).ax_.get_ylabel() == "samples"
     assert drawn(LatentSpaceDisplay(codes=codes, values=["a", "b"] * 15).plot()).ax_.get_ylabel() == "samples"
