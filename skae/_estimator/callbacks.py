@@ -1,4 +1,4 @@
-"""Callbacks of scikit-learn (``sklearn.callback``, since 1.9). Only this module imports it."""
+"""Callbacks of scikit-learn: ``sklearn.callback``, available since version 1.9."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ try:
     from sklearn.callback import CallbackSupportMixin
     from sklearn.callback import with_callbacks as manage_callbacks
 except ImportError:  # scikit-learn before 1.9
+    manage_callbacks = None
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Replaces the mixin of scikit-learn."""
@@ -20,34 +21,17 @@ except ImportError:  # scikit-learn before 1.9
         def _init_callback_context(self, **kwargs) -> None:
             return None
 
-    def manage_callbacks(method):
-        """Return the method."""
-        return method
-
 
 def with_callbacks(method: Method) -> Method:
     """Decorate ``fit`` with ``sklearn.callback.with_callbacks``, if scikit-learn has it."""
-    return manage_callbacks(method)
-
-
-__all__ = ["CallbackSupportMixin", "EpochTasks", "subtask", "with_callbacks"]
+    return manage_callbacks(method) if manage_callbacks else method
 
 
 @contextlib.contextmanager
 def subtask(caller: Any, context: Any, X: Any, y: Any) -> Iterator[Callable[[Any], Any]]:
-    """Report a task of a meta-estimator, in which it fits another estimator, to its callbacks.
+    """Report a task in which the meta-estimator ``caller`` fits an estimator; ``context`` is None without callbacks.
 
-    Parameters
-    ----------
-    caller : estimator
-    context : CallbackContext or None
-        Context of the task; None without callbacks.
-    X, y : of the task
-
-    Yields
-    ------
-    propagate : callable
-        Takes the estimator to fit, and returns the context manager for its fit.
+    It yields a function of the estimator to fit, which returns the context manager for this fit.
     """
     if context is None:
         yield lambda estimator: contextlib.nullcontext()
@@ -66,41 +50,33 @@ def subtask(caller: Any, context: Any, X: Any, y: Any) -> Iterator[Callable[[Any
 
 
 class EpochTasks(Callback):
-    """A skorch callback that reports each epoch to the callbacks of scikit-learn.
+    """A skorch callback that reports each epoch of ``estimator.fit(X, y)`` to the callbacks of scikit-learn.
 
-    Parameters
-    ----------
-    estimator : estimator
-        The one whose ``fit`` runs.
-    X, y : as given to ``fit``
-        If y is None, X replaces it, because scorers need a target.
-    n_epochs : int
-        Maximum number of epochs.
-    learned : callable
-        Returns the attributes with which a copy of ``estimator`` is fitted, with the present weights.
+    ``get_attributes`` returns the learned attributes of the estimator with the current weights.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, n_epochs: int, learned: Callable[[], dict[str, Any]]):
-        self.estimator = estimator
-        self.known = {"estimator": estimator, "X": X, "y": X if y is None else y, "reconstruction_attributes": learned}
+    def __init__(self, estimator: Any, X: Any, y: Any, n_epochs: int, get_attributes: Callable[[], dict[str, Any]]):
+        # Scorers need a target: y, or else X.
+        self.task_info = {"estimator": estimator, "X": X, "y": X if y is None else y}
+        self.get_attributes = get_attributes
         self.context = estimator._init_callback_context(max_subtasks=n_epochs)
 
     def on_train_begin(self, net, **kwargs):
         if self.context is not None:
-            self.context.call_on_fit_task_begin(estimator=self.estimator, X=self.known["X"], y=self.known["y"])
+            self.context.call_on_fit_task_begin(**self.task_info)
 
     def on_train_end(self, net, **kwargs):
         if self.context is not None:
-            self.context.call_on_fit_task_end(**self.known)
+            self.context.call_on_fit_task_end(**self.task_info, reconstruction_attributes=self.get_attributes)
 
     def on_epoch_begin(self, net, **kwargs):
         if self.context is not None:
             self.task = self.context.subcontext(task_name="epoch")
-            self.task.call_on_fit_task_begin(estimator=self.estimator, X=self.known["X"], y=self.known["y"])
+            self.task.call_on_fit_task_begin(**self.task_info)
 
     def on_epoch_end(self, net, **kwargs):
         if self.context is None:
             return
         net.module_.eval()
-        if self.task.call_on_fit_task_end(**self.known):
+        if self.task.call_on_fit_task_end(**self.task_info, reconstruction_attributes=self.get_attributes):
             net.stop_ = True

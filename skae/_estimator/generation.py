@@ -1,4 +1,4 @@
-"""Generation: new samples from drawn codes, and samples between two others."""
+"""New samples, decoded from drawn codes, and samples between two others."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ class GenerationMixin:
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
         sampler : {"auto", "prior", "gaussian", "mixture", "kernel"}, default="auto"
-            The density of the codes. "prior" is that of the variant: a standard normal, the sphere, the mixture of
-            VampPrior, or a Markov chain over the codebooks of quantized codes. The others are fitted to at most 5,000
-            training codes (after ``partial_fit``, those of its last X) at the first call: a Gaussian, a mixture of at
-            most ten Gaussians (Ghosh et al., 2020), or a kernel density. "auto" is the prior if the variant has one,
-            else the mixture.
+            The density of the codes. "prior" is the prior of the variant: a standard normal, the sphere, the mixture of
+            VampPrior, or a Markov chain over the codebooks of quantized codes. The other densities are fitted to at
+            most 5,000 training codes (after ``partial_fit``, those of its last X) when they are first used: a Gaussian,
+            a mixture of at most ten Gaussians (Ghosh et al., 2020), or a kernel density. "auto" is "prior" if the
+            variant has one, else "mixture".
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            In the units of the X that was fitted; a data frame if ``inverse_transform`` returns one.
+            In the units of the fitted X; a data frame if ``inverse_transform`` returns one.
 
         Raises
         ------
         ValueError
-            If a parameter is not as described, or ``sampler="prior"`` and the variant has no prior.
+            If a parameter is invalid, or ``sampler="prior"`` and the variant has no prior.
 
         Examples
         --------
@@ -56,33 +56,33 @@ class GenerationMixin:
         >>> autoencoder.sample(5, random_state=0).shape
         (5, 8, 8)
         """
-        result = self._fitted()
+        result = self._get_result()
         check_integer(type(self).__name__, "n_samples", n_samples)
         check_choice(type(self).__name__, "sampler", sampler, SAMPLERS)
         seed = draw_seed(random_state)
         with full_precision(torch.device(result.net.device)):
             if sampler not in result.samplers:
                 result.samplers[sampler] = fit_sampler(result, sampler, self.variant)
-            drawn = result.samplers[sampler].sample(int(n_samples), np.random.RandomState(seed))
-        scale = result.net.module_.latent_scale[: drawn.shape[1]].cpu().numpy()
-        Z = (drawn * scale).astype(np.float32)
-        return self._as_fitted(Z, self._decoded(result, Z), result, None)
+            codes = result.samplers[sampler].sample(int(n_samples), np.random.RandomState(seed))
+        scale = result.net.module_.latent_scale[: codes.shape[1]].cpu().numpy()
+        Z = (codes * scale).astype(np.float32)
+        return self._convert_output(Z, self._decode(result, Z), result, None)
 
     def interpolate(self: Any, X_a: Any, X_b: Any, steps: int = 10) -> np.ndarray:
-        """Decode codes between those of X_a and X_b, row by row.
+        """Decode codes between those of each row of X_a and the same row of X_b.
 
-        The codes are on the line between the two, or on the great circle if codes lie on a sphere.
+        The codes are on a line, or on a great circle if codes lie on a sphere.
 
         Parameters
         ----------
         X_a, X_b : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
         steps : int, default=10
-            Number of codes per pair, both ends included; at least 2.
+            Number of codes per pair of rows, including the codes of both rows; at least 2.
 
         Returns
         -------
         X : ndarray of shape (n_samples, steps, n_features) or (n_samples, steps, \\*sample_shape)
-            In the units of the X that was fitted.
+            In the units of the fitted X.
 
         Raises
         ------
@@ -98,34 +98,28 @@ class GenerationMixin:
         >>> autoencoder.interpolate(X[:3], X[-3:], steps=5).shape
         (3, 5, 4)
         """
-        result = self._fitted()
+        result = self._get_result()
         check_integer(type(self).__name__, "steps", steps, 2)
-        a, b = (encode(result, self._checked(X, result.layout, result.schema)) for X in (X_a, X_b))
+        a, b = (encode(result, self._check(X, result.layout, result.schema)) for X in (X_a, X_b))
         for Z in (a, b):
             check_no_overflow(Z, "codes", FAR_AWAY)
         if len(a) != len(b):
-            raise ValueError(f"X_a has {len(a)} samples and X_b {len(b)}. Pass as many of both.")
+            raise ValueError(f"X_a has {len(a)} samples and X_b {len(b)}. Pass X_a and X_b of one length.")
         module = result.net.module_
         scale = module.latent_scale[: a.shape[1]].cpu().numpy()
         t = np.linspace(0, 1, int(steps))[None, :, None]
         a, b = ((Z / scale)[:, None].astype(np.float64) for Z in (a, b))
         codes = module.bottleneck.interpolate(a, b, t) * scale
-        samples = self._decoded(result, codes.reshape(-1, codes.shape[2]).astype(np.float32))
+        samples = self._decode(result, codes.reshape(-1, codes.shape[2]).astype(np.float32))
         return samples.reshape(len(a), int(steps), *samples.shape[1:])
 
 
 def fit_sampler(result: FitResult, name: str, variant: Any) -> Sampler:
-    """The density of inner codes for one of SAMPLERS; ``variant`` is named in the error.
-
-    Raises
-    ------
-    ValueError
-        If it is "prior" and the variant has none.
-    """
+    """Fit one of SAMPLERS to training codes; ValueError if it is "prior" and ``variant`` has no prior."""
     module = result.net.module_
-    kept = torch.from_numpy(result.codes).to(result.net.device)
+    train_codes = torch.from_numpy(result.codes).to(result.net.device)
     if name in ("auto", "prior"):
-        prior = module.fit_sampler(kept)
+        prior = module.fit_sampler(train_codes)
         if prior is not None:
             return prior
         if name == "prior":
@@ -133,5 +127,5 @@ def fit_sampler(result: FitResult, name: str, variant: Any) -> Sampler:
                 f"sampler={name!r}: variant={variant!r} trains codes towards no density. Write "
                 f"sampler='mixture', or pass a variant such as 'variational'."
             )
-    codes = module.bottleneck.codes_from_kept(kept).cpu().numpy()
+    codes = module.bottleneck.codes_from_kept(train_codes).cpu().numpy()
     return fit_density("mixture" if name == "auto" else name, codes, seed=0)

@@ -1,4 +1,4 @@
-"""Checks of the parameters of the estimator, and the TrainSpec made from them."""
+"""Checks of the parameters of the estimator, and its TrainSpec."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from skae.variants import check_variant, nested_variant, variant_for
 
 OWNER = "AutoencoderTransformer"
 ARCHITECTURES = ("auto", "dense", "conv", "sequence")
-# Up to DENSE_FEATURES numbers per sample, dense layers are faster than convolutions. On pictures with sides of at least
-# PICTURE_SIDE pixels, convolutions have a much lower error at twice the cost (benchmarks/README.md).
+# Up to DENSE_FEATURES values per sample, dense layers are faster than convolutions. On pictures with sides of at least
+# PICTURE_SIDE pixels, convolutions have a much lower error in twice the time (benchmarks/README.md).
 DENSE_FEATURES = 4096
 PICTURE_SIDE = 16
-# Losses whose networks have an output function.
-OWN_OUTPUTS = ("bce", "cross_entropy")
+# Losses that determine the output function of the network.
+OUTPUT_LOSSES = ("bce", "cross_entropy")
 
 
 class Architecture(Protocol):
@@ -86,29 +86,29 @@ def check_parameters(estimator: Any) -> None:
 
 def check_architecture(architecture: Any) -> None:
     """Raise InvalidParameterError unless it is a name, or an architecture object with valid parameters."""
-    if all(hasattr(architecture, name) for name in ("check", "build", "get_params")) and not isinstance(
-        architecture, type
-    ):
+    is_object = all(hasattr(architecture, name) for name in ("check", "build", "get_params"))
+    if is_object and not isinstance(architecture, type):
         architecture.check()
     else:
-        check_choice(
-            OWNER, "architecture", architecture, ARCHITECTURES, otherwise=" or an architecture such as Dense()"
-        )
+        otherwise = " or an architecture such as Dense()"
+        check_choice(OWNER, "architecture", architecture, ARCHITECTURES, otherwise=otherwise)
 
 
 def class_of_architecture(name: Any, setting: str) -> str:
-    """Name of the architecture class with the parameter ``setting``, for an error message."""
+    """Return the name of an architecture class with the parameter ``setting``, for an error message."""
     named = {"conv": Convolutional, "sequence": Sequence}.get(name, Dense)
     return first_with(setting, (Dense, Convolutional, Sequence), named)
 
 
 def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None = None) -> TrainSpec:
-    """Make the TrainSpec of an estimator for samples of a layout; ``device`` replaces its parameter."""
-    is_share = is_fraction(estimator.n_components)
+    """Make the TrainSpec of an estimator for samples of a layout; ``device`` replaces the parameter."""
+    is_share, loss = is_fraction(estimator.n_components), estimator.loss
+    if isinstance(loss, str) and loss == "auto":
+        loss = "cross_entropy" if isinstance(layout, TokenLayout) else "mse"
     return TrainSpec(
         architecture=architecture_for(estimator.architecture, layout),
         variant=nested_variant(estimator.variant) if is_share else variant_for(estimator.variant),
-        loss=loss_for(estimator.loss, layout),
+        loss=loss,
         n_components=float(estimator.n_components) if is_share else int(estimator.n_components),
         optimizer=estimator.optimizer,
         lr=estimator.lr,
@@ -127,7 +127,7 @@ def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None
 
 
 def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
-    """Copy the architecture object, or make it from a name and the layout of samples."""
+    """Clone the architecture object, or make it from its name and the layout of samples."""
     if not isinstance(architecture, str):
         return clone(architecture)
     if architecture == "auto":
@@ -138,15 +138,8 @@ def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
     return {"dense": Dense, "conv": Convolutional, "sequence": Sequence}[architecture]()
 
 
-def loss_for(loss: Any, layout: SampleLayout) -> Any:
-    """The loss for samples of a layout, with "auto" resolved."""
-    if isinstance(loss, str) and loss == "auto":
-        return "cross_entropy" if isinstance(layout, TokenLayout) else "mse"
-    return loss
-
-
 def shortest_side(layout: SampleLayout) -> int:
-    """Pixels along the shorter side of a picture; 0 for other samples."""
+    """Compute the size of the shorter side of a picture in pixels; 0 for other samples."""
     sides = {name: size for name, size in zip(layout.axes, layout.sample_shape, strict=False) if name != "c"}
     return min(sides.values()) if set(sides) == {"h", "w"} else 0
 
@@ -156,15 +149,15 @@ def check_same_network(estimator: Any, result: FitResult, spec: TrainSpec, shape
     layout, fitted = result.layout, result.spec
     sample_shape, axes = sample_form(shape, estimator.sample_shape, wanted_axes(estimator))
     # Losses with the same output function are interchangeable.
-    own_outputs = [loss for loss in (fitted.loss, spec.loss) if isinstance(loss, str) and loss in OWN_OUTPUTS]
-    same_outputs = not own_outputs or fitted.loss == spec.loss
+    output_losses = [loss for loss in (fitted.loss, spec.loss) if isinstance(loss, str) and loss in OUTPUT_LOSSES]
+    same_output = not output_losses or fitted.loss == spec.loss
     for name, old, new in (
         ("n_components", result.n_components, spec.n_components),
         ("architecture", fitted.architecture, spec.architecture),
         ("variant", fitted.variant, spec.variant),
         ("sample_shape", layout.sample_shape, sample_shape),
         ("axes", " ".join(layout.axes), " ".join(axes)),
-        ("loss", fitted.loss, fitted.loss if same_outputs else spec.loss),
+        ("loss", fitted.loss, fitted.loss if same_output else spec.loss),
     ):
         if repr(old) != repr(new):
             raise ValueError(

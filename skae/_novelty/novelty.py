@@ -23,7 +23,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skae._estimator.settings import DENSE_FEATURES, check_parameters
-from skae._estimator.transformer import AutoencoderTransformer, like
+from skae._estimator.transformer import AutoencoderTransformer, convert_like
 from skae._inputs.data_frames import FrameSchema, pandas_index
 from skae._inputs.layout_inference import infer_layout, needing_tokens
 from skae._inputs.schema import Schema, read_samples
@@ -155,16 +155,16 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         -------
         scores : ndarray of shape (n_samples,), float64
         """
-        return like(X, self._scores(self._fitted(), X))
+        return convert_like(X, self._scores(self._get_result(), X))
 
     def decision_function(self, X: Any) -> Any:
         """Compute ``score_samples(X) - offset_``, float64 (n_samples,): negative values are anomalies."""
-        result = self._fitted()
-        return like(X, self._scores(result, X) - result.offset)
+        result = self._get_result()
+        return convert_like(X, self._scores(result, X) - result.offset)
 
     def predict(self, X: Any) -> np.ndarray:
         """Classify samples: -1 for anomalies, 1 for others, as an int array of shape (n_samples,)."""
-        result = self._fitted()
+        result = self._get_result()
         return np.where(self._scores(result, X) - result.offset < 0, -1, 1)
 
     def explain(self, X: Any, standardized: bool = False) -> Any:
@@ -184,7 +184,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
         difference : ndarray of the shape of X, float64
             A data frame with the columns and the index of X if X is a data frame.
         """
-        result = self._fitted()
+        result = self._get_result()
         form, index = FrameSchema.of(X), pandas_index(X)
         rows = self._samples(result, X)
         weights, difference = member_weights(result, rows), np.empty(rows.shape)
@@ -193,7 +193,7 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
             difference[few] = rows[few] - np.einsum("mn,mn...->n...", weights[:, few], restored)
         if standardized:
             difference /= result.typical
-        return like(X, difference) if form is None else to_data_frame(form, difference, index)
+        return convert_like(X, difference) if form is None else to_data_frame(form, difference, index)
 
     @property
     def offset_(self) -> float:
