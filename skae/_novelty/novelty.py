@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
+from skae._estimator.results import ResultMixin, learned
 from skae._estimator.settings import DENSE_FEATURES, check_parameters
 from skae._estimator.transformer import AutoencoderTransformer, convert_like
 from skae._inputs.data_frames import FrameSchema, pandas_index
@@ -31,7 +31,7 @@ from skae._inputs.validation import as_array, check_samples, encode_groups
 from skae._novelty.distances import DISTANCES, TINY, Distance, ErrorSums, scaled_parts, slices_of, typical
 from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid
 from skae.data import Rows, SelectedRows
-from skae.training import begin_computing, components_for_share, joined_groups, one_at_a_time, row_groups
+from skae.training import components_for_share, joined_groups, one_at_a_time, row_groups
 
 OWNER = "AutoencoderNovelty"
 # The default bottleneck: as many components as PCA needs for this share of the variance.
@@ -40,7 +40,7 @@ VARIANCE_SHARE = 0.75
 KEPT_ROWS = 5000
 
 
-class AutoencoderNovelty(OutlierMixin, BaseEstimator):
+class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
     """Novelty detection by several autoencoders, with the methods of ``LocalOutlierFactor(novelty=True)``.
 
     ``fit`` splits the rows into ``n_members`` parts and trains one autoencoder, a member, without each part. The score
@@ -195,52 +195,14 @@ class AutoencoderNovelty(OutlierMixin, BaseEstimator):
             difference /= result.typical
         return convert_like(X, difference) if form is None else to_data_frame(form, difference, index)
 
-    @property
-    def offset_(self) -> float:
-        """Threshold of ``score_samples``."""
-        return self._learned.offset
-
-    @property
-    def members_(self) -> list[AutoencoderTransformer]:
-        """The fitted members."""
-        return self._learned.members
-
-    @property
-    def distance_(self) -> str:
-        """The ``distance`` that ``fit`` used."""
-        return self._learned.distance
+    offset_: float = learned("offset", "Threshold of ``score_samples``.")
+    members_: list[AutoencoderTransformer] = learned("members", "The fitted members.")
+    distance_: str = learned("distance", "The ``distance`` that ``fit`` used.")
 
     @property
     def n_components_(self) -> int:
         """Bottleneck size of the first member."""
         return self._learned.members[0].n_components_
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of features."""
-        return self._learned.schema.n_features
-
-    @property
-    def feature_names_in_(self) -> np.ndarray:
-        """Names of the columns, if X was a data frame."""
-        if self._learned.schema.feature_names is None:
-            raise AttributeError(f"{OWNER!r} object has no attribute 'feature_names_in_'")
-        return self._learned.schema.feature_names
-
-    @property
-    def _learned(self) -> NoveltyResult:
-        try:
-            return vars(self)["_result"]
-        except KeyError:
-            raise AttributeError(f"{type(self).__name__} has no learned attributes before fit is called.") from None
-
-    def _fitted(self) -> NoveltyResult:
-        begin_computing()
-        check_is_fitted(self)
-        return self._result
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "_result" in vars(self)
 
     def _check_parameters(self) -> None:
         if self.autoencoder is not None and not isinstance(self.autoencoder, AutoencoderTransformer):
