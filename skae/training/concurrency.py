@@ -41,8 +41,7 @@ def _in_parent() -> None:
 
 
 def _in_child() -> None:
-    # The threads of the parent do not run here.
-    _FITTING.clear()
+    _FITTING.clear()  # the threads of the parent do not run here
     for name in ("CUDA", "threads"):
         _FORKED[f"after {name}"] |= _FORKED[name]
 
@@ -107,19 +106,16 @@ def with_snapshots(*names: str) -> Callable[[type[Estimator]], type[Estimator]]:
     columns after the codes. Other methods read the result of ``fit`` once.
     """
 
+    def run_on_snapshot(method: Method) -> Method:
+        @functools.wraps(method)
+        def run(self, *args, **kwargs):
+            return method(snapshot(self), *args, **kwargs)
+
+        return cast("Method", run)
+
     def decorate(cls: type[Estimator]) -> type[Estimator]:
         for name in names:
             setattr(cls, name, run_on_snapshot(getattr(cls, name)))
         return cls
 
     return decorate
-
-
-def run_on_snapshot(method: Method) -> Method:
-    """Decorate a method: it runs on a snapshot of its estimator."""
-
-    @functools.wraps(method)
-    def read(self, *args, **kwargs):
-        return method(snapshot(self), *args, **kwargs)
-
-    return cast("Method", read)

@@ -68,7 +68,7 @@ def cross_validation_losses(
             break
         try:
             losses = LossesPerGroup(validation)
-            train_fold(replace(spec, seed=spec.seed + fold), train.alone(), validation, losses)
+            train_fold(replace(spec, seed=spec.seed + fold), train.extract(), validation, losses)
         except Exception as error:
             if not (isinstance(error, DivergenceError) or is_out_of_memory(error)):
                 raise

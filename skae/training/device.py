@@ -1,4 +1,4 @@
-"""Device, precision and private randomness. Nothing here leaves a global setting changed."""
+"""Device, precision and random streams of a fit. All global settings are restored."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ from .concurrency import begin_computing, check_not_forked
 Method = TypeVar("Method", bound=Callable[..., Any])
 PRECISIONS = ("auto", "float32", "bfloat16")
 OWNER = "AutoencoderTransformer"
-# torch draws first weights from the global generator: one at a time, and it is put back afterwards.
+# Held while the state of torch's global generators is replaced.
 _WEIGHTS_LOCK = threading.Lock()
 
 
 def _in_child() -> None:
     global _WEIGHTS_LOCK
-    # A thread that held it is not there to release it.
-    _WEIGHTS_LOCK = threading.Lock()
+    _WEIGHTS_LOCK = threading.Lock()  # a thread that held it does not run here
 
 
 if hasattr(os, "register_at_fork"):
@@ -41,11 +40,11 @@ def resolve_device(device: Any) -> torch.device:
     Raises
     ------
     InvalidParameterError
-        If it names no kind of device.
+        If the type of device is unknown.
     ValueError
         If the machine has no such device.
     RuntimeError
-        If it is CUDA, in a fork of a process that used it.
+        If it is CUDA, and this process was forked from one that used CUDA.
     """
     name = str(device) if isinstance(device, torch.device) else device
     if not isinstance(name, str) or not re.fullmatch(r"auto|cpu(:0)?|mps|cuda(:\d+)?", name):
@@ -59,25 +58,25 @@ def resolve_device(device: Any) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         index = int(name.partition(":")[2] or 0)
         if index >= count:
-            found = f"{count} CUDA devices are visible" if count else "CUDA is not available (0 devices are visible)"
-            raise ValueError(f"device={device!r}: {found} on this machine. Write device='auto' or 'cpu'.")
+            reason = f"{count} CUDA devices are visible" if count else "CUDA is not available (0 devices are visible)"
+            raise ValueError(f"device={device!r}: {reason} on this machine. Write device='auto' or 'cpu'.")
     if name == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"device={device!r}: MPS is not available on this machine. Write device='auto' or 'cpu'.")
     return torch.device(name)
 
 
 def training_precision(precision: str, device: torch.device) -> torch.dtype:
-    """The dtype training computes in: "auto" is bfloat16 on GPUs that have it, float32 elsewhere."""
+    """The dtype of training; "auto" is bfloat16 on GPUs that support it, else float32."""
     if precision == "auto":
-        fast = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
-        return torch.bfloat16 if fast else torch.float32
+        has_bfloat16 = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+        return torch.bfloat16 if has_bfloat16 else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
 def draw_seed(random_state: Any) -> int:
-    """A seed from a scikit-learn ``random_state``: an int gives the same one every time, None another every time."""
+    """Draw a seed from a scikit-learn ``random_state``; an int always gives the same seed."""
     if random_state is None:
-        # Not numpy's global stream, which is the caller's.
+        # numpy's global generator is not advanced.
         return int(np.random.SeedSequence().generate_state(1)[0]) % (2**31 - 1)
     try:
         return int(check_random_state(random_state).randint(2**31 - 1))
@@ -90,7 +89,7 @@ def draw_seed(random_state: Any) -> int:
 
 @contextlib.contextmanager
 def seeded_weights(seed: int) -> Iterator[None]:
-    """Modules made inside draw their weights from ``seed``; the global generator is as before afterwards."""
+    """Seed torch's global CPU generator, from which modules draw their weights, and restore it."""
     begin_computing()
     with _WEIGHTS_LOCK, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -98,13 +97,7 @@ def seeded_weights(seed: int) -> Iterator[None]:
 
 
 class BorrowedStream:
-    """Lets code that draws from torch's global generators draw from a stream of its own instead.
-
-    Parameters
-    ----------
-    seed : int
-    device : torch.device
-    """
+    """A random stream for custom code: inside the context, torch's global generators continue it."""
 
     def __init__(self, seed: int, device: torch.device):
         self.device = device
@@ -114,15 +107,14 @@ class BorrowedStream:
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
-        """Inside, the global generators are this stream; afterwards as before, whenever an interrupt comes."""
         with _WEIGHTS_LOCK:
-            callers = self._states()
+            before = self._states()
             try:
                 self._set(self.own)
                 yield
                 self.own = self._states()
             finally:
-                self._set(callers)
+                self._set(before)
 
     def _states(self) -> tuple[torch.Tensor, ...]:
         on_device = (torch.cuda.get_rng_state(self.device),) if self.device.type == "cuda" else ()
@@ -135,8 +127,8 @@ class BorrowedStream:
 
 
 @contextlib.contextmanager
-def on_own_terms() -> Iterator[None]:
-    """Inside, the caller's autocast and default device, which would reach into every computation, do not count."""
+def ignore_caller_torch_context() -> Iterator[None]:
+    """Disable the autocast and the default device of the caller."""
     with contextlib.ExitStack() as stack:
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
@@ -147,11 +139,11 @@ def on_own_terms() -> Iterator[None]:
 
 
 def with_gradients(method: Method) -> Method:
-    """The method, training whatever gradient mode, autocast and default device its caller is in."""
+    """Decorate a method that trains: gradients are enabled, and the caller's torch context is ignored."""
 
     @functools.wraps(method)
     def training(*args, **kwargs):
-        with on_own_terms(), torch.inference_mode(False), torch.enable_grad():
+        with ignore_caller_torch_context(), torch.inference_mode(False), torch.enable_grad():
             return method(*args, **kwargs)
 
     return cast("Method", training)
@@ -159,30 +151,27 @@ def with_gradients(method: Method) -> Method:
 
 @contextlib.contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Codes are computed in float32 proper, whatever the precision of training."""
+    """Inference in float32 without TF32, whatever the precision of training."""
     begin_computing()
     check_not_forked(device)
-    with on_own_terms(), torch.inference_mode():
-        if device.type != "cuda":
-            yield
-        else:
-            with without_tf32():
-                yield
+    exact = without_tf32() if device.type == "cuda" else contextlib.nullcontext()
+    with ignore_caller_torch_context(), torch.inference_mode(), exact:
+        yield
 
 
 @contextlib.contextmanager
 def without_tf32() -> Iterator[None]:
-    """Inside, products and convolutions of float32 on CUDA are of float32; afterwards as before."""
-    # Since torch 2.9 settings of the old kind must not be read once those of the new kind were set.
-    new = hasattr(torch.backends.cuda.matmul, "fp32_precision")
-    name, exact = ("fp32_precision", "ieee") if new else ("allow_tf32", False)
+    """Compute float32 matrix products and convolutions on CUDA without TF32."""
+    # Since torch 2.9, allow_tf32 must not be read once fp32_precision was set.
+    is_new = hasattr(torch.backends.cuda.matmul, "fp32_precision")
+    name, exact = ("fp32_precision", "ieee") if is_new else ("allow_tf32", False)
     cudnn: Any = torch.backends.cudnn
-    places = (torch.backends.cuda.matmul, *((cudnn.conv, cudnn.rnn) if new else (cudnn,)))
-    before = [getattr(place, name) for place in places]
+    backends = (torch.backends.cuda.matmul, *((cudnn.conv, cudnn.rnn) if is_new else (cudnn,)))
+    before = [getattr(backend, name) for backend in backends]
     try:
-        for place in places:
-            setattr(place, name, exact)
+        for backend in backends:
+            setattr(backend, name, exact)
         yield
     finally:
-        for place, value in zip(places, before, strict=True):
-            setattr(place, name, value)
+        for backend, value in zip(backends, before, strict=True):
+            setattr(backend, name, value)

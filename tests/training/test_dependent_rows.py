@@ -245,6 +245,6 @@ def test_equal_rows_share_a_fold():
     layout = AutoencoderTransformer(1, max_epochs=1).fit(rows)._result.layout
     part = Part.whole(Rows(rows, layout, torch.device("cpu")))
     part = Part.whole(part.rows, row_groups(part.rows))
-    train, held_out = split_rows(part, 12, torch.Generator().manual_seed(0))
+    train, validation = split_rows(part, 12, torch.Generator().manual_seed(0))
     assert len(train) == 108
-    assert not set(rows[train.indices, 0]) & set(rows[held_out.indices, 0])
+    assert not set(rows[train.indices, 0]) & set(rows[validation.indices, 0])

@@ -194,9 +194,9 @@ def test_folds_are_disjoint_and_keep_repeated_rows_together():
     rows = Rows(X, autoencoder._result.layout, torch.device("cpu"))
     rows = rows.subset(np.arange(len(X)))
     whole = Part.whole(rows, row_groups(rows))
-    parts = [split_rows(whole, 12, torch.Generator().manual_seed(0), turn) for turn in range(cross_validation.N_FOLDS)]
-    held_out = np.concatenate([held.indices for _, held in parts])
-    assert len(set(held_out)) == len(held_out) == 60
+    parts = [split_rows(whole, 12, torch.Generator().manual_seed(0), fold) for fold in range(cross_validation.N_FOLDS)]
+    validation = np.concatenate([part.indices for _, part in parts])
+    assert len(set(validation)) == len(validation) == 60
     for train, held in parts:
         assert sorted([*train.indices, *held.indices]) == list(range(120))
         assert not set(train.indices // 3) & set(held.indices // 3)
@@ -205,7 +205,7 @@ def test_folds_are_disjoint_and_keep_repeated_rows_together():
 def test_subset_of_rows_keeps_the_scaling(digits):
     autoencoder = AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(digits[:100])
     part = Part(Rows(digits[:100], autoencoder._result.layout, torch.device("cpu")), np.array([3, 50, 7]))
-    assert torch.equal(part.alone().rows.take(np.arange(3)), part.rows.take(part.indices))
+    assert torch.equal(part.extract().rows.take(np.arange(3)), part.rows.take(part.indices))
 
 
 @pytest.mark.parametrize("error", [DivergenceError("as asked"), torch.OutOfMemoryError("as asked"), MemoryError()])
