@@ -1,7 +1,4 @@
-"""Distances of rows from the training rows of an autoencoder, computed from reconstructions and their errors.
-
-This module uses only ``reconstruct`` and the learned scaling of an autoencoder.
-"""
+"""Distances of rows from the training rows of an autoencoder, computed from reconstructions and their errors."""
 
 from __future__ import annotations
 
@@ -18,50 +15,37 @@ from skae.data import inference_length
 
 DISTANCES = ("neighbors", "mahalanobis", "error")
 N_NEIGHBORS = 5
-# Errors are decorrelated up to this number of columns.
-WHITENED_FEATURES = 1024
-# Smallest error of a column, as a share of the root mean square error of all columns. It limits the weight of columns
-# that are nearly constant.
-LEAST_DEVIATION = 0.5
+# Largest number of columns whose errors are decorrelated.
+MAX_WHITENED_FEATURES = 1024
+# Smallest error of a column, relative to the error of all columns. It limits the weight of nearly constant columns.
+MIN_DEVIATION = 0.5
 TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class ErrorSums:
-    """Sums over errors (n, n_features); their size does not depend on n.
-
-    Attributes
-    ----------
-    count : int
-        n.
-    squares : ndarray of shape (n_features,)
-        Sums of squares per column.
-    products, square_products : ndarray of shape (n_features, n_features), or None
-        Sums of the products of all pairs of columns, and of the squares of these products. None if there are more than
-        WHITENED_FEATURES columns.
-    """
+    """Sums over the rows of errors (n, n_features); their size does not depend on n."""
 
     count: int
     squares: np.ndarray
+    # Sums of the products of all pairs of columns, and of their squares. None above MAX_WHITENED_FEATURES columns.
     products: np.ndarray | None
     square_products: np.ndarray | None
 
     @classmethod
     def of(cls, errors: np.ndarray) -> ErrorSums:
-        """Sum all rows of ``errors``."""
         squares = np.square(errors)
-        if errors.shape[1] > WHITENED_FEATURES:
+        if errors.shape[1] > MAX_WHITENED_FEATURES:
             return cls(len(errors), squares.sum(0), None, None)
         return cls(len(errors), squares.sum(0), errors.T @ errors, squares.T @ squares)
 
     def __add__(self, other: ErrorSums) -> ErrorSums:
-        count, squares = self.count + other.count, self.squares + other.squares
-        if self.products is None or self.square_products is None:
-            return ErrorSums(count, squares, None, None)
-        return ErrorSums(count, squares, self.products + other.products, self.square_products + other.square_products)
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        sums: list[Any] = [None if a is None else a + b for a, b in pairs]
+        return ErrorSums(*sums)
 
     def shrunk_covariance(self, deviation: np.ndarray) -> np.ndarray:
-        """Covariance by Ledoit and Wolf (2004) of errors divided by ``deviation``; their mean is taken as 0."""
+        """Covariance (Ledoit and Wolf, 2004) of errors divided by ``deviation``, with an assumed mean of 0."""
         n, p = self.count, len(deviation)
         variances = np.outer(deviation, deviation)
         covariance = self.products / variances / n
@@ -78,13 +62,7 @@ class ErrorSums:
 class Distance:
     """Distances of rows from the training rows of one member.
 
-    Parameters
-    ----------
-    member : AutoencoderTransformer
-    errors : ErrorSums
-        Errors of the other members on their parts, from which the whitening is learned.
-    rows : ndarray of shape (n_rows, \\*sample_shape), or None
-        Training rows to search for neighbors. None if ``measure`` is not called with "neighbors".
+    The whitening is learned from ``errors``. Neighbors are searched in ``rows``, which are needed only for "neighbors".
     """
 
     def __init__(self, member: AutoencoderTransformer, errors: ErrorSums, rows: np.ndarray | None):
@@ -92,24 +70,24 @@ class Distance:
         self.whitening = whitening(errors, is_table=not member._result.layout.axes)
         if rows is None:
             return
-        restored, left = scaled_parts(member, rows)
-        spread = np.sqrt(np.square(restored - restored.mean(0)).sum(1).mean())
+        reconstructions, errors_of_rows = scaled_parts(member, rows)
+        spread = np.sqrt(np.square(reconstructions - reconstructions.mean(0)).sum(1).mean())
         self.spread = spread if spread > 0 else 1.0
         neighbors = NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(rows)))
-        self.neighbors = fit_inner(neighbors, self._places(restored, left))
+        self.neighbors = fit_inner(neighbors, self._join(reconstructions, errors_of_rows))
 
     def measure(self, X: np.ndarray, kind: str) -> np.ndarray:
         """Compute distances (n,) of a kind in DISTANCES."""
-        restored, errors = scaled_parts(self.member, X)
+        reconstructions, errors = scaled_parts(self.member, X)
         if kind == "neighbors":
-            return self.neighbors.kneighbors(self._places(restored, errors))[0].mean(1)
-        return np.square(errors).mean(1) if kind == "error" else np.linalg.norm(self._whitened(errors), axis=1)
+            return self.neighbors.kneighbors(self._join(reconstructions, errors))[0].mean(1)
+        return np.square(errors).mean(1) if kind == "error" else np.linalg.norm(self._whiten(errors), axis=1)
 
-    def _places(self, restored: np.ndarray, errors: np.ndarray) -> np.ndarray:
-        """Concatenate reconstructions and whitened errors, each scaled to a typical length of 1."""
-        return np.hstack([restored / self.spread, self._whitened(errors) / np.sqrt(errors.shape[1])])
+    def _join(self, reconstructions: np.ndarray, errors: np.ndarray) -> np.ndarray:
+        """Join reconstructions and whitened errors to vectors, each scaled to a typical length of 1."""
+        return np.hstack([reconstructions / self.spread, self._whiten(errors) / np.sqrt(errors.shape[1])])
 
-    def _whitened(self, errors: np.ndarray) -> np.ndarray:
+    def _whiten(self, errors: np.ndarray) -> np.ndarray:
         return errors @ self.whitening if self.whitening.ndim == 2 else errors * self.whitening
 
 
@@ -117,32 +95,30 @@ def scaled_parts(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndar
     """Compute reconstructions and errors, (n, n_features) each, in the scaling of the member."""
     scaling = member._result.layout.scaling
     mean, scale = (values.cpu().numpy().ravel() for values in (scaling.mean, scaling.scale))
-    restored = np.asarray(member.reconstruct(X), dtype=np.float64).reshape(len(X), -1)
-    return (restored - mean) / scale, (X.reshape(len(X), -1) - restored) / scale
+    reconstructions = np.asarray(member.reconstruct(X), dtype=np.float64).reshape(len(X), -1)
+    return (reconstructions - mean) / scale, (X.reshape(len(X), -1) - reconstructions) / scale
 
 
-def slices_of(X: Any) -> Iterator[slice]:
-    """Yield slices of samples that are reconstructed together."""
+def batch_slices(X: Any) -> Iterator[slice]:
+    """Make slices of samples that are reconstructed together."""
     length = inference_length(max(1, int(np.prod(X.shape[1:]))))
     return (slice(start, start + length) for start in range(0, len(X), length))
 
 
-def typical(errors: ErrorSums) -> np.ndarray:
-    """Root mean square error of each column, at least LEAST_DEVIATION of that of all columns; 1 if all errors are 0."""
+def root_mean_square(errors: ErrorSums) -> np.ndarray:
+    """Compute the root mean square of each column, limited by MIN_DEVIATION; 1 if all errors are 0."""
     columns = np.sqrt(errors.squares / errors.count)
-    size = np.sqrt(np.square(columns).mean())
-    return np.maximum(columns, LEAST_DEVIATION * size) if size > 0 else np.ones_like(columns)
+    overall = np.sqrt(np.square(columns).mean())
+    return np.maximum(columns, MIN_DEVIATION * overall) if overall > 0 else np.ones_like(columns)
 
 
 def whitening(errors: ErrorSums, is_table: bool) -> np.ndarray:
-    """Factor of errors: a whitening matrix for tables, its diagonal for wide tables, one number for pictures.
-
-    Pixels have one unit. Dividing each by its own deviation would give weight to edges, which hardly vary.
-    """
-    size = np.sqrt(np.mean(errors.squares / errors.count))
-    if size == 0 or not is_table:
-        return np.array(1 / size if size > 0 else 1.0)
-    deviation = typical(errors)
+    """Compute the factor of errors: a matrix for tables, a vector for wide tables, one number for pictures."""
+    overall = np.sqrt(np.mean(errors.squares / errors.count))
+    # Dividing each pixel by its own deviation would give a large weight to pixels that hardly vary, such as edges.
+    if overall == 0 or not is_table:
+        return np.array(1 / overall if overall > 0 else 1.0)
+    deviation = root_mean_square(errors)
     if errors.products is None:
         return 1 / deviation
     values, vectors = np.linalg.eigh(errors.shrunk_covariance(deviation))

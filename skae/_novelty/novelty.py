@@ -1,7 +1,4 @@
-"""``AutoencoderNovelty``: autoencoders, each trained without one part of the rows, and a threshold of their scores.
-
-``skae._novelty.distances`` computes distances of rows from training rows.
-"""
+"""``AutoencoderNovelty``: autoencoders, each trained without one part of the rows, and a threshold of their scores."""
 
 from __future__ import annotations
 
@@ -28,42 +25,54 @@ from skae._inputs.data_frames import FrameSchema, pandas_index
 from skae._inputs.layout_inference import infer_layout, needing_tokens
 from skae._inputs.schema import Schema, read_samples
 from skae._inputs.validation import as_array, check_samples, encode_groups
-from skae._novelty.distances import DISTANCES, TINY, Distance, ErrorSums, scaled_parts, slices_of, typical
+from skae._novelty.distances import (
+    DISTANCES,
+    TINY,
+    Distance,
+    ErrorSums,
+    batch_slices,
+    root_mean_square,
+    scaled_parts,
+)
 from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid
 from skae.data import Rows, SelectedRows
 from skae.training import components_for_share, joined_groups, one_at_a_time, row_groups
 
 OWNER = "AutoencoderNovelty"
-# The default bottleneck: as many components as PCA needs for this share of the variance.
-VARIANCE_SHARE = 0.75
-# Rows that a member keeps to look for neighbors among.
-KEPT_ROWS = 5000
+# The default bottleneck has as many components as PCA needs for this explained variance.
+EXPLAINED_VARIANCE = 0.75
+# Largest number of training rows that are searched for neighbors, per member.
+MAX_NEIGHBOR_ROWS = 5000
 
 
 class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
     """Novelty detection by several autoencoders, with the methods of ``LocalOutlierFactor(novelty=True)``.
 
-    ``fit`` splits the rows into ``n_members`` parts and trains one autoencoder, a member, without each part. The score
-    of a new row is averaged over all members. A row of ``fit`` is scored only by the member that was not trained on it,
-    in every method. The threshold is a quantile of these scores.
+    ``fit`` splits the rows into ``n_members`` parts. For each part, one autoencoder, a member, is trained on all other
+    parts. The score of a new row is an average over all members. A row of ``fit`` is scored, in every method, only by
+    the member that was not trained on it. The threshold is computed from the scores of the rows of ``fit``.
 
     Parameters
     ----------
     autoencoder : AutoencoderTransformer, default=None
-        It is cloned for each member, with its own ``random_state``. None uses the number of components with which PCA
-        explains 0.75 of the variance, but fewer than features; and dense layers for samples of up to 4,096 numbers.
+        It is cloned for each member, which has its own ``random_state``. The default has dense layers for samples of up
+        to 4,096 values. Its bottleneck size is smaller than the number of features, and otherwise the size at which PCA
+        explains 0.75 of the variance.
     contamination : "auto" or float in (0, 0.5], default="auto"
-        Share of the rows of ``fit`` that are classified as anomalies. "auto" uses the fence of Tukey (1977) on the
-        logarithms of distances, 1.5 interquartile ranges above the upper quartile, and at least a share of 0.01.
+        Share of the rows of ``fit`` that are classified as anomalies. "auto" classifies rows above the fence of Tukey
+        (1977), which is 1.5 interquartile ranges above the upper quartile of the logarithms of distances, and at least
+        0.01 of the rows.
     n_members : int, default=5
         Number of autoencoders, at least 2.
     distance : {"neighbors", "mahalanobis", "error"}, default="neighbors"
-        "neighbors" is the mean distance to the five nearest training rows (Angiulli and Pizzuti, 2002) in the space of
-        reconstructions and errors, each scaled to a typical length of 1. It measures distance on the learned surface
-        and from it (Hubert, Rousseeuw and Vanden Branden, 2005). Errors of tables are whitened by their covariance on
-        rows that the members were not trained on (Ledoit and Wolf, 2004); errors of pictures and signals are divided by
-        one number. "mahalanobis" is the norm of the whitened errors. "error" is the mean squared error in the scaling
-        of the autoencoder.
+        "neighbors" is the mean distance to the five nearest training rows (Angiulli and Pizzuti, 2002). Each row is
+        represented by its reconstruction and its whitened reconstruction error, both scaled to a typical length of 1.
+        The distance thus has a part along the learned surface and a part orthogonal to it (Hubert, Rousseeuw and Vanden
+        Branden, 2005). "mahalanobis" is the norm of the whitened error. "error" is the mean squared error in the
+        scaling of the autoencoder.
+
+        Errors of tables are whitened by their covariance (Ledoit and Wolf, 2004), computed on rows that the members
+        were not trained on. Errors of pictures and signals are divided by one number instead.
     random_state : int, RandomState instance or None, default=None
         Seed of the parts and of all members.
 
@@ -119,13 +128,12 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            At least 4 samples, most of them normal; dense numbers, no tokens.
+            At least 4 samples, most of them normal. Sparse matrices and tokens are not supported.
         y : ignored
         groups : array-like of shape (n_samples,), default=None
-            A label per row. Rows that depend on each other share a label: those of one subject, of one series, or
-            copies of one sample. Rows of a group are in one part, so that no member scores rows of a group that it was
-            trained on. Equal rows are always in one part; near copies are detected as in
-            :meth:`AutoencoderTransformer.fit`.
+            A label per row. Dependent rows share a label: rows of one subject or one series, or copies of one sample.
+            All rows of a group are in one part, so no member scores rows of a group that it was trained on. Equal rows
+            are always in one part; near duplicates are detected as in :meth:`AutoencoderTransformer.fit`.
 
         Returns
         -------
@@ -143,9 +151,9 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         return self
 
     def score_samples(self, X: Any) -> Any:
-        """Compute minus the distance of each sample, relative to the median distance of the rows of ``fit``.
+        """Compute the score of each sample: minus its distance, divided by the median distance of the rows of ``fit``.
 
-        A sample at the median distance has -1, a sample at twice the distance has -2. Anomalies have low scores.
+        Anomalies have low scores. The score is -1 at the median distance, and -2 at twice the median distance.
 
         Parameters
         ----------
@@ -168,32 +176,32 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         return np.where(self._scores(result, X) - result.offset < 0, -1, 1)
 
     def explain(self, X: Any, standardized: bool = False) -> Any:
-        """Compute the reconstruction error of each feature: X minus the mean reconstruction, in the units of X.
+        """Compute the reconstruction error of each feature: X minus its mean reconstruction, in the units of X.
 
-        The mean is over all members; for a row of ``fit``, the member that was not trained on it.
+        The mean is over all members. A row of ``fit`` is reconstructed only by the member that was not trained on it.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
         standardized : bool, default=False
-            Whether each feature is divided by its root mean square error on the rows of ``fit``, so that features of
-            different units are comparable. The largest absolute value of a row is then its most anomalous feature.
+            Whether to divide each error by the root mean square error of its feature on the rows of ``fit``. Features
+            of different units are then comparable: the largest absolute value is at the most anomalous feature.
 
         Returns
         -------
-        difference : ndarray of the shape of X, float64
+        error : ndarray of the shape of X, float64
             A data frame with the columns and the index of X if X is a data frame.
         """
         result = self._get_result()
         form, index = FrameSchema.of(X), pandas_index(X)
         rows = self._samples(result, X)
-        weights, difference = member_weights(result, rows), np.empty(rows.shape)
-        for few in slices_of(rows):
-            restored = np.stack([member.reconstruct(rows[few]) for member in result.members])
-            difference[few] = rows[few] - np.einsum("mn,mn...->n...", weights[:, few], restored)
+        weights, error = member_weights(result, rows), np.empty(rows.shape)
+        for batch in batch_slices(rows):
+            reconstructions = np.stack([member.reconstruct(rows[batch]) for member in result.members])
+            error[batch] = rows[batch] - np.einsum("mn,mn...->n...", weights[:, batch], reconstructions)
         if standardized:
-            difference /= result.typical
-        return convert_like(X, difference) if form is None else to_data_frame(form, difference, index)
+            error /= result.typical
+        return convert_like(X, error) if form is None else to_data_frame(form, error, index)
 
     offset_: float = learned("offset", "Threshold of ``score_samples``.")
     members_: list[AutoencoderTransformer] = learned("members", "The fitted members.")
@@ -213,7 +221,6 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         check_choice(OWNER, "distance", self.distance, DISTANCES)
 
     def _scores(self, result: NoveltyResult, X: Any) -> np.ndarray:
-        """Scores (n_samples,) of X, float64."""
         return -np.exp(log_distances(result, self._samples(result, X)) - result.median)
 
     def _samples(self, result: NoveltyResult, X: Any) -> SelectedRows:
@@ -231,39 +238,25 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
 
 @dataclass(frozen=True, eq=False)
 class NoveltyResult:
-    """All that a fit learned.
-
-    Parameters
-    ----------
-    schema : Schema
-    sample_shape : tuple of int
-    members : list of AutoencoderTransformer
-    distance : str
-    measures : list of Distance
-        One per member.
-    part_of : dict
-        From the digest of each row of ``fit`` to the member that was not trained on it.
-    typical : ndarray of shape sample_shape
-        Typical reconstruction error of every feature, in the units of X.
-    median : float
-        Median of the logarithms of the distances of the rows of ``fit``.
-    offset : float
-        Threshold of scores.
-    """
+    """The result of a fit."""
 
     schema: Schema
     sample_shape: tuple[int, ...]
     members: list[AutoencoderTransformer]
     distance: str
+    # One per member.
     measures: list[Distance]
+    # From the digest of a row of ``fit`` to the number of the member that was not trained on it.
     part_of: dict[bytes, int]
+    # Root mean square error of each feature, in the units of X.
     typical: np.ndarray
+    # Median of the logarithms of the distances of the rows of ``fit``.
     median: float = 0.0
     offset: float = 0.0
 
 
 def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResult:
-    """Train the members, each without one part of X, and learn distances and the threshold."""
+    """Train the members; learn distances and the threshold."""
     refuse_sparse(X)
     X, schema = read_samples(OWNER, X)
     X = select_all(X)
@@ -271,52 +264,48 @@ def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResu
         raise ValueError(f"Members need training rows and validation rows: at least 4, got n_samples={len(X)}.")
     groups = encode_groups(groups, len(X))
     if groups is not None and groups.max() == 0:
-        raise ValueError("All rows are of one group, but members need others to be scored on. Pass 2 groups or more.")
+        raise ValueError("All rows are of one group, but members are scored on other groups. Pass 2 groups or more.")
     random = check_random_state(novelty.random_state)
     seed = random.randint(2**31 - 1)
-    whole = prepare_autoencoder(novelty.autoencoder, X, seed)
-    rows = Rows(X, infer_layout(whole, X), torch.device("cpu"))
+    autoencoder = prepare_autoencoder(novelty.autoencoder, X, seed)
+    rows = Rows(X, infer_layout(autoencoder, X), torch.device("cpu"))
     parts = split_into_parts(X, row_groups(rows, groups), novelty.n_members, seed)
     seeds = random.randint(2**31 - 1, size=len(parts))
-    members = [train_member(whole, X, rest, part, s) for (rest, part), s in zip(parts, seeds, strict=True)]
-    part_of = {key: number for number, (_, part) in enumerate(parts) for key in digest_rows(X.at(part))}
-    typical_error, measures = learn_distances(members, X, parts, seed, novelty.distance)
-    result = NoveltyResult(schema, X.shape[1:], members, novelty.distance, measures, part_of, typical_error)
+    members = [train_member(autoencoder, X, train, part, s) for (train, part), s in zip(parts, seeds, strict=True)]
+    part_of = {digest: number for number, (_, part) in enumerate(parts) for digest in digest_rows(X.at(part))}
+    error, measures = learn_distances(members, X, parts, seed, novelty.distance)
+    result = NoveltyResult(schema, X.shape[1:], members, novelty.distance, measures, part_of, error)
     logs = log_distances(result, X)
     median = np.median(logs)
     return replace(result, median=median, offset=threshold(logs, median, novelty.contamination))
 
 
 def refuse_sparse(X: Any) -> None:
-    """Raise TypeError if X is sparse."""
     if hasattr(X, "toarray"):
         raise TypeError("Sparse rows are not supported. Pass X.toarray().")
 
 
 def select_all(X: Any) -> SelectedRows:
-    """Select all rows of checked X. They are read as float64, with 0.0 in place of -0.0."""
+    """Select all rows of checked X; they are read as float64, with 0.0 instead of -0.0."""
     return SelectedRows(as_array(X) if isinstance(X, torch.Tensor) else X, np.arange(len(X)))
 
 
 def learn_distances(
     members: list[AutoencoderTransformer], X: SelectedRows, parts: list, seed: int, distance: str
 ) -> tuple[np.ndarray, list[Distance]]:
-    """Learn the typical error of each feature, and the distance of each member.
-
-    The whitening of a member is learned from the errors of the other members on their parts. A whitening learned from
-    its own part would overfit: distances of this part, and the threshold, would be too small, the more columns there
-    are per row.
-    """
+    """Learn the root mean square error of each feature, and the distance of each member."""
     random = np.random.RandomState(seed)
-    errors = [errors_of(member, X.at(part)) for member, (_, part) in zip(members, parts, strict=True)]
+    errors = [sum_errors(member, X.at(part)) for member, (_, part) in zip(members, parts, strict=True)]
     scale = np.broadcast_to(members[0]._result.layout.scaling.scale.cpu().numpy(), (math.prod(X.shape[1:]),))
-    typical_error = (typical(add_errors(errors)) * scale).reshape(X.shape[1:])
+    feature_errors = (root_mean_square(add_errors(errors)) * scale).reshape(X.shape[1:])
     measures = []
-    for number, (rows, _) in enumerate(parts):
-        others = add_errors(errors[:number] + errors[number + 1 :])
-        kept = X[random.permutation(rows)[:KEPT_ROWS]] if distance == "neighbors" else None
-        measures.append(Distance(members[number], others, kept))
-    return typical_error, measures
+    for number, (train, _) in enumerate(parts):
+        # A whitening learned from the part of this member would overfit: distances of the part, and the threshold,
+        # would be too small, above all if there are many columns and few rows.
+        other_errors = add_errors(errors[:number] + errors[number + 1 :])
+        rows = X[random.permutation(train)[:MAX_NEIGHBOR_ROWS]] if distance == "neighbors" else None
+        measures.append(Distance(members[number], other_errors, rows))
+    return feature_errors, measures
 
 
 def threshold(logs: np.ndarray, median: float, contamination: float | str) -> float:
@@ -331,30 +320,30 @@ def log_distances(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
     """Compute the logarithms of distances (n,), averaged over members with ``member_weights``."""
     logs = np.zeros(len(X))
     for number, weights in enumerate(member_weights(result, X)):
-        judged = np.flatnonzero(weights)
-        for few in (judged[some] for some in slices_of(X.at(judged))):
-            distances = result.measures[number].measure(X[few], result.distance)
-            logs[few] += weights[few] * np.log(np.maximum(distances, TINY))
+        rows = np.flatnonzero(weights)
+        for batch in (rows[some] for some in batch_slices(X.at(rows))):
+            distances = result.measures[number].measure(X[batch], result.distance)
+            logs[batch] += weights[batch] * np.log(np.maximum(distances, TINY))
     return logs
 
 
 def member_weights(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
-    """Weights of the members (n_members, n): equal for new rows; 1 and 0 for a row of ``fit``."""
+    """Compute weights (n_members, n): equal for new rows, and 1 or 0 for rows of ``fit``."""
     n_members = len(result.members)
     weights = np.full((n_members, len(X)), 1 / n_members)
-    for index, key in enumerate(digest_rows(X)):
-        if key in result.part_of:
+    for index, digest in enumerate(digest_rows(X)):
+        if digest in result.part_of:
             weights[:, index] = 0.0
-            weights[result.part_of[key], index] = 1.0
+            weights[result.part_of[digest], index] = 1.0
     return weights
 
 
 def split_into_parts(
     X: SelectedRows, groups: np.ndarray | None, n_parts: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Split rows into parts: pairs of training rows and rows of the part. Rows of a group are in one part."""
-    equal = np.unique(digest_rows(X), return_inverse=True)[1]
-    for labels in (equal if groups is None else joined_groups(equal, groups), groups, np.arange(len(X))):
+    """Make pairs of training rows and rows of a part. Rows of a group, and equal rows, are in one part if possible."""
+    equal_rows = np.unique(digest_rows(X), return_inverse=True)[1]
+    for labels in (equal_rows if groups is None else joined_groups(equal_rows, groups), groups, np.arange(len(X))):
         n_groups = 0 if labels is None else len(np.unique(labels))
         if n_groups > 1:
             break
@@ -365,50 +354,50 @@ def split_into_parts(
 def prepare_autoencoder(
     autoencoder: AutoencoderTransformer | None, X: SelectedRows, seed: int
 ) -> AutoencoderTransformer:
-    """Clone the autoencoder, or make the default one with a bottleneck for X; ValueError if it reads tokens."""
-    # By default several members are trained, so dense layers, which are faster, are used for pictures too.
-    cheap: Literal["dense", "auto"] = "dense" if math.prod(X.shape[1:]) <= DENSE_FEATURES else "auto"
-    whole = AutoencoderTransformer(architecture=cheap) if autoencoder is None else clone(autoencoder)
-    check_parameters(whole)
-    if whole.axes == "n" or needing_tokens(whole):
-        reason = needing_tokens(whole) or "axes='n'"
+    """Clone the autoencoder, or make the default one for X; ValueError if it reads tokens."""
+    # Several members are trained, so by default pictures use dense layers too, which are faster.
+    default: Literal["dense", "auto"] = "dense" if math.prod(X.shape[1:]) <= DENSE_FEATURES else "auto"
+    prepared = AutoencoderTransformer(architecture=default) if autoencoder is None else clone(autoencoder)
+    check_parameters(prepared)
+    if prepared.axes == "n" or needing_tokens(prepared):
+        reason = needing_tokens(prepared) or "axes='n'"
         raise ValueError(f"{OWNER} compares numbers, not tokens. Pass an autoencoder without {reason}.")
     if autoencoder is None:
-        layout = infer_layout(whole, X)
-        enough = components_for_share(Rows(X, layout, torch.device("cpu"), keep=True), VARIANCE_SHARE, seed)
-        whole.n_components = max(1, min(enough, layout.n_features - 1, len(X) // 2))
-    return whole
+        layout = infer_layout(prepared, X)
+        n_pca = components_for_share(Rows(X, layout, torch.device("cpu"), keep=True), EXPLAINED_VARIANCE, seed)
+        prepared.n_components = max(1, min(n_pca, layout.n_features - 1, len(X) // 2))
+    return prepared
 
 
-def train_member(whole: AutoencoderTransformer, X: SelectedRows, rows: np.ndarray, held_out: np.ndarray, seed: int):
-    """Train a member on ``rows``; the others are its validation set."""
+def train_member(
+    autoencoder: AutoencoderTransformer, X: SelectedRows, train: np.ndarray, part: np.ndarray, seed: int
+) -> AutoencoderTransformer:
+    """Train a member on the rows ``train``, with the rows ``part`` as validation set."""
     # Ctrl-C ends the fit of all members.
-    member = clone(whole).set_params(random_state=int(seed), on_interrupt="raise")
+    member = clone(autoencoder).set_params(random_state=int(seed), on_interrupt="raise")
     member._reports_pca = False
-    member.fit(X.at(rows), X_val=X.at(held_out) if member.early_stopping else None)
+    member.fit(X.at(train), X_val=X.at(part) if member.early_stopping else None)
     del member._reports_pca
     return member
 
 
 def digest_rows(X: SelectedRows) -> list[bytes]:
-    """Compute a digest of each row; it is the same in all processes."""
-    return [hashlib.blake2b(row.tobytes(), digest_size=12).digest() for few in slices_of(X) for row in X[few]]
+    """Compute a digest of each row, which is the same in all processes."""
+    return [hashlib.blake2b(row.tobytes(), digest_size=12).digest() for batch in batch_slices(X) for row in X[batch]]
 
 
-def errors_of(member: AutoencoderTransformer, X: SelectedRows) -> ErrorSums:
+def sum_errors(member: AutoencoderTransformer, X: SelectedRows) -> ErrorSums:
     """Sum the errors of a member, in its scaling."""
-    return add_errors(ErrorSums.of(scaled_parts(member, X[few])[1]) for few in slices_of(X))
+    return add_errors(ErrorSums.of(scaled_parts(member, X[batch])[1]) for batch in batch_slices(X))
 
 
 def add_errors(errors: Iterable[ErrorSums]) -> ErrorSums:
-    """Add sums of errors."""
     return functools.reduce(operator.add, errors)
 
 
 def to_data_frame(form: FrameSchema, rows: np.ndarray, index: Any) -> Any:
-    """Convert rows of float64 to a data frame of the library and with the columns of ``form``."""
+    """Convert rows of float64 to a data frame with the library and the columns of ``form``."""
     library = importlib.import_module(form.library)
-    columns = (
-        {"columns": form.pandas_columns(), "index": index} if form.library == "pandas" else {"schema": list(form.names)}
-    )
-    return library.DataFrame(rows, **columns)
+    if form.library == "pandas":
+        return library.DataFrame(rows, columns=form.pandas_columns(), index=index)
+    return library.DataFrame(rows, schema=list(form.names))

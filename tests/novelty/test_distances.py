@@ -39,9 +39,9 @@ def test_novel_pictures_with_small_errors_are_detected_by_neighbors():
 def test_reconstructions_and_errors_have_typical_length_one():
     errors = np.random.RandomState(0).standard_normal((5000, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
     distance = Distance(AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X), ErrorSums.of(errors), X)
-    restored, _ = scaled_parts(distance.member, X)
-    places = distance._places(restored - restored.mean(0), errors[: len(X)])
-    lengths = [np.sqrt(np.square(part).sum(1).mean()) for part in (places[:, :6], places[:, 6:])]
+    reconstructions, _ = scaled_parts(distance.member, X)
+    vectors = distance._join(reconstructions - reconstructions.mean(0), errors[: len(X)])
+    lengths = [np.sqrt(np.square(part).sum(1).mean()) for part in (vectors[:, :6], vectors[:, 6:])]
     np.testing.assert_allclose(lengths, 1, rtol=0.1)
 
 
