@@ -14,11 +14,11 @@ from skae.exceptions import ModelFileError, shown
 from skae.serialization.container import Table
 
 from .data_frames import NUMPY
-from .values import check_name, of_type
+from .values import check_name, check_type
 
-# Types of the arrays that inverse_transform returns.
-RETURNED: dict[str, np.dtype] = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
-TOKENS = ("int64",)
+# Types of the arrays that inverse_transform returns: samples of numbers, and of tokens.
+OUTPUTS: dict[str, np.dtype] = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+TOKEN_OUTPUTS = {"int64": np.dtype(np.int64)}
 # Types of the fitted X.
 INPUTS = {name: np.dtype(name) for name in NUMPY if name != "object"}
 
@@ -43,38 +43,37 @@ def encode_layout(layout: SampleLayout) -> tuple[dict[str, Any], dict[str, Tenso
 
 def decode_layout(encoded: dict[str, Any], arrays: dict[str, Tensor]) -> SampleLayout:
     """The layout, with the numbers of its scaling in ``arrays``."""
-    sample_shape = tuple(of_type(size, int, "sample_shape") for size in encoded["sample_shape"])
-    axes = tuple(of_type(name, str, "axes") for name in encoded["axes"])
+    sample_shape = tuple(check_type(size, int, "sample_shape") for size in encoded["sample_shape"])
+    axes = tuple(check_type(name, str, "axes") for name in encoded["axes"])
     if not sample_shape or min(sample_shape) < 1:
         raise ModelFileError(f"its samples have shape {sample_shape}")
     if axes and infer_axes(sample_shape, " ".join(axes)) != axes:
         raise ModelFileError(f"its samples have axes {axes}")
-    flattened = of_type(encoded["flattened"], bool, "flattened")
+    flattened = check_type(encoded["flattened"], bool, "flattened")
     kind = encoded["scaling"]
     if kind not in SCALINGS or kind == "auto":
         raise ModelFileError(f"it names an unknown scaling {kind!r}")
     if (axes == ("n",)) != (encoded["n_tokens"] is not None) or (not axes and len(sample_shape) > 1):
         raise ModelFileError("its samples are neither tokens nor numbers")
     name = encoded["input_dtype"]
-    given = None if name is None else INPUTS[check_name(name, INPUTS, "dtype")]
+    input_dtype = None if name is None else INPUTS[check_name(name, INPUTS, "dtype")]
+    outputs = TOKEN_OUTPUTS if axes == ("n",) else OUTPUTS
+    dtype = outputs[check_name(encoded["dtype"], outputs, "dtype")]
     if axes == ("n",):
-        n_tokens = of_type(encoded["n_tokens"], int, "n_tokens")
+        n_tokens = check_type(encoded["n_tokens"], int, "n_tokens")
         scaling = decode_scaling(n_tokens * sample_shape[0], kind, None, arrays)
-        check_name(encoded["dtype"], TOKENS, "dtype")
-        return TokenLayout(sample_shape, axes, flattened, scaling, np.dtype(np.int64), n_tokens, input_dtype=given)
+        return TokenLayout(sample_shape, axes, flattened, scaling, dtype, n_tokens, input_dtype=input_dtype)
     scaling = decode_scaling(math.prod(sample_shape), kind, encoded["moments"], arrays)
-    dtype = RETURNED[check_name(encoded["dtype"], RETURNED, "dtype")]
-    return SampleLayout(sample_shape, axes, flattened, scaling, dtype, input_dtype=given)
+    return SampleLayout(sample_shape, axes, flattened, scaling, dtype, input_dtype=input_dtype)
 
 
 def decode_scaling(n_features: int, kind: str | None, moments: Any, arrays: dict[str, Tensor]) -> Scaling:
-    """The scaling of ``n_features`` features; ``moments`` are their count and eps, if they are kept."""
+    """The scaling of ``n_features`` features; ``moments`` are None, or the count and eps of saved ones."""
     numbers = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith("scaling/")}
-    each = (n_features,)
-    scale = each if kind in ("columns", "channels") else ()
-    shapes: dict[str, tuple[int, ...]] = dict(zip(ARRAYS, (each, scale, scale, scale, ()), strict=True))
+    scale = (n_features,) if kind in ("columns", "channels") else ()
+    shapes: dict[str, tuple[int, ...]] = dict(zip(ARRAYS, ((n_features,), scale, scale, scale, ()), strict=True))
     if moments is not None:
-        count, eps = of_type(moments, list, "moments")
+        count, eps = check_type(moments, list, "moments")
         if type(count) is not int or not 0 < count < 2**53 or type(eps) is not float or not 0 <= eps < 1:
             raise ModelFileError(f"its moments are of {shown(count)} rows, with rounding errors of {shown(eps)}")
         shapes["moments"] = (5, n_features)
@@ -82,16 +81,16 @@ def decode_scaling(n_features: int, kind: str | None, moments: Any, arrays: dict
         {f"scaling/{name}": (torch.float64, shape) for name, shape in shapes.items()},
         {f"scaling/{name}": (array.dtype, tuple(array.shape)) for name, array in numbers.items()},
     )
-    kept = None if moments is None else Moments(count, numbers["moments"], eps)
-    return Scaling(**{name: numbers[name] for name in ARRAYS}, kind=kind, moments=kept)
+    decoded = None if moments is None else Moments(count, numbers["moments"], eps)
+    return Scaling(**{name: numbers[name] for name in ARRAYS}, kind=kind, moments=decoded)
 
 
-def check_table(expected: Table, found: Table) -> None:
+def check_table(expected: Table, table: Table) -> None:
     """Raise ModelFileError unless a file has the arrays expected, in type and shape, and no others."""
-    for name in sorted({*expected, *found}):
+    for name in sorted({*expected, *table}):
         if name not in expected:
             raise ModelFileError(f"it holds the array {shown(name)}, which its network does not have")
-        if found.get(name) != expected[name]:
+        if table.get(name) != expected[name]:
             raise ModelFileError(
-                f"its array {shown(name)} should be {expected[name]}, and is {found.get(name, 'missing')}"
+                f"its array {shown(name)} should be {expected[name]}, and is {table.get(name, 'missing')}"
             )

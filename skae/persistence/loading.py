@@ -31,8 +31,8 @@ def load(
 ) -> Any:
     """Read an estimator that :func:`save` wrote.
 
-    Loading runs no code of the file: names in it are looked up in fixed tables, and whatever does not fit is an error.
-    Of the steps of pipelines, skops promises the same. ``SECURITY.md`` has the details.
+    Loading runs no code of the file: names in it are looked up in fixed tables, and everything else is an error. The
+    steps of pipelines are read by skops, which promises the same. ``SECURITY.md`` has the details.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def load(
         return decode_file(stored, decode, where)
     except (FileNotFoundError, PermissionError):
         raise
-    except Exception as error:  # Any error is the fault of the file, running out of memory too.
+    except Exception as error:  # Any other error is caused by the file, a MemoryError too.
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         # A traceback shows the cause, which may hold unprintable text of the file.
         cause = error if printable(str(error)) == str(error) else None
@@ -84,15 +84,7 @@ def load(
 
 
 def check_custom_modules(custom_modules: Any) -> dict[str, Any]:
-    """The custom modules by name.
-
-    Raises
-    ------
-    TypeError
-        If they are not a dict.
-    ValueError
-        If a name is unknown.
-    """
+    """The custom modules by name; TypeError or ValueError unless they are a dict with known names."""
     if custom_modules is None:
         return {}
     if not isinstance(custom_modules, dict):

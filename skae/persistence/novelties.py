@@ -1,4 +1,4 @@
-"""AutoencoderNovelty in a file: each member as a file of its own inside, its distances as plain arrays."""
+"""AutoencoderNovelty as JSON and arrays and back: each member is a part of the file, distances are arrays."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ from skae.serialization.container import Stored, with_prefix
 
 from .data_frames import decode_schema, encode_schema
 from .results import decode_parameters
-from .values import Decoder, encode, of_type
+from .values import Decoder, check_type, encode
 
 KEYS = {"kind", "versions", "parameters", "autoencoder", "learned", "feature_names", "frame", "members"}
-# Fields that are numbers or words.
-PLAIN = ("offset", "distance", "median", "sample_shape")
-# Numbers of a Distance.
-MEASURES = ("whitening", "spread")
+# Fields of the result that are saved as JSON, and attributes of a Distance that are saved as arrays.
+JSON_FIELDS = ("offset", "distance", "median", "sample_shape")
+DISTANCE_ARRAYS = ("whitening", "spread")
 DIGEST_BYTES = 12
 MEMBERS = "members/"
 
@@ -38,18 +37,12 @@ def encode_novelty(
     encode_settings: Callable[[AutoencoderTransformer], dict[str, Any]],
     encode_member: Callable[[AutoencoderTransformer], tuple[dict[str, Any], dict[str, Tensor]]],
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A fitted novelty detector as JSON and arrays.
-
-    Raises
-    ------
-    TypeError
-        If it holds an attribute that a file does not.
-    """
+    """A fitted novelty detector as JSON and arrays; TypeError if it has an attribute that a file cannot hold."""
     parameters = novelty.get_params(deep=False)
     autoencoder = parameters.pop("autoencoder")
     unknown = set(vars(novelty)) - {*parameters, "autoencoder", "_result", "_metadata_request"}
     if unknown:
-        raise TypeError(f"A model file does not hold the attribute {sorted(unknown)[0]!r} of an AutoencoderNovelty.")
+        raise TypeError(f"A model file cannot hold the attribute {sorted(unknown)[0]!r} of an AutoencoderNovelty.")
     content, arrays = encode_result(novelty._result, encode_member)
     return {
         "kind": "novelty",
@@ -67,7 +60,7 @@ def decode_novelty(
     others = set(content) - KEYS
     if others:
         raise ModelFileError(f"it holds {shown(sorted(others)[0])}, which is not known")
-    stored = of_type(content["parameters"], dict, "parameters")
+    stored = check_type(content["parameters"], dict, "parameters")
     if set(stored) != set(AutoencoderNovelty._get_param_names()) - {"autoencoder"}:
         raise ModelFileError(f"its parameters are {shown(sorted(stored))}")
     parameters = {name: decode(value) for name, value in stored.items()}
@@ -83,25 +76,24 @@ def encode_result(
     result: NoveltyResult, encode_member: Callable[[AutoencoderTransformer], tuple[dict[str, Any], dict[str, Tensor]]]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The result as JSON and arrays."""
-    digests = b"".join(result.part_of)
     numbers: dict[str, np.ndarray] = {
         "typical": np.asarray(result.typical, dtype=np.float64),
-        "digests": np.frombuffer(digests, dtype=np.uint8).reshape(-1, DIGEST_BYTES),
+        "digests": np.frombuffer(b"".join(result.part_of), dtype=np.uint8).reshape(-1, DIGEST_BYTES),
         "parts": np.array(list(result.part_of.values()), dtype=np.int64),
     }
     members: list[dict[str, Any]] = []
     arrays: dict[str, Tensor] = {}
     for number, (member, measure) in enumerate(zip(result.members, result.measures, strict=True)):
-        content, arrays_of_member = encode_member(member)
+        content, member_arrays = encode_member(member)
         members.append(content)
-        arrays |= with_prefix(f"{MEMBERS}{number}/", arrays_of_member)
-        for name in MEASURES:
+        arrays |= with_prefix(f"{MEMBERS}{number}/", member_arrays)
+        for name in DISTANCE_ARRAYS:
             if hasattr(measure, name):
                 numbers[f"{name}/{number}"] = np.asarray(getattr(measure, name), dtype=np.float64)
         if hasattr(measure, "neighbors"):
             numbers[f"places/{number}"] = np.asarray(measure.neighbors._fit_X, dtype=np.float64)
-    learned = {name: encode(getattr(result, name), name) for name in PLAIN}
-    # Members are fitted on arrays: the types of columns have no use.
+    learned = {name: encode(getattr(result, name), name) for name in JSON_FIELDS}
+    # Members are fitted on arrays, so the types of columns are not needed.
     content = {"learned": learned, **encode_schema(replace(result.schema, frame=None)), "members": members}
     return content, arrays | {name: torch.from_numpy(array.copy()) for name, array in numbers.items()}
 
@@ -112,8 +104,8 @@ def decode_result(
     """The result that a file describes."""
     learned = decode_learned(file.content["learned"], decode)
     members = decode_members(file, learned, decode_member)
-    of_members = tuple(f"{MEMBERS}{number}/" for number in range(len(members)))
-    arrays = {name: array.numpy() for name, array in file.arrays().items() if not name.startswith(of_members)}
+    prefixes = tuple(f"{MEMBERS}{number}/" for number in range(len(members)))
+    arrays = {name: array.numpy() for name, array in file.arrays().items() if not name.startswith(prefixes)}
     n_features = math.prod(learned["sample_shape"])
     result = NoveltyResult(
         schema=decode_schema(file.content, n_features, decode),
@@ -132,14 +124,16 @@ def decode_result(
 
 
 def decode_learned(encoded: Any, decode: Decoder) -> dict[str, Any]:
-    """The fields that are no arrays, each checked to be of its kind."""
-    if set(of_type(encoded, dict, "its result")) != set(PLAIN):
+    """The fields of the result that are JSON, checked."""
+    if set(check_type(encoded, dict, "its result")) != set(JSON_FIELDS):
         raise ModelFileError(f"its result has the fields {shown(sorted(encoded))}")
     learned = {name: decode(value) for name, value in encoded.items()}
     for name in ("offset", "median"):
-        if not math.isfinite(of_type(learned[name], float, name)):
+        if not math.isfinite(check_type(learned[name], float, name)):
             raise ModelFileError(f"its {name} is {learned[name]}")
-    shape = tuple(of_type(size, int, "a size") for size in of_type(learned["sample_shape"], tuple, "sample_shape"))
+    shape = tuple(
+        check_type(size, int, "a size") for size in check_type(learned["sample_shape"], tuple, "sample_shape")
+    )
     if min(shape, default=0) < 1 or learned["distance"] not in DISTANCES:
         raise ModelFileError(f"its samples have shape {shown(shape)}, its distance is {shown(learned['distance'])}")
     return learned
@@ -148,32 +142,29 @@ def decode_learned(encoded: Any, decode: Decoder) -> dict[str, Any]:
 def decode_members(
     file: Stored, learned: dict[str, Any], decode_member: Callable[[Stored], AutoencoderTransformer]
 ) -> list[AutoencoderTransformer]:
-    """The members; each is of the samples that the detector is of."""
-    contents = of_type(file.content["members"], list, "members")
+    """The members, at least two, each fitted on samples of the same shape."""
+    contents = check_type(file.content["members"], list, "members")
     members = [decode_member(file.part(content, f"{MEMBERS}{number}/")) for number, content in enumerate(contents)]
     if len(members) < 2:
         raise ModelFileError(f"it holds {len(members)} members")
     for number, member in enumerate(members):
         if member.sample_shape_ != learned["sample_shape"]:
-            raise ModelFileError(f"its member {number} is of other samples")
+            raise ModelFileError(f"its member {number} was fitted on samples of shape {shown(member.sample_shape_)}")
     return members
 
 
 def decode_measure(
     member: AutoencoderTransformer, arrays: dict[str, np.ndarray], number: int, n_features: int, kind: str
 ) -> Distance:
-    """Distances from the rows that a member was trained on."""
+    """The ``Distance`` of a member."""
     measure = object.__new__(Distance)
     measure.member = member
-    whitening = arrays.get(f"whitening/{number}", np.empty(0))
-    shapes = ((), (n_features,), (n_features, n_features))
-    measure.whitening = pop_array(
-        arrays, f"whitening/{number}", *(shape for shape in shapes if shape == whitening.shape)
-    )
+    whitening_shapes = ((), (n_features,), (n_features, n_features))
+    measure.whitening = pop_array(arrays, f"whitening/{number}", *whitening_shapes)
     if kind == "neighbors":
         measure.spread = float(pop_array(arrays, f"spread/{number}", ()))
-        places = arrays.get(f"places/{number}", np.empty(0))
-        rows = pop_array(arrays, f"places/{number}", (max(1, len(places)), 2 * n_features))
+        n_rows = max(1, len(arrays[f"places/{number}"]))
+        rows = pop_array(arrays, f"places/{number}", (n_rows, 2 * n_features))
         measure.neighbors = fit_inner(NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(rows))), rows)
         if measure.spread <= 0:
             raise ModelFileError(f"its spread is {measure.spread}")
@@ -181,16 +172,16 @@ def decode_measure(
 
 
 def decode_parts(arrays: dict[str, np.ndarray], n_members: int) -> dict[bytes, int]:
-    """The member that lacked each row of ``fit``, by the digest of the row."""
+    """The member that was not trained on each row of ``fit``, by the digest of the row."""
     digests, parts = arrays.pop("digests"), arrays.pop("parts")
-    fits = digests.dtype == np.uint8 and digests.shape == (len(parts), DIGEST_BYTES) and parts.dtype == np.int64
-    if not fits or parts.ndim != 1 or (len(parts) and not 0 <= parts.min() <= parts.max() < n_members):
-        raise ModelFileError("its rows are not parts of its members")
+    is_valid = digests.dtype == np.uint8 and digests.shape == (len(parts), DIGEST_BYTES) and parts.dtype == np.int64
+    if not is_valid or parts.ndim != 1 or (len(parts) and not 0 <= parts.min() <= parts.max() < n_members):
+        raise ModelFileError("its arrays 'digests' and 'parts' do not assign rows to its members")
     return {digest.tobytes(): number for digest, number in zip(digests, parts.tolist(), strict=True)}
 
 
 def pop_array(arrays: dict[str, np.ndarray], name: str, *shapes: tuple[int, ...]) -> np.ndarray:
-    """Remove an array from ``arrays``, checked to be finite float64 of one of the shapes."""
+    """Remove an array from ``arrays``; ModelFileError unless it is finite float64 of one of the shapes."""
     array = arrays.pop(name)
     if array.dtype != np.float64 or array.shape not in shapes or not np.isfinite(array).all():
         raise ModelFileError(f"its array {shown(name)} is {array.dtype} of shape {array.shape}, or not finite")

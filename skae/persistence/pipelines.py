@@ -1,4 +1,4 @@
-"""Pipelines and searches: an archive of skops, and the autoencoders in them as parts of the file beside it."""
+"""Pipelines and searches as an archive of skops; the autoencoders in them are other parts of the file."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from skae._search.search import BottleneckSearchCV
 from skae.exceptions import ModelFileError, shown
 from skae.serialization.container import Stored, with_prefix
 
-from .values import of_type
+from .values import check_type
 
-# Types besides those that skops trusts by default.
+# Trusted in addition to the types that skops trusts by default.
 SPLITTERS = (
     "GroupKFold",
     "GroupShuffleSplit",
@@ -44,30 +44,24 @@ TRUSTED = (
     "skae.text.CharacterEncoder",
     *(f"sklearn.model_selection._split.{name}" for name in SPLITTERS),
 )
-# Estimators that skops does not write: they are parts of the file, and placeholders stand for them in the archive.
+# Estimators that skops does not write: each is a part of the file, and a placeholder replaces it in the archive.
 WITH_OWN_PART = (AutoencoderTransformer, AutoencoderNovelty)
 # Older versions trust types that this one refuses.
 OLDEST_SKOPS = (0, 16)
-# Parameters of estimators that say where later calls read or write, with the value that names no place: the folder of a
-# cache, which holds pickles, and documents that are names of files.
-PLACES = {"memory": None, "input": "content", "checkpoint_dir": None}
+# Parameters by which later calls read or write files, with their defaults: the folder of a cache, which holds pickles,
+# whether documents are names of files, and the folder of checkpoints.
+PATH_PARAMETERS = {"memory": None, "input": "content", "checkpoint_dir": None}
 
 
 class Placeholder(BaseEstimator):
-    """Stands in an archive of skops for an estimator that is a part of the file.
-
-    Parameters
-    ----------
-    number : int
-        Which part.
-    """
+    """Replaces, in an archive of skops, the estimator that is part ``number`` of the file."""
 
     def __init__(self, number=0):
         self.number = number
 
 
-def skops_io() -> Any:
-    """The module ``skops.io``."""
+def import_skops_io() -> Any:
+    """Import ``skops.io``; ImportError if it is missing or too old."""
     try:
         import skops.io
     except ImportError as error:
@@ -82,18 +76,16 @@ def skops_io() -> Any:
     return skops.io
 
 
-def with_steps(estimator: Any, change: Callable[[Any], Any]) -> Any:
-    """``change(estimator)``; a pipeline is copied with ``change`` of each step, pipelines among them too."""
+def replace_steps(estimator: Any, change: Callable[[Any], Any]) -> Any:
+    """``change(estimator)``; a pipeline is copied with ``change`` of each step, also in pipelines inside it."""
     if not isinstance(estimator, Pipeline):
         return change(estimator)
-    # ``memory`` is the folder of a cache on this machine.
-    return with_attributes(
-        estimator, steps=[(name, with_steps(step, change)) for name, step in estimator.steps], memory=None
-    )
+    steps = [(name, replace_steps(step, change)) for name, step in estimator.steps]
+    return copy_with(estimator, steps=steps, memory=None)  # memory is the folder of a cache on this machine
 
 
-def with_attributes(estimator: Any, /, **attributes: Any) -> Any:
-    """A shallow copy with other attributes."""
+def copy_with(estimator: Any, /, **attributes: Any) -> Any:
+    """A shallow copy with some attributes replaced."""
     copied = object.__new__(type(estimator))
     copied.__dict__ = {**vars(estimator), **attributes}
     return copied
@@ -102,18 +94,10 @@ def with_attributes(estimator: Any, /, **attributes: Any) -> Any:
 def encode_pipeline(
     whole: Any, encode_part: Callable[[Any, bool], tuple[dict[str, Any], dict[str, Tensor]]]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A pipeline or a search as JSON and arrays.
+    """A pipeline or a BottleneckSearchCV as JSON and arrays.
 
-    Parameters
-    ----------
-    whole : Pipeline or BottleneckSearchCV
-    encode_part : callable
-        Takes an estimator of WITH_OWN_PART, and whether it is fitted, to its JSON and arrays.
-
-    Raises
-    ------
-    TypeError
-        If skops does not trust the type of a step, or a step says where later calls read or write.
+    ``encode_part`` takes an estimator of WITH_OWN_PART, and whether it is fitted, to its JSON and arrays. TypeError if
+    skops does not trust the type of a step, or later calls of a step would read or write files.
     """
     contents: list[dict[str, Any]] = []
     arrays: dict[str, Tensor] = {}
@@ -121,40 +105,40 @@ def encode_pipeline(
     def replace_step(step: Any, fitted: bool) -> Any:
         if type(step) not in WITH_OWN_PART:
             return step
-        content, arrays_of_part = encode_part(step, fitted)
-        arrays.update(with_prefix(f"estimators/{len(contents)}/", arrays_of_part))
+        content, part_arrays = encode_part(step, fitted)
+        arrays.update(with_prefix(f"estimators/{len(contents)}/", part_arrays))
         contents.append(content)
         return Placeholder(len(contents) - 1)
 
     if isinstance(whole, BottleneckSearchCV):
         check_scoring_name(whole)
-        parts = {"estimator": with_steps(whole.estimator, lambda step: replace_step(step, False))}
+        parts = {"estimator": replace_steps(whole.estimator, lambda step: replace_step(step, False))}
         if hasattr(whole, "best_estimator_"):
-            parts["best_estimator_"] = with_steps(whole.best_estimator_, lambda step: replace_step(step, True))
-        made = with_attributes(whole, **parts)
-        made.__dict__ = {name: value for name, value in vars(made).items() if is_kept(made, name)}
+            parts["best_estimator_"] = replace_steps(whole.best_estimator_, lambda step: replace_step(step, True))
+        copied = copy_with(whole, **parts)
+        copied.__dict__ = {name: value for name, value in vars(copied).items() if is_saved(copied, name)}
     else:
-        made = with_steps(whole, lambda step: replace_step(step, True))
-    for place in filter(None, map(place_named_by, reachable_objects(made))):
+        copied = replace_steps(whole, lambda step: replace_step(step, True))
+    for path_parameter in filter(None, map(find_path_parameter, reachable_objects(copied))):
         raise TypeError(
-            f"A model file must not say where later calls read or write, but {place}. Set it to its default with "
-            f"set_params, and set it again after load."
+            f"A model file must not say where later calls read or write, but {path_parameter}. Set it to its default "
+            f"with set_params, and set it again after load."
         )
-    arrays["skops"] = torch.from_numpy(np.frombuffer(make_archive(made), dtype=np.uint8).copy())
-    return {"kind": "search" if isinstance(made, BottleneckSearchCV) else "pipeline", "estimators": contents}, arrays
+    arrays["skops"] = torch.from_numpy(np.frombuffer(make_archive(copied), dtype=np.uint8).copy())
+    return {"kind": "search" if isinstance(whole, BottleneckSearchCV) else "pipeline", "estimators": contents}, arrays
 
 
-def make_archive(made: Any) -> bytes:
+def make_archive(estimator: Any) -> bytes:
     """The archive of skops for a pipeline or search; TypeError if it holds types that skops does not trust."""
     try:
-        data = skops_io().dumps(made)
+        data = import_skops_io().dumps(estimator)
     except Exception as error:
         raise TypeError(
             f"The steps of a saved pipeline must be scikit-learn's own, AutoencoderTransformer or AutoencoderNovelty; "
             f"the latter two not inside a ColumnTransformer, a search or another estimator. Save the autoencoder "
             f"alone, or a search of a pipeline instead of a pipeline with a search. ({error})"
         ) from error
-    others = sorted(set(skops_io().get_untrusted_types(data=data)) - set(TRUSTED))
+    others = sorted(set(import_skops_io().get_untrusted_types(data=data)) - set(TRUSTED))
     if others:
         raise TypeError(
             f"The steps of a saved pipeline must be of types that skops trusts by default, AutoencoderTransformer or "
@@ -173,55 +157,51 @@ def check_scoring_name(search: BottleneckSearchCV) -> None:
         )
 
 
-def is_kept(search: BottleneckSearchCV, name: str) -> bool:
-    """Whether a file holds an attribute of a search; the scorer is made again from ``scoring``."""
-    learned = name.endswith("_") and not name.startswith("_") and name != "scorer_"
-    return learned or name in search.get_params(deep=False)
+def is_saved(search: BottleneckSearchCV, name: str) -> bool:
+    """Whether a file holds an attribute of a search; ``load`` makes the scorer from ``scoring``."""
+    is_fitted_attribute = name.endswith("_") and not name.startswith("_") and name != "scorer_"
+    return is_fitted_attribute or name in search.get_params(deep=False)
 
 
 def decode_pipeline(file: Stored, decode_part: Callable[[Stored], Any]) -> Any:
     """The pipeline or the search that a file describes."""
-    contents = of_type(file.content["estimators"], list, "estimators")
+    contents = check_type(file.content["estimators"], list, "estimators")
     prefixes = [f"estimators/{number}/" for number in range(len(contents))]
     others = {name for name in file.table if not name.startswith(tuple(prefixes))} | set(file.content)
     others -= {"kind", "versions", "estimators", "skops"}
     if others:
         raise ModelFileError(f"it holds {shown(sorted(others)[0])}, which is not known in a pipeline")
     estimators = [decode_part(file.part(content, prefix)) for content, prefix in zip(contents, prefixes, strict=True)]
-    made = skops_io().loads(file.arrays()["skops"].numpy().tobytes(), trusted=list(TRUSTED))
+    whole = import_skops_io().loads(file.arrays()["skops"].numpy().tobytes(), trusted=list(TRUSTED))
     expected = BottleneckSearchCV if file.content["kind"] == "search" else Pipeline
-    if type(made) is not expected:
+    if type(whole) is not expected:
         raise ModelFileError(f"it holds no {file.content['kind']}")
-    for place in filter(None, map(place_named_by, reachable_objects(made))):
-        raise ModelFileError(f"it says where later calls read or write: {place}")
+    for path_parameter in filter(None, map(find_path_parameter, reachable_objects(whole))):
+        raise ModelFileError(f"it says where later calls read or write: {path_parameter}")
 
     def restore_step(step: Any) -> Any:
         return estimators[step.number] if isinstance(step, Placeholder) else step
 
-    if isinstance(made, Pipeline):
-        return with_steps(made, restore_step)
-    return restore_search(made, restore_step)
+    if isinstance(whole, Pipeline):
+        return replace_steps(whole, restore_step)
+    return restore_search(whole, restore_step)
 
 
-def restore_search(made: BottleneckSearchCV, restore_step: Callable[[Any], Any]) -> BottleneckSearchCV:
+def restore_search(search: BottleneckSearchCV, restore_step: Callable[[Any], Any]) -> BottleneckSearchCV:
     """The search with its estimators and its scorer."""
-    names = set(BottleneckSearchCV._get_param_names())
-    if not names <= set(vars(made)) or not all(is_kept(made, name) for name in vars(made)):
+    names = set(vars(search))
+    if not set(BottleneckSearchCV._get_param_names()) <= names or not all(is_saved(search, name) for name in names):
         raise ModelFileError("its search has unknown attributes")
-    check_scoring_name(made)
-    parts = {
-        name: with_steps(value, restore_step)
-        for name, value in vars(made).items()
-        if name in ("estimator", "best_estimator_")
-    }
-    search = with_attributes(made, **parts)
+    check_scoring_name(search)
+    for name in names & {"estimator", "best_estimator_"}:
+        setattr(search, name, replace_steps(getattr(search, name), restore_step))
     search.scorer_ = check_scoring(search._whole(), search.scoring)
     return search
 
 
-def place_named_by(part: Any) -> str:
-    """Which parameter of an estimator names a place, in words; empty if none does."""
-    for name, default in PLACES.items() if isinstance(part, BaseEstimator) else ():
+def find_path_parameter(part: Any) -> str:
+    """A parameter of an estimator by which later calls read or write files, and its value; empty if there is none."""
+    for name, default in PATH_PARAMETERS.items() if isinstance(part, BaseEstimator) else ():
         value = vars(part).get(name, default)
         if value is not default and not (isinstance(value, str) and value == default):
             return f"{type(part).__name__} has {name}={shown(value)} instead of {default!r}"
@@ -229,7 +209,7 @@ def place_named_by(part: Any) -> str:
 
 
 def reachable_objects(estimator: Any) -> Iterator[Any]:
-    """All objects that an estimator refers to, itself included, each once; no types, functions and text."""
+    """Every object that an estimator refers to, itself included, once; without types, modules, functions and text."""
     seen, pending = set(), [estimator]
     while pending:
         part = pending.pop()
@@ -238,7 +218,7 @@ def reachable_objects(estimator: Any) -> Iterator[Any]:
         seen.add(id(part))
         yield part
         if isinstance(part, np.ndarray):
-            # The garbage collector does not know the objects in an array.
+            # The garbage collector does not track the objects in an array.
             pending.extend(np.asarray(part).ravel().tolist() if part.dtype.hasobject else [])
         else:
             pending.extend(gc.get_referents(part))

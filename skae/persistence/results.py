@@ -17,23 +17,10 @@ from skae.model import Autoencoder
 from skae.serialization.container import Stored, Table
 from skae.training import FitResult, TrainSpec, new_net
 
+from . import network
 from .data_frames import decode_schema, encode_schema
 from .layouts import check_table, decode_layout, encode_layout
-from .network import (
-    arrays_of_module,
-    arrays_of_optimizer,
-    build_empty,
-    check_finite,
-    check_probe,
-    copy_to_cpu,
-    fill,
-    fill_optimizer,
-    module_table,
-    optimizer_table,
-    probe,
-    probe_table,
-)
-from .values import KEPT_NET_PARAMS, OWNER, SPEC, Decoder, NotStorableError, check_usable, encode, is_custom, of_type
+from .values import SAVED_NET_PARAMS, SPEC, Decoder, NotStorableError, check_settings, check_type, encode, is_custom
 
 
 def encode_parameters(parameters: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -44,12 +31,12 @@ def encode_parameters(parameters: dict[str, Any]) -> tuple[dict[str, Any], list[
         if name == "checkpoint_dir":
             encoded[name] = None
         elif name == "net_params" and value is not None:
-            known, _ = storable_entries({key: part for key, part in value.items() if key.startswith(KEPT_NET_PARAMS)})
-            encoded[name] = {"dict": known}
-            left_out += [f"net_params[{key!r}]" for key in value if key not in known]
+            entries, _ = encode_entries({key: part for key, part in value.items() if key.startswith(SAVED_NET_PARAMS)})
+            encoded[name] = {"dict": entries}
+            left_out += [f"net_params[{key!r}]" for key in value if key not in entries]
         elif name == "random_state":
-            known, others = storable_entries({name: value})
-            encoded[name] = known.get(name)
+            entries, others = encode_entries({name: value})
+            encoded[name] = entries.get(name)
             left_out += others
         else:
             encoded[name] = encode(value, name)
@@ -57,31 +44,32 @@ def encode_parameters(parameters: dict[str, Any]) -> tuple[dict[str, Any], list[
 
 
 def decode_parameters(encoded: Any, decode: Decoder) -> AutoencoderTransformer:
-    """An estimator with these parameters, checked, that is not fitted."""
-    stored = of_type(encoded, dict, "parameters")
+    """An estimator, not fitted, with these parameters, which are checked."""
+    stored = check_type(encoded, dict, "parameters")
     unknown = set(stored) - set(AutoencoderTransformer._get_param_names())
     if unknown:
-        raise ModelFileError(f"it names parameters that {OWNER} does not have: {shown(sorted(unknown))}")
-    # Checks of variants make small bottlenecks, whose size a file could name at will.
+        raise ModelFileError(f"it names parameters that AutoencoderTransformer does not have: {shown(sorted(unknown))}")
+    # Checks of variants build bottlenecks, and a file may give them any size: on the meta device they take no memory.
     with torch.device("meta"):
-        given = {name: decode(value) for name, value in stored.items()}
-        estimator = AutoencoderTransformer(**{**given, "checkpoint_dir": None})  # no file says where fit writes
-        check_usable(estimator)
+        parameters = {name: decode(value) for name, value in stored.items()}
+        # A file must not set the folder that fit writes to.
+        estimator = AutoencoderTransformer(**{**parameters, "checkpoint_dir": None})
+        check_settings(estimator)
     for name in estimator.net_params or {}:
-        if not name.startswith(KEPT_NET_PARAMS):
-            raise ModelFileError(f"its net_params hold {shown(name)}, which is not kept in files")
+        if not name.startswith(SAVED_NET_PARAMS):
+            raise ModelFileError(f"its net_params hold {shown(name)}, which model files do not hold")
     return estimator
 
 
-def storable_entries(entries: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Those entries that JSON holds, encoded, and the names of the others."""
-    known, others = {}, []
+def encode_entries(entries: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The entries that a file can hold, as JSON, and the names of the others."""
+    encoded, others = {}, []
     for name, value in entries.items():
         try:
-            known[name] = encode(value, name)
+            encoded[name] = encode(value, name)
         except NotStorableError:
             others.append(name)
-    return known, others
+    return encoded, others
 
 
 def encode_result(result: FitResult) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
@@ -90,8 +78,8 @@ def encode_result(result: FitResult) -> tuple[dict[str, Any], dict[str, Tensor],
     spec, left_out = encode_parameters({name: getattr(result.spec, name) for name in SPEC})
     history = []
     for row in result.history:
-        known, others = storable_entries(row)
-        history.append(known)
+        entries, others = encode_entries(row)
+        history.append(entries)
         left_out += [f"history_[{name!r}]" for name in others]
     layout, scaling = encode_layout(result.layout)
     content = {
@@ -105,11 +93,15 @@ def encode_result(result: FitResult) -> tuple[dict[str, Any], dict[str, Tensor],
         "best_epoch": int(result.best_epoch),
         **encode_schema(result.schema),
     }
-    arrays = {name: copy_to_cpu(array) for name, array in scaling.items()}
+    arrays = {name: network.copy_to_cpu(array) for name, array in scaling.items()}
     arrays["codes"] = torch.tensor(result.codes, dtype=torch.float32)
     if result.explained_variance_ratio is not None:
         arrays["explained_variance_ratio"] = torch.tensor(result.explained_variance_ratio, dtype=torch.float64)
-    arrays |= arrays_of_module(module) | arrays_of_optimizer(net) | probe(module, result.layout.network_shape)
+    arrays |= (
+        network.module_arrays(module)
+        | network.optimizer_arrays(net)
+        | network.probe(module, result.layout.network_shape)
+    )
     return content, arrays, left_out
 
 
@@ -118,18 +110,20 @@ def decode_result(file: Stored, decode: Decoder, device: torch.device) -> FitRes
     content, table, arrays = file.content, file.table, file.arrays()
     layout = decode_layout(content["layout"], arrays)
     spec = decode_spec(content["spec"], layout, decode, device)
-    with_custom = is_custom([content["spec"]["architecture"], content["spec"]["variant"]])
-    module, layers = build_empty(spec, layout, content["n_components"], table, with_custom)
+    has_custom_code = is_custom([content["spec"]["architecture"], content["spec"]["variant"]])
+    module, layers = network.build_empty(spec, layout, content["n_components"], table, has_custom_code)
     scaling = {name: row for name, row in table.items() if name.startswith("scaling/")}
     check_table(scaling | expected_table(module, layout.network_shape, table), table)
-    check_finite(arrays, is_custom=spec.architecture.is_custom)
-    fill(module, arrays)
-    check_probe(module, layers, layout.network_shape, arrays, written_by(content["versions"]))
-    cycles = tuple(of_type(epochs, int, "cycles") for epochs in decode(content["cycles"]))
-    net = new_net(spec, module, batch_size=of_type(content["batch_size"], int, "batch_size"), cycles=cycles)
-    for part in (net.module_, net.criterion_):
-        part.eval()
-    fill_optimizer(net, arrays)
+    network.check_finite(arrays, is_custom=spec.architecture.is_custom)
+    network.load_weights(module, arrays)
+    versions = check_type(content["versions"], dict, "versions")
+    written_by = printable(", ".join(f"{name} {version}" for name, version in versions.items()), LONGEST_VALUE)
+    network.check_probe(module, layers, layout.network_shape, arrays, written_by)
+    cycles = tuple(check_type(epochs, int, "cycles") for epochs in decode(content["cycles"]))
+    net = new_net(spec, module, batch_size=check_type(content["batch_size"], int, "batch_size"), cycles=cycles)
+    net.module_.eval()
+    net.criterion_.eval()
+    network.load_optimizer(net, arrays)
     ratio = arrays.get("explained_variance_ratio")
     return FitResult(
         spec=spec,
@@ -139,46 +133,42 @@ def decode_result(file: Stored, decode: Decoder, device: torch.device) -> FitRes
         layers=layers,
         n_components=content["n_components"],
         history=decode_history(content["history"], decode),
-        n_epochs=of_type(content["n_epochs"], int, "n_epochs"),
-        best_epoch=of_type(content["best_epoch"], int, "best_epoch"),
+        n_epochs=check_type(content["n_epochs"], int, "n_epochs"),
+        best_epoch=check_type(content["best_epoch"], int, "best_epoch"),
         codes=arrays["codes"].numpy(),
         explained_variance_ratio=None if ratio is None else ratio.numpy(),
     )
 
 
 def decode_spec(encoded: Any, layout: SampleLayout, decode: Decoder, device: torch.device) -> TrainSpec:
-    """The settled parameters of the training, checked as those of an estimator are."""
-    others = {name: of_type(encoded[name], kind, name) for name, kind in (("seed", int), ("single_pass", bool))}
+    """The ``TrainSpec``, checked as the parameters of an estimator are."""
+    others = {name: check_type(encoded[name], kind, name) for name, kind in (("seed", int), ("single_pass", bool))}
     estimator = decode_parameters({name: encoded[name] for name in SPEC if name not in others}, decode)
     return replace(train_spec(estimator, layout, device), **others)
 
 
 def decode_history(rows: Any, decode: Decoder) -> list[dict[str, Any]]:
     """One dict per epoch."""
-    history = [
-        {name: decode(value) for name, value in of_type(row, dict, "an epoch").items()}
-        for row in of_type(rows, list, "history")
-    ]
-    for row in history:
-        of_type(row["epoch"], int, "the number of an epoch")
+    history = []
+    for row in check_type(rows, list, "history"):
+        history.append({name: decode(value) for name, value in check_type(row, dict, "a row of history").items()})
+        check_type(history[-1]["epoch"], int, "the epoch number in history")
     return history
 
 
-def expected_table(module: Autoencoder, shape: tuple[int, ...], found: Table) -> Table:
-    """Type and shape of every array beside the scaling's."""
+def expected_table(module: Autoencoder, shape: tuple[int, ...], table: Table) -> Table:
+    """Expected type and shape of every array except those of the scaling."""
     n_codes, n_components = module.bottleneck.code_size, module.bottleneck.n_components
-    expected = module_table(module) | optimizer_table(module, found) | probe_table(module, shape, n_codes)
-    # Codes of some training rows: of any number, with the coordinates that are kept, or some that are not.
-    n_rows, width = (*(found["codes"][1] if "codes" in found else ()), 0, 0)[:2]
+    expected = (
+        network.module_table(module)
+        | network.optimizer_table(module, table)
+        | network.probe_table(module, shape, n_codes)
+    )
+    # Training codes: any number of rows; a nested bottleneck may have been cut to n_codes after they were stored.
+    n_rows, width = (*(table["codes"][1] if "codes" in table else ()), 0, 0)[:2]
     if n_rows < 1 or not n_codes <= width <= n_components:
         raise ModelFileError(f"it holds training codes of shape {(n_rows, width)}")
     expected["codes"] = (torch.float32, (n_rows, width))
     if module.bottleneck.is_nested:
         expected["explained_variance_ratio"] = (torch.float64, (n_codes,))
     return expected
-
-
-def written_by(versions: Any) -> str:
-    """The versions a file was written with, for a message."""
-    listed = ", ".join(f"{name} {version}" for name, version in of_type(versions, dict, "versions").items())
-    return printable(listed, LONGEST_VALUE)

@@ -1,4 +1,4 @@
-"""``save``: an estimator as the bytes of a file."""
+"""``save``: an estimator to a file."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from .loading import load
 from .novelties import encode_novelty
 from .pipelines import WITH_OWN_PART, encode_pipeline
 from .results import encode_parameters, encode_result
-from .values import check_usable, is_custom
+from .values import check_settings, is_custom
 
 
 def save(estimator: Any, path: str | os.PathLike[str] | IO[bytes], *, overwrite: bool = False) -> None:
     """Write a fitted estimator to a file that :func:`load` reads on any machine.
 
     The file is a safetensors file, whatever its name. Its metadata holds JSON and a checksum; it holds no pickle. It is
-    put in place in one step, so a failed write leaves the earlier file as it was.
+    written in one step, so a failed write does not change the earlier file.
 
-    Saved are the parameters, all that was learned, the state of the optimizer after ``partial_fit``, and
+    Saved are the parameters, the fitted attributes, the state of the optimizer after ``partial_fit``, and
     ``set_output``. Not saved are ``net_.history`` (``history_`` is), ``checkpoint_dir``, ``memory`` of pipelines,
-    metadata routing, and the code of custom modules and losses, which ``load`` takes. Callbacks, and other
-    ``net_params`` than ``optimizer__...`` and ``clip_norm``, are left out with a warning.
+    metadata routing, and the code of custom modules and losses, which ``load`` takes. Callbacks, and ``net_params``
+    other than ``optimizer__...`` and ``clip_norm``, are left out with a warning.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def save(estimator: Any, path: str | os.PathLike[str] | IO[bytes], *, overwrite:
     Raises
     ------
     TypeError
-        If it is another estimator, or holds what a file cannot hold, such as a step that reads files
+        If it is another estimator, or a file cannot hold a part of it, such as a step that reads files
         (``CountVectorizer(input="filename")``) or writes a cache (``FeatureAgglomeration(memory=...)``).
     ImportError
         If it is a pipeline or a search and skops is not installed.
@@ -89,10 +89,7 @@ def save(estimator: Any, path: str | os.PathLike[str] | IO[bytes], *, overwrite:
 
 
 def encode_file(estimator: Any) -> bytes:
-    """The bytes of the file of an estimator of any kind.
-
-    They are read back, so that a file that cannot be loaded is an error now; only those with custom modules are not.
-    """
+    """The bytes of the file of an estimator of any kind; without custom modules, they are loaded once as a check."""
     content, arrays = encode_estimator(estimator)
     raw = pack(content, arrays)
     if not is_custom(content):
@@ -127,10 +124,10 @@ def encode_part(estimator: Any, fitted: bool = True) -> tuple[dict[str, Any], di
     if isinstance(estimator, AutoencoderNovelty):
         content, arrays = encode_novelty(estimator, encode_settings, encode_part)
         return {"versions": versions(), **content}, arrays
-    check_usable(estimator)
+    check_settings(estimator)
     parameters, left_out = encode_parameters(estimator.get_params(deep=False))
     content, arrays, others = encode_result(estimator._result)
-    warn_of([*left_out, *others])
+    warn_left_out([*left_out, *others])
     output = getattr(estimator, "_sklearn_output_config", {}).get("transform")
     versioned = {"kind": "autoencoder", "versions": versions(), "parameters": parameters}
     return {**versioned, **content, "output": output}, arrays
@@ -138,13 +135,13 @@ def encode_part(estimator: Any, fitted: bool = True) -> tuple[dict[str, Any], di
 
 def encode_settings(estimator: AutoencoderTransformer) -> dict[str, Any]:
     """The parameters as JSON, of an estimator that need not be fitted; with a warning of those left out."""
-    check_usable(estimator)
+    check_settings(estimator)
     parameters, left_out = encode_parameters(estimator.get_params(deep=False))
-    warn_of(left_out)
+    warn_left_out(left_out)
     return parameters
 
 
-def warn_of(left_out: list[str]) -> None:
+def warn_left_out(left_out: list[str]) -> None:
     """Warn of entries that a file cannot hold, if there are any."""
     if left_out:
         warn(f"A model file cannot hold {', '.join(dict.fromkeys(left_out))}: left out.")

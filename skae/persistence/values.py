@@ -1,6 +1,6 @@
 """Parameters as JSON and back. Names in a file are looked up in the tables here; nothing is imported by name.
 
-Numbers, strings, None and lists are their own JSON. Any other value is an object of one key, the kind of the value.
+Numbers, strings, None and lists are JSON as they are. Any other value is an object with one key, its kind in KINDS.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from skae.model import Convolutional, Custom, Dense, Sequence
 from skae.training import TrainSpec
 from skae.variants import VARIANTS
 
-OWNER = "AutoencoderTransformer"
-# The net_params that are saved: others of skorch are objects.
-KEPT_NET_PARAMS = ("optimizer__", "clip_norm")
+# The beginnings of the net_params that are saved; values of others are objects.
+SAVED_NET_PARAMS = ("optimizer__", "clip_norm")
 OBJECTS: dict[str, type[BaseEstimator]] = {
     kind.__name__: kind for kind in (Dense, Convolutional, Sequence, Custom, *VARIANTS.values())
 }
 DEVICES = ("cpu", "mps", "cuda")
-# The fields of a TrainSpec in a file; a model is loaded on another device.
+# The fields of a TrainSpec in a file; ``load`` takes the device.
 SPEC = tuple(field.name for field in dataclasses.fields(TrainSpec) if field.name != "device")
 # The keys of the JSON of an autoencoder, and of its parts.
 KEYS = {
@@ -46,8 +45,9 @@ DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0
 DATES = ("date", "datetime", "Timestamp")
 UNITS = ("s", "ms", "us", "ns")
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-# Layers of an architecture in a file: more would take long to build.
-MOST_LAYERS = 1000
+# Largest number of layers of an architecture in a file: more would take long to build.
+MAX_LAYERS = 1000
+KINDS = ("number", "tuple", "dict", "date", "device", "random_state", "object", "custom")
 
 
 class NotStorableError(TypeError):
@@ -55,13 +55,7 @@ class NotStorableError(TypeError):
 
 
 def encode(value: Any, name: str) -> Any:
-    """A value as JSON.
-
-    Raises
-    ------
-    NotStorableError
-        If a model file cannot hold it; the message begins with ``name``.
-    """
+    """A value as JSON; if a model file cannot hold it, NotStorableError, whose message begins with ``name``."""
     if value is None or isinstance(value, (bool, np.bool_)):
         return value if value is None else bool(value)
     if isinstance(value, str):
@@ -97,10 +91,8 @@ def encode_object(value: Any, name: str) -> dict[str, Any]:
     if OBJECTS.get(kind) is not type(value):
         return {"custom": [name.rpartition(".")[2], kind]}
     parameters = value.get_params(deep=False)
-    if isinstance(value, Custom):
-        custom = {half: {"custom": [half, class_name(parameters.pop(half))]} for half in ("encoder", "decoder")}
-    else:
-        custom = {}
+    modules = ("encoder", "decoder") if isinstance(value, Custom) else ()
+    custom = {key: {"custom": [key, class_name(parameters.pop(key))]} for key in modules}
     settings = {key: encode(part, f"{name}.{key}") for key, part in parameters.items()}
     return {"object": [kind, {**settings, **custom}]}
 
@@ -115,8 +107,8 @@ def class_name(value: Any) -> str:
     return getattr(value, "__name__", type(value).__name__)
 
 
-def check_usable(estimator: Any) -> None:
-    """Raise InvalidParameterError if a parameter is wrong; the device may be another machine's."""
+def check_settings(estimator: Any) -> None:
+    """Raise InvalidParameterError if a parameter other than the device, which may be of another machine, is invalid."""
     checked = copy.copy(estimator)
     checked.device = "cpu"
     check_parameters(checked)
@@ -134,50 +126,34 @@ def check_keys(content: dict[str, Any]) -> None:
 
 
 class Decoder:
-    """Values from their JSON.
-
-    Parameters
-    ----------
-    custom_modules : dict
-        Custom modules and objects by name, as ``load`` takes them.
-    """
+    """Values from their JSON; ``custom_modules`` are those of ``load``."""
 
     def __init__(self, custom_modules: dict[str, Any]):
         self.custom_modules = custom_modules
-        self.kinds = {
-            "number": self._number,
-            "tuple": self._tuple,
-            "dict": self._dict,
-            "date": self._date,
-            "device": self._device,
-            "random_state": self._random_state,
-            "object": self._object,
-            "custom": self._custom,
-        }
 
     def __call__(self, value: Any) -> Any:
-        """The value; ModelFileError if it is not one that ``encode`` makes."""
+        """The value; ModelFileError if ``encode`` does not return such JSON."""
         if isinstance(value, list):
             return [self(part) for part in value]
         if not isinstance(value, dict):
             return value
         ((kind, part),) = value.items() if len(value) == 1 else (("", None),)
-        if kind not in self.kinds:
+        if kind not in KINDS:
             raise ModelFileError(f"it holds a value of an unknown kind {shown(kind)}")
-        return self.kinds[kind](part)
+        return getattr(self, f"_{kind}")(part)
 
     def _number(self, part: Any) -> float:
         return NOT_FINITE[part]
 
     def _tuple(self, part: Any) -> tuple[Any, ...]:
-        return tuple(self(entry) for entry in of_type(part, list, "a tuple"))
+        return tuple(self(entry) for entry in check_type(part, list, "a tuple"))
 
     def _dict(self, part: Any) -> dict[str, Any]:
-        return {key: self(entry) for key, entry in of_type(part, dict, "a dict").items()}
+        return {key: self(entry) for key, entry in check_type(part, dict, "a dict").items()}
 
     def _date(self, part: Any) -> datetime.date:
-        kind, text, unit = of_type(part, list, "a date")
-        if not DATE.fullmatch(of_type(text, str, "a date")):
+        kind, text, unit = check_type(part, list, "a date")
+        if not DATE.fullmatch(check_type(text, str, "a date")):
             raise ModelFileError(f"it holds the date {shown(text)}")
         if kind == "Timestamp" and unit in UNITS:
             import pandas as pd
@@ -188,37 +164,39 @@ class Decoder:
         return getattr(datetime, kind).fromisoformat(text)
 
     def _device(self, part: Any) -> torch.device:
-        name, _, index = of_type(part, str, "a device").partition(":")
+        name, _, index = check_type(part, str, "a device").partition(":")
         if name not in DEVICES or (index and not (index.isdecimal() and len(index) < 4)):
             raise ModelFileError(f"it names an unknown device {shown(part)}")
         return torch.device(part)
 
     def _random_state(self, part: Any) -> np.random.RandomState:
-        keys, position, has_gauss, gauss = of_type(part, list, "a random state")
-        # numpy does not check them, and reads wherever they point.
-        if len(of_type(keys, list, "a random state")) != 624 or type(position) is not int or not 0 <= position <= 624:
+        keys, position, has_gauss, gauss = check_type(part, list, "a random state")
+        # numpy does not check the position, and would read memory outside the keys.
+        if (
+            len(check_type(keys, list, "a random state")) != 624
+            or type(position) is not int
+            or not 0 <= position <= 624
+        ):
             raise ModelFileError("its random state is invalid")
-        made = np.random.RandomState(0)
-        made.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, gauss))
-        return made
+        random_state = np.random.RandomState(0)
+        random_state.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, gauss))
+        return random_state
 
     def _object(self, part: Any) -> Any:
-        name, settings = of_type(part, list, "an object")
-        if not isinstance(name, str) or name not in OBJECTS:
-            raise ModelFileError(f"it names an unknown class {shown(name)}")
-        kind = OBJECTS[name]
+        name, settings = check_type(part, list, "an object")
+        kind = OBJECTS[check_name(name, OBJECTS, "class")]
         parameters = self._dict(settings)
         unknown = set(parameters) - set(kind._get_param_names())
         if unknown:
             raise ModelFileError(f"it names parameters that {name} does not have: {shown(sorted(unknown))}")
         sizes = [len(value) if isinstance(value, (list, tuple)) else 0 for value in parameters.values()]
         depth = parameters.get("depth", 0)
-        if max([*sizes, depth if isinstance(depth, int) else 0], default=0) > MOST_LAYERS:
-            raise ModelFileError(f"it asks {name} for more than {MOST_LAYERS} layers")
+        if max([*sizes, depth if isinstance(depth, int) else 0]) > MAX_LAYERS:
+            raise ModelFileError(f"it asks {name} for more than {MAX_LAYERS} layers")
         return kind(**parameters)
 
     def _custom(self, part: Any) -> Any:
-        name, kind = of_type(part, list, "a custom object")
+        name, kind = check_type(part, list, "a custom object")
         if name not in self.custom_modules:
             raise ModelFileError(
                 f"the {name} is custom ({kind}), and a model file does not hold its code. Pass "
@@ -227,15 +205,15 @@ class Decoder:
         return self.custom_modules[name]
 
 
-def of_type(value: Any, kind: type, what: str) -> Any:
-    """``value``, checked to be of a type; ModelFileError otherwise."""
+def check_type(value: Any, kind: type, name: str) -> Any:
+    """Return the value; ModelFileError unless it is of the type."""
     if type(value) is not kind:
-        raise ModelFileError(f"{what} is stored as {type(value).__name__}, not as {kind.__name__}")
+        raise ModelFileError(f"{name} is stored as {type(value).__name__}, not as {kind.__name__}")
     return value
 
 
-def check_name(name: Any, known: Any, what: str) -> str:
-    """The name, checked to be one of those known."""
+def check_name(name: Any, known: Any, kind: str) -> str:
+    """Return the name; ModelFileError unless it is known."""
     if not isinstance(name, str) or name not in known:
-        raise ModelFileError(f"it names an unknown {what} {shown(name)}")
+        raise ModelFileError(f"it names an unknown {kind} {shown(name)}")
     return name

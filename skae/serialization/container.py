@@ -1,9 +1,9 @@
 """The file format: a safetensors file whose metadata holds JSON, a format number and a checksum.
 
 Any safetensors tool reads the arrays and the metadata: ``skae_sha256``, ``skae_format``, ``skae`` (the JSON) and
-``format`` ("pt"). The checksum comes first, so it has a fixed place, and covers all other bytes of the file. Later
+``format`` ("pt"). The checksum comes first, so its position is fixed, and covers all other bytes of the file. Later
 formats keep this start, and {"versions": {"skae": ...}} in the JSON, so that older versions can name the version that
-reads them. Nothing here knows of estimators.
+reads them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from skae.exceptions import LONGEST_VALUE, ModelFileError, printable
 from skae.serialization.strict_json import LONGEST_JSON, parse
 
 FORMAT = 1
-# The start of the header, after its length in eight bytes, and the 64 hexadecimal digits of the checksum behind it.
+# The start of the header, after its length in eight bytes, and the 64 hexadecimal digits of the checksum after it.
 START = b'{"__metadata__":{"skae_sha256":"'
 CHECKSUM = slice(8 + len(START), 8 + len(START) + 64)
 
@@ -52,8 +52,9 @@ class Stored:
         return {name: array.clone() for name, array in self.tensors.items()}
 
     def part(self, content: dict[str, Any], prefix: str) -> Stored:
-        """A part of the file: its JSON, and the arrays whose names begin with ``prefix``."""
-        return Stored(content, without_prefix(prefix, self.tensors))
+        """A part of the file: its JSON, and the arrays whose names begin with ``prefix``, without it."""
+        names = [name for name in self.tensors if name.startswith(prefix)]
+        return Stored(content, {name.removeprefix(prefix): self.tensors[name] for name in names})
 
 
 def with_prefix(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
@@ -61,20 +62,11 @@ def with_prefix(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
     return {f"{prefix}{name}": array for name, array in arrays.items()}
 
 
-def without_prefix(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
-    """The arrays whose names begin with ``prefix``, under the rest of the names."""
-    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
-
-
 def pack(content: dict[str, Any], arrays: dict[str, Tensor]) -> bytes:
     """The bytes of a file.
 
-    Raises
-    ------
-    ValueError
-        If the JSON is longer than a file may hold, or an array is sparse.
-    TypeError
-        If safetensors does not know the type of an array.
+    Raises ValueError if the JSON is too long or an array is sparse, and TypeError if safetensors does not know the type
+    of an array.
     """
     try:
         data = safetensors.torch.save(arrays)
@@ -91,15 +83,15 @@ def pack(content: dict[str, Any], arrays: dict[str, Tensor]) -> bytes:
 
 
 def make_header(content: dict[str, Any], table: dict[str, Any], number: int = FORMAT) -> bytes:
-    """The header of a safetensors file, still without its checksum."""
+    """The header of a safetensors file, with zeros in place of its checksum."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     metadata = {"skae_sha256": "0" * 64, "skae_format": str(number), "skae": text, "format": "pt"}
     return json.dumps({"__metadata__": metadata, **table}, separators=(",", ":")).encode("ascii")
 
 
 def seal(header: bytes, numbers: bytes | memoryview) -> bytes:
-    """A file of this header and these bytes of arrays, with its checksum."""
-    header += b" " * (-len(header) % 8)  # safetensors aligns arrays so
+    """The file of a header and the bytes of arrays, with its checksum."""
+    header += b" " * (-len(header) % 8)  # safetensors aligns arrays to eight bytes
     head = len(header).to_bytes(8, "little") + header
     digest = checksum(head, numbers)
     return b"".join((head[: CHECKSUM.start], digest, head[CHECKSUM.stop :], numbers))
@@ -117,10 +109,7 @@ def checksum(*parts: bytes | memoryview) -> bytes:
 def read(file: IO[bytes]) -> Stored:
     """The content of a file; its checksum is compared before anything else is read from it.
 
-    Raises
-    ------
-    ValueError
-        If it is no model file, has a newer format, is damaged, or is not valid safetensors.
+    Raises ValueError if it is not a model file, has a newer format, is damaged, or is not valid safetensors.
     """
     raw = file.read(CHECKSUM.stop)
     if not is_model_file(raw):
@@ -133,34 +122,28 @@ def read(file: IO[bytes]) -> Stored:
     metadata = parse(raw[8 : 8 + int.from_bytes(raw[:8], "little")])["__metadata__"]
     content = parse(metadata["skae"].encode("utf-8"))
     if metadata["skae_format"] != str(FORMAT):
-        raise newer(metadata["skae_format"], content)
+        raise make_format_error(metadata["skae_format"], content)
     return Stored(content, safetensors.torch.load(raw))
 
 
 def is_model_file(start: bytes) -> bool:
-    """Whether a file that starts with these bytes is one of ours, be it damaged."""
+    """Whether a file that starts with these bytes is a model file, valid or damaged."""
     return start[8 : CHECKSUM.start] == START
 
 
-def newer(number: Any, content: dict[str, Any]) -> ModelFileError:
-    """The error for a format that this version does not know."""
+def make_format_error(number: Any, content: dict[str, Any]) -> ModelFileError:
+    """The error for a format that this version does not read."""
     versions = content.get("versions")
-    writer = versions.get("skae") if isinstance(versions, dict) else None
-    named = printable(writer, LONGEST_VALUE) if isinstance(writer, str) else "of a newer version"
+    version = versions.get("skae") if isinstance(versions, dict) else None
+    writer = printable(version, LONGEST_VALUE) if isinstance(version, str) else "of a newer version"
     return ModelFileError(
-        f"it was written by skae {named} (format {printable(str(number), LONGEST_VALUE)}); this is skae {__version__} "
+        f"it was written by skae {writer} (format {printable(str(number), LONGEST_VALUE)}); this is skae {__version__} "
         f"(reads format {FORMAT}): upgrade skae"
     )
 
 
 def write(path: str, content: bytes, prefix: str = ".skae-") -> None:
-    """Put ``content`` at ``path`` in one step: a reader finds the earlier file or the new one, whole.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; the earlier one then is as it was.
-    """
+    """Write ``content`` to ``path`` in one step; on an OSError the earlier file is unchanged."""
     temporary = os.path.join(os.path.dirname(path), f"{prefix}{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -179,16 +162,9 @@ def write(path: str, content: bytes, prefix: str = ".skae-") -> None:
 
 
 def check_replaceable(path: str, overwrite: bool) -> None:
-    """Raise OSError if the entry at ``path`` may not be replaced.
+    """Raise OSError if ``path`` names a folder, a file of another kind, or a file that may not be read and written.
 
-    Raises
-    ------
-    IsADirectoryError
-        If it is a folder, or the path names one.
-    FileExistsError
-        If it is no regular file; or neither empty nor a model file, and ``overwrite`` is false.
-    PermissionError
-        If it is a file that may not be read and written; replacing it would take write access to its folder only.
+    Without ``overwrite``, a file that is neither empty nor a model file is an error too.
     """
     if os.path.isdir(path) or os.path.basename(path) in ("", os.curdir, os.pardir):
         raise IsADirectoryError(errno.EISDIR, "It names a folder. Pass the path of a file", path)
@@ -196,7 +172,7 @@ def check_replaceable(path: str, overwrite: bool) -> None:
         return
     if not os.path.isfile(path):
         raise FileExistsError(errno.EEXIST, "It is not a regular file. Pass another path", path)
-    with open(path, "r+b") as file:
+    with open(path, "r+b") as file:  # replacing a file needs write access to its folder only
         start = file.read(CHECKSUM.start)
     if start and not is_model_file(start) and not overwrite:
         reason = "It is a file that skae.save did not write. Pass another path, or overwrite=True"

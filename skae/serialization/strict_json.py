@@ -13,22 +13,12 @@ LONGEST_JSON = 2**24
 
 
 def parse(text: bytes) -> dict[str, Any]:
-    """The object that JSON holds.
-
-    Raises
-    ------
-    ValueError
-        If it is not JSON, no object, longer than LONGEST_JSON, nested too deeply, or holds a number that is not finite
-        or a duplicate key.
-    """
+    """The object that JSON holds; ValueError if it is not valid, or not within the bounds above."""
     if len(text) > LONGEST_JSON:
         raise ModelFileError(f"its JSON has {len(text):,} bytes, more than {LONGEST_JSON:,}")
     try:
         content = json.loads(
-            text.decode("utf-8"),
-            parse_constant=parse_finite,
-            parse_float=parse_finite,
-            object_pairs_hook=make_object,
+            text.decode("utf-8"), parse_constant=parse_finite, parse_float=parse_finite, object_pairs_hook=make_object
         )
     except RecursionError as error:
         raise ModelFileError("its JSON is nested too deeply") from error

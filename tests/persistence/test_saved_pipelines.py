@@ -28,7 +28,7 @@ from model_files import (
     small_autoencoder,
 )
 from skae import AutoencoderTransformer, BottleneckSearchCV, save
-from skae.persistence.pipelines import PLACES, place_named_by
+from skae.persistence.pipelines import PATH_PARAMETERS, find_path_parameter
 from skae.text import CharacterEncoder
 
 WORDS = ["mean of rows", "median of all", "mode of some", "norm of rows"] * 8
@@ -198,7 +198,7 @@ def test_the_table_of_places_holds_all_of_scikit_learn():
         for name, of_type in re.findall(r"^    (\w+) : (.*)$", kind.__doc__ or "", re.MULTILINE):
             if re.search(r"file|path|director|folder|Memory", of_type) and name in kind._get_param_names():
                 found.add(name)
-    assert found <= set(PLACES), found
+    assert found <= set(PATH_PARAMETERS), found
     assert {"memory", "input"} <= found
-    assert place_named_by(small_autoencoder(checkpoint_dir="x"))
-    assert not place_named_by(small_autoencoder())
+    assert find_path_parameter(small_autoencoder(checkpoint_dir="x"))
+    assert not find_path_parameter(small_autoencoder())
