@@ -91,7 +91,7 @@ class BestWeights(Callback):
         # A second cycle is run to its end, where it improves most.
         if self.waited_ >= self.n_iter_no_change and net.cycle_ == 0:
             net.stop_ = True
-        elif net.ends_cycle():
+        elif len(net.history) == net.cycle_start_ + net.cycles[net.cycle_]:
             self._end_cycle(net)
 
     def _end_cycle(self, net) -> None:
@@ -104,7 +104,7 @@ class BestWeights(Callback):
         net.module_.load_state_dict(self.best_weights_)
         self.before_ = (self.best_epoch_, self.best_weights_, net.losses_per_row(self.validation_))
         self.best_weights_ = copy.deepcopy(self.best_weights_)  # two arrays in a checkpoint share no memory
-        net.restart()
+        net.cycle_ += 1
 
     def restore(self, net) -> int:
         """Restore the best weights, or the first ones if no epoch is significantly better; returns the epoch or 0."""

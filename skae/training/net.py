@@ -1,4 +1,4 @@
-"""The skorch net: whole batches in, one device sync an epoch, nothing paid for callbacks nobody registered."""
+"""The skorch net: it trains on whole batches, with one device synchronization per epoch."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
 class AutoencoderNet(NeuralNet):
-    """A skorch net whose rows are ``Part``s and whose epochs are shuffled by a generator of their own.
+    """A skorch net whose datasets are a ``Part``, shuffled by its own generator.
 
     Parameters
     ----------
     module : Autoencoder
     criterion : Objective class
     seed : int
-        Of shuffling, dropout and noise.
-    precision : str
-        "auto", "float32" or "bfloat16", for training only.
+        Seed of shuffling, dropout and noise.
+    precision : {"auto", "float32", "bfloat16"}
+        Precision of training; inference is in float32.
     compiled : bool
-        Whether training steps go through ``torch.compile``; the module itself stays as it is.
+        Whether training steps use ``torch.compile``; the module itself is not changed.
     is_custom : bool
-        Whether the module or the loss holds code that may draw from torch's global generators.
+        Whether the module or the loss contains custom code, which may draw from torch's global generators.
     clip_norm : float or None
-        What the norm of all gradients together is at most.
+        Maximum norm of the gradient of all weights.
     cycles : tuple of int
-        Epochs of every cycle of the learning rate, ``max_epochs`` in all; all after the first are run only if
-        ``restart`` is called at the end of the one before.
+        Epochs per cycle of the learning rate. A callback starts the next cycle by increasing ``cycle_``; otherwise
+        training stops at the end of the first.
     """
 
     def __init__(
@@ -90,25 +90,21 @@ class AutoencoderNet(NeuralNet):
         self.clip_norm = clip_norm
         self.cycles = cycles
 
-    # Of one training.
+    # skorch's callbacks synchronize the device once per batch.
+    _default_callbacks: Any = property(lambda self: [])
+
+    # The state of a training; pickles hold the defaults.
     forward_: Any = None
-    repeated_: Any = None
-    update_: Any = None
+    replay_: Any = None
+    fused_update_: Any = None
     parameters_: Sequence[nn.Parameter] = ()
     generator_: Any = None
     noise_: Any = None
-    own_: Sequence[Callback] = ()
-    # Before any training, as where an interrupt comes before it begins.
+    own_callbacks_: Sequence[Callback] = ()
     epochs_done_ = step_count_ = batch_ = 0
-    # Rows of a batch that only reads, at most; fewer once memory wanted.
+    # Maximum rows of a batch in validation, lower after running out of memory.
     longest_: float = math.inf
     stop_ = False
-
-    def get_default_callbacks(self):
-        """None of skorch's: they record and sync once a batch; epochs are recorded in ``run_single_epoch``."""
-        return []
-
-    _default_callbacks = property(get_default_callbacks)
 
     def run(
         self,
@@ -118,23 +114,23 @@ class AutoencoderNet(NeuralNet):
         planned: bool,
         resume: Callable[[AutoencoderNet], int] | None = None,
     ) -> None:
-        """Train for all ``cycles`` or until a callback stops it.
+        """Train for all ``cycles`` or until a callback stops it. Unlike in skorch, KeyboardInterrupt is raised.
 
-        ``planned`` says whether the learning rate rises and falls over the planned steps; else it stays. ``resume``
-        puts back an earlier state and tells how many epochs it has. Unlike in skorch, KeyboardInterrupt gets through.
+        With ``planned``, the learning rate follows the schedule; otherwise it is constant. ``resume`` restores an
+        earlier state and returns its number of epochs.
         """
         self.smallest_batch_ = 2 if any(isinstance(m, BATCH_NORMS) for m in self.module_.modules()) else 1
         check_enough(len(train), self.smallest_batch_)
         users: list[tuple[str, Callback]] = self.callbacks_  # type: ignore[has-type]
-        # The package's own come first: what a user's callback raises finds the epoch's weights in safety.
-        self.own_ = own_callbacks
+        # The package's callbacks run first, so that an error in a callback of the user does not lose the best weights.
+        self.own_callbacks_ = own_callbacks
         self.callbacks_ = [*((type(callback).__name__, callback) for callback in own_callbacks), *users]
-        self.per_batch_ = any(
+        self.has_batch_hooks_ = any(
             getattr(type(cb), hook) is not getattr(Callback, hook) for _, cb in users for hook in HOOKS
         )
         planned = planned and not any(isinstance(cb, LRScheduler) for _, cb in users)
-        # What is not watched may take shorter ways.
-        self.watched_ = any(type(cb) is not PrintLog for _, cb in users)
+        # Without callbacks that observe them, steps may be replayed and updates fused.
+        self.is_observed_ = any(type(cb) is not PrintLog for _, cb in users)
         self._begin(len(self.get_iterator(train, training=True)), planned)
         try:
             self.notify("on_train_begin", X=(train, valid), y=None)
@@ -152,28 +148,28 @@ class AutoencoderNet(NeuralNet):
             note_place(error, len(self.history), self.batch_)
             raise
         finally:
-            self.callbacks_, self.own_ = users, ()
-            if isinstance(self.update_, Update):
-                self.update_.separate()
-            self.generator_ = self.noise_ = self.forward_ = self.repeated_ = self.update_ = None
+            self.callbacks_, self.own_callbacks_ = users, ()
+            if isinstance(self.fused_update_, Update):
+                self.fused_update_.separate()
+            self.generator_ = self.noise_ = self.forward_ = self.replay_ = self.fused_update_ = None
             self.parameters_ = ()
             for part in (self.module_, self.criterion_):
                 set_generator(part, None)
                 part.eval()
 
     def _begin(self, n_batches: int, planned: bool) -> None:
-        """Set what lasts for one training, of ``n_batches`` steps an epoch."""
+        """Initialize the state of a training with ``n_batches`` steps per epoch."""
         device = torch.device(self.device)
         self.forward_ = torch.compile(self.module_.forward, dynamic=False) if self.compiled else self.module_.__call__
         self.parameters_ = list(self.module_.parameters())
         self.generator_ = torch.Generator().manual_seed(self.seed)
-        # Its own stream on the device, so that noise there costs no copy.
+        # On the device, so that noise is not copied there.
         self.noise_ = torch.Generator(device).manual_seed(self.seed)
         for part in (self.module_, self.criterion_):
             set_generator(part, self.noise_)
         self.stream_ = BorrowedStream(self.seed, device) if self.is_custom else contextlib.nullcontext
         self.autocast_dtype_ = training_precision(self.precision, device)
-        self.repeated_ = None if self.watched_ else step_replay_for(self)
+        self.replay_ = None if self.is_observed_ else step_replay_for(self)
         self.epochs_done_ = self.step_count_ = self.batch_ = 0
         self.n_batches_, self.planned_ = n_batches, planned
         self.cycle_ = 0
@@ -181,23 +177,14 @@ class AutoencoderNet(NeuralNet):
 
     @property
     def cycle_start_(self) -> int:
-        """Epochs before the present cycle."""
+        """Epochs before the current cycle."""
         return sum(self.cycles[: self.cycle_])
 
-    def ends_cycle(self) -> bool:
-        """Whether the epoch that was recorded last is the last one of its cycle."""
-        return len(self.history) == self.cycle_start_ + self.cycles[self.cycle_]
-
-    def restart(self) -> None:
-        """Begin the next cycle of the learning rate."""
-        self.cycle_ += 1
-
     def on_epoch_end(self, net, **kwargs):
-        """An epoch is complete after its validation pass."""
         self.epochs_done_ += 1
 
     def notify(self, method_name, **kwargs):
-        """Tell the callbacks; where one of them set ``stop_``, training ends once all have heard of the epoch."""
+        """Call the callbacks; if one of them set ``stop_``, training ends after the last one."""
         super().notify(method_name, **kwargs)
         if method_name == "on_epoch_end" and self.stop_:
             raise StopTraining
@@ -206,9 +193,8 @@ class AutoencoderNet(NeuralNet):
         try:
             self.fit_loop((train, valid), epochs=epochs)
         except KeyboardInterrupt:
-            # skorch's own EarlyStopping stops by this exception; a real one is passed on.
-            stoppers = [cb for _, cb in self.callbacks_ if isinstance(cb, EarlyStopping)]
-            if not any(cb.misses_ == cb.patience for cb in stoppers):
+            # skorch's EarlyStopping raises KeyboardInterrupt to stop.
+            if not any(isinstance(cb, EarlyStopping) and cb.misses_ == cb.patience for _, cb in self.callbacks_):
                 raise
 
     def get_split_datasets(self, X, y=None, **fit_params):
@@ -221,47 +207,46 @@ class AutoencoderNet(NeuralNet):
         return Batches(dataset, self.batch_size, self.generator_, self.smallest_batch_, even=not self.compiled)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """One pass. Losses stay where they were computed and are fetched once."""
+        """Run one epoch and record its losses."""
         if iterator is None:
             return
-        single_pass = partial(self._single_pass, iterator, training, prefix, step_fn)
+        run_batches = partial(self._run_batches, iterator, training, prefix, step_fn)
         if training:
-            single_pass()
+            run_batches()
         else:
-            with_smaller_batches(self, iterator, single_pass)
+            with_smaller_batches(self, iterator, run_batches)
 
-    def _single_pass(self, iterator, training, prefix, step_fn):
-        began = time.perf_counter()
+    def _run_batches(self, iterator, training, prefix, step_fn):
+        start = time.perf_counter()
         self._set_training(training)
-        # One tensor for the whole pass: a small one per step would lie between the large ones of that step, and the
-        # allocator could not reuse their memory.
+        # One tensor for all losses: small tensors between the large ones of each step would fragment the memory.
         losses = torch.empty(len(iterator), dtype=torch.float32, device=self.device)
         lengths: list[int] = []
         named = {name: torch.zeros((), dtype=torch.float32, device=self.device) for name in self.criterion_.names}
         for number, batch in enumerate(iterator):
             lengths.append(len(batch))
             self.batch_ = number + 1
-            if self.per_batch_:
+            if self.has_batch_hooks_:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
             losses[number] = step["loss"]
             for name, total in named.items():
                 total.add_(self.criterion_.latest[name], alpha=len(batch))
-            if self.per_batch_:
+            if self.has_batch_hooks_:
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-            # Its output would take the memory of one more batch while the next one is computed.
+            # Otherwise the output would stay in memory while the next batch is computed.
             del batch, step
         by_batch = losses.cpu().double()
         loss = float(by_batch @ torch.tensor(lengths, dtype=torch.float64)) / len(iterator.dataset)
         self.history.record(f"{prefix}_loss", loss)
         for name, value in named.items():
             self.history.record(f"{prefix}_{name}", float(value) / len(iterator.dataset))
-        # skorch's callbacks look for a last batch and for what is best so far.
+        # skorch's callbacks read a last batch and ``*_loss_best``.
         self.history.new_batch()
         self.history.record(f"{prefix}_loss_best", loss <= min(self.history[:, f"{prefix}_loss"]))
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
-            self.history.record("duration", time.perf_counter() - began)
+            self.history.record("duration", time.perf_counter() - start)
         if not math.isfinite(loss):
             raise diverged(self, by_batch, iterator.dataset)
 
@@ -272,26 +257,26 @@ class AutoencoderNet(NeuralNet):
             lr = self.lr * learning_rate_share(progress)
             for group in self.optimizer_.param_groups:
                 group["lr"] = lr
-            # Weights that rise do so in the first cycle.
+            # Weights of penalties increase in the first cycle only.
             self.criterion_.progress = 1.0 if self.cycle_ else progress
         self.step_count_ += 1
-        loss, trace = self._differentiated(batch) if self.repeated_ is None else (self.repeated_(batch), None)
-        if self.per_batch_:
+        loss, trace = self._compute_gradients(batch) if self.replay_ is None else (self.replay_(batch), None)
+        if self.has_batch_hooks_:
             named = list(self.get_all_learnable_params())
             self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters_, self.clip_norm)
-        (self.update_ or self.optimizer_.step)()
-        if self.update_ is None and not self.watched_:
-            self.update_ = fused_update_for(self.optimizer_, small=self.repeated_ is not None)
+        (self.fused_update_ or self.optimizer_.step)()
+        if self.fused_update_ is None and not self.is_observed_:
+            self.fused_update_ = fused_update_for(self.optimizer_, is_small=self.replay_ is not None)
         return {"loss": loss, "y_pred": trace}
 
-    def _differentiated(self, batch):
-        """The loss of a batch and the pass it comes from; gradients are where the optimizer looks for them."""
-        for parameter in self.parameters_:  # what zero_grad does, without its record of it
+    def _compute_gradients(self, batch):
+        """Set the gradients of a batch; returns its loss and trace."""
+        for parameter in self.parameters_:  # zero_grad is slower, because it is profiled
             parameter.grad = None
         with self.stream_(), self._autocast():
-            # A batch of another length would trigger a second compilation.
+            # A batch of another size would be compiled again.
             trace = (self.forward_ if len(batch) == self.batch_size else self.module_)(batch)
             loss = self.criterion_(trace)
         loss.backward()
@@ -303,7 +288,7 @@ class AutoencoderNet(NeuralNet):
             return {"loss": self.criterion_(trace), "y_pred": trace}
 
     def forward_iter(self, X, training=False, device="cpu"):
-        """Reconstructions of scaled samples (n, \\*network_shape), an array or a Part, batch by batch."""
+        """Yield reconstructions of scaled samples: an array (n, \\*network_shape) or a Part."""
         if isinstance(X, Part):
             batches = self.get_iterator(X)
         else:
@@ -314,31 +299,32 @@ class AutoencoderNet(NeuralNet):
                 yield self.module_.decode(self.module_.encode(batch.to(self.device))).to(device)
 
     def losses_per_row(self, part: Part) -> np.ndarray:
-        """The objective of every row of ``part`` as the weights are now, (n,) float64."""
+        """The loss of every row of ``part`` (n,), float64, with the current weights."""
         self._set_training(False)
         batches = self.get_iterator(part)
 
         @torch.no_grad()
         def losses() -> Tensor:
-            found, start = torch.empty(len(part), dtype=torch.float32, device=self.device), 0
+            result, start = torch.empty(len(part), dtype=torch.float32, device=self.device), 0
             for batch in batches:
-                found[start : start + len(batch)] = self.criterion_.per_sample(self.module_(batch))
+                result[start : start + len(batch)] = self.criterion_.per_sample(self.module_(batch))
                 start += len(batch)
-            return found
+            return result
 
         with self.stream_():
             return with_smaller_batches(self, batches, losses).to("cpu", torch.float64).numpy()
 
     def forget_training(self) -> None:
-        """Drop the optimizer's state, which the restored weights no longer fit."""
+        """Drop the moments and gradients, which do not fit the restored weights."""
         self.optimizer_.state.clear()
         self.optimizer_.zero_grad(set_to_none=True)
 
     def __getstate__(self):
-        # What is of one training holds on to the weights of this net, not to those of a copy, and to its rows.
-        of_training = dict.fromkeys(("stream_", "forward_", "repeated_", "update_"))
-        users = [pair for pair in vars(self).get("callbacks_", ()) if all(pair[1] is not own for own in self.own_)]
-        return state_on_cpu({**vars(self), **of_training, "callbacks_": users, "own_": ()})
+        # The state of a training refers to the weights of this net and to the rows.
+        unset = dict.fromkeys(("stream_", "forward_", "replay_", "fused_update_"))
+        callbacks = vars(self).get("callbacks_", ())
+        users = [pair for pair in callbacks if all(pair[1] is not own for own in self.own_callbacks_)]
+        return state_on_cpu({**vars(self), **unset, "callbacks_": users, "own_callbacks_": ()})
 
     def __setstate__(self, state):
         self.__dict__.update(state)

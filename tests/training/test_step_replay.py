@@ -16,7 +16,7 @@ from skae.training.step_replay import StepReplay, step_replay_for
 OPTIMIZERS = {
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, fused=True),
     "adam": lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.1, betas=(0.8, 0.9), maximize=True, fused=True),
-    "adam that weight_decay_groups apart": lambda p: torch.optim.Adam(
+    "adam with decoupled decay": lambda p: torch.optim.Adam(
         p, lr=0.1, weight_decay=0.3, decoupled_weight_decay=True, fused=True
     ),
     "amsgrad": lambda p: torch.optim.AdamW(p, lr=0.1, amsgrad=True, fused=True),
@@ -26,11 +26,11 @@ OPTIMIZERS = {
 
 
 @pytest.fixture
-def repeats(monkeypatch):
+def replays(monkeypatch):
     """One entry per replayed step."""
     run = []
-    original = step_replay.repeated
-    monkeypatch.setattr(step_replay, "repeated", lambda *args: run.append(1) or original(*args))
+    original = step_replay.replay
+    monkeypatch.setattr(step_replay, "replay", lambda *args: run.append(1) or original(*args))
     return run
 
 
@@ -41,19 +41,19 @@ def weights(autoencoder):
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("architecture", [Dense(), Dense((16,), activation="gelu", normalization=None)], ids=str)
-def test_replayed_steps_train_to_the_same_bits(architecture, optimizer, loss, repeats, monkeypatch, digits):
-    def fitted():
+def test_replayed_steps_train_to_the_same_bits(architecture, optimizer, loss, replays, monkeypatch, digits):
+    def fit():
         # 101 rows in batches of at most 50 are of two lengths.
         return AutoencoderTransformer(
             4, architecture=architecture, loss=loss, optimizer=optimizer, batch_size=50, max_epochs=15,
             early_stopping=False, device="cpu", random_state=0,
         ).fit(digits[:101])  # fmt: skip
 
-    with_recordings = fitted()
-    assert len(repeats) > 10
+    with_recordings = fit()
+    assert len(replays) > 10
     monkeypatch.setattr(step_replay, "ENABLED", False)
     monkeypatch.setattr(fused_update, "ENABLED", False)
-    without = fitted()
+    without = fit()
     np.testing.assert_array_equal(weights(with_recordings), weights(without))
     losses = [[row["train_loss"] for row in a.history_] for a in (with_recordings, without)]
     assert losses[0] == losses[1]
@@ -73,16 +73,16 @@ def test_replayed_steps_train_to_the_same_bits(architecture, optimizer, loss, re
     ],
     ids=["dropout", "batch normalization", "convolutions", "variational", "denoising", "bce", "callbacks", "bfloat16"],
 )
-def test_steps_with_randomness_or_state_or_observers_are_not_replayed(settings, repeats, digits):
+def test_steps_with_randomness_or_state_or_observers_are_not_replayed(settings, replays, digits):
     AutoencoderTransformer(
         2, batch_size=16, max_epochs=2, early_stopping=False, device="cpu", random_state=0, **settings
     ).fit(digits[:200])
-    assert not repeats
+    assert not replays
 
 
-def test_printing_does_not_prevent_replay(repeats, digits, capsys):
+def test_printing_does_not_prevent_replay(replays, digits, capsys):
     AutoencoderTransformer(2, batch_size=16, max_epochs=2, device="cpu", random_state=0, verbose=1).fit(digits[:200])
-    assert repeats
+    assert replays
     assert "train_loss" in capsys.readouterr().out
 
 
@@ -123,7 +123,7 @@ def test_frozen_weights_and_patched_passes_and_large_networks_are_not_recorded(d
     assert not step_replay.is_replayable(module, objective)
     del module.encoder[0].forward
     assert step_replay.is_replayable(module, objective)
-    monkeypatch.setattr(step_replay, "MOST_WEIGHTS", 1000)
+    monkeypatch.setattr(step_replay, "MAX_WEIGHTS", 1000)
     assert not step_replay.is_replayable(module, objective)
 
 
@@ -134,13 +134,16 @@ def test_anomaly_detection_sees_every_step(digits):
         assert step_replay_for(net) is None
 
 
-def drawn_steps(loss_of, parameters, n=15):
+def run_steps(compute_loss, parameters, n=15):
     """The losses and gradients of ``n`` steps, and the same without recordings."""
-    steps = StepReplay(loss_of, parameters)
+    steps = StepReplay(compute_loss, parameters)
     batches = [torch.randn(8, 5, generator=torch.Generator().manual_seed(seed)) for seed in range(n)]
     got = [(steps(batch), *[p.grad for p in parameters]) for batch in batches]
-    wanted = [(loss_of(b).detach(), *torch.autograd.grad(loss_of(b), parameters, allow_unused=True)) for b in batches]
-    return steps, got, wanted
+    expected = [
+        (compute_loss(b).detach(), *torch.autograd.grad(compute_loss(b), parameters, allow_unused=True))
+        for b in batches
+    ]
+    return steps, got, expected
 
 
 def test_steps_that_differ_from_their_recording_are_not_replayed():
@@ -162,16 +165,16 @@ def test_steps_that_cannot_be_recorded_use_autograd(way):
     weight, unused, count = nn.Parameter(torch.ones(5)), nn.Parameter(torch.ones(1)), torch.zeros(())
     parameters = [weight, unused] if way == "unused" else [weight]
 
-    def loss_of(batch):
+    def compute_loss(batch):
         if way == "in place":
             batch = batch.clone().mul_(2)
         if way == "number" and batch.sum().item() > 0:
             return (batch * weight).sum()
         return (batch * weight + (count if way == "buffer" else 0)).square().mean()
 
-    steps, got, wanted = drawn_steps(loss_of, parameters)
+    steps, got, expected = run_steps(compute_loss, parameters)
     assert not steps.checked
-    for one, other in zip(got, wanted, strict=True):
+    for one, other in zip(got, expected, strict=True):
         assert all(a is b is None or torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
@@ -210,7 +213,7 @@ def test_flat_weights_accept_any_gradients():
     for parameter in parameters:
         parameter.grad = torch.ones(16)
     optimizer.step()
-    update = fused_update_for(optimizer, small=True)
+    update = fused_update_for(optimizer, is_small=True)
     assert not any(owns_its_memory(parameter) for parameter in parameters)
     before = torch.stack([parameter.detach() for parameter in parameters])
     places = [parameter.grad for parameter in parameters]
@@ -240,14 +243,14 @@ def test_optimizer_hooks_are_called_at_every_step(where):
     optimizer = OPTIMIZERS["adamw"]([parameter])
     parameter.grad = torch.ones(3)
     optimizer.step()
-    heard = []
+    calls = []
     register = optimizer.register_step_post_hook if where == "own" else register_optimizer_step_post_hook
-    handle = register(lambda *args: heard.append(1))
+    handle = register(lambda *args: calls.append(1))
     try:
         fused_update_for(optimizer)()
     finally:
         handle.remove()
-    assert heard
+    assert calls
 
 
 class Branching(nn.Module):
@@ -290,6 +293,6 @@ def test_default_optimizer_uses_fused_updates(digits, monkeypatch):
     )
     autoencoder = AutoencoderTransformer(2, max_epochs=2, device="cpu", random_state=0).fit(digits[:100])
     assert calls
-    for name in ("repeated_", "update_"):
+    for name in ("replay_", "fused_update_"):
         assert getattr(autoencoder.net_, name) is None
     assert isinstance(autoencoder.net_, AutoencoderNet)
