@@ -25,9 +25,10 @@ from skae._search.folds import (
     OWNER,
     Fold,
     build_cv_results,
-    check_settings,
+    check_autoencoder,
     check_sizes_to_compare,
     choose_size,
+    find_autoencoder,
     score_fold,
     size_parameter,
 )
@@ -37,17 +38,17 @@ RULES = ("best", "one_standard_error")
 
 
 def best_has(name: str):
-    """Make a check for ``available_if``: the best estimator, or the given one before ``fit``, has a method."""
+    """Make a check for ``available_if``: the best estimator, or ``estimator`` before ``fit``, has the method."""
 
     def check(search: Any) -> bool:
-        getattr(getattr(search, "best_estimator_", search._whole()), name)
+        getattr(getattr(search, "best_estimator_", search._full_estimator()), name)
         return True
 
     return check
 
 
 def call_best(name: str, doc: str) -> Callable[[Any, Any], Any]:
-    """Make a method of X that calls the method of the best estimator; it exists if the best estimator has it."""
+    """Make a method that calls the method of the best estimator on X; it exists only if the best estimator has it."""
 
     def method(self: Any, X: Any) -> Any:
         return getattr(self._best(), name)(X)
@@ -59,39 +60,38 @@ def call_best(name: str, doc: str) -> Callable[[Any, Any], Any]:
 class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Selection of ``n_components`` by cross-validation, with one fit of nested codes per fold.
 
-    In each fold, one autoencoder with nested codes of the largest size is fitted. Its first coordinates are the codes
-    of every smaller size, so all sizes are scored without further fits. Then an autoencoder of the chosen size is
-    fitted to all rows. Its score is usually at least the mean test score of the size, because a network with nested
-    codes is trained for all sizes at once.
+    In each fold, one autoencoder is fitted, with nested codes of the largest size. The first k coordinates of its codes
+    are codes of size k, so all sizes are scored without further fits. Then an autoencoder of the chosen size is fitted
+    to all rows. It usually scores at least as high as the size did in the folds, where one network is trained for all
+    sizes.
 
     Parameters
     ----------
     estimator : AutoencoderTransformer or Pipeline
         An autoencoder, or a pipeline with one. Steps after the autoencoder are fitted for every size. Pipelines of
-        imbalanced-learn are supported; their samplers run in ``fit`` only.
+        imbalanced-learn are supported; their samplers are used only in ``fit``.
     n_components : iterable of int, default=(1, 2, 4, 8, 16, 32)
         Sizes to compare, each at least 1, in any order. Duplicates count once.
     classifier : estimator, default=None
-        Classifier that is fitted on the codes of every size, as the last step of a pipeline. Sizes are then compared by
-        its score.
+        A last step that is fitted to the codes of every size. Its score then compares the sizes.
     cv : int, splitter or iterable, default=5
         As in GridSearchCV. If ``fit`` gets groups, an int is the number of folds of GroupKFold (StratifiedGroupKFold
         for classifiers).
     scoring : str or callable, default=None
-        As in GridSearchCV. None is the ``score`` method of the estimator: explained variance for an autoencoder,
-        accuracy for a classifier.
+        As in GridSearchCV. None is the ``score`` method of the estimator: the explained variance of an autoencoder, or
+        the accuracy of a classifier.
     rule : {"one_standard_error", "best"}, default="one_standard_error"
-        "one_standard_error" chooses the smallest size whose mean score is within one standard error of the best mean
-        score (Breiman et al., 1984); "best" chooses the size with the best mean score.
+        "best" chooses the size with the best mean score. "one_standard_error" chooses the smallest size whose mean
+        score is at most one standard error below the best (Breiman et al., 1984).
     n_jobs : int, default=None
         Number of folds that are fitted in parallel, as in joblib.
     error_score : "raise" or float, default=nan
-        Score of a fold whose fit fails; the failure is reported in a FitFailedWarning. "raise" raises the error.
+        Score of a fold whose fit fails; ``fit`` then gives a FitFailedWarning. "raise" raises the error.
     refit : bool, default=True
-        Whether to fit the estimator to all rows with the chosen size, as GridSearchCV does. Codes are then nested only
-        if the ``variant`` of the estimator is.
+        Whether to fit the estimator to all rows with the chosen size, as in GridSearchCV. Its codes are nested only if
+        its ``variant`` is.
     verbose : int, default=0
-        Above 0, print the number of fits; above 1, also the scores of every fold.
+        Above 0, print the number of folds and sizes; above 1, also the scores of every fold.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
     n_splits_: int
     refit_time_: float
     feature_names_in_: np.ndarray
-    # ``fit`` passes groups on as it does all other metadata.
+    # Routes groups like all other metadata.
     __metadata_request__fit: ClassVar = {"groups": UNUSED}
 
     def __init__(
@@ -172,12 +172,12 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         y : array-like of shape (n_samples,), default=None
             Labels, if there is a classifier or the scorer needs them.
         groups : array-like of shape (n_samples,), default=None
-            A label per row. Rows of a group are all in the training rows or all in the test rows of a fold. Groups
-            are passed to the splitter and to ``fit`` of the autoencoder.
+            A label per row. In each fold, a group is either in the training set or in the test set. The splitter and
+            ``fit`` of the autoencoder get the groups.
         **params : dict
             Parameters of ``fit``: ``name`` for an autoencoder, ``step__name`` for a step of a pipeline, such as
-            ``classifier__name``. With metadata routing enabled, they are passed to the steps, splitter and scorer that
-            request them. Parameters with one entry per row are split with the rows.
+            ``classifier__name``. With metadata routing enabled, steps, splitter and scorer get those that they request.
+            Parameters with one entry per row are split with the rows.
 
         Returns
         -------
@@ -193,74 +193,78 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         UserWarning
             If the chosen size is the largest of several and smaller than the number of features.
         """
-        sizes = self._check_sizes()
-        whole = self._whole()
-        check_settings(whole, sizes[-1])
-        scorer = check_scoring(whole, self.scoring)
-        if y is None and (self.classifier is not None or is_classifier(whole)):
+        sizes = self._check_parameters()
+        estimator = self._full_estimator()
+        parameter = size_parameter(estimator)
+        check_autoencoder(find_autoencoder(estimator), sizes[-1])
+        scorer = check_scoring(estimator, self.scoring)
+        if y is None and (self.classifier is not None or is_classifier(estimator)):
             raise ValueError("A classifier needs labels. Write fit(X, y).")
         X, y, groups = indexable(X, y, groups)
-        cv = make_splitter(self.cv, y, groups, is_classifier(whole))
-        routed = route_metadata(self, whole, groups, params)
+        cv = make_splitter(self.cv, y, groups, is_classifier(estimator))
+        routed = route_metadata(self, estimator, groups, params)
         splits = list(cv.split(X, y, **routed.splitter.split))
         context = self._init_callback_context(max_subtasks=len(splits) + bool(self.refit))
         if context is not None:
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         if self.verbose > 0:
             print(f"Fitting {len(splits)} folds once for all of {len(sizes)} sizes: n_components={sizes}")
-        folds = self._score_folds(whole, sizes, X, y, splits, routed, scorer, context)
-        learned = {
-            "n_splits_": len(splits),
-            "scorer_": scorer,
-            "cv_results_": build_cv_results(size_parameter(whole), sizes, folds),
-        }
-        scores = learned["cv_results_"]
-        if np.isnan(scores["mean_test_score"]).all():
+        folds = self._score_folds(estimator, sizes, X, y, splits, routed, scorer, context)
+        cv_results = build_cv_results(parameter, sizes, folds)
+        if np.isnan(cv_results["mean_test_score"]).all():
             raise ValueError(
                 f"No size has a score on each of the {len(splits)} folds. See the warnings, or pass "
                 f"error_score='raise' to see where a fold fails."
             )
-        index = choose_size(scores, self.rule)
-        learned |= {"best_index_": index, "n_components_": sizes[index]}
-        learned["best_params_"] = {size_parameter(whole): sizes[index]}
-        learned["best_score_"] = float(scores["mean_test_score"][index])
-        warn_of_edge(sizes, index, [fold.n_features for fold in folds if fold.n_features is not None])
+        index = choose_size(cv_results, self.rule)
+        learned = {
+            "n_splits_": len(splits),
+            "scorer_": scorer,
+            "cv_results_": cv_results,
+            "best_index_": index,
+            "n_components_": sizes[index],
+            "best_params_": {parameter: sizes[index]},
+            "best_score_": float(cv_results["mean_test_score"][index]),
+        }
+        warn_if_largest(sizes, index, [fold.n_features for fold in folds if fold.n_features is not None])
         if self.refit:
-            learned |= self._refit(whole, learned["best_params_"], X, y, routed.estimator.fit, context)
-        kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
-        self.__dict__ = {**kept, **learned}
+            learned |= self._refit(estimator, learned["best_params_"], X, y, routed.estimator.fit, context)
+        self.__dict__ = self._unfitted_state() | learned
         if context is not None:
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def _score_folds(
-        self, whole: Any, sizes: list[int], X: Any, y: Any, splits: list, routed: Any, scorer: Any, context: Any
+        self, estimator: Any, sizes: list[int], X: Any, y: Any, splits: list, routed: Any, scorer: Any, context: Any
     ) -> list:
         """Fit and score all folds."""
-        for_all = (len(splits), routed.estimator.fit, routed.scorer.score)
+        metadata = (routed.estimator.fit, routed.scorer.score)
         folds = [
-            (Fold(number, for_all[0], train, test, *for_all[1:]), context and context.subcontext(task_name="fold"))
+            (Fold(number, len(splits), train, test, *metadata), context and context.subcontext(task_name="fold"))
             for number, (train, test) in enumerate(splits, start=1)
         ]
         # Workers do not need the attributes of an earlier fit.
         unfitted = copy.copy(self)
-        unfitted.__dict__ = {name: v for name, v in vars(self).items() if not name.endswith("_")} | {"cv": splits}
+        unfitted.__dict__ = self._unfitted_state() | {"cv": splits}
         jobs = Parallel(n_jobs=self.n_jobs)
-        return jobs(delayed(score_fold)(unfitted, whole, sizes, X, y, fold, scorer, task) for fold, task in folds)
+        return jobs(delayed(score_fold)(unfitted, estimator, sizes, X, y, fold, scorer, task) for fold, task in folds)
 
-    def _refit(self, whole: Any, best: dict, X: Any, y: Any, params: dict[str, Any], context: Any) -> dict[str, Any]:
+    def _unfitted_state(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if not name.endswith("_")}
+
+    def _refit(self, estimator: Any, best: dict, X: Any, y: Any, params: dict[str, Any], context: Any) -> dict:
         """Fit the estimator to all rows with the chosen size; return the attributes to set."""
-        began = time.perf_counter()
-        estimator = clone(whole).set_params(**best)
+        start = time.perf_counter()
+        estimator = clone(estimator).set_params(**best)
         task = context and context.subcontext(task_name="refit-with-best-params")
         with subtask(self, task, X, y) as propagate, propagate(estimator):
             estimator.fit(X, y, **params)
-        learned = {"best_estimator_": estimator, "refit_time_": time.perf_counter() - began}
+        learned = {"best_estimator_": estimator, "refit_time_": time.perf_counter() - start}
         if hasattr(estimator, "feature_names_in_"):
             learned["feature_names_in_"] = estimator.feature_names_in_
         return learned
 
-    def _check_sizes(self) -> list[int]:
+    def _check_parameters(self) -> list[int]:
         """Check the parameters of the search; return the sizes in ascending order."""
         check_choice(OWNER, "rule", self.rule, RULES)
         check_bool(OWNER, "refit", self.refit)
@@ -271,17 +275,17 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
             raise invalid(OWNER, "scoring", "one score: a name, a callable or None", self.scoring)
         return check_sizes_to_compare(self.n_components)
 
-    def _whole(self) -> Any:
+    def _full_estimator(self) -> Any:
         """The estimator, followed by the classifier if there is one."""
         size_parameter(self.estimator)
         if self.classifier is None:
             return self.estimator
         if isinstance(self.estimator, Pipeline):
-            taken = [name for name, _ in self.estimator.steps]
-            name = "classifier" if "classifier" not in taken else "classifier_of_codes"
-            whole = clone(self.estimator)
-            whole.steps.append((name, self.classifier))
-            return whole
+            names = [name for name, _ in self.estimator.steps]
+            name = "classifier" if "classifier" not in names else "classifier_of_codes"
+            pipeline = clone(self.estimator)
+            pipeline.steps.append((name, self.classifier))
+            return pipeline
         return Pipeline([("autoencoder", self.estimator), ("classifier", self.classifier)])
 
     @property
@@ -295,12 +299,12 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         return self._best().n_features_in_
 
     def score(self, X: Any, y: ArrayLike | None = None, **params: Any) -> float:
-        """Score the best estimator with ``scoring``; ``params``, which need metadata routing, go to the scorer."""
+        """Score the best estimator with ``scoring``. With metadata routing, the scorer gets ``params``."""
         best = self._best()
         if params and not routing_enabled():
             raise TypeError(f"{OWNER}.score got {sorted(params)}, which needs metadata routing to be enabled.")
-        for_scorer = process_routing(self, "score", **params).scorer.score if params else {}
-        return self.scorer_(best, X, y, **for_scorer)
+        score_params = process_routing(self, "score", **params).scorer.score if params else {}
+        return self.scorer_(best, X, y, **score_params)
 
     transform = call_best("transform", "Encode samples with the best estimator.")
     inverse_transform = call_best("inverse_transform", "Decode codes with the best estimator.")
@@ -322,30 +326,25 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         return self.best_estimator_
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Get the metadata routing of ``fit`` and ``score``.
-
-        Returns
-        -------
-        routing : sklearn.utils.metadata_routing.MetadataRouter
-        """
-        whole = self._whole()
-        return make_router(self, whole, check_scoring(whole, self.scoring))
+        """Get the metadata routing of ``fit`` and ``score``."""
+        estimator = self._full_estimator()
+        return make_router(self, estimator, check_scoring(estimator, self.scoring))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = self.estimator.__sklearn_tags__() if hasattr(self.estimator, "__sklearn_tags__") else tags
-        last = self.classifier if self.classifier is not None else self.estimator
-        ends = last.__sklearn_tags__() if hasattr(last, "__sklearn_tags__") else tags
-        tags.input_tags = inner.input_tags
-        tags.estimator_type = ends.estimator_type
-        tags.classifier_tags, tags.regressor_tags = ends.classifier_tags, ends.regressor_tags
+        first = self.estimator.__sklearn_tags__() if hasattr(self.estimator, "__sklearn_tags__") else tags
+        last_step = self.classifier if self.classifier is not None else self.estimator
+        last = last_step.__sklearn_tags__() if hasattr(last_step, "__sklearn_tags__") else tags
+        tags.input_tags = first.input_tags
+        tags.estimator_type = last.estimator_type
+        tags.classifier_tags, tags.regressor_tags = last.classifier_tags, last.regressor_tags
         return tags
 
 
-def warn_of_edge(sizes: list[int], index: int, n_features: list[int]) -> None:
+def warn_if_largest(sizes: list[int], index: int, n_features: list[int]) -> None:
     """Warn if the chosen size is the largest of several and samples have more features."""
     if index == len(sizes) - 1 > 0 and sizes[-1] < max(n_features):
         warn(
-            f"n_components={sizes[-1]} was chosen, the largest size offered: larger ones may score better. Pass them "
+            f"n_components={sizes[-1]} was chosen, the largest size offered. Larger sizes may score better: pass them "
             f"too, as in n_components={(*sizes, min(2 * sizes[-1], max(n_features)))}."
         )

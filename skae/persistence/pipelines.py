@@ -195,7 +195,7 @@ def restore_search(search: BottleneckSearchCV, restore_step: Callable[[Any], Any
     check_scoring_name(search)
     for name in names & {"estimator", "best_estimator_"}:
         setattr(search, name, replace_steps(getattr(search, name), restore_step))
-    search.scorer_ = check_scoring(search._whole(), search.scoring)
+    search.scorer_ = check_scoring(search._full_estimator(), search.scoring)
     return search
 
 
