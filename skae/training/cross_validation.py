@@ -1,4 +1,4 @@
-"""Whether training improves on PCA, by cross-validation: more networks are trained with other validation sets."""
+"""Cross-validation of a network against PCA: more networks are trained with other validation sets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .batches import Part, split_rows
 from .early_stopping import FEWEST_GROUPS, FEWEST_ROWS
 from .spec import TrainSpec
 
-# Folds, the first of them with the network that may be kept.
+# Number of folds; the network of the fit is that of the first fold.
 N_FOLDS = 5
 
 
 def has_enough_folds(whole: Part, n_validation: int) -> bool:
-    """Whether all validation sets together, that of the first fold included, have enough rows and groups for a test."""
+    """Whether the validation sets of all folds together have enough rows and groups for a test."""
     n_groups = len(whole) if whole.groups is None else len(np.unique(whole.groups))
     n_rows = min(N_FOLDS, len(whole) // n_validation) * n_validation
     return n_rows >= FEWEST_ROWS and n_groups >= FEWEST_GROUPS
@@ -34,34 +34,32 @@ def cross_validation_losses(
     train_fold: Callable[[TrainSpec, Part, Part, Callback], None],
     best_epoch: int,
 ) -> tuple[np.ndarray, np.ndarray, int] | None:
-    """Validation losses per group in further folds, of networks trained without them and of PCA of their training rows.
+    """Validation losses per group of the folds after the first, of networks and of PCA.
 
     Parameters
     ----------
     spec : TrainSpec
-        ``split_rows`` drew the validation set of the first fold by its seed; that fold is left out here.
+        Its seed determines the folds.
     whole : Part
         All rows, with their groups.
     n_validation : int
         Validation rows per fold.
     train_fold : callable
-        Trains a network of a spec on a part, validates on another, with one more callback.
+        Trains a network on the first part and validates it on the second, with an additional callback.
     best_epoch : int
         Best epoch of the first fold.
 
     Returns
     -------
-    losses, pca_losses : ndarray of shape (n,), float64
-        Mean losses of the same groups, in at most N_FOLDS - 1 folds. The epoch in which a group is judged is the best
-        one for the other groups of its fold; for a single group, the best epoch of the first fold.
+    losses, pca_losses : ndarray of shape (n_groups,), float64
+        See ``losses_at_best_epochs``.
     n_rows : int
-        Rows in all of these groups. None in place of all if training diverged or ran out of memory.
+        Number of rows of these groups. The whole result is None if training diverged or ran out of memory.
     """
-    # Callbacks of the caller hear of one network.
+    # Callbacks of the user observe the first fold only.
     net_params = {**(spec.net_params or {}), "callbacks": None}
     spec = replace(spec, compile=False, verbose=0, net_params=net_params)
-    found = []
-    n_rows = 0
+    results, n_rows = [(np.empty(0), np.empty(0))], 0
     for fold in range(1, min(N_FOLDS, len(whole) // n_validation)):
         train, validation = split_rows(whole, n_validation, torch.Generator().manual_seed(spec.seed), fold)
         if len(validation) == 0:
@@ -73,14 +71,14 @@ def cross_validation_losses(
             if not (isinstance(error, DivergenceError) or is_out_of_memory(error)):
                 raise
             return None
-        found.append((at_best_of_others(np.stack(losses.by_epoch), best_epoch), losses.at_start))
+        results.append((losses_at_best_epochs(np.stack(losses.by_epoch), best_epoch), losses.at_start))
         n_rows += len(validation)
-    by_networks, by_pca = zip(*found, strict=True) if found else ((np.empty(0),), (np.empty(0),))
-    return np.concatenate(by_networks), np.concatenate(by_pca), n_rows
+    of_networks, of_pca = map(np.concatenate, zip(*results, strict=True))
+    return of_networks, of_pca, n_rows
 
 
 class LossesPerGroup(Callback):
-    """Keeps the losses of all validation groups, at the start and after every epoch."""
+    """Records the losses of all validation groups, before training and after every epoch."""
 
     at_start: np.ndarray
 
@@ -89,20 +87,20 @@ class LossesPerGroup(Callback):
         self.by_epoch: list[np.ndarray] = []
 
     def on_train_begin(self, net, **kwargs):
-        self.at_start = self._losses(net)
+        self.at_start = self.compute(net)
 
     def on_epoch_end(self, net, **kwargs):
-        self.by_epoch.append(self._losses(net))
+        self.by_epoch.append(self.compute(net))
 
-    def _losses(self, net) -> np.ndarray:
+    def compute(self, net) -> np.ndarray:
         return self.validation.group_means(net.losses_per_row(self.validation))
 
 
-def at_best_of_others(losses: np.ndarray, best_epoch: int) -> np.ndarray:
-    """Of losses (n_epochs, n) the one of every group in the epoch that is best for the other groups, (n,).
+def losses_at_best_epochs(losses: np.ndarray, best_epoch: int) -> np.ndarray:
+    """The loss of every group (n_groups,), of losses (n_epochs, n_groups), at the best epoch for the other groups.
 
-    The lowest mean of many epochs is low by chance too; what a group says itself does not choose its epoch here. One
-    group alone is judged in ``best_epoch``.
+    The epoch must not be chosen by the group itself: the lowest of many losses is low by chance. For a single group it
+    is ``best_epoch``.
     """
     if losses.shape[1] == 1:
         return losses[min(best_epoch, len(losses)) - 1]

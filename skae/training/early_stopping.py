@@ -1,4 +1,4 @@
-"""When to stop, and which weights to keep: those of the epoch that does best on the validation set."""
+"""Early stopping, and the test of the best epoch against PCA initialization."""
 
 from __future__ import annotations
 
@@ -16,43 +16,40 @@ from skae._parameters import warn
 from .batches import equal_rows
 
 # Confidence level of the test of trained weights against PCA, and the fewest rows and groups for it, with and without
-# cross-validation. If an improvement on fewer than MANY_ROWS rows is only suggestive (at least SUGGESTIVE standard
-# errors, 90 %), cross-validation adds rows of other validation sets (benchmarks/README.md). The rows of a group are one
-# observation, their mean.
+# cross-validation. If an improvement on fewer than MANY_ROWS groups is only suggestive (at least SUGGESTIVE standard
+# errors, 90 %), cross-validation adds other validation sets (benchmarks/README.md). Each group is one observation.
 CONFIDENCE = 0.975
 FEWEST_ROWS, FEWEST_GROUPS = 20, 5
 MANY_ROWS = 200
 SUGGESTIVE = 1.28
-# If the best epoch comes after this share of a cycle, the validation loss still falls at its end.
+# If the best epoch comes after this share of a cycle, the validation loss still falls at the end of the cycle.
 IMPROVING = 0.8
-# A validation loss below this share of the variance leaves nothing worth another cycle.
+# There is no further cycle if the validation loss is below this share of the variance.
 EXPLAINED = 1e-3
 
 
-class StopTraining(Exception):  # noqa: N818 - no error, as StopIteration is none
-    """Training ends here, as planned: a callback set the net's ``stop_``."""
+class StopTraining(Exception):  # noqa: N818 - like StopIteration, it is no error
+    """Raised to end training after a callback set ``stop_`` of the net."""
 
 
 class BestWeights(Callback):
-    """Keep the weights of the epoch with the lowest validation loss; stop without progress.
+    """Keep the weights of the epoch with the lowest validation loss, and stop without progress.
 
-    A network that starts at PCA falls back to PCA unless the improvement on the validation set is significant:
-    a one-sided paired t-test of the best epoch at 97.5 %, on at least twenty rows of at least five groups. An
-    observation is the mean over a group; a row without a group is one of its own.
+    A network with PCA initialization falls back to PCA unless the improvement on the validation set is significant: a
+    one-sided paired t-test of the best epoch at 97.5 %, on at least 20 rows of at least 5 groups.
 
     Parameters
     ----------
     n_iter_no_change : int
-        Epochs in a row without progress after which training stops.
+        Epochs without progress after which training stops.
     tol : float
-        Progress is a validation loss below ``(1 - tol)`` times the one of the last progress.
+        Progress is a validation loss below ``(1 - tol)`` times the loss at the last progress.
 
     Attributes
     ----------
     cross_validate : callable, default=None
-        Takes the best epoch. Gives the losses of more groups, by such networks and by PCA, and the number of their
-        rows; or None. It is called where the groups in the validation set are few, and the improvement on them is
-        suggestive but not significant.
+        Called with the best epoch if the improvement on few groups is suggestive, but not significant. Returns losses
+        per group of trained networks and of PCA on other validation sets, and the number of their rows; or None.
     """
 
     cross_validate: Callable[[int], tuple[np.ndarray, np.ndarray, int] | None] | None = None
@@ -66,7 +63,7 @@ class BestWeights(Callback):
 
     def on_train_begin(self, net, X=None, **kwargs):
         self.validation_ = X[1]
-        # A start at PCA is no yardstick for what is trained towards more than reconstruction.
+        # With penalties, the loss of PCA is no baseline.
         starts_at_pca = net.module_.linear is not None and not net.criterion_.terms
         losses = net.losses_per_row(X[1]) if starts_at_pca else None
         self.start_ = None if losses is None else X[1].group_means(losses)
@@ -82,20 +79,20 @@ class BestWeights(Callback):
             net.history.record("pca_loss", self.pca_loss_)
         loss = net.history[-1, "valid_loss"]
         if loss < self.best_:
-            # Whole, whenever an interrupt comes.
+            # Copied before the assignments, so that an interrupt leaves a consistent state.
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
             self.best_, self.best_epoch_ = loss, len(net.history)
         self.waited_ += 1
         if loss < self.mark_ * (1 - self.tol):
             self.mark_, self.waited_ = loss, 0
-        # A second cycle is run to its end, where it improves most.
+        # A second cycle improves most at its end.
         if self.waited_ >= self.n_iter_no_change and net.cycle_ == 0:
             net.stop_ = True
         elif len(net.history) == net.cycle_start_ + net.cycles[net.cycle_]:
             self._end_cycle(net)
 
     def _end_cycle(self, net) -> None:
-        """Begin the next cycle from the best weights, if this one improved to its end; else stop."""
+        """Start the next cycle from the best weights if this one improved to its end; else stop."""
         improving = self.best_epoch_ > net.cycle_start_ + IMPROVING * net.cycles[net.cycle_]
         explained = self.best_ <= EXPLAINED * self.validation_.rows.layout.mean_variance
         if not improving or explained or net.cycle_ + 1 == len(net.cycles):
@@ -103,11 +100,11 @@ class BestWeights(Callback):
             return
         net.module_.load_state_dict(self.best_weights_)
         self.before_ = (self.best_epoch_, self.best_weights_, net.losses_per_row(self.validation_))
-        self.best_weights_ = copy.deepcopy(self.best_weights_)  # two arrays in a checkpoint share no memory
+        self.best_weights_ = copy.deepcopy(self.best_weights_)  # checkpoints need separate memory
         net.cycle_ += 1
 
     def restore(self, net) -> int:
-        """Restore the best weights, or the first ones if no epoch is significantly better; returns the epoch or 0."""
+        """Restore the best weights and return their epoch, or 0 if PCA initialization is restored."""
         net.module_.load_state_dict(self.best_weights_)
         self._compare_with_cycle_before(net)
         if self.start_ is None:
@@ -117,7 +114,7 @@ class BestWeights(Callback):
             self.cross_validate is None
             and len(losses) < FEWEST_GROUPS <= len(self.validation_)
             and losses.sum() < self.start_.sum()
-            and len(np.unique(equal_rows(self.validation_))) != len(losses)  # equal rows are no news to the caller
+            and len(np.unique(equal_rows(self.validation_))) != len(losses)  # no warning for equal rows
         ):
             warn(
                 f"The validation set has {len(losses)} of the groups. An improvement on the weights that training "
@@ -130,13 +127,13 @@ class BestWeights(Callback):
         return self.best_epoch_
 
     def _compare_with_cycle_before(self, net) -> None:
-        """Go back to the best weights of the cycle before, unless those of this one have a lower validation loss by
-        more than a standard error or so: on few rows many epochs are lower by chance, and more training may overfit."""
+        """Restore the best weights of the previous cycle, unless those of this cycle are better by SUGGESTIVE standard
+        errors: on few rows the lowest loss of many epochs is low by chance."""
         if self.before_ is None or self.best_epoch_ == self.before_[0]:
             return
         epoch, weights, losses = self.before_
-        now = net.losses_per_row(self.validation_)
-        if standard_errors_lower(*map(self.validation_.group_means, (now, losses))) < SUGGESTIVE:
+        current = net.losses_per_row(self.validation_)
+        if standard_errors_lower(*map(self.validation_.group_means, (current, losses))) < SUGGESTIVE:
             net.module_.load_state_dict(weights)
             self.best_epoch_, self.best_weights_ = epoch, weights
 
@@ -154,18 +151,13 @@ class BestWeights(Callback):
 
 
 def significantly_lower(losses: np.ndarray, others: np.ndarray) -> bool:
-    """Whether ``losses`` (n,) are lower than ``others`` (n,) of the same groups beyond chance; n is at least 5."""
+    """Whether ``losses`` (n,) are significantly lower than ``others`` (n,) of the same groups; False for n below 5."""
     n = len(losses)
-    if n < FEWEST_GROUPS:
-        return False
-    return standard_errors_lower(losses, others) > float(stdtrit(n - 1, CONFIDENCE))
+    return n >= FEWEST_GROUPS and standard_errors_lower(losses, others) > float(stdtrit(n - 1, CONFIDENCE))
 
 
 def standard_errors_lower(losses: np.ndarray, others: np.ndarray) -> float:
-    """By how many standard errors ``losses`` (n,) are lower than ``others`` (n,) of the same groups.
-
-    Of one group, which has no standard error, only the sign is known.
-    """
+    """Mean difference of paired losses (n,) in standard errors, positive if ``losses`` are lower; infinite for n=1."""
     gain = others - losses
     if not gain.any():
         return 0.0

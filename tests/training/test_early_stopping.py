@@ -13,7 +13,7 @@ from skae import AutoencoderTransformer, Dense, DivergenceError
 from skae.data import Rows
 from skae.exceptions import PCAKeptWarning
 from skae.training import AutoencoderNet, BestWeights, Part, cross_validation, early_stopping, row_groups, split_rows
-from skae.training.cross_validation import at_best_of_others, cross_validation_losses
+from skae.training.cross_validation import cross_validation_losses, losses_at_best_epochs
 from skae.training.early_stopping import significantly_lower
 from skae.training.schedule import automatic_batch_size, planned_cycles
 
@@ -27,23 +27,23 @@ def curve(n):
     return np.stack([np.cos(angle), np.sin(angle), angle / 3], axis=1)
 
 
-def share_of_pca(autoencoder, X):
+def pca_explained_variance(autoencoder, X):
     rows = autoencoder._result.layout.scaling.transform(torch.from_numpy(X)).numpy()
     pca = PCA(autoencoder.n_components_).fit(rows)
     return 1 - ((rows - pca.inverse_transform(pca.transform(rows))) ** 2).sum() / (rows**2).sum()
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def cross_validations(monkeypatch):
     """The losses of every cross-validation."""
-    found = []
+    results = []
 
-    def watched(*args):
-        found.append(cross_validation_losses(*args))
-        return found[-1]
+    def record(*args):
+        results.append(cross_validation_losses(*args))
+        return results[-1]
 
-    monkeypatch.setattr("skae.training.fit.cross_validation_losses", watched)
-    return found
+    monkeypatch.setattr("skae.training.fit.cross_validation_losses", record)
+    return results
 
 
 def is_better(losses, start, n_rows, others=None):
@@ -84,35 +84,35 @@ def test_noise_is_seldom_a_significant_gain():
 def test_best_epoch_of_a_row_is_chosen_by_the_other_rows():
     losses = np.array([[1.0, 5.0, 5.0], [4.0, 2.0, 5.0], [5.0, 5.0, 5.0]])
     # Without the first row the second epoch is best, without the second the first, without the third the first.
-    np.testing.assert_array_equal(at_best_of_others(losses, 1), [4.0, 5.0, 5.0])
+    np.testing.assert_array_equal(losses_at_best_epochs(losses, 1), [4.0, 5.0, 5.0])
 
 
 def test_single_group_is_compared_at_the_given_epoch():
     losses = np.array([[1.0], [4.0], [5.0]])
-    np.testing.assert_array_equal(at_best_of_others(losses, 2), [4.0])
-    np.testing.assert_array_equal(at_best_of_others(losses, 9), [5.0])
+    np.testing.assert_array_equal(losses_at_best_epochs(losses, 2), [4.0])
+    np.testing.assert_array_equal(losses_at_best_epochs(losses, 9), [5.0])
 
 
 def test_best_of_many_epochs_of_noise_is_not_significant():
     random = np.random.RandomState(0)
-    found = [at_best_of_others(random.standard_normal((25, 12)), 1).mean() for _ in range(500)]
-    assert abs(np.mean(found)) < 0.06
+    means = [losses_at_best_epochs(random.standard_normal((25, 12)), 1).mean() for _ in range(500)]
+    assert abs(np.mean(means)) < 0.06
     assert np.mean([random.standard_normal((25, 12)).mean(1).min() for _ in range(500)]) < -0.5
 
 
-def test_few_validation_rows_start_cross_validation(asked, monkeypatch):
+def test_few_validation_rows_start_cross_validation(cross_validations, monkeypatch):
     X = curve(60)
     autoencoder = AutoencoderTransformer(1, max_epochs=60, random_state=0).fit(X)
-    ((losses, by_pca, n_rows),) = asked
+    ((losses, by_pca, n_rows),) = cross_validations
     # Four folds of six rows, besides the first.
     assert losses.shape == by_pca.shape == (24,)
     assert n_rows == 24
     assert losses.mean() < by_pca.mean() / 2
-    assert autoencoder.score(X) > share_of_pca(autoencoder, X) + 0.05
+    assert autoencoder.score(X) > pca_explained_variance(autoencoder, X) + 0.05
     assert autoencoder.best_epoch_ > 0
     monkeypatch.setattr(early_stopping, "FEWEST_ROWS", 31)
     assert autoencoder.fit(X).best_epoch_ == 0
-    assert autoencoder.score(X) == pytest.approx(share_of_pca(autoencoder, X), abs=1e-5)
+    assert autoencoder.score(X) == pytest.approx(pca_explained_variance(autoencoder, X), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -127,13 +127,13 @@ def test_few_validation_rows_start_cross_validation(asked, monkeypatch):
     ],
     ids=["sure alone", "too few all together", "X_val", "no rows held out", "exact", "penalties"],
 )
-def test_no_cross_validation_where_it_adds_no_rows(n, settings, X_val, asked):
+def test_no_cross_validation_where_it_adds_no_rows(n, settings, X_val, cross_validations):
     settings = {"n_components": 1, "max_epochs": 40, "random_state": 0, **settings}
     AutoencoderTransformer(**settings).fit(curve(n), X_val=X_val)
-    assert not asked
+    assert not cross_validations
 
 
-def test_callbacks_see_one_network_during_cross_validation(asked):
+def test_callbacks_see_one_network_during_cross_validation(cross_validations):
     heard = []
 
     class Listening(Callback):
@@ -145,7 +145,7 @@ def test_callbacks_see_one_network_during_cross_validation(asked):
     listened_to = AutoencoderTransformer(1, max_epochs=40, random_state=0, net_params={"callbacks": [Listening()]}).fit(
         X
     )
-    assert len(asked) == 2
+    assert len(cross_validations) == 2
     assert len(heard) == 40
     np.testing.assert_array_equal(alone.transform(X), listened_to.transform(X))
 
@@ -156,19 +156,19 @@ def test_x_val_of_five_rows_is_enough_to_replace_pca(n, kept):
     assert (autoencoder.best_epoch_ > 0) == kept
 
 
-def test_no_cross_validation_if_the_network_is_no_better_than_pca(asked):
+def test_no_cross_validation_if_the_network_is_no_better_than_pca(cross_validations):
     noise = np.random.RandomState(0).standard_normal((80, 10))
     autoencoder = AutoencoderTransformer(3, random_state=0).fit(noise)
     assert autoencoder.best_epoch_ == 0
-    assert not asked
+    assert not cross_validations
 
 
-def test_warm_start_continues_with_few_rows(asked):
+def test_warm_start_continues_with_few_rows(cross_validations):
     X = curve(150)
     autoencoder = AutoencoderTransformer(1, max_epochs=2, warm_start=True, random_state=0).fit(X)
-    before, share = len(asked), autoencoder.score(X)
+    before, share = len(cross_validations), autoencoder.score(X)
     autoencoder.set_params(max_epochs=40).fit(X)
-    assert len(asked) == before
+    assert len(cross_validations) == before
     assert autoencoder.score(X) > share + 0.05
     assert autoencoder.best_epoch_ > 2
 
@@ -208,7 +208,9 @@ def test_subset_of_rows_keeps_the_scaling(digits):
     assert torch.equal(part.extract().rows.take(np.arange(3)), part.rows.take(part.indices))
 
 
-@pytest.mark.parametrize("error", [DivergenceError("as asked"), torch.OutOfMemoryError("as asked"), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [DivergenceError("as cross_validations"), torch.OutOfMemoryError("as cross_validations"), MemoryError()]
+)
 def test_failed_fold_falls_back_to_pca(error, monkeypatch):
     run, runs = AutoencoderNet.run, []
 
@@ -223,7 +225,7 @@ def test_failed_fold_falls_back_to_pca(error, monkeypatch):
     assert len(runs) == 3
 
 
-def test_interrupt_in_a_fold_decides_by_the_validation_set(monkeypatch):
+def test_after_an_interrupt_in_a_fold_the_validation_set_decides(monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
@@ -233,7 +235,7 @@ def test_interrupt_in_a_fold_decides_by_the_validation_set(monkeypatch):
         autoencoder.fit(curve(60))
     assert autoencoder.n_iter_ == 40
     assert autoencoder.best_epoch_ > 0
-    with pytest.warns(UserWarning, match="40 epochs; those of PCA, than which none are significantly better"):
+    with pytest.warns(UserWarning, match="40 epochs; the weights of PCA are kept"):
         autoencoder.fit(curve(40))
     assert autoencoder.best_epoch_ == 0
 
