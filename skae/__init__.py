@@ -25,17 +25,16 @@ __all__ = [
     "load",
     "save",
 ]
-# The public modules, and the rooms that may be imported to read or extend the package (CONTRIBUTING.md). Those that
-# nothing above needs are imported on first use.
+# Public modules, and packages that can be imported to extend this one (CONTRIBUTING.md); imported on first use.
 MODULES = ("exceptions", "inspection", "metrics", "text", "variants")
-ROOMS = ("data", "model", "objectives", "persistence", "sampling", "serialization", "training")
+PACKAGES = ("data", "model", "objectives", "persistence", "sampling", "serialization", "training")
 
 
 def __getattr__(name):
-    if name in (*MODULES, *ROOMS):
+    if name in (*MODULES, *PACKAGES):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *MODULES, *ROOMS})
+    return sorted({*globals(), *MODULES, *PACKAGES})

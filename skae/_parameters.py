@@ -1,4 +1,4 @@
-"""Checks of parameters. Each error names the parameter, the expected value and the given value."""
+"""Checks of parameters. Each error names the parameter, the expected value and the actual value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from numbers import Integral, Real
 from typing import Any
 
-try:  # private in scikit-learn; callers rely only on its base classes
+try:  # private in scikit-learn
     from sklearn.utils._param_validation import InvalidParameterError
 except ImportError:  # pragma: no cover
 
@@ -19,7 +19,7 @@ except ImportError:  # pragma: no cover
 
 
 def invalid(owner: str, name: str, expected: str, value: Any) -> InvalidParameterError:
-    """The error for a parameter with an invalid value."""
+    """Make the error for a parameter with an invalid value."""
     return InvalidParameterError(f"The {name!r} parameter of {owner} must be {expected}. Got {value!r} instead.")
 
 
@@ -32,30 +32,30 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def check_nested(estimator: Any, params: dict[str, Any], objects: dict[str, Callable[[Any, str], str]]) -> None:
-    """Raise ValueError if ``set_params`` gets a nested parameter of a value that has none: a name, a number or None.
+    """Raise ValueError if ``set_params`` gets a nested parameter of a name, a number or None.
 
-    ``objects`` maps each parameter that may be an object to a function. From the given value and the name of the
-    nested parameter, the function returns the class that the error message suggests.
+    ``objects`` has the parameters that may be objects, each with a function of the current value and the name of the
+    nested parameter. The function returns the class that the error message suggests.
     """
     for key, value in params.items():
-        name, separator, setting = key.partition("__")
+        name, separator, nested = key.partition("__")
         if not separator or name not in estimator.get_params(deep=False):
             continue
-        given = params.get(name, getattr(estimator, name))
+        current = params.get(name, getattr(estimator, name))
         if name in objects:
-            if given is None or isinstance(given, str):
+            if current is None or isinstance(current, str):
                 raise ValueError(
-                    f"{name}={given!r} has no setting {setting!r} to set. Pass an object: "
-                    f"{name}={objects[name](given, setting)}({setting}={value!r})."
+                    f"{name}={current!r} has no setting {nested!r} to set. Pass an object: "
+                    f"{name}={objects[name](current, nested)}({nested}={value!r})."
                 )
-        elif not hasattr(given, "set_params"):
+        elif not hasattr(current, "set_params"):
             hint = f" Pass net_params={{{key!r}: {value!r}}}." if name == "optimizer" else ""
-            raise ValueError(f"{name}={given!r} has no setting {setting!r} to set.{hint}")
+            raise ValueError(f"{name}={current!r} has no setting {nested!r} to set.{hint}")
 
 
-def first_with(setting: str, kinds: Collection[Any], named: Any) -> str:
-    """Name of the first class that has the parameter ``setting``, starting with ``named``; else that of ``named``."""
-    return next((kind for kind in (named, *kinds) if setting in kind._get_param_names()), named).__name__
+def suggest_class(parameter: str, classes: Collection[Any], default: Any) -> str:
+    """Return the name of the first class with the parameter; ``default`` is tried first, and used if none has it."""
+    return next((cls for cls in (default, *classes) if parameter in cls._get_param_names()), default).__name__
 
 
 def is_integer(value: Any) -> bool:
@@ -67,12 +67,12 @@ def is_real(value: Any) -> bool:
     """Whether value is a finite real number, not a boolean."""
     try:
         return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # an int outside the range of float
+    except OverflowError:  # An int outside the range of float.
         return False
 
 
 def is_fraction(value: Any) -> bool:
-    """Whether value is a float in (0, 1), such as an explained variance."""
+    """Whether value is a float in (0, 1)."""
     return is_real(value) and not is_integer(value) and 0 < value < 1
 
 
@@ -103,11 +103,10 @@ def check_choice(owner: str, name: str, value: Any, choices: Collection[str | No
     """Raise InvalidParameterError unless value is in ``choices``; the message suggests the closest one."""
     if (value is None or isinstance(value, str)) and value in choices:
         return
-    listed = ", ".join(repr(choice) for choice in choices)
     names = [choice for choice in choices if choice is not None]
-    near = difflib.get_close_matches(value, names, n=1) if isinstance(value, str) else []
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    error = invalid(owner, name, f"one of {listed}{otherwise}", value)
+    matches = difflib.get_close_matches(value, names, n=1) if isinstance(value, str) else []
+    hint = f" Did you mean {matches[0]!r}?" if matches else ""
+    error = invalid(owner, name, f"one of {', '.join(map(repr, choices))}{otherwise}", value)
     raise InvalidParameterError(f"{error}{hint}")
 
 

@@ -1,15 +1,15 @@
-"""Errors and warnings of this package. Each error derives from the built-in error for its kind."""
+"""Errors and warnings of this package. Each error is a subclass of a built-in error."""
 
 from typing import Any
 
 from sklearn.exceptions import InconsistentVersionWarning
 
-# Length in characters of a message about an untrusted file, and of one value from the file.
+# Maximum number of characters of a message about an untrusted file, and of one value from the file.
 LONGEST_MESSAGE, LONGEST_VALUE = 800, 100
 
 
 def printable(text: str, max_length: int = LONGEST_MESSAGE) -> str:
-    """Convert untrusted text to one line of printable characters; cut the middle of long text."""
+    """Convert untrusted text to one line of printable characters; remove the middle of long text."""
     if len(text) > 4 * max_length:
         text = text[: 2 * max_length] + text[-2 * max_length :]
     text = " ".join(text.split())
@@ -21,7 +21,7 @@ def printable(text: str, max_length: int = LONGEST_MESSAGE) -> str:
 
 
 def shown(value: Any) -> str:
-    """The ``repr`` of an untrusted value, escaped and cut, for a message."""
+    """Convert an untrusted value to text for a message: its ``repr``, escaped and shortened."""
     return printable(repr(value), LONGEST_VALUE)
 
 
@@ -36,7 +36,7 @@ class OutOfMemoryError(MemoryError):
 class ModelFileError(ValueError):
     """A model file is damaged, was tampered with, or has an unsupported format.
 
-    The message is one line of at most 800 printable characters, whatever the content of the file.
+    The message is always one line of at most 800 printable characters.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -44,7 +44,7 @@ class ModelFileError(ValueError):
 
 
 class PCAKeptWarning(UserWarning):
-    """``fit`` fell back to PCA: no epoch was significantly better on the validation set."""
+    """``fit`` fell back to PCA: no epoch has a significantly lower validation loss."""
 
 
 class OtherVersionWarning(InconsistentVersionWarning):

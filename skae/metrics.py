@@ -1,7 +1,4 @@
-"""Metrics of reconstructions, for all estimators with ``inverse_transform``: PCA, NMF, KernelPCA, autoencoders.
-
-The scorers go into ``scoring`` of a search, which can then compare different kinds of estimators.
-"""
+"""Metrics of reconstructions, and scorers for all estimators with ``inverse_transform``: PCA, NMF, autoencoders."""
 
 from __future__ import annotations
 
@@ -26,23 +23,23 @@ def explained_variance(
     mean: ArrayLike | None = None,
     multioutput: Literal["variance_weighted", "uniform_average"] = "variance_weighted",
 ) -> float:
-    """Explained variance (R2) of a reconstruction: 1 is perfect, 0 is that of the mean, below 0 is worse than the mean.
+    """Explained variance (R2) of a reconstruction: 1 is perfect, 0 is as good as the mean, and below 0 is worse.
 
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
     X_reconstructed : array-like of the same shape
     mean : array-like of shape (n_features,) or sample_shape, default=None
-        The reconstruction that scores 0, such as the mean of the training data. None is the mean of X.
+        The reconstruction that scores 0, such as the mean of the training data. None uses the mean of X.
     multioutput : {"variance_weighted", "uniform_average"}, default="variance_weighted"
-        Weights of the features, as in :func:`sklearn.metrics.r2_score`: their variances, or equal weights, which make
-        the result independent of units. Constant features are left out of the average.
+        Weights of the features, as in :func:`sklearn.metrics.r2_score`: their variances, or equal weights. With equal
+        weights, the result does not depend on units, and constant features are ignored.
 
     Returns
     -------
     r2 : float
-        In (-inf, 1]. ``1 - sum((X - X_reconstructed)**2) / sum((X - mean)**2)`` over all features, or the average of
-        this ratio over features.
+        In (-inf, 1]: ``1 - sum((X - X_reconstructed)**2) / sum((X - mean)**2)``, over all features, or averaged over
+        features.
 
     Raises
     ------
@@ -84,7 +81,7 @@ def reconstruction_error(
     X : array-like or sparse matrix of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
     X_reconstructed : array-like of the same shape
     metric : {"mse", "rmse", "mae"}
-        Mean squared error, its square root per feature (averaged over features), or mean absolute error.
+        Mean squared error, root mean squared error (per feature, then averaged), or mean absolute error.
 
     Returns
     -------
@@ -135,8 +132,8 @@ def explained_variance_scorer(estimator: Any, X: Any, y: Any = None) -> float:
 def uniform_explained_variance_scorer(estimator: Any, X: Any, y: Any = None) -> float:
     """:func:`explained_variance` averaged over features, for the parameter ``scoring`` of a search.
 
-    It does not depend on units. ``AutoencoderTransformer.score`` does: it is the explained variance of the scaled
-    samples. Use this scorer to search over ``scaling``.
+    Use it to search over ``scaling``: it does not depend on units, whereas ``AutoencoderTransformer.score`` is computed
+    on scaled samples.
 
     Parameters
     ----------

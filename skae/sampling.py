@@ -1,4 +1,4 @@
-"""Densities fitted to training codes, which new codes are drawn from."""
+"""Densities that are fitted to training codes, to draw new codes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Density(Sampler):
 
     def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
         if isinstance(self.model, GaussianMixture):
-            # It draws with its own random_state, one component after the other.
+            # ``sample`` uses random_state, and returns the codes of one component after the other.
             self.model.random_state = random
             Z = self.model.sample(n_samples)[0]
             self.model.random_state = None
@@ -51,21 +51,19 @@ def fit_density(kind: str, Z: np.ndarray, seed: int) -> Density:
 
 
 def fit_mixture(Z: np.ndarray, n_components: int, reg_covar: float, seed: int) -> GaussianMixture:
-    """Fit a Gaussian mixture that starts at clusters of k-means, as scikit-learn's does.
-
-    The clusters are found here, because scikit-learn would call ``KMeans.fit``, which other packages may have replaced.
-    """
-    clusters = fit_inner(KMeans(n_components, n_init=1, random_state=seed), Z).labels_
-    members = [Z[clusters == number] for number in range(n_components)]
-    covariances = [np.atleast_2d(np.cov(rows, rowvar=False, bias=True)) for rows in members]
+    """Fit a Gaussian mixture that is initialized by k-means, as in scikit-learn."""
+    # scikit-learn would call KMeans.fit, which experiment trackers may have wrapped.
+    labels = fit_inner(KMeans(n_components, n_init=1, random_state=seed), Z).labels_
+    clusters = [Z[labels == number] for number in range(n_components)]
+    covariances = [np.atleast_2d(np.cov(rows, rowvar=False, bias=True)) for rows in clusters]
     model = GaussianMixture(
         n_components,
         reg_covar=reg_covar,
         random_state=seed,
         max_iter=200,
         tol=1e-2,
-        weights_init=[len(rows) / len(Z) for rows in members],
-        means_init=[rows.mean(0) for rows in members],
+        weights_init=[len(rows) / len(Z) for rows in clusters],
+        means_init=[rows.mean(0) for rows in clusters],
         precisions_init=[np.linalg.inv(covariance + reg_covar * np.eye(Z.shape[1])) for covariance in covariances],
     )
     return fit_inner(model, Z, "fit_predict")

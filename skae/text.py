@@ -24,12 +24,14 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     max_length : int, default=None
-        Number of ids per row, at least 1; longer strings are truncated. None takes the longest string of ``fit``.
+        Number of ids per row, at least 1; longer strings are truncated. None is the length of the longest string in
+        ``fit``.
 
     Attributes
     ----------
     alphabet_ : list of str
-        Sorted characters of the fitted strings. The first one has id 2; 0 is padding, 1 is an unknown character.
+        Sorted characters of the strings in ``fit``, which have the ids 2, 3, ... Id 0 is padding, and id 1 an unknown
+        character.
     max_length_ : int
         Number of ids per row.
     n_features_in_ : int
@@ -81,17 +83,15 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         longest = max(map(len, texts))
         if longest == 0:
             raise ValueError("X holds empty strings only. Pass at least one character to learn from.")
-        learned: dict[str, Any] = {
-            "alphabet_": sorted(set().union(*texts)),
-            "max_length_": longest if self.max_length is None else int(self.max_length),
-            "n_features_in_": 1,
-        }
+        state = {name: value for name, value in vars(self).items() if not name.endswith("_")}
+        state["alphabet_"] = sorted(set().union(*texts))
+        state["max_length_"] = longest if self.max_length is None else int(self.max_length)
+        state["n_features_in_"] = 1
         name = column_name(X)
         if isinstance(name, str):
-            learned["feature_names_in_"] = np.array([name], dtype=object)
+            state["feature_names_in_"] = np.array([name], dtype=object)
         # One assignment: other threads see the old state or the new one.
-        kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
-        self.__dict__ = {**kept, **learned}
+        self.__dict__ = state
         return self
 
     def transform(self, X: Iterable[str]) -> Any:
@@ -118,8 +118,7 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         texts = check_texts(X)
         rows = np.full((len(texts), self.max_length_), PADDING, dtype=np.int64)
         for row, text in zip(rows, texts, strict=True):
-            kept = text[: self.max_length_]
-            row[: len(kept)] = [ids.get(character, UNKNOWN) for character in kept]
+            row[: len(text)] = [ids.get(character, UNKNOWN) for character in text[: self.max_length_]]
         return rows
 
     def inverse_transform(self, X: ArrayLike) -> list[str]:
@@ -152,12 +151,12 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
         return ["".join(row) for row in characters[ids]]
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the output columns: the name of the input column, or "x0", with the place as suffix.
+        """Get the names of the output columns: the name of the input column, or "x0", and the position of the id.
 
         Parameters
         ----------
         input_features : sequence of one str, default=None
-            None is the name of the fitted column.
+            None is the name of the fitted column, or "x0".
 
         Returns
         -------
@@ -171,14 +170,12 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
             If ``input_features`` is not the name of the fitted column.
         """
         check_is_fitted(self)
-        known = getattr(self, "feature_names_in_", None)
-        given = ["x0"] if known is None else list(known)
-        if input_features is not None:
-            if len(input_features) != 1 or (known is not None and list(input_features) != given):
-                expected = "one name" if known is None else f"{given}, the column fitted"
-                raise ValueError(f"input_features must be {expected}. Got {list(input_features)} instead.")
-            given = list(input_features)
-        return np.array([f"{given[0]}_{place}" for place in range(self.max_length_)], dtype=object)
+        fitted = getattr(self, "feature_names_in_", None)
+        names = list(input_features if input_features is not None else ["x0"] if fitted is None else fitted)
+        if len(names) != 1 or (fitted is not None and names != list(fitted)):
+            expected = "one name" if fitted is None else f"{list(fitted)}, the column fitted"
+            raise ValueError(f"input_features must be {expected}. Got {names} instead.")
+        return np.array([f"{names[0]}_{position}" for position in range(self.max_length_)], dtype=object)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -207,13 +204,7 @@ def check_texts(X: Any) -> list[str]:
 
 
 def single_column(X: Any) -> Iterable[Any]:
-    """The entries of X, or of its single column.
-
-    Raises
-    ------
-    ValueError
-        If X has more than one column, or more than two axes.
-    """
+    """Return the entries of X, or of its only column; ValueError if X has more columns or axes."""
     names = column_names(X)
     if names is not None and len(names) != 1:
         raise ValueError(
@@ -222,7 +213,7 @@ def single_column(X: Any) -> Iterable[Any]:
         )
     if names is not None:
         X = X.iloc[:, 0] if hasattr(X, "iloc") else X[names[0]]
-    if hasattr(X, "to_pylist"):  # a pyarrow array, whose entries are no Python strings
+    if hasattr(X, "to_pylist"):  # The entries of a pyarrow array are not Python strings.
         X = X.to_pylist()
     X = np.array(X, dtype=object) if isinstance(X, (list, tuple)) else X
     shape = tuple(getattr(X, "shape", (0,)))
@@ -234,11 +225,11 @@ def single_column(X: Any) -> Iterable[Any]:
 
 
 def column_names(X: Any) -> list[Any] | None:
-    """Names of the columns of a data frame; None if X is no data frame."""
+    """Get the names of the columns of a data frame; None if X is not a data frame."""
     return list(getattr(X, "column_names", X.columns)) if hasattr(X, "columns") else None
 
 
 def column_name(X: Any) -> Any:
-    """Name of the first column of a data frame, or of a Series; None for other types."""
+    """Get the name of a Series, or of the first column of a data frame; None for other types."""
     names = column_names(X)
     return getattr(X, "name", None) if names is None else names[0]

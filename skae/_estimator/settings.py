@@ -16,9 +16,9 @@ from skae._parameters import (
     check_integer,
     check_real,
     check_sizes,
-    first_with,
     invalid,
     is_fraction,
+    suggest_class,
 )
 from skae.data import SCALINGS, SampleLayout, TokenLayout
 from skae.model import Convolutional, Dense, EncoderDecoder, Sequence
@@ -97,7 +97,7 @@ def check_architecture(architecture: Any) -> None:
 def class_of_architecture(name: Any, setting: str) -> str:
     """Return the name of an architecture class with the parameter ``setting``, for an error message."""
     named = {"conv": Convolutional, "sequence": Sequence}.get(name, Dense)
-    return first_with(setting, (Dense, Convolutional, Sequence), named)
+    return suggest_class(setting, (Dense, Convolutional, Sequence), named)
 
 
 def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None = None) -> TrainSpec:

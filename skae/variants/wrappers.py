@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
-from skae._parameters import InvalidParameterError, check_choice, check_nested, first_with, invalid
+from skae._parameters import InvalidParameterError, check_choice, check_nested, invalid, suggest_class
 from skae.model import CORRUPTIONS, NestedDropout
 
 from .codes import Contractive, Plain, Regularized, Sparse, VectorQuantized
@@ -148,7 +148,7 @@ VARIANTS: dict[str, type[Variant]] = {
 
 def class_of_variant(name: Any, setting: str) -> str:
     """The class to suggest instead of a variant's name, for one of its settings."""
-    return first_with(setting.partition("__")[0], tuple(VARIANTS.values()), VARIANTS.get(name, Variational))
+    return suggest_class(setting.partition("__")[0], tuple(VARIANTS.values()), VARIANTS.get(name, Variational))
 
 
 def variant_for(variant: str | Variant) -> Variant:
