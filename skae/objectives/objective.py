@@ -1,4 +1,4 @@
-"""The objective: the sum of the reconstruction loss and weighted penalties. Only here are they weighted and added."""
+"""The objective: the sum of the reconstruction loss and weighted penalties."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Objective(nn.Module):
     Attributes
     ----------
     progress : float
-        Share of training that is done.
+        Share of training so far, in [0, 1].
     latest : dict of str to Tensor
         The reconstruction loss and the unweighted penalties of the latest batch.
     """
@@ -77,7 +77,7 @@ class Objective(nn.Module):
 
     @property
     def active(self) -> tuple[Term, ...]:
-        """The terms of the present mode, training or evaluation."""
+        """The terms of the current mode, training or evaluation."""
         return self.terms if self.training else tuple(term for term in self.terms if not term.in_training_only)
 
     @property
@@ -105,15 +105,15 @@ class Objective(nn.Module):
         return total
 
     def _reduce(self, trace: Trace, reduce: Callable[[Tensor], Tensor]) -> Tensor:
-        """The scalar to minimize where the bottleneck reduces the rows of the batch itself."""
-        rows = self._reconstruction(trace)
-        scale = self._scale(trace, rows.mean())
-        self.latest = {"reconstruction": rows.detach().mean()}
+        """The scalar to minimize with the ``reduce`` of a code."""
+        losses = self._reconstruction(trace)
+        scale = self._scale(trace, losses.mean())
+        self.latest = {"reconstruction": losses.detach().mean()}
         for term in self.active:
             value = term.function(trace)
             self.latest[term.name] = value.detach().mean()
-            rows = rows + value * self._weight(term, scale)
-        return scale * reduce(rows / scale)
+            losses = losses + value * self._weight(term, scale)
+        return scale * reduce(losses / scale)
 
     def per_sample(self, trace: Trace) -> Tensor:
         """The objective of every sample, (batch,)."""
@@ -135,8 +135,8 @@ class Objective(nn.Module):
     def _reconstruction(self, trace: Trace, per_sample: bool = True) -> Tensor:
         if isinstance(self.loss, str):
             return LOSSES[self.loss](trace.output, trace.target, per_sample=per_sample)
-        rows = self.loss(trace.output, trace.target)
-        return rows if per_sample else rows.mean()
+        losses = self.loss(trace.output, trace.target)
+        return losses if per_sample else losses.mean()
 
     def _weight(self, term: Term, scale: Tensor | float) -> Tensor | float:
         weight = term.weight
@@ -151,5 +151,5 @@ class Objective(nn.Module):
             return 1 / n_features
         if self.loss == "cross_entropy":
             return 1 / math.prod(trace.target.shape[2:])
-        # Twice the variance of normal noise, or the scale of Laplace noise; the loss estimates both.
+        # The loss estimates the variance of normal noise, of which this takes twice, or the scale of Laplace noise.
         return loss.detach() * (2 if self.loss == "mse" else 1) / n_features

@@ -23,7 +23,7 @@ def gaussian_kl(trace: Trace) -> Tensor:
 
 
 def coordinate_kl(trace: Trace) -> Tensor:
-    """The KL divergence of every coordinate from a standard normal, (batch, n_components)."""
+    """KL divergence of every coordinate from a standard normal, (batch, n_components)."""
     mean, log_variance = trace.code.mean, trace.code.extra("log_variance")
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
@@ -36,9 +36,9 @@ def monte_carlo_kl(trace: Trace) -> Tensor:
     code, log_variance = trace.code, trace.code.extra("log_variance")
     if code.decoder_input is None:
         return gaussian_kl(trace)
-    drawn = code.decoder_input.view(code.repeats, *code.mean.shape)
-    own = (drawn - code.mean).square() * torch.exp(-log_variance) + log_variance
-    return 0.5 * (drawn.square() - own).sum(2).flatten()
+    draws = code.decoder_input.view(code.repeats, *code.mean.shape)
+    own = (draws - code.mean).square() * torch.exp(-log_variance) + log_variance
+    return 0.5 * (draws.square() - own).sum(2).flatten()
 
 
 def mixture_kl(trace: Trace) -> Tensor:
@@ -51,8 +51,8 @@ def mixture_kl(trace: Trace) -> Tensor:
     mean, log_variance = trace.code.mean[:, None], trace.code.extra("log_variance")[:, None]
     pseudo_log_variance = pseudo_codes.extra("log_variance")
     squares = (mean - pseudo_codes.mean).square() + log_variance.exp()
-    each = 0.5 * (squares * torch.exp(-pseudo_log_variance) - 1 + pseudo_log_variance - log_variance).sum(2)
-    return math.log(each.shape[1]) - (-each).logsumexp(1)
+    kl = 0.5 * (squares * torch.exp(-pseudo_log_variance) - 1 + pseudo_log_variance - log_variance).sum(2)
+    return math.log(kl.shape[1]) - (-kl).logsumexp(1)
 
 
 class FreeBits(nn.Module):
@@ -95,7 +95,7 @@ def total_correlation(trace: Trace) -> Tensor:
 def l1_penalty(trace: Trace) -> Tensor:
     """Sum of absolute coordinates, each divided by its root mean square in the batch.
 
-    Without the division the encoder would make all codes smaller and the decoder would undo it, with no sparser codes.
+    Without the division, the encoder could lower the penalty by smaller codes that are not sparser.
     """
     code = trace.code.mean
     return (code / code.square().mean(0).add(TINY).sqrt()).abs().sum(1)
@@ -117,13 +117,13 @@ class KLSparsity(nn.Module):
         self.rate = rate
 
     def forward(self, trace: Trace) -> Tensor:
-        active = torch.sigmoid(trace.code.mean).mean(0).clamp(1e-6, 1 - 1e-6)
-        on = self.rate * torch.log(self.rate / active)
-        return (on + (1 - self.rate) * torch.log((1 - self.rate) / (1 - active))).sum()
+        activation = torch.sigmoid(trace.code.mean).mean(0).clamp(1e-6, 1 - 1e-6)
+        on = self.rate * torch.log(self.rate / activation)
+        return (on + (1 - self.rate) * torch.log((1 - self.rate) / (1 - activation))).sum()
 
 
 class EncoderJacobianPenalty(StochasticModule):
-    """Squared Frobenius norm of the encoder's Jacobian (Rifai et al., 2011), estimated without forming it.
+    """Squared Frobenius norm of the encoder's Jacobian (Rifai et al., 2011), estimated without computing the Jacobian.
 
     For random signs v, the expectation of the squared length of v' J is that norm (Hutchinson, 1989). Zero where
     gradients are disabled.
@@ -134,12 +134,12 @@ class EncoderJacobianPenalty(StochasticModule):
     def forward(self, trace: Trace) -> Tensor:
         return self.squared_norm(trace.code.mean, trace.seen, trace)
 
-    def squared_norm(self, output: Tensor, given: Tensor, trace: Trace) -> Tensor:
-        """The estimate (batch,) for the Jacobian of ``output`` with respect to ``given``."""
+    def squared_norm(self, output: Tensor, argument: Tensor, trace: Trace) -> Tensor:
+        """The estimate (batch,) for the Jacobian of ``output`` with respect to ``argument``."""
         if not output.requires_grad:
             return trace.target.new_zeros(())
         signs = self.bernoulli(output, 0.5).mul_(2).sub_(1)
-        (product,) = torch.autograd.grad(output, given, signs, create_graph=True)
+        (product,) = torch.autograd.grad(output, argument, signs, create_graph=True)
         return product.flatten(1).square().sum(1)
 
 
@@ -168,12 +168,9 @@ def discriminator_loss(trace: Trace) -> Tensor:
 
 
 class MMD(StochasticModule):
-    """Squared maximum mean discrepancy of the batch's codes and draws of the prior (Tolstikhin et al., 2018).
+    """Squared maximum mean discrepancy (MMD) of the batch's codes and draws of the prior (Tolstikhin et al., 2018).
 
-    Parameters
-    ----------
-    kernel : {"imq", "rbf"}
-        The sum of inverse multiquadratic kernels at seven scales, or a Gaussian kernel.
+    ``kernel`` is "imq", the sum of inverse multiquadratic kernels at seven scales, or "rbf", a Gaussian kernel.
     """
 
     SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

@@ -1,8 +1,7 @@
 """Reconstruction losses, averaged over a sample's features.
 
-Each takes the network's output and its target, both (batch, \\*shape). With ``per_sample`` it returns one loss per
-sample, (batch,), else their mean, which takes fewer passes over memory. A user's loss takes output and target only and
-returns (batch,).
+Each takes the network's output and its target, both (batch, \\*shape). It returns one loss per sample, (batch,), or
+without ``per_sample`` their mean, which is faster. A custom loss takes output and target only, and returns (batch,).
 """
 
 from __future__ import annotations
@@ -47,8 +46,7 @@ def binary_cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True
 
 def cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
     """Cross entropy of logits over the first axis and probabilities of the same shape, averaged over positions."""
-    loss = functional.cross_entropy(output, target, reduction="none")
-    return average(loss, per_sample)
+    return average(functional.cross_entropy(output, target, reduction="none"), per_sample)
 
 
 def log_unit_interval(output: Tensor, margin: float) -> Tensor:
@@ -74,19 +72,20 @@ def check_loss(loss: Callable[..., Tensor], output: Tensor, target: Tensor) -> N
     expected = f"loss={name} must take (output, target), both tensors of shape {tuple(output.shape)}, to {len(output)}"
     output = output.detach().requires_grad_()
     try:
-        rows = loss(output, target)
+        losses = loss(output, target)
     except Exception as error:
         raise ValueError(f"{expected} numbers, one for each sample. It failed: {error}") from error
-    if not isinstance(rows, Tensor) or rows.shape != output.shape[:1]:
-        got = f"shape {tuple(rows.shape)}" if isinstance(rows, Tensor) else f"{rows!r} of type {type(rows).__name__}"
+    if not isinstance(losses, Tensor) or losses.shape != output.shape[:1]:
+        is_tensor = isinstance(losses, Tensor)
+        got = f"shape {tuple(losses.shape)}" if is_tensor else f"{losses!r} of type {type(losses).__name__}"
         raise ValueError(
             f"{expected} numbers, one for each sample. Got {got} instead. Average over the other axes, as in "
             f"(output - target).abs().flatten(1).mean(1)."
         )
-    if not rows.requires_grad:
-        raise ValueError(f"{expected} numbers that gradients follow. Compute them from output with torch alone.")
-    (gradient,) = torch.autograd.grad(rows.sum(), output, allow_unused=True)
+    if not losses.requires_grad:
+        raise ValueError(f"{expected} differentiable numbers. Compute them from output with torch alone.")
+    (gradient,) = torch.autograd.grad(losses.sum(), output, allow_unused=True)
     if gradient is None:
         raise ValueError(f"{expected} numbers that depend on output. They do not.")
-    if not bool(rows.isfinite().all()) or not bool(gradient.isfinite().all()):
-        raise ValueError(f"{expected} finite numbers with finite gradients. Got {rows.tolist()} instead.")
+    if not bool(losses.isfinite().all()) or not bool(gradient.isfinite().all()):
+        raise ValueError(f"{expected} finite numbers with finite gradients. Got {losses.tolist()} instead.")

@@ -1,9 +1,9 @@
 """Variants of the autoencoder: each chooses a bottleneck, penalties, a corruption, or a change of the decoder.
 
 ``VARIANTS`` holds them by name, for ``variant="variational"``; objects have settings, as in
-``variant=Variational(beta=4)``; :class:`Denoising` and :class:`Nested` wrap any other.
+``variant=Variational(beta=4)``; :class:`Denoising` and :class:`Nested` wrap another variant.
 
-A variant of your own is a subclass of :class:`Variant` whose ``parts`` returns :class:`Parts`:
+A custom variant is a subclass of :class:`Variant` whose ``parts`` returns :class:`Parts`:
 :mod:`skae.variants.bottlenecks` and :mod:`skae.variants.penalties` hold parts to combine. A penalty is a function of a
 :class:`~skae.variants.penalties.Trace`.
 

@@ -49,7 +49,7 @@ class Sparse(Variant):
         divergence of the mean activation of each coordinate from ``rate`` (Ng, 2011), where the activation is the
         logistic function of the coordinate.
     rate : float
-        Mean activation in (0, 1) that ``form="kl"`` aims for.
+        Target of the mean activation in ``form="kl"``, in (0, 1).
 
     Examples
     --------
@@ -159,8 +159,8 @@ class Regularized(Variant):
 class VectorQuantized(Variant):
     """Codes that are sums of codebook vectors, one of each codebook (VQ-VAE, van den Oord et al., 2017).
 
-    Quantization is residual: each codebook approximates what the codebooks before it leave over. Codebooks are moving
-    averages of the features. A vector that few features are nearest to is replaced by a feature (Razavi et al., 2019).
+    Quantization is residual: each codebook approximates the residual of the codebooks before it. Codebooks are moving
+    averages of the features. A vector that is nearest to few features is replaced by a feature (Razavi et al., 2019).
 
     Parameters
     ----------

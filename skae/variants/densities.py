@@ -92,7 +92,7 @@ class ImportanceWeighted(Variant):
     """The importance-weighted autoencoder (Burda, Grosse and Salakhutdinov, 2016).
 
     Codes are those of :class:`Variational`. The objective is a tighter bound of the evidence, from several draws of
-    each code. The decoder's time and memory in training grow with ``n_draws``.
+    each code. In training, time and memory of the decoder are proportional to ``n_draws``.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ class Hyperspherical(Variant):
 
 
 class Info(Variant):
-    """The InfoVAE (Zhao, Song and Ermon, 2019): a smaller penalty per sample, and one on all codes together.
+    """The InfoVAE (Zhao, Song and Ermon, 2019): a smaller KL divergence per sample, and the MMD of all codes.
 
     Parameters
     ----------
@@ -344,7 +344,7 @@ def distance_term(weight: float, distance: str) -> Term:
 
 
 def discriminator_terms(name: str, weight: float) -> tuple[Term, Term]:
-    """The encoder's penalty by a discriminator, and the loss of the discriminator, which only trains itself."""
+    """The penalty on the encoder, and the loss of the discriminator, whose gradient changes the discriminator only."""
     return (
         Term(name, weight, log_density_ratio, in_training_only=True),
         Term("discriminator", 1.0, discriminator_loss, of_likelihood=False, in_training_only=True),

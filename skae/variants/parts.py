@@ -26,7 +26,7 @@ class Parts:
     corruption : Module, default=None
         Corrupts scaled samples (batch, \\*shape), channels first, before the encoder in training.
     decoder : callable, default=None
-        Takes the decoder, a module, and returns the one to train.
+        Changes the decoder: takes the module and returns the one to train.
     decoder_decay : float
         Weight decay of the decoder, added to that of all weights.
 
@@ -56,18 +56,12 @@ class Variant(BaseEstimator):
     """A choice of a bottleneck, penalties and a corruption, for the parameter ``variant``.
 
     A subclass stores its settings in ``__init__`` under their own names and overrides ``parts``. It is a
-    ``BaseEstimator`` so that ``get_params``, ``set_params`` and ``clone`` find the settings; it has no ``fit``.
-    :mod:`skae.variants` has an example.
+    ``BaseEstimator`` for ``get_params``, ``set_params`` and ``clone``; it has no ``fit``. :mod:`skae.variants` has an
+    example.
     """
 
     def check(self) -> None:
-        """Check the settings.
-
-        Raises
-        ------
-        InvalidParameterError
-            If a setting has a wrong type or value; it is a ValueError and a TypeError.
-        """
+        """Raise InvalidParameterError, a ValueError and TypeError, if a setting has a wrong type or value."""
 
     def parts(self) -> Parts:
         """The parts of the variant; every call makes new ones."""

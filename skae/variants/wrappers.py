@@ -34,10 +34,7 @@ class Wrapper(Variant):
     def set_params(self, **params: Any) -> Wrapper:
         """Set parameters, those of the wrapped variant as "variant__beta".
 
-        Raises
-        ------
-        ValueError
-            If a parameter does not exist, or ``variant`` is a name and so has no parameters.
+        Raises ValueError if a parameter does not exist, or ``variant`` is a name, which has no parameters.
         """
         check_nested(self, params, {"variant": class_of_variant})
         return super().set_params(**params)
@@ -81,8 +78,9 @@ class Denoising(Wrapper):
         check_variant("Denoising", self.variant)
 
     def parts(self) -> Parts:
-        inner, own = variant_for(self.variant).parts(), CORRUPTIONS[self.corruption](self.amount)
-        return replace(inner, corruption=own if inner.corruption is None else nn.Sequential(own, inner.corruption))
+        parts, corruption = variant_for(self.variant).parts(), CORRUPTIONS[self.corruption](self.amount)
+        both = corruption if parts.corruption is None else nn.Sequential(corruption, parts.corruption)
+        return replace(parts, corruption=both)
 
 
 class Nested(Wrapper):
@@ -118,8 +116,8 @@ class Nested(Wrapper):
             bottleneck = parts.bottleneck(1)
         if not bottleneck.can_be_nested:
             raise InvalidParameterError(
-                f"Nested cannot wrap {self.variant!r}: its codes cannot be cut, or are drawn several times. Wrap "
-                f"'plain', 'variational' or another variant whose coordinates stand for themselves."
+                f"Nested cannot wrap {self.variant!r}: a prefix of its codes is not a code, or codes are drawn several "
+                f"times. Wrap 'plain', 'variational' or another variant with independent coordinates."
             )
 
     def parts(self) -> Parts:
@@ -147,7 +145,7 @@ VARIANTS: dict[str, type[Variant]] = {
 
 
 def class_of_variant(name: Any, setting: str) -> str:
-    """The class to suggest instead of a variant's name, for one of its settings."""
+    """The class that an error suggests instead of a variant's name, for one of its settings."""
     return suggest_class(setting.partition("__")[0], tuple(VARIANTS.values()), VARIANTS.get(name, Variational))
 
 
@@ -157,7 +155,7 @@ def variant_for(variant: str | Variant) -> Variant:
 
 
 def nested_variant(variant: str | Variant) -> Variant:
-    """A new variant object with nested codes: a clone if its codes are nested already, else wrapped."""
+    """A new variant object with nested codes: wrapped in ``Nested`` unless its codes are nested already."""
     new = variant_for(variant)
     return new if is_nested(new) else Nested(new)
 

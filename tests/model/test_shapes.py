@@ -16,7 +16,7 @@ def transposed_size(size, kernel, stride, padding, output_padding):
 
 @given(st.integers(1, 70), st.integers(1, 9), st.integers(1, 4), st.integers(0, 4))
 @settings(max_examples=200, deadline=None)
-def test_sizes_are_those_of_torch(size, kernel, stride, padding):
+def test_sizes_equal_those_of_torch(size, kernel, stride, padding):
     expected = convolved_size(size, kernel, stride, padding)
     back = transposed_size(expected, kernel, stride, padding, 0)
     if expected < 1 or back < 1:
@@ -28,14 +28,14 @@ def test_sizes_are_those_of_torch(size, kernel, stride, padding):
 
 @pytest.mark.parametrize("kernel", range(1, 10))
 @pytest.mark.parametrize("stride", range(1, 5))
-def test_transposed_convolution_gives_every_size_back(kernel, stride):
+def test_transposed_convolution_restores_every_size(kernel, stride):
     for size in range(max(4, kernel), 80):
         step = axis_step(size, kernel, stride)
         assert transposed_size(step.size_out, step.kernel, step.stride, step.padding, step.output_padding) == size
 
 
 @pytest.mark.parametrize("size", range(4, 70))
-def test_stride_two_takes_half_rounded_up(size):
+def test_stride_two_halves_the_size_rounded_up(size):
     assert axis_step(size, 3, 2).size_out == -(-size // 2)
 
 
@@ -69,7 +69,7 @@ def test_convolutional_takes_samples_to_codes_and_back(shape, n_components):
 
 @given(st.lists(st.integers(4, 24), min_size=1, max_size=3), st.integers(1, 4), st.integers(1, 5), st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
-def test_every_size_from_four_up_comes_back(sizes, channels, kernel, stride):
+def test_every_size_from_four_on_is_restored(sizes, channels, kernel, stride):
     shape = (channels, *sizes)
     built = Convolutional((4, 6), kernel_size=kernel, stride=stride).build(shape, 2)
     assert built.decoder(built.encoder(torch.zeros(2, *shape))).shape == (2, *shape)

@@ -40,12 +40,12 @@ def seeded(penalty):
     return penalty
 
 
-def test_kl_divergence_is_that_of_torch():
+def test_kl_divergence_equals_that_of_torch():
     expected = kl_divergence(Normal(MEAN, (LOG_VARIANCE / 2).exp()), Normal(0.0, 1.0)).sum(1)
     torch.testing.assert_close(gaussian_kl(trace_of(MEAN, MEAN, LOG_VARIANCE)), expected)
 
 
-def test_kl_divergence_of_draws_is_that_of_torch_on_average():
+def test_kl_divergence_of_draws_equals_that_of_torch_on_average():
     noise = torch.randn(20_000, *MEAN.shape, generator=random)
     drawn = MEAN + (LOG_VARIANCE / 2).exp() * noise
     extras = {"log_variance": LOG_VARIANCE}
@@ -60,7 +60,7 @@ def pseudo_input_trace(mean, log_variance):
     return Trace(MEAN, MEAN, code, MEAN)
 
 
-def test_kl_divergence_from_a_mixture_of_one_is_that_of_torch():
+def test_kl_divergence_from_a_mixture_of_one_equals_that_of_torch():
     mean, log_variance = (torch.randn(1, 3, generator=random) for _ in range(2))
     own = Normal(MEAN, (LOG_VARIANCE / 2).exp())
     expected = kl_divergence(own, Normal(mean, (log_variance / 2).exp())).sum(1)
@@ -104,7 +104,7 @@ def test_the_objective_of_draws_is_the_bound_of_burda():
     torch.testing.assert_close(ours[1], drawn.grad)
 
 
-def test_sizes_of_codes():
+def test_l1_and_l2_penalties_equal_their_closed_forms():
     unit = MEAN / MEAN.square().mean(0).sqrt()
     torch.testing.assert_close(l1_penalty(trace_of(MEAN)), unit.abs().sum(1))
     torch.testing.assert_close(l1_penalty(trace_of(5 * MEAN)), unit.abs().sum(1))
@@ -146,7 +146,7 @@ def test_total_correlation_rises_with_dependence():
 
 @pytest.mark.parametrize("penalty", [MMD("imq"), MMD("rbf"), SlicedWasserstein()])
 @pytest.mark.parametrize("prior", [StandardNormal(3), UniformSphere(3)])
-def test_distances_are_about_zero_at_the_prior_and_grow_from_it(penalty, prior):
+def test_distances_are_about_zero_at_the_prior_and_larger_elsewhere(penalty, prior):
     codes = torch.randn(800, 3, generator=random)
     if isinstance(prior, UniformSphere):
         codes = codes / codes.norm(dim=1, keepdim=True) * math.sqrt(3)
@@ -186,7 +186,7 @@ def test_weights_rise_in_the_warm_up_of_training_only():
     assert objective.eval()._weight(objective.terms[0], 1.0) == 2.0
 
 
-def test_a_penalty_says_what_it_lacks():
+def test_a_penalty_names_the_missing_extra_or_prior():
     with pytest.raises(ValueError, match=r"needs the extra 'log_variance'.*Combine the penalty with a bottleneck"):
         gaussian_kl(Trace(MEAN, MEAN, Deterministic(3)(MEAN), MEAN))
     with pytest.raises(ValueError, match=r"the bottleneck has none\. Pass one to it"):

@@ -1,4 +1,4 @@
-"""Losses against numpy and torch, one number a sample."""
+"""Losses against numpy and torch, one number per sample."""
 
 import numpy as np
 import pytest
@@ -19,11 +19,11 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_losses_are_those_of_numpy(name):
+def test_losses_equal_those_of_numpy(name):
     np.testing.assert_allclose(LOSSES[name](OUTPUT, TARGET), EXPECTED[name])
 
 
-def test_cross_entropy_is_torchs_on_the_shares():
+def test_cross_entropy_equals_that_of_torch_on_probabilities():
     link = UnitInterval(torch.ones(1), torch.zeros(1))
     output = torch.linspace(-0.3, 1.3, 50, dtype=torch.float64)[:, None]
     target = torch.rand(50, 1, generator=GENERATOR, dtype=torch.float64)
@@ -31,7 +31,7 @@ def test_cross_entropy_is_torchs_on_the_shares():
     torch.testing.assert_close(LOSSES["bce"](output, target), expected, rtol=1e-6, atol=1e-9)
 
 
-def test_cross_entropy_stays_finite_far_outside():
+def test_binary_cross_entropy_is_finite_far_outside_of_0_to_1():
     output = torch.tensor([[-50.0], [50.0], [0.5]], requires_grad=True)
     loss = LOSSES["bce"](output, torch.tensor([[1.0], [0.0], [0.5]]))
     loss.sum().backward()
@@ -39,7 +39,7 @@ def test_cross_entropy_stays_finite_far_outside():
     assert torch.isfinite(output.grad).all()
 
 
-def test_unit_interval_is_smooth_and_stays_inside():
+def test_unit_interval_is_smooth_and_inside_0_to_1():
     link = UnitInterval(torch.ones(1), torch.zeros(1))
     output = torch.linspace(-2, 3, 10001)[:, None]
     shares = link.to_sample(output)[:, 0]
@@ -52,14 +52,14 @@ def test_unit_interval_is_smooth_and_stays_inside():
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_objective_averages_what_samples_lose(name):
+def test_objective_is_the_mean_loss_of_the_samples(name):
     trace = Trace(OUTPUT, TARGET.sigmoid(), Code(torch.zeros(7, 1), torch.zeros(7, 1)), OUTPUT)
     objective = Objective(name)
     assert objective.per_sample(trace).shape == (7,)
     torch.testing.assert_close(objective(trace), objective.per_sample(trace).mean())
 
 
-def test_callable_losses_are_taken_as_they_are():
+def test_callable_losses_are_not_rescaled():
     trace = Trace(OUTPUT, TARGET, Code(torch.zeros(7, 1), torch.zeros(7, 1)), OUTPUT)
     named, callable_ = Objective("huber"), Objective(lambda output, target: LOSSES["huber"](output, target))
     torch.testing.assert_close(callable_(trace), named(trace))
@@ -82,13 +82,13 @@ def test_a_module_as_loss_is_neither_trained_nor_put_into_training_mode():
         (lambda output, target: (output - target).abs(), r"Got shape \(7, 2, 3\) instead"),
         (lambda output, target: (output - target).abs().mean((0, 1)), r"Got shape \(3,\) instead"),
         (lambda output, target: 1.0, "Got 1.0 of type float"),
-        (lambda output, target: (output.detach() - target).abs().flatten(1).mean(1), "gradients follow"),
+        (lambda output, target: (output.detach() - target).abs().flatten(1).mean(1), "differentiable numbers"),
         (lambda output, target: target.clone().requires_grad_().flatten(1).mean(1), "depend on output"),
         (lambda output, target: (output - target).log().flatten(1).mean(1), "finite numbers with finite gradients"),
         (lambda output, target: (0 * output).sqrt().flatten(1).mean(1), "finite numbers with finite gradients"),
         (lambda output: output, "It failed: .*positional argument"),
     ],
 )
-def test_callables_that_are_no_losses(loss, message):
+def test_invalid_callable_losses_are_refused(loss, message):
     with pytest.raises(ValueError, match=message):
         check_loss(loss, OUTPUT, TARGET)

@@ -63,7 +63,7 @@ def quick(variant, n_components=4, **settings):
 
 @pytest.mark.parametrize("variant", ALL.values(), ids=ALL.keys())
 class TestEveryVariant:
-    def test_keeps_the_contract(self, variant):
+    def test_fulfills_the_contract(self, variant):
         rows = X[:200]
         before = torch.get_rng_state(), np.random.get_state()[1].copy()
         fitted = quick(variant).fit(rows)
@@ -91,12 +91,12 @@ class TestEveryVariant:
             assert parameter.grad is not None, name
             assert bool(parameter.grad.any()), name
 
-    def test_survives_30_rows_and_one_component(self, variant):
+    def test_fits_30_rows_with_one_component(self, variant):
         fitted = quick(variant, 1).fit(X[:30])
         assert np.isfinite(fitted.transform(X[:30])).all()
         fitted.partial_fit(X[:30])
 
-    def test_beats_the_mean_at_defaults(self, variant):
+    def test_is_better_than_the_mean_at_defaults(self, variant):
         assert quick(variant, 8, max_epochs=8).fit(X[:500]).score(X[500:700]) > 0.25
 
 
@@ -132,7 +132,7 @@ class TestVectorQuantized:
 
 class TestSparseAndOthers:
     def test_a_sparse_code_has_few_large_coordinates(self):
-        """By the measure of Hoyer (2004): 0 where all are as large, 1 where all but one are zero."""
+        """By the measure of Hoyer (2004): 0 if all are equally large, 1 if all but one are zero."""
         dense, sparse = (quick(variant, 16, max_epochs=8).fit(X[:500]) for variant in (Sparse(0.0), Sparse(20.0)))
 
         def sparsity(fitted):
@@ -152,7 +152,7 @@ class TestSparseAndOthers:
         ("optimizer", "own", "everywhere"),
         [("adamw", None, 0.1), ("adamw", 0.25, 0.25), ("adam", None, 0.0), ("adam", 0.25, 0.25)],
     )
-    def test_regularized_decoders_decay_whole(self, optimizer, own, everywhere):
+    def test_weight_decay_applies_to_the_whole_regularized_decoder(self, optimizer, own, everywhere):
         net_params = None if own is None else {"optimizer__weight_decay": own}
         settings = {"optimizer": optimizer, "net_params": net_params}
         net = quick(Regularized(decoder_weight=0.5), **settings).fit(X[:100]).net_
@@ -190,7 +190,7 @@ class TestImportanceWeighted:
         variants = Variational(), ImportanceWeighted(1), ImportanceWeighted(8)
         bound, one, many = (quick(variant, 8, max_epochs=8).fit(X[:500]) for variant in variants)
         assert one.score(X[500:700]) == pytest.approx(bound.score(X[500:700]), abs=0.03)
-        # With more draws, codes have a larger variance, as not every draw has to be likely.
+        # With more draws, codes have a larger variance, because not every draw has to be likely.
         divergence = [fitted.history_[-1]["valid_kl_divergence"] for fitted in (one, many)]
         assert divergence[1] < 0.95 * divergence[0]
 
@@ -243,7 +243,7 @@ class UniformCube(Prior):
 
 
 class CubeCodes(Bottleneck):
-    """A bottleneck with a prior, an extra, an interpolation and kept codes of its own."""
+    """A bottleneck with its own prior, extra, interpolation and stored codes."""
 
     max_kept = 50
 
@@ -262,7 +262,7 @@ class CubeCodes(Bottleneck):
 
 
 class Cube(Variant):
-    """A variant whose parts the package does not know."""
+    """A variant with custom parts."""
 
     def parts(self):
         overflow = Term("overflow", 1.0, lambda trace: trace.code.extra("overflow"))
@@ -271,7 +271,7 @@ class Cube(Variant):
 
 class TestCustomVariants:
     @pytest.mark.parametrize("variant", [Cube(), Denoising(variant=Cube()), Nested(Cube())])
-    def test_a_bottleneck_supplies_sampler_interpolation_and_kept_codes(self, variant):
+    def test_a_bottleneck_supplies_sampler_interpolation_and_stored_codes(self, variant):
         fitted = quick(variant, 3).fit(X[:200])
         assert {"train_sliced_wasserstein", "train_overflow"} <= set(fitted.history_[-1])
         assert len(fitted._result.codes) == 50
@@ -286,7 +286,7 @@ class TestCustomVariants:
 
 
 class TestDiscriminators:
-    def test_adversarial_codes_look_like_the_prior(self):
+    def test_adversarial_codes_are_distributed_like_the_prior(self):
         wild, tame = (quick(Adversarial(w), 2, max_epochs=15).fit(X[:1000]) for w in (0.0, 10.0))
 
         def unlike(fitted):
@@ -299,7 +299,7 @@ class TestDiscriminators:
         fitted = quick(Adversarial(0.0), 4, max_epochs=8).fit(X[:500])
         last = fitted.history_[-1]
         assert last["train_discriminator"] < 0.8 * 2 * np.log(2)
-        # The validation loss leaves it out.
+        # The validation loss does not include it.
         assert last["valid_loss"] == pytest.approx(last["valid_reconstruction"], rel=1e-5)
         assert not {"valid_discriminator", "valid_kl_divergence"} & set(last)
         assert fitted.history_[-1]["train_kl_divergence"] > 0.1
@@ -342,6 +342,6 @@ class TestDiscriminators:
         (TotalCorrelation(estimate="discriminators"), "Did you mean 'discriminator'"),
     ],
 )
-def test_bad_variants(variant, match):
+def test_invalid_variants_are_refused(variant, match):
     with pytest.raises((ValueError, TypeError), match=match):
         quick(variant).fit(X[:50])
