@@ -1,4 +1,4 @@
-"""Does ``load`` read or refuse every file? Fuzzing under coverage; each file gets a right checksum.
+"""Does ``load`` read or refuse every file? Fuzzing under coverage; each file gets a valid checksum.
 
 An input is the JSON, the table of arrays (both after their length in 4 bytes), and the bytes of arrays. Seeds are of
 models of every kind. Each file must give an estimator or ModelFileError, and no code of it may run.

@@ -200,7 +200,7 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
             reconstructions = np.stack([member.reconstruct(rows[batch]) for member in result.members])
             error[batch] = rows[batch] - np.einsum("mn,mn...->n...", weights[:, batch], reconstructions)
         if standardized:
-            error /= result.typical
+            error /= result.typical_error
         return convert_like(X, error) if form is None else to_data_frame(form, error, index)
 
     offset_: float = learned("offset", "Threshold of ``score_samples``.")
@@ -249,7 +249,7 @@ class NoveltyResult:
     # From the digest of a row of ``fit`` to the number of the member that was not trained on it.
     part_of: dict[bytes, int]
     # Root mean square error of each feature, in the units of X.
-    typical: np.ndarray
+    typical_error: np.ndarray
     # Median of the logarithms of the distances of the rows of ``fit``.
     median: float = 0.0
     offset: float = 0.0

@@ -77,7 +77,7 @@ def encode_result(
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The result as JSON and arrays."""
     numbers: dict[str, np.ndarray] = {
-        "typical": np.asarray(result.typical, dtype=np.float64),
+        "typical": np.asarray(result.typical_error, dtype=np.float64),
         "digests": np.frombuffer(b"".join(result.part_of), dtype=np.uint8).reshape(-1, DIGEST_BYTES),
         "parts": np.array(list(result.part_of.values()), dtype=np.int64),
     }
@@ -115,7 +115,7 @@ def decode_result(
             for number, member in enumerate(members)
         ],
         part_of=decode_parts(arrays, len(members)),
-        typical=pop_array(arrays, "typical", learned["sample_shape"]),
+        typical_error=pop_array(arrays, "typical", learned["sample_shape"]),
         **learned,
     )
     if arrays:

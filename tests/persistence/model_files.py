@@ -42,7 +42,7 @@ def half_squares(output, target):
 
 
 def save_and_load(estimator, path=None, **kwargs):
-    """The estimator that comes back from a file, in memory where no path is given."""
+    """The estimator after ``save`` and ``load``; without a path, the file is in memory."""
     file = io.BytesIO() if path is None else path
     save(estimator, file)
     if path is None:
@@ -59,12 +59,12 @@ def take_apart(file):
 
 
 def put_together(file, content, table, numbers, number=container.FORMAT):
-    """Write a file of any parts under a right checksum; parts that are bytes stay as they are."""
+    """Write a file of any parts with a valid checksum; parts that are bytes stay as they are."""
     text = content.decode("utf-8", "surrogateescape") if isinstance(content, bytes) else json.dumps(content)
     metadata = {"skae_sha256": "0" * 64, "skae_format": str(number), "skae": text}
     header = json.dumps({"__metadata__": metadata}, separators=(",", ":")).encode()
     entries = table if isinstance(table, bytes) else json.dumps(table).encode()
-    # A table without its braces follows the metadata.
+    # The entries of the table follow the metadata.
     file.write_bytes(container.seal(header[:-1] + (b"," if entries[1:-1].strip() else b"") + entries[1:], numbers))
 
 
@@ -137,7 +137,7 @@ PIECES = [
 
 
 def places(value, path=()):
-    """Every place within a JSON value."""
+    """The path of every part of a JSON value."""
     yield path
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in entries:
@@ -145,7 +145,7 @@ def places(value, path=()):
 
 
 def with_value(value, path, new):
-    """A copy with another value at a place."""
+    """A copy with another value at a path."""
     changed = copy.deepcopy(value)
     parent = changed
     for key in path[:-1]:
@@ -154,16 +154,16 @@ def with_value(value, path, new):
     return changed
 
 
-def resident_now():
-    """Bytes of memory of this process; the most is counted from here on."""
+def reset_peak_memory():
+    """Bytes of memory of this process; also resets the peak."""
     if not sys.platform.startswith("linux"):
         return 0
     Path("/proc/self/clear_refs").write_text("5")
     return status("VmRSS")
 
 
-def resident_most():
-    """The most bytes since then."""
+def peak_memory():
+    """The peak of memory, in bytes, since ``reset_peak_memory``."""
     return status("VmHWM") if sys.platform.startswith("linux") else 0
 
 
@@ -177,8 +177,8 @@ WATCHING = []
 
 
 def watch(event, arguments):
-    """Note events that a file must not cause."""
-    # A module of an installed package may be imported late; its code stands in a file.
+    """Record events that a file must not cause."""
+    # Imports of installed modules run code too, which is in a file of source code.
     late = event == "exec" and os.path.exists(arguments[0].co_filename)
     if WATCHING and event in FORBIDDEN and not late:
         WATCHING.append((event, str(arguments)))
@@ -189,7 +189,7 @@ sys.addaudithook(watch)
 
 @contextlib.contextmanager
 def watched():
-    """No code of a file runs."""
+    """Assert that no code of a model file runs."""
     WATCHING[:] = ["on"]
     try:
         yield
@@ -200,11 +200,11 @@ def watched():
 
 @contextlib.contextmanager
 def bounded(file):
-    """No code of the file runs, in less than a second and in memory in proportion to the file."""
+    """Assert that no code of the file runs, and that time and memory are bounded by the size of the file."""
     length = os.path.getsize(file)
-    memory, began, started = resident_now(), time.process_time(), time.monotonic()
+    memory, began, started = reset_peak_memory(), time.process_time(), time.monotonic()
     with watched():
         yield
     assert time.process_time() - began < 1
     assert time.monotonic() - started < 30
-    assert resident_most() - memory < 50 * 2**20 + 40 * length
+    assert peak_memory() - memory < 50 * 2**20 + 40 * length

@@ -21,7 +21,7 @@ from skae.serialization import container
 
 
 class Unpickled:
-    """Tells where it is unpickled."""
+    """Fails the test if it is unpickled."""
 
     def __reduce__(self):
         return pytest.fail, ("a file was unpickled",)
@@ -86,7 +86,7 @@ def test_a_newer_format_asks_for_an_upgrade(saved):
     assert_refused(saved, "by skae of a newer version.*upgrade")
 
 
-def test_a_path_without_a_file_is_an_error(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "none")
     assert_refused(tmp_path, "directory")

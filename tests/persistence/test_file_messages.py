@@ -31,7 +31,7 @@ def test_errors_can_be_pickled():
 
 @pytest.mark.parametrize("text", [ESCAPES, "A" * 100_000, ESCAPES * 5000], ids=["escapes", "long", "both"])
 def test_hostile_text_in_a_file_is_escaped_in_messages(saved, text):
-    """Wherever a file holds a word, or names something, it may hold anything."""
+    """Any text in a file may be hostile."""
     for content, table, numbers in hostile(*take_apart(saved), text):
         number = container.FORMAT + (content.get("versions") == {"skae": text})
         put_together(saved, content, table, numbers, number)

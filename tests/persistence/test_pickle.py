@@ -28,7 +28,7 @@ def local_class():
     return EncoderDecoder(6, 2)
 
 
-def test_a_pickled_model_comes_back(small):
+def test_a_pickled_model_is_restored(small):
     loaded = pickle.loads(pickle.dumps(small))
     np.testing.assert_array_equal(loaded.transform(X), small.transform(X))
     assert "_skae_version" not in vars(loaded)
@@ -45,7 +45,7 @@ def test_a_pickle_of_another_version_warns(small, monkeypatch):
 @pytest.mark.bad_input(107)
 @pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps"])
 @pytest.mark.parametrize("through", ["pickle", "joblib"])
-def test_a_pickle_moves_to_the_cpu_where_its_device_is_missing(device, through, small, tmp_path, monkeypatch):
+def test_a_pickle_is_loaded_on_the_cpu_if_its_device_is_missing(device, through, small, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     made = copy.deepcopy(small).partial_fit(X)

@@ -21,7 +21,7 @@ import release_files  # noqa: E402
 def test_every_kind_of_every_release_is_loaded(path):
     _, X = release_files.models()[path.stem.partition(" ")[2]]
     loaded, found = load(path), np.load(path.with_suffix(".npy"))
-    # Distances are as exact as reconstructions, which float32 rounds in another way on other processors.
+    # Distances depend on reconstructions, which float32 rounds differently on other processors.
     share = 1e-4 if "novelty" in path.name else 1e-6
     np.testing.assert_allclose(
         release_files.results(loaded, X), found, rtol=0, atol=share * max(1, np.abs(found).max())

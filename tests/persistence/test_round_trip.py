@@ -1,4 +1,4 @@
-"""A loaded model is the saved one: the same codes to the bit, and training resumes as it would have."""
+"""A loaded model equals the saved one: the same codes to the bit, and training resumes to the same bits."""
 
 import json
 
@@ -65,7 +65,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_loaded_model_is_the_saved_one_to_the_bit(name, path):
+def test_a_loaded_model_equals_the_saved_one_to_the_bit(name, path):
     given, data = CASES[name]
     estimator = fit_model(given, data)
     loaded = save_and_load(estimator, path, custom_modules=CUSTOM if "custom" in name else None)
@@ -115,7 +115,7 @@ def test_a_random_state_continues(path):
 
 
 @pytest.mark.parametrize("variant", ["plain", "variational", "vector_quantized", "nested", "hyperspherical"])
-def test_new_samples_are_the_same(variant, path):
+def test_generated_samples_are_equal(variant, path):
     estimator = fit_model({"variant": variant, "architecture": SMALL}, X)
     loaded = save_and_load(estimator, path)
     np.testing.assert_array_equal(loaded.sample(5, random_state=0), estimator.sample(5, random_state=0))
@@ -136,7 +136,7 @@ def test_an_estimator_saved_twice_gives_the_same_bytes(small, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_saving_and_loading_leave_random_streams_as_they_are(small, path):
+def test_saving_and_loading_do_not_change_random_streams(small, path):
     before = torch.get_rng_state(), np.random.get_state()[1].copy()
     save_and_load(small, path)
     assert torch.equal(before[0], torch.get_rng_state())
@@ -154,7 +154,7 @@ def test_loading_does_not_depend_on_the_default_dtype(saved, small):
 def test_any_safetensors_tool_reads_arrays_and_metadata(saved, small):
     with safetensors.safe_open(saved, "numpy") as file:
         metadata = file.metadata()
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
     assert set(metadata) == {"skae_sha256", "skae_format", "skae", "format"}
     assert metadata["skae_format"] == "1"
     assert json.loads(metadata["skae"])["parameters"]["n_components"] == 2
@@ -162,7 +162,7 @@ def test_any_safetensors_tool_reads_arrays_and_metadata(saved, small):
         np.testing.assert_array_equal(arrays[f"module/{name}"], array)
 
 
-def test_column_names_may_be_long_and_hold_anything(path):
+def test_column_names_may_be_any_text(path):
     frame = pd.DataFrame(X, columns=[f'a, [b], {i} "\\ä' + ",[{" * 100_000 for i in range(6)])
     loaded = save_and_load(small_autoencoder().fit(frame), path)
     assert list(loaded.feature_names_in_) == list(frame.columns)

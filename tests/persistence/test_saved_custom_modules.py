@@ -22,7 +22,7 @@ from skae.variants import Denoising, Variant
 
 
 @pytest.mark.bad_input(127)
-def test_custom_modules_are_asked_for_by_name(path):
+def test_an_error_names_the_missing_custom_modules(path):
     save(fit_model({"architecture": Custom(*CUSTOM.values())}, X), path)
     for modules in (None, {}, {"decoder": CUSTOM["decoder"]}):
         with pytest.raises(ModelFileError, match=r"encoder is custom \(Linear\).*custom_modules=\{'encoder'"):
@@ -43,7 +43,7 @@ def test_custom_modules_of_other_shapes_are_refused(path):
         load(path, custom_modules={**CUSTOM, "encoder": nn.Sequential(nn.Linear(6, 2))})
 
 
-def test_a_custom_module_that_computes_something_else_is_refused(path):
+def test_a_custom_module_with_other_outputs_is_refused(path):
     given = {"encoder": nn.Sequential(nn.Linear(6, 2), nn.Tanh()), "decoder": nn.Linear(2, 6)}
     save(fit_model({"architecture": Custom(**given)}, X), path)
     with pytest.raises(ModelFileError, match=r"does not compute what the saved one did.*skae 0\."):
@@ -88,7 +88,7 @@ def test_custom_architectures_and_variants(path):
     np.testing.assert_array_equal(loaded.transform(X), estimator.transform(X))
 
 
-def test_a_callable_loss_is_asked_for(path):
+def test_an_error_names_the_missing_loss(path):
     estimator = fit_model({"architecture": SMALL, "loss": half_squares}, X)
     save(estimator, path)
     with pytest.raises(ModelFileError, match=r"loss is custom \(half_squares\).*custom_modules"):

@@ -1,4 +1,4 @@
-"""The columns of the fitted data frame: types and names as far as a file holds them, a warning for the rest."""
+"""Types and names of the columns of the fitted data frame, with a warning for those that a file cannot hold."""
 
 import datetime
 import decimal
@@ -57,7 +57,7 @@ KEPT = {
 
 
 @pytest.mark.parametrize("frame", KEPT.values(), ids=KEPT.keys())
-def test_columns_come_back_as_they_were(frame):
+def test_columns_are_restored(frame):
     model = fit_frame(frame)
     loaded = save_and_load(model)
     before, after = model.reconstruct(frame), loaded.reconstruct(frame)
@@ -81,7 +81,7 @@ PLAIN = {
 
 
 @pytest.mark.parametrize(("frame", "kind"), PLAIN.values(), ids=PLAIN.keys())
-def test_other_types_come_back_as_plain_numbers_with_a_warning(frame, kind):
+def test_other_types_are_restored_as_plain_numbers_with_a_warning(frame, kind):
     model = fit_frame(frame)
     with pytest.warns(UserWarning, match=f"cannot name the types .*{kind}.*plain numbers"):
         loaded = save_and_load(model)
@@ -100,7 +100,7 @@ def test_other_types_come_back_as_plain_numbers_with_a_warning(frame, kind):
     ],
     ids=["periods", "a time zone", "intervals", "levels"],
 )
-def test_other_names_come_back_as_their_text_with_a_warning(names):
+def test_other_names_are_restored_as_text_with_a_warning(names):
     frame = NUMBERS.set_axis(names, axis=1)
     model = fit_frame(frame)
     with pytest.warns(UserWarning, match="cannot hold the names .*their text"):
@@ -134,7 +134,7 @@ def test_invalid_dates_are_refused(name, path):
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_frames_come_back_as_frames(library, path):
+def test_reconstructions_of_data_frames_are_data_frames(library, path):
     data = FRAME if library == "pandas" else pl.DataFrame({"a": np.arange(60), "b": np.linspace(0, 1, 60)})
     estimator = fit_model({"architecture": SMALL}, data).set_output(transform=library)
     loaded = save_and_load(estimator, path)

@@ -63,7 +63,7 @@ def test_a_detector_in_a_pipeline_is_saved():
     np.testing.assert_array_equal(save_and_load(fitted).predict(X), fitted.predict(X))
 
 
-def test_custom_modules_are_asked_for():
+def test_an_error_names_missing_custom_modules():
     custom = {"encoder": nn.Linear(6, 2), "decoder": nn.Linear(2, 6)}
     model = AutoencoderNovelty(small_autoencoder(architecture=Custom(**custom)), n_members=2, random_state=0).fit(X)
     with pytest.raises(ModelFileError, match="custom_modules"):
@@ -109,5 +109,5 @@ def test_tampered_detectors_are_refused(path):
         except ModelFileError:
             continue
         accepted += 1
-    # A finite number may be another one.
+    # A changed finite number is not detected.
     assert accepted <= 2

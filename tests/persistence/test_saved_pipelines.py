@@ -1,4 +1,4 @@
-"""Files of pipelines: skops writes their other steps; no file says where later calls read or write."""
+"""Files of pipelines: skops writes the other steps; no file sets paths for later calls."""
 
 import re
 
@@ -35,7 +35,7 @@ WORDS = ["mean of rows", "median of all", "mode of some", "norm of rows"] * 8
 
 
 def put_pipeline(path, archive, estimators=(), arrays=None):
-    """Write a file with this archive of skops, under a right checksum."""
+    """Write a file with this archive of skops, with a valid checksum."""
     data = torch.from_numpy(np.frombuffer(archive, dtype=np.uint8).copy())
     repack(path, {"kind": "pipeline", "estimators": list(estimators)}, {**(arrays or {}), "skops": data})
 
@@ -67,7 +67,7 @@ def test_pipelines_within_pipelines_and_text_are_saved(path):
     np.testing.assert_array_equal(save_and_load(fitted, path).transform(words), fitted.transform(words))
 
 
-def test_vocabularies_may_be_large_and_hold_the_words_of_skops(path):
+def test_vocabularies_may_be_large_and_contain_keywords_of_skops(path):
     words = ["__id__", "__loader__", "content", *(f"word{number}" for number in range(20_000))]
     documents = [" ".join(words[start::20]) for start in range(20)]
     pipeline = make_pipeline(TfidfVectorizer(), TruncatedSVD(4, random_state=0), small_autoencoder()).fit(documents)
@@ -95,7 +95,7 @@ def test_steps_with_custom_code_are_refused(path):
     assert not path.exists()
 
 
-def test_archives_of_untrusted_types_or_of_other_things_are_refused(path):
+def test_archives_of_untrusted_types_or_other_objects_are_refused(path):
     for archive in (b"PK", skops.io.dumps({"a": divide}), skops.io.dumps(MinMaxScaler())):
         put_pipeline(path, archive)
         assert_refused(path)
@@ -174,8 +174,8 @@ def test_memory_of_other_steps_is_refused(step, path, tmp_path, monkeypatch):
         save(fitted, path)
 
 
-def test_a_file_that_names_a_place_is_refused(path):
-    """As one by another author may, whatever ``save`` does."""
+def test_a_file_with_paths_for_later_calls_is_refused(path):
+    """``save`` writes no such file, but another author can."""
     places = [
         make_pipeline(MinMaxScaler(), memory="/tmp/cache"),
         make_pipeline(make_pipeline(MinMaxScaler(), memory="/tmp/cache")),
@@ -191,12 +191,12 @@ def test_a_file_that_names_a_place_is_refused(path):
         assert_refused(path, r"says where later calls read or write: .* has (memory|input)=")
 
 
-def test_the_table_of_places_holds_all_of_scikit_learn():
-    """A parameter of a new scikit-learn that is documented as a path, a file or a cache is to be added."""
+def test_path_parameters_include_all_of_scikit_learn():
+    """If this fails, a new scikit-learn has another parameter for a path, a file or a cache: add it."""
     found = set()
     for _, kind in all_estimators():
-        for name, of_type in re.findall(r"^    (\w+) : (.*)$", kind.__doc__ or "", re.MULTILINE):
-            if re.search(r"file|path|director|folder|Memory", of_type) and name in kind._get_param_names():
+        for name, description in re.findall(r"^    (\w+) : (.*)$", kind.__doc__ or "", re.MULTILINE):
+            if re.search(r"file|path|director|folder|Memory", description) and name in kind._get_param_names():
                 found.add(name)
     assert found <= set(PATH_PARAMETERS), found
     assert {"memory", "input"} <= found

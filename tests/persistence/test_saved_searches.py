@@ -28,7 +28,7 @@ Y = (X[:, 0] > 0).astype(int)
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "pipeline", "classifier", "no refit", "own splits"])
-def test_a_loaded_search_is_the_saved_one(name):
+def test_a_loaded_search_equals_the_saved_one(name):
     settings = {"n_components": (1, 2), "cv": 2}
     search = {
         "autoencoder": lambda: BottleneckSearchCV(small_autoencoder(), cv=KFold(2, shuffle=True), n_components=[2, 1]),
@@ -64,7 +64,7 @@ def test_a_loaded_search_is_the_saved_one(name):
     assert loaded.fit(X, Y if name == "classifier" else None).n_components_ in (1, 2)
 
 
-def test_names_of_columns_are_kept():
+def test_names_of_columns_are_saved():
     frame = pd.DataFrame(X, columns=list("abcdef"))
     search = BottleneckSearchCV(small_autoencoder(), n_components=(1, 2), cv=2).fit(frame)
     loaded = save_and_load(search)
@@ -93,7 +93,7 @@ def test_a_search_in_a_pipeline_is_refused(path):
         save(pipeline, path)
 
 
-def test_custom_modules_are_asked_for(path):
+def test_an_error_names_missing_custom_modules(path):
     custom = {"encoder": nn.Linear(6, 2), "decoder": nn.LazyLinear(6)}
     search = BottleneckSearchCV(small_autoencoder(architecture=Custom(**custom)), n_components=(2,), cv=2).fit(X)
     with pytest.raises(ModelFileError, match="custom_modules"):

@@ -1,4 +1,4 @@
-"""``save`` writes the whole file or nothing, replaces only model files, and names what it cannot hold."""
+"""``save`` writes the whole file or nothing, replaces only model files, and names the values that it cannot save."""
 
 import contextlib
 import copy
@@ -50,7 +50,7 @@ def test_an_estimator_that_is_not_fitted_is_refused(path):
     assert not path.exists()
 
 
-def test_a_warning_names_what_a_file_cannot_hold(path):
+def test_a_warning_names_the_values_that_are_not_saved(path):
     callbacks = {"callbacks": [], "optimizer__weight_decay": 0.1}
     estimator = fit_model({"architecture": SMALL, "net_params": callbacks}, X)
     estimator.history_[0]["score"] = object()
@@ -59,7 +59,7 @@ def test_a_warning_names_what_a_file_cannot_hold(path):
     assert load(path).net_params == {"optimizer__weight_decay": 0.1}
 
 
-def test_numbers_that_are_not_finite_are_kept(small, path):
+def test_numbers_that_are_not_finite_are_saved(small, path):
     estimator = copy.deepcopy(small)
     estimator.history_[0] |= {"a": math.nan, "b": -math.inf, "c": None}
     row = save_and_load(estimator, path).history_[0]
@@ -103,7 +103,7 @@ def test_a_write_out_of_space_leaves_the_earlier_file(small, saved):
     assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
 
 
-def test_links_and_permissions_are_kept(small, saved, tmp_path):
+def test_links_and_permissions_are_preserved(small, saved, tmp_path):
     saved.chmod(0o600)
     link = tmp_path / "link"
     link.symlink_to(saved)
@@ -154,15 +154,15 @@ def test_save_and_load_take_file_objects(small, tmp_path):
 
 
 @pytest.mark.bad_input(132)
-def test_a_loaded_model_needs_its_file_no_more(small, saved):
+def test_a_loaded_model_does_not_need_its_file(small, saved):
     loaded = load(saved)
     os.truncate(saved, 10)
     np.testing.assert_array_equal(loaded.transform(X), small.transform(X))
 
 
 @pytest.mark.bad_input(130, 131)
-def test_a_reader_finds_a_whole_file_while_others_write(small, saved):
-    """Whoever reads finds one of the models, whole."""
+def test_a_reader_gets_a_complete_file_while_others_write(small, saved):
+    """A reader gets one of the models, complete."""
     writers = [copy.deepcopy(small).set_params(lr=lr) for lr in (0.1, 0.2)]
 
     def write(estimator):
@@ -202,16 +202,16 @@ ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES)
 
 
 class Fault:
-    """Lets one step of the writing of a file fail.
+    """Makes one step of writing a file fail.
 
     Parameters
     ----------
     at : int
-        Which step.
+        Number of the step that fails.
     error : int
-        Its errno.
+        The errno of the OSError.
     share : float
-        How much of the file is written before, where writing it fails.
+        Share of the file that is written before writing fails.
     """
 
     def __init__(self, at, error, share):
@@ -239,7 +239,7 @@ class Fault:
 
 
 class Written:
-    """A file whose writing may fail."""
+    """A file that may fail to write."""
 
     def __init__(self, file, fault):
         self.file, self.fault, self.fileno = file, fault, file.fileno
@@ -284,7 +284,7 @@ print("whole")
 
 @contextlib.contextmanager
 def ordinary_user(folder):
-    """Inside, this process has no more rights than an ordinary user, who owns ``folder``."""
+    """Run the block with the rights of an ordinary user, who owns ``folder``."""
     if os.geteuid() != 0:
         yield
         return
@@ -300,7 +300,7 @@ def ordinary_user(folder):
 
 @pytest.fixture
 def folder():
-    """A folder that any user can reach, as those of pytest are not."""
+    """A folder that every user can access, unlike those of pytest."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     folder.chmod(0o755)
     yield folder
@@ -372,7 +372,7 @@ def test_an_empty_path_is_refused(small, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_could_not_be_loaded_is_not_saved(path):
+def test_a_file_that_load_would_refuse_is_not_saved(path):
     broken = small_autoencoder().fit(X)
     with torch.no_grad():
         broken.net_.module_.encoder[0].weight.fill_(float("nan"))
@@ -381,7 +381,7 @@ def test_a_file_that_could_not_be_loaded_is_not_saved(path):
     assert not path.exists()
 
 
-def test_a_history_that_no_file_holds_is_refused(path, monkeypatch):
+def test_a_history_too_long_for_a_file_is_refused(path, monkeypatch):
     monkeypatch.setattr(container, "LONGEST_JSON", 1000)
     with pytest.raises(ValueError, match=r"take .* bytes; a model file holds at most 1,000. Shorten history_"):
         save(small_autoencoder().fit(X), path)

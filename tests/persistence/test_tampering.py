@@ -1,4 +1,4 @@
-"""A file that was changed under a right checksum is refused or harmless; it runs no code."""
+"""A file that was changed with a valid checksum is refused or harmless; it runs no code."""
 
 import contextlib
 import functools
@@ -160,8 +160,8 @@ def test_wrong_arrays_are_refused(saved):
     assert_refused(saved)
 
 
-def test_arrays_that_overlap_or_repeat_are_refused_by_safetensors(saved):
-    """The same names and types, so that nothing else can refuse them."""
+def test_overlapping_and_repeated_arrays_are_refused_by_safetensors(saved):
+    """Names and types are unchanged, so that no other check refuses the files."""
     content, table, numbers = take_apart(saved)
     first, second = "module/encoder.0.weight", "module/encoder.0.bias"
     start, stop = table[second]["data_offsets"]
@@ -189,7 +189,7 @@ def test_numbers_that_are_not_finite_are_refused(name, value, saved):
     assert_refused(saved, f"{name}.*not finite")
 
 
-def test_settings_that_compute_something_else_are_refused(path):
+def test_settings_that_change_the_outputs_are_refused(path):
     save(fit_model({"architecture": SMALL, "early_stopping": False}, X), path)
     content, table, numbers = take_apart(path)
     content["spec"]["architecture"]["object"][1]["activation"] = "tanh"
@@ -198,7 +198,7 @@ def test_settings_that_compute_something_else_are_refused(path):
 
 
 @pytest.mark.parametrize("rounds", [300, pytest.param(10_000, marks=pytest.mark.soak)])
-def test_anything_anywhere_is_refused_or_harmless(rounds, saved, record_property):
+def test_random_changes_are_refused_or_harmless(rounds, saved, record_property):
     parts, draw, refused = take_apart(saved), random.Random(rounds), 0
     load(saved)
     for _ in range(rounds):
@@ -214,8 +214,8 @@ def test_anything_anywhere_is_refused_or_harmless(rounds, saved, record_property
 
 
 @pytest.mark.parametrize("rounds", [150, pytest.param(5_000, marks=pytest.mark.soak)])
-def test_anything_anywhere_in_a_pipeline_runs_no_code(rounds, path, record_property):
-    """Of the memory and time that skops takes, and of numbers that do not fit each other, nothing is promised."""
+def test_random_changes_of_a_pipeline_run_no_code(rounds, path, record_property):
+    """Not checked are the memory and time that skops takes, and whether the loaded estimator is consistent."""
     steps = PCA(4, random_state=np.random.RandomState(0)), MinMaxScaler(), AutoencoderTransformer(2, **QUICK)
     save(make_pipeline(*steps).fit(X), path)
     stored = load(path) and read(path)
@@ -245,14 +245,14 @@ NAMES = ("os", "system", "builtins", "eval", "Tree", "sklearn.tree._tree", "nump
 
 
 def tamper_with_archive(draw, entries):
-    """The entries of a pipeline's archive with something in them changed."""
+    """The entries of a pipeline's archive with a random change."""
     schema = json.loads(entries["schema.json"])
     kind = draw.random()
     if kind < 0.7:
         for _ in range(draw.choice((1, 1, 2, 4))):
             with contextlib.suppress(KeyError, IndexError, TypeError):
                 where = draw.choice(list(places(schema))[1:])
-                # A part from elsewhere fits more often than a word.
+                # Another part of the file is valid in more places than text.
                 other = draw.choice(list(places(schema))[1:])
                 new = draw.choice((*HOSTILE, *LOADERS, *NAMES, functools.reduce(operator.getitem, other, schema)))
                 schema = with_value(schema, where, new)
@@ -268,11 +268,11 @@ def tamper_with_archive(draw, entries):
 
 
 def tamper(draw, content, table, numbers):
-    """The parts of a file with something in them changed, as ``put_together`` takes them."""
+    """The parts of a file with a random change, as ``put_together`` takes them."""
     kind = draw.random()
     if kind < 0.6:
         for _ in range(draw.choice((1, 1, 2))):
-            # Another change may have taken the place away.
+            # An earlier change may have removed the path.
             with contextlib.suppress(KeyError, IndexError, TypeError):
                 content = with_value(content, draw.choice(list(places(content))[1:]), draw.choice(HOSTILE))
         return content, table, numbers
@@ -289,7 +289,7 @@ def tamper(draw, content, table, numbers):
 
 
 def test_the_position_of_a_random_state_is_checked(path):
-    """numpy reads wherever it points."""
+    """numpy does not check it, and reads memory at this position."""
     save(small_autoencoder(random_state=np.random.RandomState(0)).fit(X), path)
     stored = read(path)
     stored.content["parameters"]["random_state"]["random_state"][1] = 10**8
@@ -297,7 +297,7 @@ def test_the_position_of_a_random_state_is_checked(path):
     assert_refused(path, "random state")
 
 
-def test_no_file_says_where_fit_writes(tmp_path, path):
+def test_no_file_sets_the_folder_that_fit_writes_to(tmp_path, path):
     save(small_autoencoder(checkpoint_dir=tmp_path / "checkpoints").fit(X), path)
     stored = read(path)
     assert stored.content["parameters"]["checkpoint_dir"] is None
