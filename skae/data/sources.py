@@ -51,16 +51,16 @@ class Rows(Dataset):
         self.X = X
         self.layout = layout.to(device)
         self.device = device
-        self.kept: Tensor | None = None
+        self.cache: Tensor | None = None
         size = len(X) * layout.n_features * 4
         self.small = size <= CACHE_BYTES
         if keep and size <= (SPARSE_CACHE_BYTES if isinstance(X, SparseRows) else CACHE_BYTES):
-            kept = torch.empty((len(X), *layout.network_shape), dtype=torch.float32, device=device)
+            cache = torch.empty((len(X), *layout.network_shape), dtype=torch.float32, device=device)
             start = 0
             for x in self.slices(slice_length(layout.n_features)):
-                kept[start : start + len(x)] = x
+                cache[start : start + len(x)] = x
                 start += len(x)
-            self.kept = kept
+            self.cache = cache
         elif keep and self.in_memory and device.type == "cuda" and fits_on(device, X):
             self.X = copy_to_device(X, slice_length(layout.n_features), device)
 
@@ -70,21 +70,21 @@ class Rows(Dataset):
     @property
     def in_memory(self) -> bool:
         """Whether rows can be read efficiently in any order."""
-        return self.kept is not None or is_in_memory(self.X)
+        return self.cache is not None or is_in_memory(self.X)
 
     @property
     def tensor_device(self) -> torch.device | None:
         """Device of the tensor that holds the rows, and of index tensors for ``take``; None if there is no tensor."""
-        return self.kept.device if self.kept is not None else self.X.device if isinstance(self.X, Tensor) else None
+        return self.cache.device if self.cache is not None else self.X.device if isinstance(self.X, Tensor) else None
 
     def take(self, indices: np.ndarray | Tensor) -> Tensor:
         """Scaled samples (n, \\*network_shape) at ``indices``, which are ascending if rows are not in memory.
 
         Index tensors are on ``tensor_device``, so that no batch waits for a copy of indices.
         """
-        if self.kept is not None:
+        if self.cache is not None:
             at = indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(self.device)
-            return self.kept.index_select(0, at)
+            return self.cache.index_select(0, at)
         return self._in_pieces(len(indices), lambda start, stop: gather_rows(self.X, indices[start:stop]))
 
     def subset(self, indices: np.ndarray) -> Rows:
@@ -109,7 +109,7 @@ class Rows(Dataset):
     @property
     def needs_transfer(self) -> bool:
         """Whether batches are copied to a GPU one by one."""
-        resident = self.kept is not None or (isinstance(self.X, Tensor) and self.X.device.type == "cuda")
+        resident = self.cache is not None or (isinstance(self.X, Tensor) and self.X.device.type == "cuda")
         return self.device.type == "cuda" and not resident
 
     def _to_samples(self, rows: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""Networks and nets: a network is built from a spec, initialized with PCA, and given to a skorch net."""
+"""Build a network, initialize it by PCA, and make its skorch net."""
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from skorch import NeuralNet
 from skorch.callbacks import PrintLog
 from torch import Tensor, nn
 
@@ -31,108 +33,61 @@ from skae.variants import Parts
 from .device import seeded_weights
 from .net import OPTIMIZERS, AutoencoderNet
 from .pca_init import fit_pca
-from .scoring import with_rows
+from .scoring import adapt_scoring
 from .spec import TrainSpec
 
-# A linear path of more weights than this (one way) is left out.
+# Maximum number of weights of the linear path of an encoder.
 LINEAR_PATH_WEIGHTS = 2**25
-# Without it SGD diverges on bundled tables (benchmarks/clipping.py); the others divide by what gradients measure.
+# SGD diverges on some tables otherwise (benchmarks/clipping.py); the other optimizers normalize gradients.
 CLIP_NORMS = {"sgd": 1.0}
-# Weights, gradients and the optimizer's two moments.
+# Weights, gradients and the two moments of the optimizer.
 COPIES_IN_TRAINING = 4
-RESERVED = (
-    "batch_size",
-    "compile",
-    "compiled",
-    "cycles",
-    "criterion",
-    "dataset",
-    "device",
-    "is_custom",
-    "iterator_train",
-    "iterator_valid",
-    "lr",
-    "max_epochs",
-    "module",
-    "optimizer",
-    "precision",
-    "predict_nonlinearity",
-    "seed",
-    "train_split",
-    "use_caching",
-    "verbose",
-    "warm_start",
-)
+NET_PARAMS = {name for net in (NeuralNet, AutoencoderNet) for name in inspect.signature(net).parameters}
+RESERVED = NET_PARAMS - {"callbacks", "clip_norm", "torch_load_kwargs"}
 RESERVED_PREFIXES = ("criterion__", "dataset__", "iterator_", "module__", "optimizer__lr", "optimizer__param_groups")
 
 
 def build(spec: TrainSpec, layout: SampleLayout, n_components: int) -> tuple[Autoencoder, list[LayerRow]]:
-    """The network of a spec for samples of a layout, with random weights, and its layers.
+    """The network of a spec for samples of a layout, with random weights, and its layer table.
 
-    On the ``meta`` device, as torch's default device, weights take no memory and nothing is run.
+    If torch's default device is ``meta``, no memory is allocated and nothing is computed.
 
     Raises
     ------
     ValueError
-        If the network does not fit into memory, or does not map samples to codes and back.
+        If the network does not fit into memory, or the shapes of samples and codes are wrong.
     """
     shape, architecture, parts = layout.network_shape, spec.architecture, spec.variant.parts()
-    with_linear = has_linear_path(spec, layout, n_components)
+    has_linear_path = architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
     on_meta = torch.get_default_device().type == "meta"
     if not (architecture.is_custom or on_meta):
         check_memory(architecture, shape, n_components, parts)
     with seeded_weights(spec.seed):
         bottleneck = parts.bottleneck(n_components)
         encoder_decoder = build_encoder_decoder(architecture, shape, bottleneck)
-        linear = LinearPath(shape, n_components).float() if with_linear else None
+        linear = LinearPath(shape, n_components).float() if has_linear_path else None
         for part in (encoder_decoder.encoder, encoder_decoder.decoder, bottleneck):
             part.float()
         if not on_meta:
             check_shapes(encoder_decoder.encoder, encoder_decoder.decoder, shape, bottleneck)
-    trained = [*encoder_decoder.encoder.parameters(), *encoder_decoder.decoder.parameters()]
-    if not trained and linear is None:
+    weights = [*encoder_decoder.encoder.parameters(), *encoder_decoder.decoder.parameters()]
+    if not weights and linear is None:
         raise ValueError(f"{architecture!r} has no weights to train. Pass modules with parameters.")
     if parts.decoder is not None:
         encoder_decoder = replace(encoder_decoder, decoder=parts.decoder(encoder_decoder.decoder))
     latent_scale = torch.ones(n_components, dtype=torch.float32)
     n_pseudo_inputs = bottleneck.n_pseudo_inputs
     pseudo_inputs = torch.zeros(n_pseudo_inputs, *shape, dtype=torch.float32) if n_pseudo_inputs else None
-    link = link_for(spec.loss, layout)
+    link = output_link(spec.loss, layout)
     module = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs)
     module.input_requires_grad = parts.input_requires_grad
     return module, layer_rows(encoder_decoder, linear, shape)
 
 
-def has_linear_path(spec: TrainSpec, layout: SampleLayout, n_components: int) -> bool:
-    """Whether the network has a linear path beside it, at whose PCA it starts."""
-    return spec.architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS
-
-
 def initialize(module: Autoencoder, spec: TrainSpec, rows: Rows) -> None:
-    """Put the PCA of the rows into the linear path, and rows into the pseudo-inputs."""
-    n_components = module.bottleneck.n_components
-    left_out = spec.architecture.linear_path and module.linear is None
-    warn_of_size(n_components, rows.layout.n_features, left_out)
-    if module.linear is not None:
-        components, mean, deviations = fit_pca(rows, n_components, spec.seed)
-        if bool(deviations.any()):
-            # A direction of next to no variance is not divided by its deviation.
-            module.latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
-            least = max(1e-6, 1e-3 * float(deviations.max()))
-            module.latent_scale[: len(deviations)] = deviations.clamp(min=least)
-        module.linear.initialize_from_pca(components, mean, module.latent_scale)
-        module.link.convert_linear_path(module.linear)
-        module.bottleneck.initialize_from_pca(deviations.square(), float(rows.layout.scaling.total_variance))
-    if module.pseudo_inputs is not None:
-        drawn = np.random.RandomState(spec.seed).permutation(len(rows))[: len(module.pseudo_inputs)]
-        taken = rows.take(np.sort(np.resize(drawn, len(module.pseudo_inputs))))
-        with torch.no_grad():
-            module.pseudo_inputs.copy_(taken)
-
-
-def warn_of_size(n_components: int, n_features: int, left_out: bool) -> None:
-    """Warn of a linear path that is left out, and of more components than features."""
-    if left_out:
+    """Initialize the linear path by the PCA of the rows, and pseudo-inputs by random rows."""
+    n_components, n_features = module.bottleneck.n_components, rows.layout.n_features
+    if spec.architecture.linear_path and module.linear is None:
         warn(
             f"The linear path from PCA is left out: with n_components={n_components} on {n_features} features it would "
             f"have more than {2 * LINEAR_PATH_WEIGHTS:,} weights. The result may be worse than PCA's; pass a smaller "
@@ -140,10 +95,25 @@ def warn_of_size(n_components: int, n_features: int, left_out: bool) -> None:
         )
     if n_components > n_features:
         warn(f"The latent code is over-complete: n_components={n_components} is more than the {n_features} features.")
+    if module.linear is not None:
+        components, mean, deviations = fit_pca(rows, n_components, spec.seed)
+        if bool(deviations.any()):
+            # A lower bound for directions of almost no variance.
+            module.latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
+            least = max(1e-6, 1e-3 * float(deviations.max()))
+            module.latent_scale[: len(deviations)] = deviations.clamp(min=least)
+        module.linear.initialize_from_pca(components, mean, module.latent_scale)
+        module.link.convert_linear_path(module.linear)
+        module.bottleneck.initialize_from_pca(deviations.square(), float(rows.layout.scaling.total_variance))
+    if module.pseudo_inputs is not None:
+        n_inputs = len(module.pseudo_inputs)
+        indices = np.resize(np.random.RandomState(spec.seed).permutation(len(rows))[:n_inputs], n_inputs)
+        with torch.no_grad():
+            module.pseudo_inputs.copy_(rows.take(np.sort(indices)))
 
 
-def link_for(loss: Any, layout: SampleLayout) -> Identity | UnitInterval | Softmax:
-    """How outputs become samples under a loss."""
+def output_link(loss: Any, layout: SampleLayout) -> Identity | UnitInterval | Softmax:
+    """The link function of a loss, which maps outputs of the decoder to samples."""
     if loss == "cross_entropy":
         mean = layout.from_flat(layout.scaling.mean.float().cpu()[None])[0]
         return Softmax(mean, layout.scaling.scale.float().cpu())
@@ -154,7 +124,7 @@ def link_for(loss: Any, layout: SampleLayout) -> Identity | UnitInterval | Softm
 
 
 def build_encoder_decoder(architecture: Any, shape: tuple[int, ...], bottleneck: Bottleneck) -> EncoderDecoder:
-    """An encoder and a decoder in the sizes the bottleneck wants."""
+    """An encoder and a decoder with the input and output sizes of the bottleneck."""
     encoder_decoder = architecture.build(shape, bottleneck.n_in)
     if bottleneck.n_in == bottleneck.n_out:
         return encoder_decoder
@@ -163,10 +133,10 @@ def build_encoder_decoder(architecture: Any, shape: tuple[int, ...], bottleneck:
 
 
 def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int, parts: Parts) -> None:
-    """Raise ValueError if training would need more memory than the machine has; nothing is allocated."""
+    """Raise ValueError if training needs more memory than the machine has."""
     with torch.device("meta"):
         encoder_decoder, bottleneck = architecture.build(shape, n_components), parts.bottleneck(n_components)
-    weights = sum(p.numel() for half in (encoder_decoder.encoder, encoder_decoder.decoder) for p in half.parameters())
+    weights = sum(p.numel() for part in (encoder_decoder.encoder, encoder_decoder.decoder) for p in part.parameters())
     weights += sum(p.numel() for p in (*bottleneck.parameters(), *bottleneck.buffers()))
     weights += bottleneck.n_pseudo_inputs * math.prod(shape)
     needed = weights * 4 * COPIES_IN_TRAINING
@@ -180,7 +150,7 @@ def check_memory(architecture: Any, shape: tuple[int, ...], n_components: int, p
 
 
 def physical_memory() -> int:
-    """Bytes of memory of this machine; 64 GiB where it does not tell."""
+    """Memory of this machine in bytes; 64 GiB if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -188,9 +158,9 @@ def physical_memory() -> int:
 
 
 def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...], bottleneck: Bottleneck) -> None:
-    """Run two rows through, and raise ValueError unless they become codes and come back in their shape."""
+    """Raise ValueError unless encoder and decoder map two samples to codes and back in the expected shapes."""
     n_components = bottleneck.n_components
-    for name, module, given, expected in (
+    for name, module, in_shape, out_shape in (
         ("encoder", encoder, shape, (bottleneck.n_in,)),
         ("decoder", decoder, (bottleneck.n_out,), shape),
     ):
@@ -198,25 +168,25 @@ def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...],
         module.eval()
         try:
             with torch.no_grad():
-                got = module(torch.zeros(2, *given, dtype=torch.float32))
+                got = module(torch.zeros(2, *in_shape, dtype=torch.float32))
         except (RuntimeError, ValueError) as error:
             raise ValueError(
-                f"The {name} failed on two samples of shape {given} (n_components={n_components}; the variant takes an "
-                f"encoder to {bottleneck.n_in} numbers and a decoder from {bottleneck.n_out}): {error}"
+                f"The {name} failed on two samples of shape {in_shape} (n_components={n_components}; the variant needs "
+                f"an encoder to {bottleneck.n_in} numbers and a decoder from {bottleneck.n_out}): {error}"
             ) from error
         finally:
             for part, training in modes:
                 part.training = training
-        if not isinstance(got, Tensor) or tuple(got.shape) != (2, *expected):
+        if not isinstance(got, Tensor) or tuple(got.shape) != (2, *out_shape):
             shown = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
             raise ValueError(
-                f"The {name} must take a batch of shape {(2, *given)} to {(2, *expected)} "
+                f"The {name} must take a batch of shape {(2, *in_shape)} to {(2, *out_shape)} "
                 f"(n_components={n_components}, samples of shape {shape}, channels first). Got {shown} instead."
             )
 
 
 def check_net_params(net_params: Any) -> None:
-    """Raise InvalidParameterError unless ``net_params`` is None or a dict of what is left to the caller."""
+    """Raise InvalidParameterError unless ``net_params`` is None or a dict without reserved parameters."""
     if net_params is None:
         return
     if not isinstance(net_params, dict):
@@ -228,7 +198,7 @@ def check_net_params(net_params: Any) -> None:
         if not isinstance(name, str) or name in RESERVED or name.startswith(RESERVED_PREFIXES):
             raise InvalidParameterError(
                 f"net_params={net_params!r} may not hold {name!r}: AutoencoderTransformer sets it from its own "
-                f"parameters. Pass what skorch takes besides, such as 'callbacks' or 'optimizer__weight_decay'."
+                f"parameters. Pass other parameters of skorch, such as 'callbacks' or 'optimizer__weight_decay'."
             )
     decay = net_params.get("optimizer__weight_decay", 0.0)
     if not (is_real(decay) and decay >= 0):
@@ -243,23 +213,23 @@ def check_net_params(net_params: Any) -> None:
 
 
 def new_net(spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple[int, ...]) -> AutoencoderNet:
-    """An initialized net around ``module``."""
+    """The initialized skorch net of ``module``."""
     parts, net_params = spec.variant.parts(), spec.net_params or {}
     optimizer_class, defaults = OPTIMIZERS[spec.optimizer]
-    chosen = {f"optimizer__{name}": value for name, value in defaults.items()}
-    chosen["clip_norm"] = CLIP_NORMS.get(spec.optimizer)
+    params = {f"optimizer__{name}": value for name, value in defaults.items()}
+    params["clip_norm"] = CLIP_NORMS.get(spec.optimizer)
     decay = net_params.get("optimizer__weight_decay", defaults.get("weight_decay", 0.0))
     groups = weight_decay_groups(module, parts.decoder_decay, decay)
     if groups:
-        chosen["optimizer__param_groups"] = groups
-    chosen.update(net_params)
-    if chosen.get("optimizer__foreach") and "fused" in defaults and "optimizer__fused" not in net_params:
-        # A step is one or the other.
-        chosen["optimizer__fused"] = False
-    if "optimizer__weight_decay" in chosen:
-        chosen["optimizer__weight_decay"] = float(decay)
-    callbacks = chosen.pop("callbacks", None) or []
-    callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(map(with_rows, callbacks))
+        params["optimizer__param_groups"] = groups
+    params.update(net_params)
+    if params.get("optimizer__foreach") and "fused" in defaults and "optimizer__fused" not in net_params:
+        # The optimizer supports only one of both.
+        params["optimizer__fused"] = False
+    if "optimizer__weight_decay" in params:
+        params["optimizer__weight_decay"] = float(decay)
+    callbacks = params.pop("callbacks", None) or []
+    callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(map(adapt_scoring, callbacks))
     if spec.verbose:
         callbacks.append(("print_log", PrintLog()))
     try:
@@ -278,7 +248,7 @@ def new_net(spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple
             precision=spec.precision,
             is_custom=spec.architecture.is_custom or callable(spec.loss),
             seed=spec.seed,
-            **chosen,
+            **params,
         ).initialize()
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidParameterError(
@@ -287,29 +257,29 @@ def new_net(spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple
 
 
 def try_loss(loss: Any, module: Autoencoder, rows: Rows) -> None:
-    """Run a few rows through the network and a callable loss; raise ValueError unless it is one to train with."""
+    """Raise ValueError unless a callable loss of a few rows is valid."""
     if not callable(loss):
         return
-    # A batch that no other axis is as long as: a loss averaged over the wrong one is found.
+    # The batch is as long as no other axis, so that a loss averaged over the wrong axis is detected.
     n_rows = next(n for n in range(2, 9) if n not in rows.layout.network_shape)
     x = rows.take(np.sort(np.resize(np.arange(len(rows)), n_rows))).to(module.latent_scale.device)
     was_training = module.training
-    with seeded_weights(0):  # it may draw from torch's global generator
+    with seeded_weights(0):  # a loss may draw random numbers
         with torch.no_grad():
             trace = module.eval()(x)
-        # As in training, where a module is copied to the device.
+        # As in training, a module is copied to the device.
         check_loss(Objective(loss).to(x.device).loss, trace.output, trace.target)  # type: ignore[arg-type]
     module.train(was_training)
 
 
-def weight_decay_groups(module: Autoencoder, of_decoder: float, decay: float) -> list[tuple[str, dict[str, float]]]:
-    """Weights, by pattern, whose decay is another than ``decay``; ``of_decoder`` comes on top for the decoder."""
+def weight_decay_groups(module: Autoencoder, decoder_decay: float, decay: float) -> list[tuple[str, dict[str, float]]]:
+    """Patterns of weights whose decay differs from ``decay``; ``decoder_decay`` is added for the decoder."""
     groups = []
-    if module.linear is not None and of_decoder > 0:
-        groups.append(("linear.decoder.*", {"weight_decay": of_decoder}))
+    if module.linear is not None and decoder_decay > 0:
+        groups.append(("linear.decoder.*", {"weight_decay": decoder_decay}))
     if module.linear is not None and decay > 0:
         # Decay would pull the linear path away from PCA.
         groups.append(("linear.*", {"weight_decay": 0.0}))
-    if of_decoder > 0:
-        groups.append(("decoder.*", {"weight_decay": decay + of_decoder}))
+    if decoder_decay > 0:
+        groups.append(("decoder.*", {"weight_decay": decay + decoder_decay}))
     return groups

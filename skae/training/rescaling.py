@@ -1,4 +1,4 @@
-"""Features whose scaling changes between passes: their weights are reset, and trained again."""
+"""Features whose scaling changes in ``partial_fit``: their weights are reset to 0 and trained again."""
 
 from __future__ import annotations
 
@@ -15,34 +15,31 @@ Transposed = nn.modules.conv._ConvTransposeNd
 
 
 def is_extensible(module: Autoencoder, layout: SampleLayout) -> bool:
-    """Whether scaling may change: outputs are samples, not shares between known ends or likelihoods of tokens."""
-    known = layout.scaling.moments is not None and not isinstance(layout, TokenLayout)
-    return known and isinstance(module.link, Identity)
+    """Whether the scaling may change: not for tokens, and not if a link function depends on it."""
+    is_learned = layout.scaling.moments is not None and not isinstance(layout, TokenLayout)
+    return is_learned and isinstance(module.link, Identity)
 
 
 @torch.no_grad()
 def forget_features(module: Autoencoder, changed: Tensor) -> None:
-    """Set the weights of features to and from the network to 0, so that they add nothing to codes, and their mean is
-    reconstructed.
+    """Set the weights of the ``changed`` features to 0: codes do not depend on them, and their output is the mean.
 
-    ``changed`` (channels, \\*sizes) or (n_features,) tells which. Weights of convolutions are of whole channels,
-    and are set to 0 where all features of the channel change.
+    ``changed`` has the shape (channels, \\*sizes) or (n_features,), bool. Weights of convolutions are set to 0 for the
+    channels of which all features changed.
     """
     if not bool(changed.any()):
         return
     changed = changed.to(module.latent_scale.device)
     if module.linear is not None:
         forget_in_layers(module.linear.encoder, module.linear.decoder, changed)
-    layers = [
-        [m for m in half.modules() if isinstance(m, (nn.Linear, Convolution))]
-        for half in (module.encoder, module.decoder)
-    ]
-    if all(layers):
-        forget_in_layers(layers[0][0], layers[1][-1], changed)
+    first = [m for m in module.encoder.modules() if isinstance(m, (nn.Linear, Convolution))]
+    last = [m for m in module.decoder.modules() if isinstance(m, (nn.Linear, Convolution))]
+    if first and last:
+        forget_in_layers(first[0], last[-1], changed)
 
 
 def forget_in_layers(first: Any, last: Any, changed: Tensor) -> None:
-    """Set weights of the first layer of an encoder and of the last one of a decoder to 0."""
+    """Set weights of the first layer of an encoder and of the last layer of a decoder to 0."""
     features = changed.flatten()
     channels = changed.flatten(1).all(1) if changed.ndim > 1 else features
     if isinstance(first, nn.Linear) and first.in_features == len(features):
@@ -50,11 +47,11 @@ def forget_in_layers(first: Any, last: Any, changed: Tensor) -> None:
     elif isinstance(first, Convolution) and first.in_channels == len(channels):
         first.weight[:, channels] = 0
     if isinstance(last, nn.Linear) and last.out_features == len(features):
-        places: Any = features
+        outputs: Any = features
     elif isinstance(last, Transposed) and last.out_channels == len(channels):
-        places = (slice(None), channels)
+        outputs = (slice(None), channels)
     else:
         return
-    last.weight[places] = 0
+    last.weight[outputs] = 0
     if last.bias is not None:
-        last.bias[places if places is features else channels] = 0
+        last.bias[outputs if outputs is features else channels] = 0

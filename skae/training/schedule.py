@@ -1,15 +1,15 @@
-"""What "auto" means for training: found on all bundled data sets and MNIST together (benchmarks/README.md)."""
+"""Values of "auto" parameters and the learning rate schedule, tuned on all bundled data sets (benchmarks/README.md)."""
 
 from __future__ import annotations
 
 import math
 
-# Batches a pass over the rows should have, so that small data still make enough steps.
+# Minimum number of batches per epoch, so that small data sets take enough steps.
 BATCHES_PER_EPOCH = 40
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
 LEAST_PATIENCE, PATIENCE_SHARE = 25, 0.6
-# Epochs of the two cycles of max_epochs="auto", the second for data of which a cycle has few steps; without a
-# validation set there is one cycle, of about so many steps.
+# Epochs of the two cycles of max_epochs="auto"; the second is for data sets whose first cycle has at most FEW_STEPS.
+# Without a validation set there is one cycle of about STEPS_WITHOUT_VALIDATION steps.
 CYCLES, FEW_STEPS, STEPS_WITHOUT_VALIDATION = (25, 50), 2000, 1000
 # Share of the steps over which the learning rate rises.
 WARM_UP = 0.2
@@ -24,10 +24,10 @@ def automatic_batch_size(n_rows: int) -> int:
 
 
 def planned_cycles(max_epochs: int | str, n_rows: int, batch_size: int, validates: bool) -> tuple[int, ...]:
-    """Epochs of every cycle of the learning rate.
+    """Epochs of every cycle of the learning rate: one cycle, or for "auto" on few rows two.
 
-    One cycle of ``max_epochs``; "auto" is a cycle of 25, and where rows are few, and only if the validation loss still
-    falls at its end, a second one of 50, from the best weights (warm restarts, Loshchilov and Hutter, 2017).
+    The second cycle is run from the best weights if the validation loss still falls at the end of the first (warm
+    restarts; Loshchilov and Hutter, 2017).
     """
     if not isinstance(max_epochs, str):
         return (int(max_epochs),)
@@ -38,22 +38,18 @@ def planned_cycles(max_epochs: int | str, n_rows: int, batch_size: int, validate
 
 
 def automatic_learning_rate(optimizer: str, planned: bool = True) -> float:
-    """The peak learning rate of an optimizer; where it does not rise and fall, SGD keeps to a tenth."""
+    """The peak learning rate of an optimizer; at a constant learning rate, a tenth of it for SGD."""
     peak = {"adamw": 1e-2, "adam": 1e-2, "rmsprop": 1e-3, "sgd": 1e-1}[optimizer]
     return peak / 10 if optimizer == "sgd" and not planned else peak
 
 
 def automatic_patience(max_epochs: int) -> int:
-    """Epochs without progress after which training stops: more than the learning rate spends near its peak, where
-    the validation set may show none for half of the time."""
+    """Epochs without progress after which training stops; near the peak of the learning rate there may be none."""
     return max(LEAST_PATIENCE, math.ceil(PATIENCE_SHARE * max_epochs))
 
 
 def learning_rate_share(progress: float) -> float:
-    """Share of the peak learning rate at ``progress`` in [0, 1): up in a fifth, then down along a cosine.
-
-    The form of the one-cycle schedule (Smith and Topin, 2019).
-    """
+    """Share of the peak learning rate at ``progress`` in [0, 1), by the one-cycle schedule (Smith and Topin, 2019)."""
     if progress < WARM_UP:
         return 0.04 + 0.96 * progress / WARM_UP
     return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))

@@ -1,4 +1,4 @@
-"""skorch's EpochScoring on the rows of an autoencoder's fit."""
+"""skorch's EpochScoring for autoencoders."""
 
 from __future__ import annotations
 
@@ -13,18 +13,13 @@ from skae._parameters import InvalidParameterError
 
 from .batches import Part
 
-# Of larger parts as many evenly spaced rows as this size holds are scored, as float32.
+# Size of the scored rows as float32; of larger parts, evenly spaced rows are scored.
 SCORED_BYTES = 64 * 2**20
 INSTEAD = "Pass a callable (net, X, y), or set_callbacks(ScoringMonitor(...)) of sklearn.callback."
 
 
-class ScoredRows(Callback):
-    """Gives an EpochScoring arrays: scaled samples (n, \\*network_shape) as X, which ``net.predict`` takes, and as y.
-
-    Parameters
-    ----------
-    scoring : EpochScoring
-    """
+class ArrayScoring(Callback):
+    """Calls an EpochScoring with arrays: scaled samples (n, \\*network_shape) as X and as y."""
 
     def __init__(self, scoring: EpochScoring):
         self.scoring = scoring
@@ -37,7 +32,7 @@ class ScoredRows(Callback):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         part = X[0] if self.scoring.on_train else X[1]
-        self.rows_ = None if part is None else some_rows(part)
+        self.rows_ = None if part is None else evenly_spaced_rows(part)
         self.scoring.on_train_begin(net, X=self.rows_, y=self.rows_)
         if not callable(self.scoring.scoring) and self.rows_ is not None:
             try:
@@ -59,28 +54,22 @@ class ScoredRows(Callback):
         return {**vars(self), "rows_": None}
 
 
-def some_rows(part: Part) -> np.ndarray:
-    """Scaled samples of a part, evenly spaced where they are many."""
-    most = max(2, SCORED_BYTES // (4 * part.rows.layout.n_features))
-    places = np.unique(np.linspace(0, len(part) - 1, min(most, len(part))).astype(np.intp))
-    return part.rows.take(part.indices[places]).cpu().numpy()
+def evenly_spaced_rows(part: Part) -> np.ndarray:
+    """At most SCORED_BYTES of scaled samples of a part."""
+    size = max(2, SCORED_BYTES // (4 * part.rows.layout.n_features))
+    positions = np.unique(np.linspace(0, len(part) - 1, min(size, len(part))).astype(np.intp))
+    return part.rows.take(part.indices[positions]).cpu().numpy()
 
 
-def with_rows(entry: Any) -> Any:
-    """A callback, alone or with a name, that gets arrays if it is an EpochScoring.
-
-    Raises
-    ------
-    InvalidParameterError
-        If it scores batches.
-    """
+def adapt_scoring(entry: Any) -> Any:
+    """A callback or (name, callback) with EpochScoring adapted; InvalidParameterError for BatchScoring."""
     if isinstance(entry, tuple):
         name, callback = entry
-        return name, with_rows(callback)
+        return name, adapt_scoring(callback)
     kind = entry if isinstance(entry, type) else type(entry)
     if issubclass(kind, BatchScoring):
         raise InvalidParameterError(
-            f"{kind.__name__} in net_params['callbacks'] scores batches of (X, y), which there are none of. Pass "
+            f"{kind.__name__} in net_params['callbacks'] scores batches of (X, y), but autoencoders have no y. Pass "
             f"EpochScoring. {INSTEAD}"
         )
-    return ScoredRows(entry) if isinstance(entry, EpochScoring) else entry
+    return ArrayScoring(entry) if isinstance(entry, EpochScoring) else entry

@@ -1,4 +1,4 @@
-"""The settled parameters of one training, and the numbers that follow from the number of rows."""
+"""The checked parameters of one training, and the values of "auto" parameters."""
 
 from __future__ import annotations
 
@@ -12,24 +12,10 @@ from .schedule import automatic_batch_size, automatic_learning_rate, automatic_p
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """The parameters of one training, checked, with names replaced by objects.
+    """The checked parameters of one training; fields have the meaning of the parameters of ``AutoencoderTransformer``.
 
-    Parameters
-    ----------
-    architecture, variant : architecture and variant object
-    loss : str or callable
-    n_components : int or float
-        A float in (0, 1) is a share of the variance that nested codes have to explain.
-    lr, batch_size, max_epochs, n_iter_no_change : number or "auto"
-    net_params : dict or None
-        Further parameters of the skorch net.
-    seed : int
-        Seed of weights, shuffling, noise and the validation split.
-    single_pass : bool
-        Whether training is one pass at a constant learning rate that continues the optimizer's state, as in
-        ``partial_fit``.
-
-    Other fields are those of ``AutoencoderTransformer``.
+    ``architecture`` and ``variant`` are objects, ``n_components`` may be a share of the variance for nested codes.
+    ``single_pass`` says that training is one epoch at a constant learning rate, as in ``partial_fit``.
     """
 
     architecture: Any
@@ -54,13 +40,13 @@ class TrainSpec:
 
     @property
     def peak_lr(self) -> float:
-        """The learning rate, or its peak where it rises and falls."""
+        """The learning rate; with a schedule, its peak."""
         if isinstance(self.lr, str):
             return automatic_learning_rate(self.optimizer, planned=not self.single_pass)
         return self.lr
 
     def batch_size_for(self, n_rows: int) -> int:
-        """Rows of a training batch, of ``n_rows`` training rows."""
+        """Rows per batch, for ``n_rows`` training rows."""
         return automatic_batch_size(n_rows) if isinstance(self.batch_size, str) else int(self.batch_size)
 
     def cycles_for(self, n_rows: int) -> tuple[int, ...]:
