@@ -10,12 +10,7 @@ from collections.abc import Callable, Collection
 from numbers import Integral, Real
 from typing import Any
 
-try:  # private in scikit-learn
-    from sklearn.utils._param_validation import InvalidParameterError
-except ImportError:  # pragma: no cover
-
-    class InvalidParameterError(ValueError, TypeError):  # type: ignore[no-redef]
-        """A parameter has a wrong type or value."""
+from sklearn.utils._param_validation import InvalidParameterError
 
 
 def invalid(owner: str, name: str, expected: str, value: Any) -> InvalidParameterError:

@@ -133,17 +133,7 @@ def uniform_explained_variance_scorer(estimator: Any, X: Any, y: Any = None) -> 
     """:func:`explained_variance` averaged over features, for the parameter ``scoring`` of a search.
 
     Use it to search over ``scaling``: it does not depend on units, whereas ``AutoencoderTransformer.score`` is computed
-    on scaled samples.
-
-    Parameters
-    ----------
-    estimator : fitted transformer with ``inverse_transform``
-    X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-    y : ignored
-
-    Returns
-    -------
-    r2 : float
+    on scaled samples. Arguments are those of :func:`explained_variance_scorer`.
 
     Examples
     --------
@@ -163,16 +153,7 @@ def uniform_explained_variance_scorer(estimator: Any, X: Any, y: Any = None) -> 
 def neg_reconstruction_error_scorer(estimator: Any, X: Any, y: Any = None) -> float:
     """Minus the mean squared :func:`reconstruction_error`, for the parameter ``scoring`` of a search.
 
-    Parameters
-    ----------
-    estimator : fitted transformer with ``inverse_transform``
-    X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-    y : ignored
-
-    Returns
-    -------
-    score : float
-        In (-inf, 0], in squared units of X.
+    It is in (-inf, 0], in squared units of X. Arguments are those of :func:`explained_variance_scorer`.
 
     Examples
     --------

@@ -108,8 +108,6 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        NotFittedError
-            If the encoder is not fitted.
         TypeError, ValueError
             As in :meth:`fit`.
         """
@@ -135,8 +133,6 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        NotFittedError
-            If the encoder is not fitted.
         ValueError
             If X is not a 2-D array of integers, or an id is out of range.
         """
@@ -164,8 +160,6 @@ class CharacterEncoder(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        NotFittedError
-            If the encoder is not fitted.
         ValueError
             If ``input_features`` is not the name of the fitted column.
         """

@@ -105,24 +105,19 @@ def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None
     is_share, loss = is_fraction(estimator.n_components), estimator.loss
     if isinstance(loss, str) and loss == "auto":
         loss = "cross_entropy" if isinstance(layout, TokenLayout) else "mse"
+    parameters = ("optimizer", "lr", "batch_size", "max_epochs", "validation_fraction", "n_iter_no_change", "tol")
     return TrainSpec(
         architecture=architecture_for(estimator.architecture, layout),
         variant=nested_variant(estimator.variant) if is_share else variant_for(estimator.variant),
         loss=loss,
         n_components=float(estimator.n_components) if is_share else int(estimator.n_components),
-        optimizer=estimator.optimizer,
-        lr=estimator.lr,
-        batch_size=estimator.batch_size,
-        max_epochs=estimator.max_epochs,
         early_stopping=bool(estimator.early_stopping),
-        validation_fraction=estimator.validation_fraction,
-        n_iter_no_change=estimator.n_iter_no_change,
-        tol=estimator.tol,
         device=resolve_device(estimator.device) if device is None else device,
         precision=estimator.precision,
         compile=bool(estimator.compile),
         net_params=estimator.net_params,
         verbose=int(estimator.verbose),
+        **{name: getattr(estimator, name) for name in parameters},
     )
 
 
@@ -133,15 +128,11 @@ def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
     if architecture == "auto":
         if isinstance(layout, TokenLayout):
             return Sequence()
-        large = layout.axes and layout.n_features > DENSE_FEATURES
-        architecture = "conv" if large or shortest_side(layout) >= PICTURE_SIDE else "dense"
+        sides = {name: size for name, size in zip(layout.axes, layout.sample_shape, strict=False) if name != "c"}
+        is_large_picture = set(sides) == {"h", "w"} and min(sides.values()) >= PICTURE_SIDE
+        is_large = layout.axes and layout.n_features > DENSE_FEATURES
+        architecture = "conv" if is_large or is_large_picture else "dense"
     return {"dense": Dense, "conv": Convolutional, "sequence": Sequence}[architecture]()
-
-
-def shortest_side(layout: SampleLayout) -> int:
-    """Compute the size of the shorter side of a picture in pixels; 0 for other samples."""
-    sides = {name: size for name, size in zip(layout.axes, layout.sample_shape, strict=False) if name != "c"}
-    return min(sides.values()) if set(sides) == {"h", "w"} else 0
 
 
 def check_same_network(estimator: Any, result: FitResult, spec: TrainSpec, shape: tuple[int, ...]) -> None:

@@ -414,8 +414,6 @@ class AutoencoderTransformer(
 
         Raises
         ------
-        NotFittedError
-            If the estimator is not fitted.
         ValueError, TypeError
             If X is invalid, or differs in shape or column names from the fitted X.
         """
@@ -444,8 +442,6 @@ class AutoencoderTransformer(
 
         Raises
         ------
-        NotFittedError
-            If the estimator is not fitted.
         ValueError
             If X does not have ``n_components_`` columns, or ``dtype`` is unknown.
         """

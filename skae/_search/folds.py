@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
-from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.metadata_routing import _routing_enabled, get_routing_for_object
 from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _check_method_params
 
 from skae._estimator.callbacks import subtask
 from skae._estimator.settings import check_parameters
@@ -71,19 +69,6 @@ class InputRecorder(BaseEstimator):
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Row indices and metadata of one fold."""
-
-    number: int
-    n_folds: int
-    train: Any
-    test: Any
-    # By name; values with one entry per row of X are not indexed yet.
-    fit_params: dict[str, Any]
-    score_params: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class FoldResult:
     """Scores and times, in seconds, of one fold; lists have one entry per size."""
 
@@ -94,14 +79,17 @@ class FoldResult:
 
 
 def score_fold(
-    search: Any, estimator: Any, sizes: list[int], X: Any, y: Any, fold: Fold, scorer: Any, task: Any = None
+    search: Any, estimator: Any, sizes: list[int], X: Any, y: Any, number: int, metadata: tuple, scorer: Any, task: Any
 ) -> FoldResult:
-    """Fit with nested codes on one fold, and score every size; ``task`` is the callback context of the fold."""
+    """Fit with nested codes on the fold ``search.cv[number]``, and score every size.
+
+    ``metadata`` has the parameters of ``fit`` and of the scorer; ``task`` is the callback context of the fold.
+    """
     start, error_score = time.perf_counter(), search.error_score
-    X_train, y_train = _safe_split(estimator, X, y, fold.train)
-    X_test, y_test = _safe_split(estimator, X, y, fold.test, fold.train)
-    fit_params = index_metadata(fold.fit_params, X, fold.train)
-    score_params = index_metadata(fold.score_params, X, fold.test)
+    train, test = search.cv[number]
+    X_train, y_train = _safe_split(estimator, X, y, train)
+    X_test, y_test = _safe_split(estimator, X, y, test, train)
+    fit_params, score_params = (index_metadata(p, X, rows) for p, rows in zip(metadata, (train, test), strict=True))
     try:
         with subtask(search, task, X_train, y_train) as propagate:
             fitted, codes, labels = fit_nested(estimator, max(sizes), X_train, y_train, fit_params, propagate)
@@ -125,7 +113,7 @@ def score_fold(
         times.append(time.perf_counter() - start)
     if search.verbose > 1:
         by_size = ", ".join(f"{size}: {score:.3f}" for size, score in zip(sizes, scores, strict=True))
-        print(f"[CV {fold.number}/{fold.n_folds}] {by_size}; total time={fit_time + sum(times):.1f}s")
+        print(f"[CV {number + 1}/{len(search.cv)}] {by_size}; total time={fit_time + sum(times):.1f}s")
     return FoldResult(scores, fit_time, times, find_autoencoder(fitted).n_features_in_)
 
 
@@ -136,18 +124,13 @@ def find_autoencoder(estimator: Any) -> AutoencoderTransformer:
 
 def index_metadata(params: dict[str, Any], X: Any, rows: Any) -> dict[str, Any]:
     """Index the metadata values that have one entry per row of X; return the others unchanged."""
-    n_rows = _num_samples(X)
-
-    def per_row(value: Any) -> bool:
-        has_length = hasattr(value, "__len__") or hasattr(value, "shape")
-        return has_length and not isinstance(value, (str, dict)) and _num_samples(value) == n_rows
-
-    return {name: _safe_indexing(value, rows) if per_row(value) else value for name, value in params.items()}
+    values = {name: value for name, value in params.items() if not isinstance(value, (str, dict))}
+    return params | _check_method_params(X, values, rows)
 
 
 def select_params(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Select the parameters of ``fit`` that an estimator, or a step of a pipeline, accepts."""
-    if get_config().get("enable_metadata_routing", False):
+    if _routing_enabled():
         consumed = get_routing_for_object(estimator).consumes("fit", params.keys())
         return {name: value for name, value in params.items() if name in consumed}
     if not isinstance(estimator, Pipeline):

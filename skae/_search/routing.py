@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn import get_config
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _routing_enabled, process_routing
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import has_fit_parameter
 
 from skae._parameters import is_integer
 from skae._search.folds import OWNER, find_autoencoder, size_parameter
-
-
-def routing_enabled() -> bool:
-    """Whether scikit-learn's metadata routing is enabled."""
-    return get_config().get("enable_metadata_routing", False)
 
 
 def make_splitter(cv: Any, y: Any, groups: Any, is_classifier: bool) -> Any:
@@ -35,7 +29,7 @@ def route_metadata(search: Any, estimator: Any, groups: Any, params: dict[str, A
     Without metadata routing, the splitter and the autoencoder get groups, and the estimator gets all other parameters.
     """
     given = {} if groups is None else {"groups": groups}
-    if routing_enabled():
+    if _routing_enabled():
         return process_routing(search, "fit", **params, **given)
     prefix = size_parameter(estimator).removesuffix("n_components")
     names = [name for name, _ in estimator.steps] if isinstance(estimator, Pipeline) else []

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, process_routing
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, _routing_enabled, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, indexable
 
@@ -23,7 +23,6 @@ from skae._estimator.transformer import AutoencoderTransformer
 from skae._parameters import check_bool, check_choice, check_integer, invalid, warn
 from skae._search.folds import (
     OWNER,
-    Fold,
     build_cv_results,
     check_autoencoder,
     check_sizes_to_compare,
@@ -32,7 +31,7 @@ from skae._search.folds import (
     score_fold,
     size_parameter,
 )
-from skae._search.routing import make_router, make_splitter, route_metadata, routing_enabled
+from skae._search.routing import make_router, make_splitter, route_metadata
 
 RULES = ("best", "one_standard_error")
 
@@ -239,15 +238,14 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
     ) -> list:
         """Fit and score all folds."""
         metadata = (routed.estimator.fit, routed.scorer.score)
-        folds = [
-            (Fold(number, len(splits), train, test, *metadata), context and context.subcontext(task_name="fold"))
-            for number, (train, test) in enumerate(splits, start=1)
-        ]
         # Workers do not need the attributes of an earlier fit.
-        unfitted = copy.copy(self)
-        unfitted.__dict__ = self._unfitted_state() | {"cv": splits}
-        jobs = Parallel(n_jobs=self.n_jobs)
-        return jobs(delayed(score_fold)(unfitted, estimator, sizes, X, y, fold, scorer, task) for fold, task in folds)
+        search = copy.copy(self)
+        search.__dict__ = self._unfitted_state() | {"cv": splits}
+        tasks = [context and context.subcontext(task_name="fold") for _ in splits]
+        return Parallel(n_jobs=self.n_jobs)(
+            delayed(score_fold)(search, estimator, sizes, X, y, number, metadata, scorer, task)
+            for number, task in enumerate(tasks)
+        )
 
     def _unfitted_state(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if not name.endswith("_")}
@@ -301,7 +299,7 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
     def score(self, X: Any, y: ArrayLike | None = None, **params: Any) -> float:
         """Score the best estimator with ``scoring``. With metadata routing, the scorer gets ``params``."""
         best = self._best()
-        if params and not routing_enabled():
+        if params and not _routing_enabled():
             raise TypeError(f"{OWNER}.score got {sorted(params)}, which needs metadata routing to be enabled.")
         score_params = process_routing(self, "score", **params).scorer.score if params else {}
         return self.scorer_(best, X, y, **score_params)
