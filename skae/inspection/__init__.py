@@ -6,7 +6,7 @@ from .generated import GeneratedSamplesDisplay
 from .history import TrainingHistoryDisplay
 from .latent_space import LatentSpaceDisplay
 from .reconstruction import ReconstructionDisplay
-from .sample_format import SampleFormat
+from .samples import SampleFormat
 from .traversal import LatentTraversalDisplay
 
 __all__ = [

@@ -17,7 +17,7 @@ from skae.metrics import explained_variance_scorer
 
 from .curves import SUFFIX, BottleneckCurve, extract_curve
 from .drawing import import_pyplot, single_axes
-from .inputs import to_numpy
+from .samples import to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .sample_format import SampleFormat
+from .samples import SampleFormat
 
 # Space between Axes inside the caller's Axes, as a fraction of their size.
 GAP = 0.08

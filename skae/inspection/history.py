@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .drawing import import_pyplot, set_integer_ticks, single_axes
-from .inputs import find_autoencoder
+from .samples import find_autoencoder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,7 @@ from skae._parameters import InvalidParameterError
 from skae.text import column_name
 
 from .drawing import import_pyplot, single_axes
-from .inputs import find_autoencoder, to_numpy
+from .samples import find_autoencoder, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

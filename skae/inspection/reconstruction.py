@@ -22,8 +22,7 @@ from .drawing import (
     share_y_limits,
     value_label,
 )
-from .inputs import find_autoencoder, take_rows, to_numpy
-from .sample_format import SampleFormat
+from .samples import SampleFormat, find_autoencoder, take_rows, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure

@@ -10,8 +10,7 @@ import numpy as np
 from skae._parameters import check_integer, check_real, check_sizes
 
 from .drawing import MAX_COLUMNS, axes_grid, draw_picture, import_pyplot, label_columns, value_label
-from .inputs import find_autoencoder, to_numpy
-from .sample_format import SampleFormat, join_pictures
+from .samples import SampleFormat, find_autoencoder, join_pictures, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure

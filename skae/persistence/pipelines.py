@@ -209,7 +209,7 @@ def find_path_parameter(part: Any) -> str:
 
 
 def reachable_objects(estimator: Any) -> Iterator[Any]:
-    """Every object that an estimator refers to, itself included, once; without types, modules, functions and text."""
+    """The objects that an estimator refers to, itself included, except types, modules, functions and text."""
     seen, pending = set(), [estimator]
     while pending:
         part = pending.pop()

@@ -164,7 +164,7 @@ def expected_table(module: Autoencoder, shape: tuple[int, ...], table: Table) ->
         | network.optimizer_table(module, table)
         | network.probe_table(module, shape, n_codes)
     )
-    # Training codes: any number of rows; a nested bottleneck may have been cut to n_codes after they were stored.
+    # Training codes have any number of rows. Those of a nested bottleneck may have more columns than its codes.
     n_rows, width = (*(table["codes"][1] if "codes" in table else ()), 0, 0)[:2]
     if n_rows < 1 or not n_codes <= width <= n_components:
         raise ModelFileError(f"it holds training codes of shape {(n_rows, width)}")

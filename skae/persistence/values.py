@@ -24,7 +24,7 @@ from skae.model import Convolutional, Custom, Dense, Sequence
 from skae.training import TrainSpec
 from skae.variants import VARIANTS
 
-# The beginnings of the net_params that are saved; values of others are objects.
+# Prefixes of the net_params that are saved; other net_params are objects.
 SAVED_NET_PARAMS = ("optimizer__", "clip_norm")
 OBJECTS: dict[str, type[BaseEstimator]] = {
     kind.__name__: kind for kind in (Dense, Convolutional, Sequence, Custom, *VARIANTS.values())
@@ -98,7 +98,7 @@ def encode_object(value: Any, name: str) -> dict[str, Any]:
 
 
 def is_custom(encoded: Any) -> bool:
-    """Whether JSON refers to custom modules."""
+    """Whether JSON refers to custom code."""
     return '{"custom":' in json.dumps(encoded)
 
 
@@ -132,7 +132,7 @@ class Decoder:
         self.custom_modules = custom_modules
 
     def __call__(self, value: Any) -> Any:
-        """The value; ModelFileError if ``encode`` does not return such JSON."""
+        """The value of JSON from ``encode``; ModelFileError for other JSON."""
         if isinstance(value, list):
             return [self(part) for part in value]
         if not isinstance(value, dict):
