@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from sklearn.base import BaseEstimator, clone
 
-from skae._inputs.layout_inference import sample_form, wanted_axes
+from skae._inputs.layout_inference import infer_sample_shape, resolve_axes
 from skae._parameters import (
     InvalidParameterError,
     check_bool,
@@ -138,7 +138,7 @@ def architecture_for(architecture: Any, layout: SampleLayout) -> BaseEstimator:
 def check_same_network(estimator: Any, result: FitResult, spec: TrainSpec, shape: tuple[int, ...]) -> None:
     """Raise ValueError if a parameter that determines the network differs from the fit that training continues."""
     layout, fitted = result.layout, result.spec
-    sample_shape, axes = sample_form(shape, estimator.sample_shape, wanted_axes(estimator))
+    sample_shape, axes = infer_sample_shape(shape, estimator.sample_shape, resolve_axes(estimator))
     # Losses with the same output function are interchangeable.
     output_losses = [loss for loss in (fitted.loss, spec.loss) if isinstance(loss, str) and loss in OUTPUT_LOSSES]
     same_output = not output_losses or fitted.loss == spec.loss

@@ -20,12 +20,7 @@ DATES = (datetime.date, datetime.time, datetime.timedelta)
 
 
 class SizedArray:
-    """Adds a length to an array that has a shape, a dtype and slicing only, such as an array of zarr 3.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, \\*sample_shape)
-    """
+    """Adds a length to an array that has a shape, a dtype and slicing only, such as an array of zarr 3."""
 
     def __init__(self, X: Any):
         self.X = X
@@ -49,13 +44,7 @@ def add_length(X: Any) -> Any:
 
 
 def unwrap_dataset(X: Any) -> Any:
-    """The tensor of a torch dataset of one tensor; X itself if it is no torch dataset.
-
-    Raises
-    ------
-    TypeError
-        If X is a data loader or another dataset.
-    """
+    """The tensor of a TensorDataset; TypeError for other torch datasets. Other X are returned unchanged."""
     if isinstance(X, TensorDataset) and len(X.tensors) == 1:
         return X.tensors[0]
     if isinstance(X, TensorDataset):

@@ -46,18 +46,18 @@ class FrameSchema:
 
         named = [pl.Series(str(name), values) for name, values in zip(self.names, columns, strict=True)]
         if self.library == "polars":
-            kept = zip(named, self.dtypes, numbers, strict=True)
-            named = [one if number is None else one.cast(dtype) for one, dtype, number in kept]
+            typed = zip(named, self.dtypes, numbers, strict=True)
+            named = [series if number is None else series.cast(dtype) for series, dtype, number in typed]
         return pl.DataFrame(named)
 
     def _pandas(self, columns: list[np.ndarray], numbers: list[np.dtype | None], index: Any) -> Any:
         import pandas as pd
 
-        made = []
+        series = []
         for values, dtype, number in zip(columns, self.dtypes, numbers, strict=True):
-            kept = number is not None and self.library == "pandas"
-            made.append(pd.Series(values, index=index, dtype=values.dtype).astype(dtype) if kept else values)
-        frame = pd.DataFrame(dict(enumerate(made)), index=index)
+            has_dtype = number is not None and self.library == "pandas"
+            series.append(pd.Series(values, index=index, dtype=values.dtype).astype(dtype) if has_dtype else values)
+        frame = pd.DataFrame(dict(enumerate(series)), index=index)
         frame.columns = self.pandas_columns()
         return frame
 
@@ -78,10 +78,10 @@ def numpy_dtype(dtype: Any) -> np.dtype | None:
         dtype = getattr(dtype, "subtype", dtype)  # sparse columns
         dtype = getattr(dtype, "numpy_dtype", dtype)  # nullable and pyarrow types
     try:
-        found = np.dtype(dtype)
+        result = np.dtype(dtype)
     except (TypeError, ValueError):
         return None
-    return found if found.kind in "biuf" else None
+    return result if result.kind in "biuf" else None
 
 
 def round_to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

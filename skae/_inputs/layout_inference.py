@@ -1,4 +1,4 @@
-"""Shape, axes and scaling of samples, inferred from X and the parameters about them."""
+"""Inference of the shape, axes and scaling of samples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from skae.data import (
 )
 from skae.model import Sequence
 
-# Squares of smaller numbers are 0 in float32, or lose digits.
+# Squares of smaller numbers underflow or lose digits in float32.
 SMALLEST_DEVIATION = 1e-16
 
 
@@ -36,12 +36,12 @@ def infer_layout(estimator: Any, X: Any) -> SampleLayout:
     ValueError
         If shape, ``sample_shape`` and ``axes`` are inconsistent, or the shape has several readings.
     """
-    needs = needing_tokens(estimator)
-    if needs and len(X.shape) != 2:
-        raise ValueError(f"{needs} needs rows of integer tokens, of shape (n_samples, length). Got shape {X.shape}.")
-    sample_shape, axes = sample_form(X.shape, estimator.sample_shape, wanted_axes(estimator))
-    if needs and axes != ("n",):
-        raise ValueError(f"{needs} needs rows of integer tokens. Pass axes='n' and X of shape (n_samples, length).")
+    setting = token_setting(estimator)
+    if setting and len(X.shape) != 2:
+        raise ValueError(f"{setting} needs rows of integer tokens, of shape (n_samples, length). Got shape {X.shape}.")
+    sample_shape, axes = infer_sample_shape(X.shape, estimator.sample_shape, resolve_axes(estimator))
+    if setting and axes != ("n",):
+        raise ValueError(f"{setting} needs rows of integer tokens. Pass axes='n' and X of shape (n_samples, length).")
     if estimator.scaling == "channels" and not axes:
         raise ValueError(
             "scaling='channels' needs samples with channels: pass axes such as 't c', or scaling='columns' for a table."
@@ -52,57 +52,44 @@ def infer_layout(estimator: Any, X: Any) -> SampleLayout:
         if isinstance(X, SparseRows):
             raise TypeError("Tokens cannot be sparse: 0 is a token too. Pass X.toarray().")
         check_tokens(X)
-        return replace(
-            TokenLayout.learn(iterate_slices(X, slice_length(sample_shape[0])), sample_shape[0]),
-            input_dtype=input_dtype(X),
-        )
-    moments = moments_of(X, math.prod(sample_shape))
+        layout = TokenLayout.learn(iterate_slices(X, slice_length(sample_shape[0])), sample_shape[0])
+        return replace(layout, input_dtype=input_dtype(X))
+    moments = compute_moments(X, math.prod(sample_shape))
     largest = float(moments.deviation.max())
     if estimator.scaling is None and 0 < largest < SMALLEST_DEVIATION:
         raise ValueError(
             f"scaling=None needs features of a standard deviation of at least {SMALLEST_DEVIATION:g}, whose squares "
             f"float32 holds. The largest of X is {largest:.3g}. Leave scaling='auto', or multiply X by a power of ten."
         )
-    kind = wanted_scaling(estimator.scaling, axes, input_dtype(X))
+    given = input_dtype(X)
+    # The dtype of reconstructions is float64 if float32 would lose digits of X.
+    dtype = np.dtype(np.float32 if np.result_type(given, np.float32) == np.float32 else np.float64)
+    kind = resolve_scaling(estimator.scaling, axes, given)
     scaling = Scaling.of(moments, kind, is_table=not axes, channels=feature_channels(sample_shape, axes))
-    return SampleLayout(
-        sample_shape,
-        axes,
-        flattened=len(X.shape) == 2,
-        scaling=scaling,
-        dtype=returned_dtype(X),
-        input_dtype=input_dtype(X),
-    )
+    return SampleLayout(sample_shape, axes, len(X.shape) == 2, scaling, dtype, input_dtype=given)
 
 
 def extend_layout(layout: SampleLayout, scaling: str | None, X: Any) -> tuple[SampleLayout, torch.Tensor]:
-    """Update the scaling of a layout with checked samples X.
-
-    Returns
-    -------
-    layout : SampleLayout
-    changed : Tensor of shape (n_features,), bool
-        Features whose scaling changed, in the order of X.
-    """
-    more, channels = moments_of(X, layout.n_features), feature_channels(layout.sample_shape, layout.axes)
-    kind = wanted_scaling(scaling, layout.axes, layout.input_dtype)
+    """Update the scaling of a layout with checked samples X; also returns which features (n_features,) changed."""
+    more, channels = compute_moments(X, layout.n_features), feature_channels(layout.sample_shape, layout.axes)
+    kind = resolve_scaling(scaling, layout.axes, layout.input_dtype)
     extended, changed = layout.scaling.extend(more, kind, not layout.axes, channels)
     return replace(layout, scaling=extended), changed
 
 
-def wanted_scaling(scaling: str | None, axes: tuple[str, ...], dtype: Any) -> str | None:
-    """The kind of scaling to learn: "auto" is "global" for 8-bit pictures, because colors have one unit."""
+def resolve_scaling(scaling: str | None, axes: tuple[str, ...], dtype: Any) -> str | None:
+    """The parameter ``scaling``; "global" for "auto" and 8-bit pictures, whose channels have one unit."""
     return "global" if scaling == "auto" and axes and dtype == np.uint8 else scaling
 
 
-def moments_of(X: Any, n_features: int) -> Moments:
+def compute_moments(X: Any, n_features: int) -> Moments:
     """Compute the moments of checked samples."""
     if isinstance(X, SparseRows):
         return Moments.of_sparse(X.csr)
     return Moments.of(iterate_slices(X, slice_length(n_features)))
 
 
-def wanted_axes(estimator: Any) -> Any:
+def resolve_axes(estimator: Any) -> Any:
     """The parameter ``axes``; "n" if it is None and the architecture reads only tokens."""
     return "n" if reads_tokens(estimator.architecture) and estimator.axes is None else estimator.axes
 
@@ -112,45 +99,39 @@ def reads_tokens(architecture: Any) -> bool:
     return isinstance(architecture, Sequence) or (isinstance(architecture, str) and architecture == "sequence")
 
 
-def needing_tokens(estimator: Any) -> str:
+def token_setting(estimator: Any) -> str:
     """The parameter that requires tokens, as written in code; empty if there is none."""
     if reads_tokens(estimator.architecture):
         return f"architecture={estimator.architecture!r}"
     return "loss='cross_entropy'" if estimator.loss == "cross_entropy" else ""
 
 
-def sample_form(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def infer_sample_shape(shape: tuple[int, ...], sample_shape: Any, axes: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Shape of one sample, and the names of its axes; a table has none."""
     n_features = math.prod(shape[1:])
-    asked = None if sample_shape is None else tuple(int(size) for size in sample_shape)
+    expected = None if sample_shape is None else tuple(int(size) for size in sample_shape)
     if len(shape) > 2:
         given = tuple(int(size) for size in shape[1:])
-        if asked not in (None, given):
-            raise ValueError(f"sample_shape={asked} does not fit X, whose samples have shape {given}. Leave it out.")
+        if expected not in (None, given):
+            raise ValueError(f"sample_shape={expected} does not fit X, whose samples have shape {given}. Leave it out.")
         return given, infer_axes(given, axes)
-    if asked is not None and math.prod(asked) != n_features:
-        raise ValueError(f"sample_shape={asked} needs {math.prod(asked)} features, X has {n_features}.")
-    asked = asked or (n_features,)
-    if axes is None and len(asked) == 1:
-        return asked, ()
-    if isinstance(axes, str) and len(asked) == 1 < len(axes.split()):
+    if expected is not None and math.prod(expected) != n_features:
+        raise ValueError(f"sample_shape={expected} needs {math.prod(expected)} features, X has {n_features}.")
+    expected = expected or (n_features,)
+    if axes is None and len(expected) == 1:
+        return expected, ()
+    if isinstance(axes, str) and len(expected) == 1 < len(axes.split()):
         raise ValueError(
             f"axes={axes!r} names {len(axes.split())} axes, but X is 2-D. Pass their sizes as sample_shape, or X of "
             f"shape (n_samples, *sample_shape)."
         )
-    return asked, infer_axes(asked, axes)
+    return expected, infer_axes(expected, axes)
 
 
 def input_dtype(X: Any) -> np.dtype:
     """The numpy dtype of checked X in native byte order; float64 for numbers in object arrays."""
     dtype = torch.empty(0, dtype=X.dtype).numpy().dtype if isinstance(X, torch.Tensor) else np.dtype(X.dtype)
     return np.dtype(np.float64) if dtype.kind not in "biuf" else dtype.newbyteorder("=")
-
-
-def returned_dtype(X: Any) -> np.dtype:
-    """The dtype of reconstructions: float64 if the dtype of X needs it, else float32."""
-    wide = np.result_type(input_dtype(X), np.float32)
-    return np.dtype(np.float32) if wide == np.float32 else np.dtype(np.float64)
 
 
 def check_same_tokens(layout: SampleLayout, X: Any) -> None:

@@ -22,7 +22,7 @@ from skae._estimator.results import ResultMixin, learned
 from skae._estimator.settings import DENSE_FEATURES, check_parameters
 from skae._estimator.transformer import AutoencoderTransformer, convert_like
 from skae._inputs.data_frames import FrameSchema, pandas_index
-from skae._inputs.layout_inference import infer_layout, needing_tokens
+from skae._inputs.layout_inference import infer_layout, token_setting
 from skae._inputs.schema import Schema, read_samples
 from skae._inputs.validation import as_array, check_samples, encode_groups
 from skae._novelty.distances import (
@@ -359,8 +359,8 @@ def prepare_autoencoder(
     default: Literal["dense", "auto"] = "dense" if math.prod(X.shape[1:]) <= DENSE_FEATURES else "auto"
     prepared = AutoencoderTransformer(architecture=default) if autoencoder is None else clone(autoencoder)
     check_parameters(prepared)
-    if prepared.axes == "n" or needing_tokens(prepared):
-        reason = needing_tokens(prepared) or "axes='n'"
+    if prepared.axes == "n" or token_setting(prepared):
+        reason = token_setting(prepared) or "axes='n'"
         raise ValueError(f"{OWNER} compares numbers, not tokens. Pass an autoencoder without {reason}.")
     if autoencoder is None:
         layout = infer_layout(prepared, X)

@@ -88,7 +88,11 @@ def plausible_readings(shape: tuple[int, ...]) -> list[str]:
     if len(shape) == 1:
         return ["t"]
     if len(shape) == 2:
-        return plausible_readings_of_two(shape)
+        short, long = sorted(shape)
+        signal = "c t" if shape[0] == short else "t c"
+        if short == 1 and long > 1:
+            return [signal]
+        return ["h w"] if short >= 4 and long <= 4 * short else [signal, "h w"]
     spatial = {3: "h w", 4: "t h w"}.get(len(shape), "").split()
     if not spatial:
         return []
@@ -98,16 +102,6 @@ def plausible_readings(shape: tuple[int, ...]) -> list[str]:
         readings = [" ".join([*spatial[:i], "c", *spatial[i:]]) for i in places]
         return readings + (["t h w"] if len(shape) == 3 else [])
     return [" ".join([*spatial[: places[0]], "c", *spatial[places[0] :]])]
-
-
-def plausible_readings_of_two(shape: tuple[int, ...]) -> list[str]:
-    """Plausible axes of a sample with two axes: a gray picture, or a signal with channels."""
-    short, long = sorted(shape)
-    if short == 1 and long > 1:
-        return ["c t" if shape[0] == 1 else "t c"]
-    if short >= 4 and long <= 4 * short:
-        return ["h w"]
-    return ["c t" if shape[0] == short else "t c", "h w"]
 
 
 def describe_reading(reading: str, shape: tuple[int, ...]) -> str:
@@ -147,11 +141,11 @@ def warn_if_sensor_windows(X: Any, sample_shape: tuple[int, ...]) -> None:
 
 def neighbor_correlations(x: np.ndarray) -> tuple[float, float]:
     """Correlation of neighbors along both axes of centered samples (n, height, width); 1 if they are constant."""
-    found = []
+    correlations = []
     for a, b in ((x[:, 1:], x[:, :-1]), (x[:, :, 1:], x[:, :, :-1])):
         size = math.sqrt(np.square(a).sum()) * math.sqrt(np.square(b).sum())
-        found.append(float((a * b).sum()) / size if size > 0 else 1.0)
-    return found[0], found[1]
+        correlations.append(float((a * b).sum()) / size if size > 0 else 1.0)
+    return correlations[0], correlations[1]
 
 
 def deviation_ratio(x: np.ndarray, axis: int) -> float:

@@ -26,21 +26,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def map_batches(function: Callable[[int, int], Result], n_rows: int, length: int) -> Iterator[tuple[int, int, Result]]:
-    """Call ``function(start, stop)`` on ``n_rows`` rows in order, at most ``length`` at a time.
+    """Yield (start, stop, ``function(start, stop)``) for ``n_rows`` rows in order, at most ``length`` at a time.
 
-    When memory runs out, the batch is halved, with one warning per pass.
-
-    Yields
-    ------
-    start, stop : int
-        The rows of the batch.
-    result
-        The return value of ``function``.
-
-    Raises
-    ------
-    OutOfMemoryError
-        If memory runs out on a single row.
+    When memory runs out, the batch is halved, with one warning per pass; for a single row, OutOfMemoryError is raised.
     """
     start, warned = 0, False
     while start < n_rows:

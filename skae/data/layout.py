@@ -22,24 +22,13 @@ AXES = {"c": "channels", "t": "time", "d": "depth", "h": "height", "w": "width"}
 class SampleLayout:
     """Shape, axes and scaling of a sample, and the conversion between the caller's arrays and the network's tensors.
 
-    Attributes
-    ----------
-    sample_shape : tuple of int
-        Shape of one sample of X, with the axes in the order of ``axes``.
-    axes : tuple of str
-        Names of the sample's axes; empty for the rows of a table.
-    flattened : bool
-        Whether X is a 2-D array with one flattened sample per row.
-    scaling : Scaling
-        The mean that is subtracted and the scale that divides.
-    dtype : numpy.dtype
-        Type of the arrays that ``to_caller`` returns: float64 if float32 would lose digits of X, else float32.
-    input_dtype : numpy.dtype or None
-        Type of the fitted X; None if a model file cannot store it.
+    X is a 2-D array with one flattened sample per row if ``flattened``. Reconstructions have the ``dtype`` float64 if
+    float32 would lose digits of X, else float32. ``input_dtype`` is that of the fitted X, None if a model file cannot
+    store it.
     """
 
-    sample_shape: tuple[int, ...]
-    axes: tuple[str, ...]
+    sample_shape: tuple[int, ...]  # in the order of ``axes``
+    axes: tuple[str, ...]  # empty for the rows of a table
     flattened: bool
     scaling: Scaling
     dtype: np.dtype

@@ -180,11 +180,7 @@ class Scaling:
 
         "auto" selects "columns" for a table whose columns have different units, "channels" for samples whose channels
         have different units, else "global". None subtracts the mean only.
-
-        Parameters
-        ----------
-        channels : Tensor of shape (n_features,), int64, default=None
-            The channel index of each feature, if samples have channels.
+        ``channels`` (n_features,) is the channel index of each feature, if samples have channels.
         """
         deviation = moments.deviation
         if kind == "auto":
@@ -204,16 +200,10 @@ class Scaling:
     def extend(
         self, more: Moments, kind: str | None, is_table: bool, channels: Tensor | None = None
     ) -> tuple[Scaling, Tensor]:
-        """Update the scaling with the moments of more rows.
+        """Update the scaling with the moments of more rows; also returns whether each feature is rescaled.
 
         A feature is rescaled if it was constant and now varies, or if its scale changes by more than a factor of
         SAME_UNIT. All other features keep their scale.
-
-        Returns
-        -------
-        scaling : Scaling
-        changed : Tensor of shape (n_features,), bool
-            Whether each feature is rescaled.
         """
         assert self.moments is not None
         moments = self.moments.merge(more)
@@ -284,9 +274,8 @@ def machine_epsilon(dtype: torch.dtype) -> float:
 def select_kind(moments: Moments, is_table: bool, channels: Tensor | None) -> str:
     """The kind of scaling that "auto" selects."""
     if is_table:
-        return (
-            "columns" if differ_by_more_than(moments.deviation, SAME_UNIT) and not have_same_unit(moments) else "global"
-        )
+        have_units = differ_by_more_than(moments.deviation, SAME_UNIT) and not have_same_unit(moments)
+        return "columns" if have_units else "global"
     if channels is not None and differ_by_more_than(moments.of_channels(channels)[0], SAME_UNIT):
         return "channels"
     return "global"
@@ -305,8 +294,8 @@ def have_same_unit(moments: Moments) -> bool:
     which have the same range, and for counts or weights of words, most of which are 0, if the values other than the
     minimum are of similar size.
     """
-    found = (moments.deviation, moments.mean, moments.low, moments.high, moments.at_low)
-    deviation, mean, low, high, at_low = (array[found[0] > 0] for array in found)
+    arrays = (moments.deviation, moments.mean, moments.low, moments.high, moments.at_low)
+    deviation, mean, low, high, at_low = (array[arrays[0] > 0] for array in arrays)
     centered = bool((mean.abs() <= 1e-6 * deviation).all())
     if centered and len(mean) >= FEWEST_PRINCIPAL and bool((deviation.diff() <= 0).all()):
         return True

@@ -35,16 +35,10 @@ NEEDS_FLOAT64 = (np.uint16, np.uint32, np.uint64, np.longdouble, np.object_)
 
 
 class Rows(Dataset):
-    """A torch dataset of the rows of X, read as scaled batches in the layout of the network.
+    """A torch dataset of the rows of X, read as scaled batches in the layout of the network on a device.
 
-    Parameters
-    ----------
-    X : ndarray, memmap, Tensor or anything with shape, dtype and slicing
-    layout : SampleLayout
-    device : torch.device
-        Device of the batches.
-    keep : bool
-        Whether to cache the scaled rows on the device if they are small; faster if they are read more than once.
+    X is an ndarray, a Tensor, or anything with shape, dtype and slicing. With ``keep``, small X are scaled once and
+    cached on the device.
     """
 
     def __init__(self, X: Any, layout: SampleLayout, device: torch.device, keep: bool = False):
@@ -55,8 +49,7 @@ class Rows(Dataset):
         size = len(X) * layout.n_features * 4
         self.small = size <= CACHE_BYTES
         if keep and size <= (SPARSE_CACHE_BYTES if isinstance(X, SparseRows) else CACHE_BYTES):
-            cache = torch.empty((len(X), *layout.network_shape), dtype=torch.float32, device=device)
-            start = 0
+            cache, start = torch.empty((len(X), *layout.network_shape), dtype=torch.float32, device=device), 0
             for x in self.slices(slice_length(layout.n_features)):
                 cache[start : start + len(x)] = x
                 start += len(x)
@@ -83,8 +76,8 @@ class Rows(Dataset):
         Index tensors are on ``tensor_device``, so that no batch waits for a copy of indices.
         """
         if self.cache is not None:
-            at = indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(self.device)
-            return self.cache.index_select(0, at)
+            indices = indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(self.device)
+            return self.cache.index_select(0, indices)
         return self._in_pieces(len(indices), lambda start, stop: gather_rows(self.X, indices[start:stop]))
 
     def subset(self, indices: np.ndarray) -> Rows:
