@@ -90,7 +90,7 @@ PARAMETERS = [
         27,
         "one row to split",
         ValueError,
-        "n_samples=1 with validation_fraction=0.1 holds out 1 and leaves 0",
+        "no training rows: validation_fraction=0.1 of n_samples=1 is 1 validation rows",
         {},
         lambda estimator: estimator.fit(X[:1]),
         "validation_fraction",
