@@ -92,9 +92,9 @@ def encode_result(
                 numbers[f"{name}/{number}"] = np.asarray(getattr(measure, name), dtype=np.float64)
         if hasattr(measure, "neighbors"):
             numbers[f"places/{number}"] = np.asarray(measure.neighbors._fit_X, dtype=np.float64)
-    learned = {name: encode(getattr(result, name), name) for name in JSON_FIELDS}
+    fields = {name: encode(getattr(result, name), name) for name in JSON_FIELDS}
     # Members are fitted on arrays, so the types of columns are not needed.
-    content = {"learned": learned, **encode_schema(replace(result.schema, frame=None)), "members": members}
+    content = {"learned": fields, **encode_schema(replace(result.schema, frame=None)), "members": members}
     return content, arrays | {name: torch.from_numpy(array.copy()) for name, array in numbers.items()}
 
 
@@ -102,45 +102,43 @@ def decode_result(
     file: Stored, decode: Decoder, decode_member: Callable[[Stored], AutoencoderTransformer]
 ) -> NoveltyResult:
     """The result that a file describes."""
-    learned = decode_learned(file.content["learned"], decode)
-    members = decode_members(file, learned, decode_member)
+    fields = decode_fields(file.content["learned"], decode)
+    members = decode_members(file, fields, decode_member)
     prefixes = tuple(f"{MEMBERS}{number}/" for number in range(len(members)))
     arrays = {name: array.numpy() for name, array in file.arrays().items() if not name.startswith(prefixes)}
-    n_features = math.prod(learned["sample_shape"])
+    n_features = math.prod(fields["sample_shape"])
     result = NoveltyResult(
         schema=decode_schema(file.content, n_features, decode),
         members=members,
         measures=[
-            decode_measure(member, arrays, number, n_features, learned["distance"])
+            decode_measure(member, arrays, number, n_features, fields["distance"])
             for number, member in enumerate(members)
         ],
         part_of=decode_parts(arrays, len(members)),
-        typical_error=pop_array(arrays, "typical", learned["sample_shape"]),
-        **learned,
+        typical_error=pop_array(arrays, "typical", fields["sample_shape"]),
+        **fields,
     )
     if arrays:
         raise ModelFileError(f"it holds the array {shown(sorted(arrays)[0])}, which is not known")
     return result
 
 
-def decode_learned(encoded: Any, decode: Decoder) -> dict[str, Any]:
+def decode_fields(encoded: Any, decode: Decoder) -> dict[str, Any]:
     """The fields of the result that are JSON, checked."""
     if set(check_type(encoded, dict, "its result")) != set(JSON_FIELDS):
         raise ModelFileError(f"its result has the fields {shown(sorted(encoded))}")
-    learned = {name: decode(value) for name, value in encoded.items()}
+    fields = {name: decode(value) for name, value in encoded.items()}
     for name in ("offset", "median"):
-        if not math.isfinite(check_type(learned[name], float, name)):
-            raise ModelFileError(f"its {name} is {learned[name]}")
-    shape = tuple(
-        check_type(size, int, "a size") for size in check_type(learned["sample_shape"], tuple, "sample_shape")
-    )
-    if min(shape, default=0) < 1 or learned["distance"] not in DISTANCES:
-        raise ModelFileError(f"its samples have shape {shown(shape)}, its distance is {shown(learned['distance'])}")
-    return learned
+        if not math.isfinite(check_type(fields[name], float, name)):
+            raise ModelFileError(f"its {name} is {fields[name]}")
+    shape = tuple(check_type(size, int, "a size") for size in check_type(fields["sample_shape"], tuple, "sample_shape"))
+    if min(shape, default=0) < 1 or fields["distance"] not in DISTANCES:
+        raise ModelFileError(f"its samples have shape {shown(shape)}, its distance is {shown(fields['distance'])}")
+    return fields
 
 
 def decode_members(
-    file: Stored, learned: dict[str, Any], decode_member: Callable[[Stored], AutoencoderTransformer]
+    file: Stored, fields: dict[str, Any], decode_member: Callable[[Stored], AutoencoderTransformer]
 ) -> list[AutoencoderTransformer]:
     """The members, at least two, each fitted on samples of the same shape."""
     contents = check_type(file.content["members"], list, "members")
@@ -148,7 +146,7 @@ def decode_members(
     if len(members) < 2:
         raise ModelFileError(f"it holds {len(members)} members")
     for number, member in enumerate(members):
-        if member.sample_shape_ != learned["sample_shape"]:
+        if member.sample_shape_ != fields["sample_shape"]:
             raise ModelFileError(f"its member {number} was fitted on samples of shape {shown(member.sample_shape_)}")
     return members
 
