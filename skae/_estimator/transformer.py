@@ -53,10 +53,11 @@ from skae.training import (
     with_gradients,
     with_snapshots,
 )
-from skae.variants import Variant, class_of_variant
+from skae.variants import Variant, class_of_variant, is_supervised
 
 from .callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from .generation import GenerationMixin
+from .labels import Labels
 from .results import ResultMixin, learned
 from .settings import Architecture, check_parameters, check_same_network, class_of_architecture, train_spec
 from .training_data import check_groups, training_data
@@ -292,7 +293,9 @@ class AutoencoderTransformer(
     @with_callbacks
     @reports_out_of_memory
     @with_gradients
-    def fit(self, X: Any, y: Any = None, X_val: Any = None, groups: ArrayLike | None = None) -> AutoencoderTransformer:
+    def fit(
+        self, X: Any, y: Any = None, X_val: Any = None, groups: ArrayLike | None = None, y_val: Any = None
+    ) -> AutoencoderTransformer:
         """Train on X.
 
         Parameters
@@ -303,8 +306,9 @@ class AutoencoderTransformer(
             any object with shape, dtype, len and slicing. Values are converted to float64 before the mean is
             subtracted, so integers beyond 2**53 are rounded. Rows that are not in memory and take more than 256 MiB as
             float32 are shuffled in blocks; the network then differs from that of the same rows in memory.
-        y : ignored
-            ``fit`` warns if y has the shape of X and other values, like clean samples for noisy X.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Class labels or numbers for :class:`~skae.variants.Supervised`. Other variants ignore y, and ``fit`` warns
+            if y has the shape of X and other values, like clean samples for noisy X.
         X_val : array-like like X, default=None
             The validation set. None draws ``validation_fraction`` of X.
         groups : array-like of shape (n_samples,), default=None
@@ -314,6 +318,8 @@ class AutoencoderTransformer(
             treats rows as independent, except that equal rows and near duplicates are kept in one set, with a warning.
             ``groups=range(len(X))`` declares all rows independent. With ``X_val``, or without early stopping, groups
             are checked but not used.
+        y_val : array-like of shape (n_validation_samples,) or (n_validation_samples, n_outputs), default=None
+            y of ``X_val``, for :class:`~skae.variants.Supervised`; else ignored.
 
         Returns
         -------
@@ -335,17 +341,21 @@ class AutoencoderTransformer(
         check_parameters(self)
         start = self._result if self.warm_start and self.__sklearn_is_fitted__() else None
         X, layout, schema, spec = self._prepare(X, y, start)
+        labels = Labels.read(self.variant, y, len(X), start)
         samples = {"X": X} if X_val is None else {"X": X, "X_val": self._check(X_val, layout, schema)}
+        if labels is not None and X_val is not None:
+            labels = labels.with_validation(y_val, len(samples["X_val"]))
         groups = encode_groups(groups, len(X))
         groups = groups if X_val is None and self.early_stopping else None
         check_groups(groups)
         with checkpoints_for(
-            self.checkpoint_dir, spec, samples, layout, groups, self.random_state, start
+            self.checkpoint_dir, spec, samples, layout, groups, self.random_state, start, labels
         ) as checkpoints:
             seed = draw_seed(self.random_state)
             spec = replace(spec, seed=seed if checkpoints.seed is None else checkpoints.seed)
             with report_stage("Choosing training and validation rows", self.verbose):
                 data = training_data(spec, X, samples.get("X_val"), groups, layout, schema)
+                data = data if labels is None else labels.add_to(data)
             try:
                 result = train(spec, data, start, checkpoints, [partial(self._epoch_tasks, X, y)])
                 checkpoints.finished = True
@@ -379,7 +389,8 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-        y : ignored
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            As in ``fit``. The first call needs all classes; numbers are standardized by the first call.
 
         Returns
         -------
@@ -390,6 +401,7 @@ class AutoencoderTransformer(
             raise ValueError(f"partial_fit needs an int as n_components. Got {self.n_components!r} instead.")
         start, rescaled = self._result if self.__sklearn_is_fitted__() else None, None
         X, layout, schema, spec = self._prepare(X, y, start)
+        labels = Labels.read(self.variant, y, len(X), start)
         if start is not None:
             if is_extensible(start.net.module_, layout):
                 layout, changed = extend_layout(layout, self.scaling, X)
@@ -397,7 +409,7 @@ class AutoencoderTransformer(
             start = replace(start, history=start.history[1 - MAX_HISTORY :])
         spec = replace(spec, early_stopping=False, single_pass=True, seed=draw_seed(self.random_state))
         data = TrainData(Part.whole(Rows(X, layout, spec.device, keep=True)), schema=schema, rescaled=rescaled)
-        self._result = train(spec, data, start)
+        self._result = train(spec, data if labels is None else labels.add_to(data), start)
         return self
 
     def transform(self, X: Any) -> Any:
@@ -611,7 +623,8 @@ class AutoencoderTransformer(
         spec = train_spec(self, layout)
         if start is not None:
             check_same_network(self, start, spec, X.shape)
-        warn_if_y_is_target(X, y)
+        if not is_supervised(self.variant):
+            warn_if_y_is_target(X, y)
         return X, layout, schema, spec
 
     def _check(self, X: Any, layout: SampleLayout, schema: Schema) -> Any:
@@ -657,6 +670,7 @@ class AutoencoderTransformer(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.input_tags.sparse = True
+        tags.target_tags.required = is_supervised(self.variant)
         return tags
 
 

@@ -32,6 +32,7 @@ from skae._search.folds import (
     size_parameter,
 )
 from skae._search.routing import make_router, make_splitter, route_metadata
+from skae.variants import is_supervised
 
 RULES = ("best", "one_standard_error")
 
@@ -199,6 +200,8 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         scorer = check_scoring(estimator, self.scoring)
         if y is None and (self.classifier is not None or is_classifier(estimator)):
             raise ValueError("A classifier needs labels. Write fit(X, y).")
+        if y is None and is_supervised(find_autoencoder(estimator).variant):
+            raise ValueError("variant=Supervised() needs y. Write fit(X, y).")
         X, y, groups = indexable(X, y, groups)
         cv = make_splitter(self.cv, y, groups, is_classifier(estimator))
         routed = route_metadata(self, estimator, groups, params)

@@ -5,6 +5,7 @@ from .batching import apply_padded, free_cache, is_out_of_memory, map_batches
 from .layout import SampleLayout
 from .scaling import ARRAYS, SCALINGS, Moments, Scaling
 from .sources import Rows, SelectedRows, SparseRows, inference_length, iterate_slices, slice_length
+from .targets import Target
 from .tokens import TokenLayout, check_tokens
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Scaling",
     "SelectedRows",
     "SparseRows",
+    "Target",
     "TokenLayout",
     "apply_padded",
     "check_tokens",

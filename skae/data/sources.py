@@ -41,6 +41,9 @@ class Rows(Dataset):
     cached on the device.
     """
 
+    # y in supervised training: indices of classes (n,), or numbers (n, n_outputs). -1 or NaN is missing.
+    y: Tensor | None = None
+
     def __init__(self, X: Any, layout: SampleLayout, device: torch.device, keep: bool = False):
         self.X = X
         self.layout = layout.to(device)

@@ -26,6 +26,10 @@ class Trace:
     code : Code
     prior : Prior, default=None
         The density that penalties pull codes towards.
+    prediction : Tensor of shape (repeats * batch, n_outputs), default=None
+        The output of a supervised head.
+    y : Tensor of shape (batch,) or (batch, n_outputs), default=None
+        What the head is to predict: indices of classes, -1 where missing, or numbers, NaN where missing.
     """
 
     seen: Tensor
@@ -33,6 +37,8 @@ class Trace:
     code: Code
     output: Tensor
     prior: Prior | None = None
+    prediction: Tensor | None = None
+    y: Tensor | None = None
 
 
 class LinearPath(nn.Module):
@@ -150,6 +156,19 @@ class Softmax(nn.Module):
 Link = Identity | UnitInterval | Softmax
 
 
+class Head(nn.Linear):
+    """Predicts y from the decoder's input, in training (Le, Patterson and White, 2018).
+
+    ``unit`` is the factor from the loss of y to the reconstruction loss.
+    """
+
+    unit: Tensor
+
+    def __init__(self, n_in: int, n_outputs: int):
+        super().__init__(n_in, n_outputs)
+        self.register_buffer("unit", torch.ones(()))
+
+
 class Autoencoder(nn.Module):
     """Scaled samples to latent codes and back.
 
@@ -167,6 +186,8 @@ class Autoencoder(nn.Module):
         Corrupts the encoder's input in training.
     pseudo_inputs : Tensor of shape (n_pseudo_inputs, \\*shape), default=None
         Inputs that are trained as weights are, and that the encoder gets with every batch.
+    head : Head, default=None
+        Predicts y from the code.
     """
 
     latent_scale: Tensor
@@ -182,6 +203,7 @@ class Autoencoder(nn.Module):
         bottleneck: Bottleneck,
         corruption: nn.Module | None = None,
         pseudo_inputs: Tensor | None = None,
+        head: Head | None = None,
     ):
         super().__init__()
         self.encoder = encoder_decoder.encoder
@@ -191,6 +213,7 @@ class Autoencoder(nn.Module):
         self.bottleneck = bottleneck
         self.corruption = corruption
         self.pseudo_inputs = None if pseudo_inputs is None else nn.Parameter(pseudo_inputs)
+        self.head = head
         self.register_buffer("latent_scale", latent_scale)
 
     def forward(self, x: Tensor) -> Trace:
@@ -202,8 +225,9 @@ class Autoencoder(nn.Module):
         target = self.link.to_output_space(x)
         if code.repeats > 1:
             target = target.repeat(code.repeats, *[1] * (x.ndim - 1))
-        output = self.output(code.latent if code.decoder_input is None else code.decoder_input)
-        return Trace(seen, target, code, output, self.bottleneck.prior)
+        decoder_input = code.latent if code.decoder_input is None else code.decoder_input
+        prediction = None if self.head is None else self.head(self.bottleneck.decoder_input(decoder_input))
+        return Trace(seen, target, code, self.output(decoder_input), self.bottleneck.prior, prediction)
 
     def _code(self, seen: Tensor) -> Code:
         if self.pseudo_inputs is None:

@@ -106,6 +106,25 @@ def l2_penalty(trace: Trace) -> Tensor:
     return 0.5 * trace.code.mean.square().sum(1)
 
 
+def prediction_error(trace: Trace) -> Tensor:
+    """Cross-entropy of class labels, or squared error averaged over outputs, of a supervised head, (repeats * batch,).
+
+    It is 0 where y is missing.
+
+    Raises
+    ------
+    ValueError
+        If the trace has no y or no prediction.
+    """
+    y, prediction = trace.y, trace.prediction
+    if y is None or prediction is None:
+        raise ValueError("prediction_error needs y and a supervised head. Write fit(X, y) with variant=Supervised().")
+    y = y.repeat(trace.code.repeats, *[1] * (y.ndim - 1))
+    if y.ndim == 1:
+        return functional.cross_entropy(prediction, y, ignore_index=-1, reduction="none")
+    return (prediction - torch.where(y.isnan(), prediction, y)).square().mean(1)
+
+
 class KLSparsity(nn.Module):
     """KL divergence of the mean activation of each coordinate from ``rate`` (Ng, 2011).
 

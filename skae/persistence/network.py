@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skae.data import SampleLayout
+from skae.data import SampleLayout, Target
 from skae.exceptions import ModelFileError, shown
 from skae.model import Autoencoder, LayerRow
 from skae.serialization.container import Table
@@ -45,13 +45,18 @@ def copy_to_cpu(array: Tensor) -> Tensor:
 
 
 def build_empty(
-    spec: TrainSpec, layout: SampleLayout, n_components: Any, table: Table, is_custom: bool
+    spec: TrainSpec,
+    layout: SampleLayout,
+    n_components: Any,
+    table: Table,
+    is_custom: bool,
+    target: Target | None = None,
 ) -> tuple[Autoencoder, list[LayerRow]]:
     """The network and its layers, on the meta device without memory for weights, except those of custom modules."""
     (n_built,) = table["module/latent_scale"][1]
     # Custom modules may need real tensors to be built.
     with torch.device("cpu" if is_custom else "meta"):
-        module, layers = build(spec, layout, n_built)
+        module, layers = build(spec, layout, n_built, target)
     minimum = 1 if module.bottleneck.is_nested else n_built
     if not minimum <= check_type(n_components, int, "n_components") <= n_built:
         raise ModelFileError(f"it has codes of {n_components} components, and a network of {n_built}")

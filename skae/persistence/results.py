@@ -6,12 +6,14 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from skae._estimator.settings import train_spec
 from skae._estimator.transformer import AutoencoderTransformer
-from skae.data import SampleLayout
+from skae._parameters import is_real
+from skae.data import SampleLayout, Target
 from skae.exceptions import LONGEST_VALUE, ModelFileError, printable, shown
 from skae.model import Autoencoder
 from skae.serialization.container import Stored, Table
@@ -93,6 +95,8 @@ def encode_result(result: FitResult) -> tuple[dict[str, Any], dict[str, Tensor],
         "best_epoch": int(result.best_epoch),
         **encode_schema(result.schema),
     }
+    if result.target is not None:
+        content["target"] = encode_target(result.target)
     arrays = {name: network.copy_to_cpu(array) for name, array in scaling.items()}
     arrays["codes"] = torch.tensor(result.codes, dtype=torch.float32)
     if result.explained_variance_ratio is not None:
@@ -111,7 +115,8 @@ def decode_result(file: Stored, decode: Decoder, device: torch.device) -> FitRes
     layout = decode_layout(content["layout"], arrays)
     spec = decode_spec(content["spec"], layout, decode, device)
     has_custom_code = is_custom([content["spec"]["architecture"], content["spec"]["variant"]])
-    module, layers = network.build_empty(spec, layout, content["n_components"], table, has_custom_code)
+    target = decode_target(content.get("target"), decode)
+    module, layers = network.build_empty(spec, layout, content["n_components"], table, has_custom_code, target)
     scaling = {name: row for name, row in table.items() if name.startswith("scaling/")}
     check_table(scaling | expected_table(module, layout.network_shape, table), table)
     network.check_finite(arrays, is_custom=spec.architecture.is_custom)
@@ -137,7 +142,33 @@ def decode_result(file: Stored, decode: Decoder, device: torch.device) -> FitRes
         best_epoch=check_type(content["best_epoch"], int, "best_epoch"),
         codes=arrays["codes"].numpy(),
         explained_variance_ratio=None if ratio is None else ratio.numpy(),
+        target=target,
     )
+
+
+def encode_target(target: Target) -> dict[str, Any]:
+    """The classes of y, or mean and scale of its numbers, as JSON."""
+    if target.classes is not None:
+        return {"classes": encode(target.classes.tolist(), "classes of y")}
+    return {name: encode(getattr(target, name).tolist(), name) for name in ("mean", "scale")}
+
+
+def decode_target(encoded: Any, decode: Decoder) -> Target | None:
+    """The target of a supervised variant; ModelFileError if it is not one that ``encode_target`` makes."""
+    if encoded is None:
+        return None
+    entries = check_type(encoded, dict, "target")
+    found = {name: check_type(decode(values), list, "target") for name, values in entries.items()}
+    if set(found) == {"classes"} and all(isinstance(value, (str, int, float)) for value in found["classes"]):
+        return Target(np.array(found["classes"]))
+    numbers = [*found.get("mean", ()), *found.get("scale", ())]
+    if (
+        set(found) != {"mean", "scale"}
+        or len({len(part) for part in found.values()}) > 1
+        or not all(map(is_real, numbers))
+    ):
+        raise ModelFileError("its target is neither classes nor mean and scale of numbers")
+    return Target(None, np.array(found["mean"], dtype=np.float64), np.array(found["scale"], dtype=np.float64))
 
 
 def decode_spec(encoded: Any, layout: SampleLayout, decode: Decoder, device: torch.device) -> TrainSpec:

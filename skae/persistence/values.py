@@ -22,12 +22,12 @@ from skae._parameters import is_integer
 from skae.exceptions import ModelFileError, shown
 from skae.model import Convolutional, Custom, Dense, Sequence
 from skae.training import TrainSpec
-from skae.variants import VARIANTS
+from skae.variants import VARIANTS, Supervised
 
 # Prefixes of the net_params that are saved; other net_params are objects.
 SAVED_NET_PARAMS = ("optimizer__", "clip_norm")
 OBJECTS: dict[str, type[BaseEstimator]] = {
-    kind.__name__: kind for kind in (Dense, Convolutional, Sequence, Custom, *VARIANTS.values())
+    kind.__name__: kind for kind in (Dense, Convolutional, Sequence, Custom, *VARIANTS.values(), Supervised)
 }
 DEVICES = ("cpu", "mps", "cuda")
 # The fields of a TrainSpec in a file; ``load`` takes the device.
@@ -35,7 +35,7 @@ SPEC = tuple(field.name for field in dataclasses.fields(TrainSpec) if field.name
 # The keys of the JSON of an autoencoder, and of its parts.
 KEYS = {
     "": {"kind", "versions", "parameters", "spec", "layout", "n_components", "batch_size", "cycles", "history"}
-    | {"n_epochs", "best_epoch", "feature_names", "frame", "output"},
+    | {"n_epochs", "best_epoch", "feature_names", "frame", "output", "target"},
     "spec": set(SPEC),
     "layout": {"sample_shape", "axes", "flattened", "dtype", "input_dtype", "n_tokens", "scaling", "moments"},
     "frame": {"library", "columns", "levels"},

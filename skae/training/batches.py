@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,8 +90,19 @@ def equal_rows(part: Part) -> np.ndarray:
     return np.unique(hashes, return_inverse=True)[1].ravel()
 
 
+@dataclass(frozen=True)
+class LabeledBatch:
+    """Scaled samples (n, \\*network_shape) and their y, as ``Rows`` has it."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
 class Batches:
-    """An iterable of batches of scaled samples, with the signature of skorch's iterators.
+    """An iterable of batches of scaled samples, or ``LabeledBatch``, with the signature of skorch's iterators.
 
     Parameters
     ----------
@@ -136,10 +148,10 @@ class Batches:
             return [size * i + min(i, n_longer) for i in range(1, n)]
         return [self.batch_size * i for i in range(1, n)]
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Any]:
         return prefetch(self._batches()) if self.dataset.rows.needs_transfer else self._batches()
 
-    def _batches(self) -> Iterator[Tensor]:
+    def _batches(self) -> Iterator[Any]:
         rows, indices = self.dataset.rows, self.dataset.indices
         if self.generator is not None and not rows.in_memory:
             yield from self._shuffled_in_blocks()
@@ -147,14 +159,20 @@ class Batches:
         if self.generator is not None:
             indices = indices[self._permutation(len(indices))]
         if rows.tensor_device is None:
-            yield from map(rows.take, np.split(indices, self.cuts))
+            parts: Any = np.split(indices, self.cuts)
         else:
-            yield from map(rows.take, torch.from_numpy(indices).to(rows.tensor_device).tensor_split(self.cuts))
+            parts = torch.from_numpy(indices).to(rows.tensor_device).tensor_split(self.cuts)
+        yield from (self._label(rows.take(part), part) for part in parts)
+
+    def _label(self, x: Tensor, indices: np.ndarray | Tensor) -> Any:
+        """The samples at ``indices``, with their y if there is one."""
+        y = self.dataset.rows.y
+        return x if y is None else LabeledBatch(x, y[torch.as_tensor(indices, device=y.device)])
 
     def _permutation(self, n: int) -> np.ndarray:
         return torch.randperm(n, generator=self.generator, device="cpu").numpy()
 
-    def _shuffled_in_blocks(self) -> Iterator[Tensor]:
+    def _shuffled_in_blocks(self) -> Iterator[Any]:
         """Batches from a buffer filled with blocks of neighboring rows; blocks and buffer are shuffled."""
         rows, indices = self.dataset.rows, self.dataset.indices
         blocks = np.array_split(indices, -(-len(indices) // BLOCK_ROWS))
@@ -162,25 +180,29 @@ class Batches:
         full = max(self.batch_size, BUFFER_BYTES // (4 * rows.layout.n_features))
         # Less than a batch remains from one filling to the next, and the last block may exceed ``full``.
         capacity = min(len(indices), full + BLOCK_ROWS + max(lengths))
-        buffer, size = torch.empty(0), 0
+        buffer, places, size = torch.empty(0), np.empty(capacity, dtype=np.intp), 0
         for number, index in enumerate(self._permutation(len(blocks)), start=1):
             block = rows.take(blocks[index])
             if number == 1:
                 buffer = block.new_empty((capacity, *block.shape[1:]))
             buffer[size : size + len(block)] = block
+            places[size : size + len(block)] = blocks[index]
             size += len(block)
             if size < full and number < len(blocks):
                 continue
-            order = torch.from_numpy(self._permutation(size)).to(buffer.device)
+            shuffled = self._permutation(size)
+            order = torch.from_numpy(shuffled).to(buffer.device)
             start = 0
             while lengths and start + lengths[0] <= size:
-                yield buffer.index_select(0, order[start : start + lengths[0]])
-                start += lengths.popleft()
+                stop = start + lengths.popleft()
+                yield self._label(buffer.index_select(0, order[start:stop]), places[shuffled[start:stop]])
+                start = stop
             size -= start
             buffer[:size] = buffer[order[start:]]
+            places[:size] = places[shuffled[start:]]
 
 
-def prefetch(batches: Iterator[Tensor], ahead: int = 2) -> Iterator[Tensor]:
+def prefetch(batches: Iterator[Any], ahead: int = 2) -> Iterator[Any]:
     """The same batches; a thread prepares the next ``ahead`` ones."""
     executor = ThreadPoolExecutor(1)
     try:

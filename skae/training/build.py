@@ -15,11 +15,12 @@ from skorch.callbacks import PrintLog
 from torch import Tensor, nn
 
 from skae._parameters import InvalidParameterError, is_real, warn
-from skae.data import Rows, SampleLayout
+from skae.data import Rows, SampleLayout, Target
 from skae.model import (
     Autoencoder,
     Bottleneck,
     EncoderDecoder,
+    Head,
     Identity,
     LayerRow,
     LinearPath,
@@ -28,6 +29,7 @@ from skae.model import (
     layer_rows,
 )
 from skae.objectives import Objective, check_loss
+from skae.objectives.penalties import prediction_error
 from skae.variants import Parts
 
 from .device import seeded_weights
@@ -47,8 +49,10 @@ RESERVED = NET_PARAMS - {"callbacks", "clip_norm", "torch_load_kwargs"}
 RESERVED_PREFIXES = ("criterion__", "dataset__", "iterator_", "module__", "optimizer__lr", "optimizer__param_groups")
 
 
-def build(spec: TrainSpec, layout: SampleLayout, n_components: int) -> tuple[Autoencoder, list[LayerRow]]:
-    """The network of a spec for samples of a layout, with random weights, and its layer table.
+def build(
+    spec: TrainSpec, layout: SampleLayout, n_components: int, target: Target | None = None
+) -> tuple[Autoencoder, list[LayerRow]]:
+    """The network of a spec for samples of a layout, with random weights, and its layer table. A target gets a head.
 
     If torch's default device is ``meta``, no memory is allocated and nothing is computed.
 
@@ -66,6 +70,7 @@ def build(spec: TrainSpec, layout: SampleLayout, n_components: int) -> tuple[Aut
         bottleneck = parts.bottleneck(n_components)
         encoder_decoder = build_encoder_decoder(architecture, shape, bottleneck)
         linear = LinearPath(shape, n_components).float() if has_linear_path else None
+        head = None if target is None else Head(bottleneck.n_out, target.n_outputs).float()
         for part in (encoder_decoder.encoder, encoder_decoder.decoder, bottleneck):
             part.float()
         if not on_meta:
@@ -79,7 +84,7 @@ def build(spec: TrainSpec, layout: SampleLayout, n_components: int) -> tuple[Aut
     n_pseudo_inputs = bottleneck.n_pseudo_inputs
     pseudo_inputs = torch.zeros(n_pseudo_inputs, *shape, dtype=torch.float32) if n_pseudo_inputs else None
     link = output_link(spec.loss, layout)
-    module = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs)
+    module = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs, head)
     module.input_requires_grad = parts.input_requires_grad
     return module, layer_rows(encoder_decoder, linear, shape)
 
@@ -215,6 +220,8 @@ def check_net_params(net_params: Any) -> None:
 def new_net(spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple[int, ...]) -> AutoencoderNet:
     """The initialized skorch net of ``module``."""
     parts, net_params = spec.variant.parts(), spec.net_params or {}
+    unit = 1.0 if module.head is None else float(module.head.unit)
+    terms = [replace(t, weight=t.weight * unit) if t.function is prediction_error else t for t in parts.terms]
     optimizer_class, defaults = OPTIMIZERS[spec.optimizer]
     params = {f"optimizer__{name}": value for name, value in defaults.items()}
     params["clip_norm"] = CLIP_NORMS.get(spec.optimizer)
@@ -236,7 +243,7 @@ def new_net(spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple
         return AutoencoderNet(
             module,
             criterion__loss=spec.loss,
-            criterion__terms=parts.terms,
+            criterion__terms=tuple(terms),
             optimizer=optimizer_class,
             device=str(spec.device),
             verbose=int(spec.verbose),

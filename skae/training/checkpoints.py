@@ -256,8 +256,12 @@ def checkpoints_for(
     groups: np.ndarray | None,
     random_state: Any,
     start: FitResult | None,
+    labels: Any = None,
 ) -> Checkpoints | NoCheckpoints:
-    """Checkpoints in ``folder`` of the training of a spec; ``samples`` are checked X and X_val by name."""
+    """Checkpoints in ``folder`` of the training of a spec; ``samples`` are checked X and X_val by name.
+
+    ``labels`` are of y in supervised training.
+    """
     if folder is None:
         return NoCheckpoints()
     settings = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in ("seed", "verbose", "net_params")}
@@ -265,6 +269,8 @@ def checkpoints_for(
     identity = {name: describe(value) for name, value in settings.items()}
     if groups is not None:
         identity["groups"] = joblib.hash(groups)
+    if labels is not None:
+        identity["y"] = joblib.hash((labels.y, labels.classes, labels.y_val))
     stream = random_state if isinstance(random_state, np.random.RandomState) else None
     identity["random_state"] = repr(random_state) if stream is None else joblib.hash(stream.get_state())
     identity["defaults of optimizer"] = describe(OPTIMIZERS[spec.optimizer][1])

@@ -13,7 +13,7 @@ from skorch.callbacks import Callback
 from torch import Tensor
 
 from skae._parameters import is_fraction, warn
-from skae.data import SampleLayout
+from skae.data import SampleLayout, Target
 from skae.model import LayerRow
 
 from .batches import Part
@@ -21,6 +21,7 @@ from .build import build, initialize, new_net, try_loss
 from .checkpoints import Checkpoints, NoCheckpoints
 from .cross_validation import cross_validation_losses, has_enough_folds
 from .early_stopping import BestWeights
+from .head import initialize_head
 from .history import plain_history, report_stage
 from .nested_codes import cumulative_explained_variance, training_codes
 from .net import AutoencoderNet
@@ -43,6 +44,7 @@ class TrainData:
 
     ``is_split`` says that both parts are rows of one X, so cross-validation can split it otherwise. ``rescaled``
     (channels, \\*sizes), bool, marks features whose scaling differs from the result that training continues.
+    ``target`` describes the ``y`` of the rows, if they have one.
     """
 
     train: Part
@@ -50,6 +52,7 @@ class TrainData:
     schema: Any = None
     is_split: bool = False
     rescaled: Tensor | None = None
+    target: Target | None = None
 
     @property
     def layout(self) -> SampleLayout:
@@ -82,8 +85,9 @@ class Training:
                 n_components = spec.n_components
                 if is_fraction(n_components):
                     n_components = components_for_share(rows, n_components, spec.seed)
-                module, layers = build(spec, rows.layout, int(n_components))
+                module, layers = build(spec, rows.layout, int(n_components), data.target)
                 initialize(module, spec, rows)
+                initialize_head(module, spec, data.train)
         else:
             module, layers = copy.deepcopy(start.net.module_), start.layers
             if data.rescaled is not None:
@@ -213,6 +217,7 @@ def result_of(
         history=[*before, *plain_history(net, start=done_before)],
         n_epochs=done_before + net.epochs_done_,
         best_epoch=best_epoch,
+        target=data.target,
     )
 
 

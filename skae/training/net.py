@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from skae.data import inference_length, is_out_of_memory
 from skae.model.layers import set_generator
 from skae.objectives import Objective
 
-from .batches import Batches, Part
+from .batches import Batches, LabeledBatch, Part
 from .device import BorrowedStream, training_precision
 from .early_stopping import StopTraining
 from .errors import check_enough, check_last_update, diverged, note_place, out_of_memory, with_smaller_batches
@@ -277,20 +278,24 @@ class AutoencoderNet(NeuralNet):
             parameter.grad = None
         with self.stream_(), self._autocast():
             # A batch of another size would be compiled again.
-            trace = (self.forward_ if len(batch) == self.batch_size else self.module_)(batch)
+            trace = self._trace(batch, self.forward_ if len(batch) == self.batch_size else self.module_)
             loss = self.criterion_(trace)
         loss.backward()
         return loss.detach(), trace
 
     def validation_step(self, batch, **fit_params):
         with torch.no_grad(), self.stream_():
-            trace = self.module_(batch)
+            trace = self._trace(batch, self.module_)
             return {"loss": self.criterion_(trace), "y_pred": trace}
+
+    def _trace(self, batch, forward):
+        """The pass of a batch, with its y if there is one."""
+        return replace(forward(batch.x), y=batch.y) if isinstance(batch, LabeledBatch) else forward(batch)
 
     def forward_iter(self, X, training=False, device="cpu"):
         """Yield reconstructions of scaled samples: an array (n, \\*network_shape) or a Part."""
         if isinstance(X, Part):
-            batches = self.get_iterator(X)
+            batches = (getattr(batch, "x", batch) for batch in self.get_iterator(X))
         else:
             batches = torch.as_tensor(X, dtype=torch.float32).split(inference_length(math.prod(X.shape[1:])))
         self._set_training(False)
@@ -307,7 +312,7 @@ class AutoencoderNet(NeuralNet):
         def losses() -> Tensor:
             result, start = torch.empty(len(part), dtype=torch.float32, device=self.device), 0
             for batch in batches:
-                result[start : start + len(batch)] = self.criterion_.per_sample(self.module_(batch))
+                result[start : start + len(batch)] = self.criterion_.per_sample(self._trace(batch, self.module_))
                 start += len(batch)
             return result
 

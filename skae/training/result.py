@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skae.data import SampleLayout
+from skae.data import SampleLayout, Target
 from skae.model import LayerRow, Sampler
 
 from .nested_codes import truncate_codes
@@ -40,6 +40,8 @@ class FitResult:
         codes are not truncated. None during training.
     explained_variance_ratio : ndarray of shape (n_components,), float64, or None
         For nested codes only.
+    target : Target or None
+        What the head of a supervised variant predicts.
     samplers : dict
         Densities fitted to ``codes`` so far, by name.
     """
@@ -55,6 +57,7 @@ class FitResult:
     best_epoch: int
     codes: np.ndarray | None = None
     explained_variance_ratio: np.ndarray | None = None
+    target: Target | None = None
     samplers: dict[str, Sampler] = field(default_factory=dict, repr=False)
 
     def shortened(self, n_components: int) -> FitResult:

@@ -1,7 +1,8 @@
 """Variants of the autoencoder: each chooses a bottleneck, penalties, a corruption, or a change of the decoder.
 
 ``VARIANTS`` holds them by name, for ``variant="variational"``; objects have settings, as in
-``variant=Variational(beta=4)``; :class:`Denoising` and :class:`Nested` wrap another variant.
+``variant=Variational(beta=4)``; :class:`Denoising`, :class:`Nested` and :class:`Supervised`
+wrap another variant. :class:`Supervised` needs y.
 
 A custom variant is a subclass of :class:`Variant` whose ``parts`` returns :class:`Parts`:
 :mod:`skae.variants.bottlenecks` and :mod:`skae.variants.penalties` hold parts to combine. A penalty is a function of a
@@ -53,9 +54,11 @@ from .wrappers import (
     VARIANTS,
     Denoising,
     Nested,
+    Supervised,
     check_variant,
     class_of_variant,
     is_nested,
+    is_supervised,
     nested_variant,
     variant_for,
 )
@@ -73,6 +76,7 @@ __all__ = [
     "Plain",
     "Regularized",
     "Sparse",
+    "Supervised",
     "Term",
     "TotalCorrelation",
     "VampPrior",
@@ -84,6 +88,7 @@ __all__ = [
     "check_variant",
     "class_of_variant",
     "is_nested",
+    "is_supervised",
     "nested_variant",
     "penalties",
     "variant_for",

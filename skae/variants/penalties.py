@@ -16,6 +16,7 @@ from skae.objectives.penalties import (
     log_density_ratio,
     mixture_kl,
     monte_carlo_kl,
+    prediction_error,
     quantization_error,
     total_correlation,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "log_density_ratio",
     "mixture_kl",
     "monte_carlo_kl",
+    "prediction_error",
     "quantization_error",
     "total_correlation",
 ]

@@ -11,6 +11,8 @@ from torch import nn
 
 from skae._parameters import InvalidParameterError, check_choice, check_nested, invalid, suggest_class
 from skae.model import CORRUPTIONS, NestedDropout
+from skae.objectives import Term
+from skae.objectives.penalties import prediction_error
 
 from .codes import Contractive, Plain, Regularized, Sparse, VectorQuantized
 from .densities import (
@@ -125,6 +127,54 @@ class Nested(Wrapper):
         return replace(parts, bottleneck=lambda n: NestedDropout(parts.bottleneck(n)))
 
 
+class Supervised(Wrapper):
+    """Codes that also predict y, by a linear head that is trained with the autoencoder (Le, Patterson and White, 2018).
+
+    ``fit`` needs y, and ``transform`` does not. Wraps any variant. The head is used in training only; fit a classifier
+    or regressor to the codes as the next step of a pipeline. The weights of the epoch with the lowest validation loss,
+    prediction included, are kept; they are not compared with PCA. y of validation rows is used in the validation loss
+    only.
+
+    Class labels may have any type, and need at least two classes; numbers may be 1-D or 2-D. Whole numbers that occur
+    fewer than five times on average are numbers, not labels. Rows whose y is missing count in the reconstruction loss
+    alone: NaN, None, or -1 as an integer label beside two or more classes (as in ``SelfTrainingClassifier``).
+
+    Parameters
+    ----------
+    weight : float
+        Weight of the prediction, in [0, inf): cross-entropy for labels, squared error for numbers. With 1, predicting y
+        by a constant costs as much as reconstructing X by a constant.
+    variant : str or variant object
+        The variant that is trained with a head.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.variants import Supervised
+    >>> X, y = load_iris(return_X_y=True)
+    >>> autoencoder = AutoencoderTransformer(2, variant=Supervised(weight=1.0), max_epochs=3, random_state=0)
+    >>> autoencoder.fit(X, y).transform(X).shape
+    (150, 2)
+    """
+
+    def __init__(self, weight: float = 1.0, variant: str | Variant = "plain"):
+        self.weight = weight
+        self.variant = variant
+
+    def check(self) -> None:
+        self._check_real("weight")
+        check_variant("Supervised", self.variant)
+        if is_supervised(self.variant):
+            raise InvalidParameterError(f"Supervised cannot wrap {self.variant!r}: it has a head already.")
+
+    def parts(self) -> Parts:
+        parts = variant_for(self.variant).parts()
+        head = Term("prediction", self.weight, prediction_error, of_likelihood=False)
+        return replace(parts, terms=(*parts.terms, head))
+
+
+# Supervised is not among them: it needs y, and is passed as an object.
 VARIANTS: dict[str, type[Variant]] = {
     "plain": Plain,
     "denoising": Denoising,
@@ -162,8 +212,18 @@ def nested_variant(variant: str | Variant) -> Variant:
 
 def is_nested(variant: Variant) -> bool:
     """Whether a variant's codes are nested, by itself or by a variant that it wraps."""
-    inner = getattr(variant, "variant", None)
-    return isinstance(variant, Nested) or (inner is not None and is_nested(variant_for(inner)))
+    return includes(variant, Nested)
+
+
+def is_supervised(variant: str | Variant) -> bool:
+    """Whether a variant has a head that predicts y, by itself or by a variant that it wraps."""
+    return includes(variant, Supervised)
+
+
+def includes(variant: Any, kind: type[Variant]) -> bool:
+    """Whether a variant, or one that it wraps, is of a kind."""
+    variant = VARIANTS.get(variant, Plain)() if isinstance(variant, str) else variant
+    return isinstance(variant, kind) or (hasattr(variant, "variant") and includes(variant.variant, kind))
 
 
 def check_variant(owner: str, variant: Any) -> None:

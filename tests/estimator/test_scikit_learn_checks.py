@@ -9,7 +9,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from torch import nn
 
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense
-from skae.variants import VARIANTS
+from skae.variants import VARIANTS, Supervised
 
 
 class Narrow(nn.Sequential):
@@ -47,6 +47,7 @@ CONFIGURATIONS = {
     "no early stopping": AutoencoderTransformer(early_stopping=False, max_epochs=3),
     "warm start": AutoencoderTransformer(warm_start=True, max_epochs=3),
     "by parts": ByParts(),
+    "supervised": AutoencoderTransformer(variant=Supervised(variant="denoising"), max_epochs=2),
     **{name: AutoencoderTransformer(variant=name, max_epochs=2) for name in VARIANTS if name != "plain"},
 }
 # Those that differ most; the others are marked slow.

@@ -1,11 +1,12 @@
 """Penalties against closed forms."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Categorical, Normal, kl_divergence
 
 from skae.model import Code, Deterministic, StandardNormal, Trace, UniformSphere
 from skae.model.bottlenecks import importance_weighted_bound
@@ -21,6 +22,7 @@ from skae.objectives.penalties import (
     l2_penalty,
     mixture_kl,
     monte_carlo_kl,
+    prediction_error,
     total_correlation,
 )
 
@@ -52,6 +54,32 @@ def test_kl_divergence_of_draws_equals_that_of_torch_on_average():
     code = Code(drawn[0], MEAN, drawn.flatten(0, 1), repeats=len(drawn), extras=extras)
     found = monte_carlo_kl(Trace(MEAN, MEAN, code, MEAN)).view(len(drawn), -1).mean(0)
     torch.testing.assert_close(found, gaussian_kl(trace_of(MEAN, MEAN, LOG_VARIANCE)), atol=0.1, rtol=0.05)
+
+
+def supervised_trace(prediction, y, repeats=1):
+    return replace(trace_of(MEAN), code=Code(MEAN, MEAN, repeats=repeats), prediction=prediction, y=y)
+
+
+def test_prediction_error_of_classes_is_minus_the_log_probability_and_0_where_missing():
+    y = torch.arange(64) % 4 - 1
+    found = prediction_error(supervised_trace(MEAN.repeat(2, 1), y, repeats=2))
+    expected = -Categorical(logits=MEAN).log_prob(y.clamp(min=0)) * (y >= 0)
+    torch.testing.assert_close(found, expected.repeat(2))
+
+
+def test_prediction_error_of_numbers_is_the_mean_square_and_0_where_missing():
+    y = MEAN + torch.tensor([1.0, 2.0, torch.nan])
+    prediction = MEAN.clone().requires_grad_()
+    found = prediction_error(supervised_trace(prediction, y))
+    torch.testing.assert_close(found, torch.full((64,), 5 / 3))
+    found.sum().backward()
+    assert bool(prediction.grad.isfinite().all())
+    assert not bool(prediction.grad[:, 2].any())
+
+
+def test_prediction_error_without_y_is_an_error():
+    with pytest.raises(ValueError, match=r"fit\(X, y\)"):
+        prediction_error(trace_of(MEAN))
 
 
 def pseudo_input_trace(mean, log_variance):

@@ -24,7 +24,7 @@ from model_files import (
     small_autoencoder,
 )
 from skae import AutoencoderTransformer, Convolutional, Custom, Dense, load, save
-from skae.variants import VARIANTS, Denoising, Nested, Regularized, Variational
+from skae.variants import VARIANTS, Denoising, Nested, Regularized, Supervised, Variational
 
 CASES = {
     "dense": ({}, X),
@@ -112,6 +112,17 @@ def test_a_random_state_continues(path):
     estimator = AutoencoderTransformer(2, architecture=SMALL, max_epochs=1, random_state=np.random.RandomState(3))
     loaded = save_and_load(estimator.fit(X), path)
     np.testing.assert_array_equal(loaded.fit(X).transform(X), estimator.fit(X).transform(X))
+
+
+@pytest.mark.parametrize("y", [np.arange(60) % 3, np.array(["a", "b", "c"])[np.arange(60) % 3], X[:, :2] + 0.5])
+def test_supervised_training_resumes_to_the_same_bits(y, path):
+    estimator = small_autoencoder(variant=Supervised(2.0, variant="variational"), warm_start=True).fit(X, y)
+    for call in ("partial_fit", "partial_fit", "fit"):
+        loaded = save_and_load(estimator, path)
+        for each in (estimator, loaded):
+            getattr(each, call)(X, y)
+        np.testing.assert_array_equal(loaded.transform(X), estimator.transform(X))
+    np.testing.assert_array_equal(loaded.reconstruct(X), estimator.reconstruct(X))
 
 
 @pytest.mark.parametrize("variant", ["plain", "variational", "vector_quantized", "nested", "hyperspherical"])

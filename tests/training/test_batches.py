@@ -66,6 +66,15 @@ def test_rows_not_in_memory_are_mixed_across_blocks():
     assert np.abs(np.diff(drawn)).mean() > 1000
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_labeled_batches_hold_the_y_of_their_rows(in_memory):
+    part = numbered(5000, in_memory)
+    part.rows.y = torch.arange(5000)
+    batches = list(Batches(part, 100, torch.Generator().manual_seed(0)))
+    assert [len(batch) for batch in batches] == [100] * 50
+    assert all(torch.equal(batch.x[:, 0].long(), batch.y) for batch in batches)
+
+
 def test_without_a_generator_rows_keep_their_order():
     drawn = torch.cat(list(Batches(numbered(50), 8)))[:, 0]
     assert drawn.tolist() == list(range(50))

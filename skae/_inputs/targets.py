@@ -1,0 +1,143 @@
+"""y of a supervised variant: class labels or numbers, some of them missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.multiclass import type_of_target
+
+from skae._inputs.validation import as_array, is_missing
+from skae.data import Target
+
+# More different whole numbers than FEW are class labels if each occurs ROWS_PER_CLASS times or more on average.
+FEW, ROWS_PER_CLASS = 20, 5
+# The integer that stands for a missing label, as in SelfTrainingClassifier.
+UNLABELED = -1
+
+
+def read_target(y: Any, n_samples: int, known: Target | None = None, name: str = "y") -> tuple[Any, Any]:
+    """Check y, one label or number, or several numbers, per row.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    n_samples : int
+    known : Target, default=None
+        The target of the fit that training continues, or of the training rows; y has to be of its kind.
+    name : str
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,), int64, or (n_samples, n_outputs), float64
+        As ``Target`` describes it.
+    classes : ndarray of shape (n_classes,) or None
+
+    Raises
+    ------
+    ValueError
+        If y is missing, is neither labels nor numbers, or has one value only.
+    """
+    values = check_shape(y, n_samples, name)
+    missing = find_missing(values, name)
+    unlabeled = missing | (values == UNLABELED if values.dtype.kind == "i" else False)
+    if known is not None and known.classes is None:
+        numbers = to_numbers(values, missing, name)
+        if numbers.shape[1] != known.n_outputs:
+            raise ValueError(f"{name} must have {known.n_outputs} numbers per row. Got {numbers.shape[1]} instead.")
+        return numbers, None
+    if known is not None:
+        is_label = UNLABELED in known.classes.tolist()  # type: ignore[union-attr]
+        return find_classes(values, missing if is_label else unlabeled, known, name)
+    # -1 and 1 are the usual names of two classes.
+    unlabeled = missing if len(set(values[~unlabeled].tolist())) < 2 else unlabeled
+    try:
+        if not are_classes(values, values[~unlabeled], name):
+            return to_numbers(values, missing, name), None
+        known = Target(np.unique(values[~unlabeled]))
+    except TypeError as error:
+        raise ValueError(f"{name} mixes types of labels: {error}. Pass strings only, or numbers only.") from error
+    return find_classes(values, unlabeled, known, name)
+
+
+def check_shape(y: Any, n_samples: int, name: str) -> np.ndarray:
+    """y as an array (n_samples,) or (n_samples, n_outputs)."""
+    if y is None:
+        raise ValueError(
+            f"variant=Supervised() requires y to be passed, but the target {name} is None. Write fit(X, y) with a "
+            f"label or a number per row, or variant='plain'."
+        )
+    if issparse(y):
+        raise ValueError(f"{name} is a sparse matrix. Pass class labels or numbers as an array: {name}.toarray().")
+    values = np.asarray(as_array(y))
+    if values.dtype.kind == "c":
+        raise ValueError(f"{name} holds complex numbers. Pass real numbers or class labels.")
+    if values.ndim not in (1, 2) or len(values) != n_samples or 0 in values.shape:
+        raise ValueError(
+            f"{name} must have one label or number per row, shape ({n_samples},), or several numbers, shape "
+            f"({n_samples}, n_outputs): X has {n_samples} samples. Got shape {values.shape} instead."
+        )
+    return values.ravel() if values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def find_missing(values: np.ndarray, name: str) -> np.ndarray:
+    """Whether a value is missing, in the shape of y; ValueError if all are."""
+    if values.dtype.kind == "O":
+        missing = np.array([is_missing(value) for value in values.ravel()]).reshape(values.shape)
+    else:
+        missing = values != values
+    if missing.all():
+        raise ValueError(f"All of {name} is missing. Pass a label or number for some rows, or variant='plain'.")
+    return missing
+
+
+def are_classes(values: np.ndarray, labeled: np.ndarray, name: str) -> bool:
+    """Whether y holds class labels and not numbers; ``labeled`` are the values that are not missing."""
+    if values.dtype.kind == "O" and all(isinstance(value, (int, float, np.number)) for value in labeled):
+        labeled = labeled.astype(np.float64)
+    check_infinite(labeled, name)
+    if values.ndim == 2:
+        # type_of_target takes no missing values.
+        kind = "continuous" if labeled.dtype.kind == "f" else type_of_target(values, input_name=name)
+    elif labeled.dtype.kind in "iuf" and labeled.size < ROWS_PER_CLASS * len(np.unique(labeled)) > ROWS_PER_CLASS * FEW:
+        kind = "continuous"
+    else:
+        kind = type_of_target(labeled, input_name=name)
+    if kind in ("binary", "multiclass") or kind.startswith("continuous"):
+        return not kind.startswith("continuous")
+    raise ValueError(
+        f"{name} of shape {values.shape} and type {values.dtype} is {kind!r} for scikit-learn's type_of_target. Pass "
+        f"one class label per row, such as {name}.argmax(axis=1), or numbers as floats."
+    )
+
+
+def check_infinite(values: np.ndarray, name: str) -> None:
+    """Raise ValueError if a number is infinite."""
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        raise ValueError(f"{name} contains infinity. Remove these rows, or pass NaN, which counts as missing.")
+
+
+def to_numbers(values: np.ndarray, missing: np.ndarray, name: str) -> np.ndarray:
+    """Numbers (n, n_outputs), float64, NaN where missing."""
+    try:
+        numbers = np.where(missing, np.nan, values).astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers, as in the first call of fit or partial_fit: {error}") from error
+    check_infinite(numbers, name)
+    return numbers.reshape(len(numbers), -1)
+
+
+def find_classes(values: np.ndarray, missing: np.ndarray, known: Target, name: str) -> tuple[np.ndarray, Any]:
+    """Indices (n,) of the classes of a target, -1 where missing, and the classes; ValueError if there is a new one."""
+    labels = values.ravel().tolist()
+    index_of = {label: index for index, label in enumerate(known.classes.tolist())}  # type: ignore[union-attr]
+    new = [label for label, gone in zip(labels, missing.ravel(), strict=True) if not gone and label not in index_of]
+    if new:
+        shown = ", ".join(map(repr, list(index_of)[:10])) + (", ..." if len(index_of) > 10 else "")
+        raise ValueError(
+            f"{name} has the class {new[0]!r}, which the first call of fit or partial_fit did not have. Its classes "
+            f"were {shown}. Pass all classes in the first call, or fit with warm_start=False."
+        )
+    found = [-1 if gone else index_of[label] for label, gone in zip(labels, missing.ravel(), strict=True)]
+    return np.array(found, dtype=np.int64), known.classes
