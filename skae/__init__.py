@@ -2,9 +2,9 @@
 
 import importlib
 
-from ._estimator import AutoencoderTransformer
-from ._novelty import AutoencoderNovelty
-from ._search import BottleneckSearchCV
+from ._estimator.transformer import AutoencoderTransformer
+from ._novelty.novelty import AutoencoderNovelty
+from ._search.search import BottleneckSearchCV
 from ._version import __version__
 from .exceptions import DivergenceError, ModelFileError, OutOfMemoryError
 from .model import Convolutional, Custom, Dense, Sequence

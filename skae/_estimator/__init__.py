@@ -1,5 +1,1 @@
-"""The estimator: parameters, order of calls, sampling."""
-
-from .transformer import AutoencoderTransformer
-
-__all__ = ["AutoencoderTransformer"]
+"""``AutoencoderTransformer``."""

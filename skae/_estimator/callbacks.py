@@ -52,13 +52,13 @@ def subtask(caller: Any, context: Any, X: Any, y: Any) -> Iterator[Callable[[Any
 class EpochTasks(Callback):
     """A skorch callback that reports each epoch of ``estimator.fit(X, y)`` to the callbacks of scikit-learn.
 
-    ``get_attributes`` returns the learned attributes of the estimator with the current weights.
+    ``get_result`` returns the result of the fit with the current weights.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, n_epochs: int, get_attributes: Callable[[], dict[str, Any]]):
+    def __init__(self, estimator: Any, X: Any, y: Any, n_epochs: int, get_result: Callable[[], Any]):
         # Scorers need a target: y, or else X.
         self.task_info = {"estimator": estimator, "X": X, "y": X if y is None else y}
-        self.get_attributes = get_attributes
+        self.get_attributes = lambda: {"_result": get_result()}
         self.context = estimator._init_callback_context(max_subtasks=n_epochs)
 
     def on_train_begin(self, net, **kwargs):

@@ -357,7 +357,7 @@ class AutoencoderTransformer(
                 data = training_data(spec, X, samples.get("X_val"), groups, layout, schema)
                 data = data if labels is None else labels.add_to(data)
             try:
-                result = train(spec, data, start, checkpoints, [partial(self._epoch_tasks, X, y)])
+                result = train(spec, data, start, checkpoints, [partial(EpochTasks, self, X, y)])
                 checkpoints.finished = True
             except TrainingInterrupted as error:
                 interrupt, result = error.__cause__, error.result
@@ -632,10 +632,6 @@ class AutoencoderTransformer(
         X = check_samples(schema.estimator(type(self).__name__), X, reset=False, sample_shape=layout.sample_shape)
         check_same_tokens(layout, X)
         return X
-
-    def _epoch_tasks(self, X: Any, y: Any, n_epochs: int, get_result: Any) -> EpochTasks:
-        """The skorch callback that reports epochs to the callbacks of scikit-learn."""
-        return EpochTasks(self, X, y, n_epochs, lambda: {"_result": get_result()})
 
     def _decode(self, result: FitResult, Z: np.ndarray) -> np.ndarray:
         """Decode checked codes."""

@@ -1,5 +1,1 @@
-"""Novelty detection by several autoencoders."""
-
-from .novelty import AutoencoderNovelty
-
-__all__ = ["AutoencoderNovelty"]
+"""``AutoencoderNovelty``: novelty detection by several autoencoders."""

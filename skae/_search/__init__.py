@@ -1,5 +1,1 @@
-"""The search over bottleneck sizes."""
-
-from .search import BottleneckSearchCV
-
-__all__ = ["BottleneckSearchCV"]
+"""``BottleneckSearchCV``: search of the bottleneck size."""
