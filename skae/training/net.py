@@ -94,7 +94,7 @@ class AutoencoderNet(NeuralNet):
     # skorch's callbacks synchronize the device once per batch.
     _default_callbacks: Any = property(lambda self: [])
 
-    # The state of a training; pickles hold the defaults.
+    # The state of a training.
     forward_: Any = None
     replay_: Any = None
     fused_update_: Any = None

@@ -21,7 +21,7 @@ FRAME = pd.DataFrame(X, columns=NAMES)
 RENAMED, REORDERED = FRAME.rename(columns={"column 3": "other"}), FRAME[NAMES[::-1]]
 SMALL: dict[str, Any] = {"architecture": Dense((4,)), "max_epochs": 1, "random_state": 0}
 BOTH = ("unfitted", "fitted")
-NOT_TOLD = object()
+NO_VALUE = object()
 
 
 class Greedy(nn.Linear):
@@ -58,7 +58,7 @@ class Case:
     call: Callable[[AutoencoderTransformer], Any] = lambda estimator: estimator.fit(X)
     # The name and the value that the message has to contain.
     parameter: str = ""
-    value: Any = NOT_TOLD
+    value: Any = NO_VALUE
     # The input, which stays bitwise the same.
     given: Any = None
     warning: tuple[type[Warning], str] | None = None

@@ -41,14 +41,14 @@ def forms(tmp_path):
         "tensor": torch.from_numpy(X),
         "fortran": np.asfortranarray(X),
         "float64": X.astype(np.float64),
-        "kept": None,
+        "cached": None,
     }
 
 
-@pytest.mark.parametrize("form", ["memmap", "slices", "tensor", "fortran", "float64", "kept"])
+@pytest.mark.parametrize("form", ["memmap", "slices", "tensor", "fortran", "float64", "cached"])
 def test_every_container_gives_the_same_rows(form, tmp_path):
     plain = rows_of(X)
-    other = rows_of(X, keep=True) if form == "kept" else rows_of(forms(tmp_path)[form])
+    other = rows_of(X, keep=True) if form == "cached" else rows_of(forms(tmp_path)[form])
     indices = np.array([3, 4, 5, 90, 150, 199])
     torch.testing.assert_close(other.take(indices), plain.take(indices), rtol=0, atol=1e-6)
     torch.testing.assert_close(torch.cat(list(other.slices(64))), plain.take(np.arange(200)), rtol=0, atol=1e-6)

@@ -71,7 +71,7 @@ def test_pipeline_encodes_and_decodes_strings():
     assert np.mean([a == b for a, b in zip(restored, WORDS[:400], strict=True)]) > 0.5
 
 
-def test_invalid_tokens_are_refused():
+def test_invalid_tokens_raise():
     ids = CharacterEncoder().fit_transform(WORDS[:50])
     autoencoder = AutoencoderTransformer(2, architecture="sequence", **QUICK)
     with pytest.raises(TypeError, match="Tokens must be integers"):

@@ -18,7 +18,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.random_projection import GaussianRandomProjection
 
 from bad_inputs import CASES
-from bad_inputs.case import FRAME, NOT_TOLD, PICTURES, SMALL, Case, X, fitted_on
+from bad_inputs.case import FRAME, NO_VALUE, PICTURES, SMALL, Case, X, fitted_on
 from bad_inputs.parameters import NO_CUDA, NO_MPS
 from skae import AutoencoderTransformer
 from unchanged import bits, soon, state, unchanged_globals
@@ -30,7 +30,7 @@ def imported():
     fitted_on("rows")
 
 
-def tells(message: str, value) -> bool:
+def contains_value(message: str, value) -> bool:
     """Whether a message contains the value as the given one, not as the end of a range."""
     return re.search(rf"(Got |of |=){re.escape(repr(value))}(?!\w|\.\d)", message) is not None
 
@@ -47,10 +47,10 @@ def test_bad_input_raises_its_error_and_changes_nothing(case: Case, kind):
     passed = [X, PICTURES, FRAME, case.given, {**case.params, "random_state": None}]
     before, data = state(estimator), bits(passed)
     match = case.fitted_match if kind == "fitted" and case.fitted_match else case.match
-    refused = contextlib.nullcontext() if case.error is None else pytest.raises(case.error, match=f"(?s){match}")
+    expected = contextlib.nullcontext() if case.error is None else pytest.raises(case.error, match=f"(?s){match}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with soon(), unchanged_globals(), refused as error:
+        with soon(), unchanged_globals(), expected as error:
             case.call(estimator)
     assert bits(passed) == data
     if case.warning is None:
@@ -64,18 +64,18 @@ def test_bad_input_raises_its_error_and_changes_nothing(case: Case, kind):
     if case.error is None:
         return
     assert case.parameter in str(error.value)
-    assert case.value is NOT_TOLD or tells(str(error.value), case.value)
+    assert case.value is NO_VALUE or contains_value(str(error.value), case.value)
     if "_result" not in before:
         with pytest.raises(NotFittedError):
             estimator.transform(X)
 
 
-def test_every_refused_parameter_is_named_with_its_value():
-    refused = [case for case in CASES if case.number < 50 and case.error is not None]
-    assert [str(case) for case in refused if not case.parameter] == []
-    untold = {case.number for case in refused if case.value is NOT_TOLD}
-    # A name that is none has no value to tell; Python, scikit-learn, pickle and the system say the rest themselves.
-    assert untold == {37, 38, 43, 46, 49}
+def test_every_error_names_the_parameter_and_its_value():
+    cases = [case for case in CASES if case.number < 50 and case.error is not None]
+    assert [str(case) for case in cases if not case.parameter] == []
+    without_value = {case.number for case in cases if case.value is NO_VALUE}
+    # Unknown names have no value; the other messages are those of Python, scikit-learn, pickle and the system.
+    assert without_value == {37, 38, 43, 46, 49}
 
 
 @pytest.mark.parametrize("forgotten", ["layout", "codes", "layers", "n_components", "history", "schema", "spec"])
@@ -90,9 +90,9 @@ def test_state_compares_private_attributes(forgotten):
 
 def test_state_compares_weights_and_optimizer_moments():
     estimator = AutoencoderTransformer(**SMALL).partial_fit(X)
-    kept = [part for moments in estimator.net_.optimizer_.state.values() for part in moments.values()]
-    assert kept
-    for part in (*kept, *estimator.net_.module_.parameters(), estimator._result.codes):
+    moments = [part for entry in estimator.net_.optimizer_.state.values() for part in entry.values()]
+    assert moments
+    for part in (*moments, *estimator.net_.module_.parameters(), estimator._result.codes):
         before = state(estimator)
         with torch.no_grad():
             part += 1
@@ -135,18 +135,18 @@ CELLS = {np.nan: "NaN", np.inf: "infinity", -np.inf: "infinity", 1e39: "too larg
 
 @given(st.dictionaries(st.tuples(st.integers(0, 59), st.integers(0, 7)), st.sampled_from([0.0, -1e6, 1e-40, *CELLS])))
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_one_bad_cell_anywhere_is_refused(cells):
+def test_one_bad_cell_anywhere_raises(cells):
     """Without a bad cell the call works; with one it raises the error of one of them and changes nothing."""
     rows = X.copy()
     for place, value in cells.items():
         rows[place] = value
-    told = {CELLS[value] for value in cells.values() if value in CELLS or np.isnan(value)}
+    messages = {CELLS[value] for value in cells.values() if value in CELLS or np.isnan(value)}
     estimator = AutoencoderTransformer(**SMALL)
     for call in (estimator.fit, estimator.partial_fit):
-        if not told:
+        if not messages:
             assert np.isfinite(call(rows).transform(rows)).all()
             continue
-        with pytest.raises(ValueError, match="|".join(told)):
+        with pytest.raises(ValueError, match="|".join(messages)):
             call(rows)
         assert "_result" not in vars(estimator)
 
@@ -157,7 +157,7 @@ def test_every_row_of_the_table_has_a_test():
         re.findall(r"mark\.bad_input\(([\d, ]+)\)", path.read_text())
         for path in Path(__file__).parents[1].rglob("*.py")
     ]
-    elsewhere = {int(number) for found in marks for numbers in found for number in numbers.split(",")}
+    elsewhere = {int(number) for mark in marks for numbers in mark for number in numbers.split(",")}
     # Rows for a missing GPU are cases only on machines without one.
     missing = (set() if NO_CUDA else {21, 22}) | (set() if NO_MPS else {24})
     assert elsewhere | {case.number for case in CASES} == set(range(1, 135)) - missing

@@ -129,7 +129,7 @@ def test_columns_that_numpy_cannot_read_are_named():
         AutoencoderTransformer(2, **QUICK).fit(frame(pl.Series(range(40)).cast(pl.Int128), pl))
 
 
-def test_vectors_in_one_column_are_refused_with_np_stack():
+def test_vectors_in_one_column_raise_with_np_stack():
     with pytest.raises(ValueError, match=r"Expected 2D array, got 1D array of vectors.*np.stack\(X\)"):
         AutoencoderTransformer(2, **QUICK).fit(pd.Series(list(A)))
 
@@ -148,7 +148,7 @@ def test_vectors_in_one_column_are_refused_with_np_stack():
         pl.DataFrame({"text": STRINGS}),
     ],
 )
-def test_strings_are_refused_and_the_encoder_is_named(X):
+def test_strings_raise_and_the_encoder_is_named(X):
     with pytest.raises(ValueError, match=r"could not convert string to float.*CharacterEncoder"):
         AutoencoderTransformer(2, **QUICK).fit(X)
 
@@ -172,13 +172,13 @@ class TestShapes:
         return model.fit(self.PICTURES)
 
     @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy, np.ndarray.tolist, Shaped])
-    def test_one_sample_is_refused_with_the_axis_to_add(self, fitted, kind):
+    def test_one_sample_raises_with_the_axis_to_add(self, fitted, kind):
         with pytest.raises(ValueError, match=r"X has shape \(4, 4\), which is that of one sample.*X\[None\]"):
             fitted.score_samples(kind(self.PICTURES[0]))
         assert fitted.score_samples(self.PICTURES[:1]).shape == (1,)
 
     @pytest.mark.parametrize("shape", [(2, 8), (8, 2), (4, 5), (12,), (17,), (4, 4, 1)])
-    def test_samples_of_another_shape_are_refused(self, fitted, shape):
+    def test_samples_of_another_shape_raise(self, fitted, shape):
         given = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
         with pytest.raises(ValueError) as caught:
             fitted.score_samples(np.zeros((3, *shape)))
@@ -191,7 +191,7 @@ class TestShapes:
         fitted = AutoencoderTransformer(2, sample_shape=given.get("sample_shape"), **QUICK).fit(given["X"])
         np.testing.assert_array_equal(fitted.transform(A), fitted.transform(self.PICTURES))
 
-    def test_tables_of_another_width_are_refused(self):
+    def test_tables_of_another_width_raise(self):
         fitted = AutoencoderTransformer(2, **QUICK).fit(A)
         with pytest.raises(ValueError, match="X has 12 features, but AutoencoderTransformer is expecting 16 features"):
             fitted.transform(A[:, :12])

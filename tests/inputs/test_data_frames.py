@@ -32,12 +32,12 @@ def test_data_frames_of_sparse_columns_keep_names_and_types():
 def test_sparse_columns_of_whole_numbers_are_rounded(dtype):
     dummies = pd.get_dummies(pd.Series(list("abcd") * 15), dtype=dtype)
     dummies.columns = list("abcd")
-    found = []
+    results = []
     for frame in (dummies, pd.get_dummies(pd.Series(list("abcd") * 15), sparse=True, dtype=dtype)):
         autoencoder = AutoencoderTransformer(3, max_epochs=3, random_state=0).set_output(transform="pandas").fit(frame)
-        found.append(np.asarray(autoencoder.inverse_transform(autoencoder.transform(frame))).astype(int))
-    np.testing.assert_array_equal(found[1], found[0])
-    assert found[0].sum() > 0
+        results.append(np.asarray(autoencoder.inverse_transform(autoencoder.transform(frame))).astype(int))
+    np.testing.assert_array_equal(results[1], results[0])
+    assert results[0].sum() > 0
 
 
 @pytest.fixture(scope="module")
@@ -138,15 +138,15 @@ class TestFramesComeBack:
         assert restored.shape == (5, 3)
         assert list(restored.index) == list(range(5))
 
-    @pytest.mark.parametrize("asked", [pd, pl])
+    @pytest.mark.parametrize("library", [pd, pl])
     @pytest.mark.parametrize("given", [pd, pl])
-    def test_data_frames_are_of_the_library_of_set_output(self, asked, given):
+    def test_data_frames_are_of_the_library_of_set_output(self, library, given):
         table = self.TABLE if given is pd else pl.from_pandas(self.TABLE)
-        autoencoder = AutoencoderTransformer(3, **QUICK).set_output(transform=asked.__name__).fit(table)
+        autoencoder = AutoencoderTransformer(3, **QUICK).set_output(transform=library.__name__).fit(table)
         codes = autoencoder.transform(table)
         for frame in (codes, autoencoder.inverse_transform(codes), autoencoder.reconstruct(table)):
-            assert isinstance(frame, asked.DataFrame)
-        expected = ["int64", "bool"] if asked is pd else ["Int64", "Boolean"]
+            assert isinstance(frame, library.DataFrame)
+        expected = ["int64", "bool"] if library is pd else ["Int64", "Boolean"]
         assert [str(dtype) for dtype in autoencoder.reconstruct(table).dtypes][1:] == expected
 
 

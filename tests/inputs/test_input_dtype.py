@@ -72,7 +72,7 @@ class TestInputDtype:
         assert np.isfinite(half.inverse_transform(1e6 * half.transform(X), dtype="input")).all()
 
     @pytest.mark.parametrize("dtype", ["uint8", np.uint8, "imput", 1, True])
-    def test_other_dtypes_are_refused(self, dtype):
+    def test_other_dtypes_raise(self, dtype):
         X = AS_FITTED["uint8"]
         autoencoder = AutoencoderTransformer(2, architecture=Dense((8,)), max_epochs=1, random_state=0).fit(X)
         for call, given in ((autoencoder.reconstruct, X), (autoencoder.inverse_transform, autoencoder.transform(X))):

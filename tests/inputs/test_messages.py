@@ -10,7 +10,7 @@ from skae import AutoencoderTransformer
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 
 
-def test_dates_and_masked_values_are_refused_in_every_container():
+def test_dates_and_masked_values_raise_in_every_container():
     days = np.arange("2020-01", "2020-02", dtype="datetime64[D]")[:20]
     with pytest.raises(TypeError, match="Column 'day' of X has dtype datetime64"):
         AutoencoderTransformer(1).fit(pl.DataFrame({"day": days, "number": np.arange(20.0)}))
@@ -18,7 +18,7 @@ def test_dates_and_masked_values_are_refused_in_every_container():
         AutoencoderTransformer(1).fit([np.ma.masked_greater(row, 1) for row in X])
 
 
-def test_axes_without_sample_shape_are_refused_for_rows():
+def test_axes_without_sample_shape_raise_for_rows():
     with pytest.raises(ValueError, match="Pass their sizes as sample_shape"):
         AutoencoderTransformer(2, axes="h w").fit(X)
 
@@ -35,16 +35,16 @@ def test_two_pictures_are_too_few_for_batch_normalization():
         (np.eye(7, dtype=int) * 10**9, ValueError, r"tokens are ids from 0 up to 131071.*np\.unique"),
     ],
 )
-def test_sparse_and_large_tokens_are_refused(rows, error, match):
+def test_sparse_and_large_tokens_raise(rows, error, match):
     with pytest.raises(error, match=match):
         AutoencoderTransformer(2, architecture="sequence").fit(rows)
 
 
-def test_pictures_of_several_sizes_are_refused():
+def test_pictures_of_several_sizes_raise():
     with pytest.raises(ValueError, match=r"sample 0 has shape \(8, 8\), sample 1 has \(9, 9\).*resize"):
         AutoencoderTransformer(2).fit([np.zeros((8, 8)), np.zeros((9, 9))] * 9)
 
 
-def test_pictures_of_inhomogeneous_shape_are_refused():
+def test_pictures_of_inhomogeneous_shape_raise():
     with pytest.raises(ValueError, match="inhomogeneous shape"):
         AutoencoderTransformer(2).fit([np.zeros((8, 8)), np.zeros((9, 8))])

@@ -34,13 +34,13 @@ class Refitted:
     """
 
     def __init__(self, estimator, other, at):
-        self.estimator, self.other, self.left = estimator, other, at
+        self.estimator, self.other, self.n_left = estimator, other, at
 
     def __call__(self, frame, event, argument):
         if "skae" not in frame.f_code.co_filename:
             return None
-        self.left -= event == "line"
-        if self.left == 0:
+        self.n_left -= event == "line"
+        if self.n_left == 0:
             self.estimator.__dict__ = dict(self.other)
         return self
 
@@ -104,10 +104,10 @@ def check_one_fit(call, model, old, new, n_moments=12):
         model.__dict__ = dict(old)
         sys.settrace(Refitted(model, new, at))
         try:
-            found = result_of(call, model)
+            result = result_of(call, model)
         finally:
             sys.settrace(trace)
-        assert any(np.array_equal(found, one) for one in known), (at, found)
+        assert any(np.array_equal(result, one) for one in known), (at, result)
 
 
 class TestReadingCalls:
@@ -180,20 +180,20 @@ def interrupted(*args, **kwargs):
 class InFold(Callback):
     """Interrupts the n-th training that begins."""
 
-    def __init__(self, left, of_epoch=False):
-        self.left, self.of_epoch = [left], of_epoch
+    def __init__(self, n_left, of_epoch=False):
+        self.n_left, self.of_epoch = [n_left], of_epoch
 
     def __sklearn_clone__(self):
         """Clones share the count."""
         return self
 
     def on_train_begin(self, net, **kwargs):
-        self.left[0] -= 1
-        if self.left[0] == 0 and not self.of_epoch:
+        self.n_left[0] -= 1
+        if self.n_left[0] == 0 and not self.of_epoch:
             raise KeyboardInterrupt
 
     def on_epoch_end(self, net, **kwargs):
-        if self.left[0] == 0 and self.of_epoch:
+        if self.n_left[0] == 0 and self.of_epoch:
             raise KeyboardInterrupt
 
 

@@ -134,11 +134,11 @@ def test_no_cross_validation_where_it_adds_no_rows(n, settings, X_val, cross_val
 
 
 def test_callbacks_see_one_network_during_cross_validation(cross_validations):
-    heard = []
+    calls = []
 
     class Listening(Callback):
         def on_epoch_end(self, net, **kwargs):
-            heard.append(1)
+            calls.append(1)
 
     X = curve(60)
     alone = AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X)
@@ -146,14 +146,14 @@ def test_callbacks_see_one_network_during_cross_validation(cross_validations):
         X
     )
     assert len(cross_validations) == 2
-    assert len(heard) == 40
+    assert len(calls) == 40
     np.testing.assert_array_equal(alone.transform(X), listened_to.transform(X))
 
 
-@pytest.mark.parametrize(("n", "kept"), [(4, False), (8, True)])
-def test_x_val_of_five_rows_is_enough_to_replace_pca(n, kept):
+@pytest.mark.parametrize(("n", "is_trained"), [(4, False), (8, True)])
+def test_x_val_of_five_rows_is_enough_to_replace_pca(n, is_trained):
     autoencoder = AutoencoderTransformer(1, max_epochs=60, random_state=0).fit(curve(60), X_val=curve(99)[60 : 60 + n])
-    assert (autoencoder.best_epoch_ > 0) == kept
+    assert (autoencoder.best_epoch_ > 0) == is_trained
 
 
 def test_no_cross_validation_if_the_network_is_no_better_than_pca(cross_validations):
@@ -310,11 +310,11 @@ class TestPCAIsKept:
 
 def test_interrupt_while_weights_are_copied_keeps_the_weights_of_one_epoch(monkeypatch):
     """For an interrupt at any time while they are copied."""
-    kept = BestWeights(5, 0.0)
+    best = BestWeights(5, 0.0)
     net = AutoencoderTransformer(2, **SMALL).fit(IRIS).net_
     net.history.record("valid_loss", 0.5)
-    kept.best_, kept.mark_, kept.waited_, kept.best_weights_ = 1.0, 1.0, 0, {"earlier": torch.zeros(1)}
+    best.best_, best.mark_, best.waited_, best.best_weights_ = 1.0, 1.0, 0, {"earlier": torch.zeros(1)}
     monkeypatch.setattr(torch.Tensor, "__deepcopy__", lambda self, memo: exec("raise KeyboardInterrupt"))
     with pytest.raises(KeyboardInterrupt):
-        kept.on_epoch_end(net)
-    assert (kept.best_, list(kept.best_weights_)) == (1.0, ["earlier"])
+        best.on_epoch_end(net)
+    assert (best.best_, list(best.best_weights_)) == (1.0, ["earlier"])

@@ -19,7 +19,7 @@ from skae._inputs.validation import check_no_overflow
 
 X = np.random.RandomState(0).standard_normal((90, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells the memory of Linux")
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the memory is read from /proc")
 MIB = 2**20
 
 # The peak of anonymous memory during a call in MiB, in a new process, which has no freed memory to reuse.

@@ -1,4 +1,4 @@
-"""The PCA that training starts from, of rows that are not kept in memory."""
+"""The PCA that training starts from, of rows that are not in memory."""
 
 import numpy as np
 import pytest
@@ -55,5 +55,5 @@ def test_pca_of_rows_in_a_file_agrees_with_exact_pca(monkeypatch):
     exact = PCA(15).fit(scaled)
     np.testing.assert_allclose(components @ components.T, np.eye(15), atol=1e-5)
     np.testing.assert_allclose(deviations, np.sqrt(exact.explained_variance_), rtol=2e-2)
-    kept = np.square(scaled @ components.numpy().T).sum() / np.square(scaled).sum()
-    assert kept > exact.explained_variance_ratio_.sum() - 1e-3
+    explained = np.square(scaled @ components.numpy().T).sum() / np.square(scaled).sum()
+    assert explained > exact.explained_variance_ratio_.sum() - 1e-3

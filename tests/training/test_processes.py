@@ -91,12 +91,12 @@ def bits():
     fitted = AutoencoderTransformer(3, variant="denoising", max_epochs=1, random_state=0).fit(X)
     return hashlib.sha256(fitted.transform(X).tobytes()).hexdigest()
 torch.set_num_threads(1)
-found = [bits()]
+results = [bits()]
 torch.set_num_threads(2)
-found.append(bits())
+results.append(bits())
 for backend in ("loky", "multiprocessing", "threading"):
-    found += joblib.Parallel(2, backend=backend)(joblib.delayed(bits)() for _ in range(2))
-print(len(found), len(set(found)))
+    results += joblib.Parallel(2, backend=backend)(joblib.delayed(bits)() for _ in range(2))
+print(len(results), len(set(results)))
 """
 
 
@@ -155,7 +155,7 @@ def test_killed_workers_of_a_search_leave_only_checkpoints_that_resume(tmp_path)
 
 
 @pytest.mark.bad_input(115)
-def test_cuda_in_a_forked_process_is_refused(monkeypatch):
+def test_cuda_in_a_forked_process_raises(monkeypatch):
     monkeypatch.setitem(concurrency._FORKED, "after CUDA", True)
     for name in ("auto", "cuda", "cuda:1"):
         with pytest.raises(RuntimeError, match=r"fork.*'spawn'.*'loky'.*device='cpu'"):

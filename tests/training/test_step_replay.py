@@ -198,8 +198,8 @@ def test_fused_updates_equal_those_of_the_optimizer(name, small):
             update.separate()
         results.append([parameter.detach() for parameter in parameters])
         assert all(int(optimizer.state[parameter].get("step", 5)) == 5 for parameter in parameters)
-        kept = [value for parameter in parameters for value in optimizer.state[parameter].values()]
-        assert all(owns_its_memory(array) for array in (*parameters, *filter(torch.is_tensor, kept)))
+        moments = [value for parameter in parameters for value in optimizer.state[parameter].values()]
+        assert all(owns_its_memory(array) for array in (*parameters, *filter(torch.is_tensor, moments)))
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
@@ -232,9 +232,9 @@ def test_flat_weights_accept_any_gradients():
 def test_weights_own_their_memory_after_training(method, digits):
     autoencoder = getattr(AutoencoderTransformer(2, max_epochs=2, device="cpu", random_state=0), method)(digits[:200])
     net = autoencoder.net_
-    kept = [value for state in net.optimizer_.state.values() for value in state.values()]
-    assert bool(kept) == (method == "partial_fit")
-    assert all(owns_its_memory(array) for array in (*net.module_.state_dict().values(), *kept))
+    moments = [value for state in net.optimizer_.state.values() for value in state.values()]
+    assert bool(moments) == (method == "partial_fit")
+    assert all(owns_its_memory(array) for array in (*net.module_.state_dict().values(), *moments))
 
 
 @pytest.mark.parametrize("where", ["own", "all"])
