@@ -50,7 +50,7 @@ def bits(value):
     if isinstance(value, BaseEstimator) and not isinstance(value, type):
         return kind, bits(value.get_params(deep=False))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return kind, [bits(getattr(value, field.name)) for field in dataclasses.fields(value) if field.compare]
+        return kind, [bits(getattr(value, field.name)) for field in dataclasses.fields(value) if field.repr]
     if isinstance(value, dict):
         return kind, [(bits(key), bits(content)) for key, content in value.items()]
     if isinstance(value, (list, tuple)):
