@@ -63,7 +63,7 @@ def check_parameters(estimator: Any) -> None:
     check_real(OWNER, "validation_fraction", estimator.validation_fraction, "[0.0, 1.0)")
     check_real(OWNER, "tol", estimator.tol, "[0.0, inf)")
     if not callable(estimator.loss) or isinstance(estimator.loss, type):
-        otherwise = " or a callable that takes (output, target) to (batch,)"
+        otherwise = " or a callable that takes (output, target) and returns losses (batch,)"
         check_choice(OWNER, "loss", estimator.loss, ("auto", *LOSSES), otherwise=otherwise)
     check_choice(OWNER, "optimizer", estimator.optimizer, tuple(OPTIMIZERS))
     check_choice(OWNER, "precision", estimator.precision, PRECISIONS)

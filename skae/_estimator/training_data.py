@@ -25,8 +25,8 @@ def training_data(
     if not spec.early_stopping:
         return TrainData(Part.whole(rows), schema=schema)
     n_validation = validation_size(len(rows), spec.validation_fraction)
-    whole = Part.whole(rows, row_groups(rows, groups))
-    train, validation = split_rows(whole, n_validation, torch.Generator().manual_seed(spec.seed))
+    part = Part.whole(rows, row_groups(rows, groups))
+    train, validation = split_rows(part, n_validation, torch.Generator().manual_seed(spec.seed))
     return TrainData(train, validation, schema, is_split=True)
 
 

@@ -139,8 +139,8 @@ class AutoencoderTransformer(
         Hutter, 2017). Its weights are kept if their validation loss is significantly lower. With
         ``early_stopping=False``, "auto" is 25 to 75 epochs, about 1,000 steps.
     early_stopping : bool, default=True
-        Whether to stop when the loss on a validation set does not improve, and to keep the weights with the lowest
-        validation loss, or PCA. If False, the last weights are kept without a comparison with PCA.
+        Whether to use a validation set: training stops when the validation loss does not improve, and the weights with
+        the lowest validation loss, or PCA, are kept. If False, the last weights are kept without a comparison with PCA.
     validation_fraction : float in [0, 1), default=0.1
         Share of X that is drawn at random as the validation set. It is not used if ``fit`` gets ``X_val``.
 
@@ -157,7 +157,7 @@ class AutoencoderTransformer(
     tol : float, default=1e-4
         Smallest relative decrease of the validation loss that counts as an improvement, in [0, inf).
     warm_start : bool, default=False
-        Whether ``fit`` continues from the weights and the scaling of the previous fit.
+        Whether ``fit`` starts with the weights and the scaling of the previous fit.
     device : str or torch.device, default="auto"
         "auto" is CUDA if available, then MPS, then the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -180,7 +180,7 @@ class AutoencoderTransformer(
         results are bitwise equal in all processes and joblib backends if numpy's BLAS, which computes the PCA, has the
         same number of threads. Global random generators are neither used nor changed.
     verbose : int, default=0
-        Above 0, print a line with seconds for each stage before training, and a line per epoch.
+        Above 0, print a line with the time of each stage before training, and a line per epoch.
 
     Attributes
     ----------
@@ -314,10 +314,10 @@ class AutoencoderTransformer(
         groups : array-like of shape (n_samples,), default=None
             A label per row: a number, string or category. Dependent rows share a label: rows of one subject or one
             series, or augmented copies of one sample. The validation set and the folds of cross-validation consist of
-            whole groups, and the comparison with PCA counts groups: 200 rows of 8 patients are 8 observations. None
-            treats rows as independent, except that equal rows and near duplicates are kept in one set, with a warning.
-            ``groups=range(len(X))`` declares all rows independent. With ``X_val``, or without early stopping, groups
-            are checked but not used.
+            whole groups, and the comparison with PCA counts groups: 200 rows of 8 patients are 8 observations. It needs
+            at least five groups in the validation set. None detects equal rows and near duplicates, keeps them in one
+            set with a warning, and treats all other rows as independent. ``groups=range(len(X))`` declares all rows
+            independent. With ``X_val``, or without early stopping, groups are checked but not used.
         y_val : array-like of shape (n_validation_samples,) or (n_validation_samples, n_outputs), default=None
             y of ``X_val``, for :class:`~skae.variants.Supervised`; else ignored.
 
@@ -382,9 +382,9 @@ class AutoencoderTransformer(
         """Train for one epoch on X at a constant learning rate. The first call also learns scaling and PCA from X.
 
         A later call updates the scaling of a feature that varies for the first time, or whose scale changes by more
-        than a factor of ten. It also resets the weights of this feature, which affects codes again as soon as X has
-        trained them. All other features keep the scaling of the first call; with ``loss="bce"`` and for tokens, all
-        features do.
+        than a factor of ten. It also resets the weights of this feature, so the feature does not affect codes until
+        these weights are trained again. All other features keep the scaling of the first call. With ``loss="bce"`` and
+        for tokens, scaling is never updated.
 
         Parameters
         ----------

@@ -28,9 +28,9 @@ def route_metadata(search: Any, estimator: Any, groups: Any, params: dict[str, A
 
     Without metadata routing, the splitter and the autoencoder get groups, and the estimator gets all other parameters.
     """
-    given = {} if groups is None else {"groups": groups}
+    split_params = {} if groups is None else {"groups": groups}
     if _routing_enabled():
-        return process_routing(search, "fit", **params, **given)
+        return process_routing(search, "fit", **params, **split_params)
     prefix = size_parameter(estimator).removesuffix("n_components")
     names = [name for name, _ in estimator.steps] if isinstance(estimator, Pipeline) else []
     for name in params if names else ():
@@ -44,8 +44,8 @@ def route_metadata(search: Any, estimator: Any, groups: Any, params: dict[str, A
     earlier_steps = estimator.steps[: names.index(prefix[:-2])] if names else []
     has_sampler = any(hasattr(step, "fit_resample") for _, step in earlier_steps)
     takes_groups = has_fit_parameter(find_autoencoder(estimator), "groups") and not has_sampler
-    fit_params = {f"{prefix}{name}": value for name, value in given.items() if takes_groups} | params
-    return Bunch(estimator=Bunch(fit=fit_params), splitter=Bunch(split=given), scorer=Bunch(score={}))
+    fit_params = {f"{prefix}{name}": value for name, value in split_params.items() if takes_groups} | params
+    return Bunch(estimator=Bunch(fit=fit_params), splitter=Bunch(split=split_params), scorer=Bunch(score={}))
 
 
 def make_router(search: Any, estimator: Any, scorer: Any) -> MetadataRouter:

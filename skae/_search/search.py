@@ -62,8 +62,8 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
 
     In each fold, one autoencoder is fitted, with nested codes of the largest size. The first k coordinates of its codes
     are codes of size k, so all sizes are scored without further fits. Then an autoencoder of the chosen size is fitted
-    to all rows. It usually scores at least as high as the size did in the folds, where one network is trained for all
-    sizes.
+    to all rows. Its score is usually at least the mean test score of this size, because it is trained for this size
+    only.
 
     Parameters
     ----------
