@@ -1,4 +1,4 @@
-"""Densities that are fitted to training codes, to draw new codes."""
+"""Densities that are fitted to codes, to draw new codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
-from sklearn.neighbors import KernelDensity
+from sklearn.neighbors import KernelDensity, NearestNeighbors
 
 from skae._inner import fit_inner
 from skae.model import Sampler
@@ -15,6 +15,11 @@ from skae.model import Sampler
 SAMPLERS = ("auto", "prior", "gaussian", "mixture", "kernel")
 # Largest number of mixture components (Ghosh et al., 2020), and smallest number of codes per component.
 N_COMPONENTS, CODES_PER_COMPONENT = 10, 10
+# Neighborhoods of examples: number of training codes, and the share of the covariance within neighborhoods that kernels
+# have (benchmarks/README.md). At most MEASURED neighborhoods are averaged.
+N_NEIGHBORS, SHARE, MEASURED = 10, 0.5, 1000
+# Draws of the kernel density that the other densities of examples are fitted to.
+N_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,38 @@ class Density(Sampler):
             self.model.random_state = None
             return random.permutation(Z)
         return self.model.sample(n_samples, random_state=random)
+
+
+@dataclass(frozen=True)
+class NormalKernels(Sampler):
+    """A kernel density: normal kernels at ``centers`` (n, n_components) with the covariance ``root @ root.T``."""
+
+    centers: np.ndarray
+    root: np.ndarray
+
+    def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
+        noise = random.standard_normal((n_samples, len(self.root)))
+        return self.centers[random.randint(len(self.centers), size=n_samples)] + noise @ self.root.T
+
+
+def fit_examples(kind: str, Z: np.ndarray, train_codes: np.ndarray, seed: int) -> Sampler:
+    """Fit a density to the codes of examples, (n, n_components); "auto" is "kernel".
+
+    A few examples do not determine a covariance. Their kernels have half of the covariance within the neighborhoods of
+    training codes around them, as in manifold Parzen windows (Vincent and Bengio, 2003). The other densities are fitted
+    to draws of the kernel density.
+    """
+    Z, distinct = Z.astype(np.float64), np.unique(train_codes.astype(np.float64), axis=0)
+    measured = Z[np.linspace(0, len(Z) - 1, min(len(Z), MEASURED)).astype(np.intp)]
+    neighbors = fit_inner(NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(distinct))), distinct)
+    members = distinct[neighbors.kneighbors(measured, return_distance=False)]
+    deviations = (members - members.mean(1, keepdims=True)).reshape(-1, Z.shape[1])
+    covariance = deviations.T @ deviations / (len(measured) * max(members.shape[1] - 1, 1))
+    values, vectors = np.linalg.eigh(SHARE * covariance)
+    kernels = NormalKernels(Z, vectors * np.sqrt(values.clip(min=0)))
+    if kind in ("auto", "kernel"):
+        return kernels
+    return fit_density(kind, kernels.sample(max(N_DRAWS, len(Z)), np.random.RandomState(seed)), seed)
 
 
 def fit_density(kind: str, Z: np.ndarray, seed: int) -> Density:
@@ -56,6 +93,7 @@ def fit_mixture(Z: np.ndarray, n_components: int, reg_covar: float, seed: int) -
     labels = fit_inner(KMeans(n_components, n_init=1, random_state=seed), Z).labels_
     clusters = [Z[labels == number] for number in range(n_components)]
     covariances = [np.atleast_2d(np.cov(rows, rowvar=False, bias=True)) for rows in clusters]
+    inverses = [np.linalg.inv(covariance + reg_covar * np.eye(Z.shape[1])) for covariance in covariances]
     model = GaussianMixture(
         n_components,
         reg_covar=reg_covar,
@@ -64,6 +102,7 @@ def fit_mixture(Z: np.ndarray, n_components: int, reg_covar: float, seed: int) -
         tol=1e-2,
         weights_init=[len(rows) / len(Z) for rows in clusters],
         means_init=[rows.mean(0) for rows in clusters],
-        precisions_init=[np.linalg.inv(covariance + reg_covar * np.eye(Z.shape[1])) for covariance in covariances],
+        # Inverses of covariances of few codes are not symmetric up to the tolerance of scikit-learn.
+        precisions_init=[(inverse + inverse.T) / 2 for inverse in inverses],
     )
     return fit_inner(model, Z, "fit_predict")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -9,8 +10,8 @@ import torch
 
 from skae._inputs.validation import FAR_AWAY, check_no_overflow
 from skae._parameters import check_choice, check_integer
-from skae.model import Sampler
-from skae.sampling import SAMPLERS, fit_density
+from skae.model import Bottleneck, Sampler
+from skae.sampling import SAMPLERS, fit_density, fit_examples
 from skae.training import FitResult, draw_seed, encode, full_precision
 
 
@@ -23,8 +24,11 @@ class GenerationMixin:
         random_state: int | np.random.RandomState | None = None,
         *,
         sampler: Literal["auto", "prior", "gaussian", "mixture", "kernel"] = "auto",
+        like: Any = None,
     ) -> Any:
         """Draw codes from a density and decode them.
+
+        With ``like``, the samples resemble given examples: ``sample(10, like=X[y == 3])`` generates threes.
 
         Parameters
         ----------
@@ -36,16 +40,23 @@ class GenerationMixin:
             most 5,000 training codes (after ``partial_fit``, those of its last X) when they are first used: a Gaussian,
             a mixture of at most ten Gaussians (Ghosh et al., 2020), or a kernel density. "auto" is "prior" if the
             variant has one, else "mixture".
+        like : array-like of shape (n_examples, n_features) or (n_examples, \\*sample_shape), default=None
+            Examples, at least one, as for ``transform``. The density is fitted to their codes in each call. "auto" is
+            "kernel": normal densities at the codes of the examples. Their covariance is half of that within the
+            neighborhoods of ten training codes around the examples (Vincent and Bengio, 2003). So samples vary also if
+            there is only one example.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            In the units of the fitted X; a data frame if ``inverse_transform`` returns one.
+            In the units of the fitted X; a data frame if ``inverse_transform`` returns one, and a tensor if ``like`` is
+            one.
 
         Raises
         ------
-        ValueError
-            If a parameter is invalid, or ``sampler="prior"`` and the variant has no prior.
+        ValueError, TypeError
+            If a parameter is invalid, ``like`` is invalid as X of ``transform``, or ``sampler="prior"`` and the variant
+            has no prior or ``like`` is given.
 
         Examples
         --------
@@ -55,18 +66,30 @@ class GenerationMixin:
         >>> autoencoder = AutoencoderTransformer(8, variant="variational", max_epochs=3, random_state=0).fit(digits)
         >>> autoencoder.sample(5, random_state=0).shape
         (5, 8, 8)
+        >>> autoencoder.sample(3, random_state=0, like=digits[:1]).shape
+        (3, 8, 8)
         """
         result = self._get_result()
         check_integer(type(self).__name__, "n_samples", n_samples)
         check_choice(type(self).__name__, "sampler", sampler, SAMPLERS)
+        if like is not None and sampler == "prior":
+            raise ValueError(
+                "sampler='prior' is the density that codes are trained towards, which does not depend on examples. "
+                "Write sampler='auto' to draw samples like the examples, or leave out like."
+            )
         seed = draw_seed(random_state)
         with full_precision(torch.device(result.net.device)):
-            if sampler not in result.samplers:
-                result.samplers[sampler] = fit_sampler(result, sampler, self.variant)
-            codes = result.samplers[sampler].sample(int(n_samples), np.random.RandomState(seed))
+            if like is not None:
+                density = fit_sampler_like(result, sampler, self._check(like, result.layout, result.schema))
+            else:
+                if sampler not in result.samplers:
+                    result.samplers[sampler] = fit_sampler(result, sampler, self.variant)
+                density = result.samplers[sampler]
+            codes = density.sample(int(n_samples), np.random.RandomState(seed))
         scale = result.net.module_.latent_scale[: codes.shape[1]].cpu().numpy()
         Z = (codes * scale).astype(np.float32)
-        return self._convert_output(Z, self._decode(result, Z), result, None)
+        given = like if isinstance(like, torch.Tensor) else Z
+        return self._convert_output(given, self._decode(result, Z), result, None)
 
     def interpolate(self: Any, X_a: Any, X_b: Any, steps: int = 10) -> np.ndarray:
         """Decode codes between those of each row of X_a and the same row of X_b.
@@ -114,12 +137,39 @@ class GenerationMixin:
         return samples.reshape(len(a), int(steps), *samples.shape[1:])
 
 
+@dataclass(frozen=True)
+class CodeSampler(Sampler):
+    """A density of codes whose draws are moved to the nearest codes of a bottleneck."""
+
+    density: Sampler
+    bottleneck: Bottleneck
+    device: torch.device
+
+    def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
+        drawn = torch.from_numpy(self.density.sample(n_samples, random)).to(self.device, torch.float32)
+        return self.bottleneck.nearest_code(drawn).cpu().numpy()
+
+
+def fit_sampler_like(result: FitResult, name: str, examples: Any) -> Sampler:
+    """Fit one of SAMPLERS but "prior" to the codes of checked samples."""
+    module = result.net.module_
+    Z = encode(result, examples)
+    check_no_overflow(Z, "codes", FAR_AWAY)
+    density = fit_examples(name, Z / module.latent_scale[: Z.shape[1]].cpu().numpy(), train_codes(result), seed=0)
+    return CodeSampler(density, module.bottleneck, torch.device(result.net.device))
+
+
+def train_codes(result: FitResult) -> np.ndarray:
+    """The deterministic codes (n, code_size) of training rows, in the units of the network."""
+    stored = torch.from_numpy(result.codes).to(result.net.device)
+    return result.net.module_.bottleneck.codes_from_kept(stored).cpu().numpy()
+
+
 def fit_sampler(result: FitResult, name: str, variant: Any) -> Sampler:
     """Fit one of SAMPLERS to training codes; ValueError if it is "prior" and ``variant`` has no prior."""
     module = result.net.module_
-    train_codes = torch.from_numpy(result.codes).to(result.net.device)
     if name in ("auto", "prior"):
-        prior = module.fit_sampler(train_codes)
+        prior = module.fit_sampler(torch.from_numpy(result.codes).to(result.net.device))
         if prior is not None:
             return prior
         if name == "prior":
@@ -127,5 +177,5 @@ def fit_sampler(result: FitResult, name: str, variant: Any) -> Sampler:
                 f"sampler={name!r}: variant={variant!r} trains codes towards no density. Write "
                 f"sampler='mixture', or pass a variant such as 'variational'."
             )
-    codes = module.bottleneck.codes_from_kept(train_codes).cpu().numpy()
-    return fit_density("mixture" if name == "auto" else name, codes, seed=0)
+    density = fit_density("mixture" if name == "auto" else name, train_codes(result), seed=0)
+    return CodeSampler(density, module.bottleneck, torch.device(result.net.device))

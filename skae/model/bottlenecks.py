@@ -139,6 +139,10 @@ class Bottleneck(StochasticModule):
         """
         return self.prior
 
+    def nearest_code(self, drawn: Tensor) -> Tensor:
+        """The codes nearest to points (n, code_size) that are drawn from a density of codes."""
+        return drawn
+
     def interpolate(self, a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
         """Codes between ``a`` (t = 0) and ``b`` (t = 1); the arrays broadcast, coordinates are the last axis."""
         return (1 - t) * a + t * b
@@ -233,6 +237,9 @@ class Sphere(Bottleneck):
 
     def deterministic_code(self, features: Tensor) -> Tensor:
         return functional.normalize(features, dim=1) * math.sqrt(self.n_components)
+
+    def nearest_code(self, drawn: Tensor) -> Tensor:
+        return self.deterministic_code(drawn)
 
     def interpolate(self, a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
         """Along great circles (Shoemake, 1985); along lines where the two codes are parallel."""

@@ -61,6 +61,9 @@ class Quantizer(Bottleneck):
     def fit_sampler(self, stored: Tensor, pseudo_features: Tensor | None) -> Sampler | None:
         return CodebookPrior(self.indices(stored).cpu().numpy(), self.codebooks.shape[1], self.look_up)
 
+    def nearest_code(self, drawn: Tensor) -> Tensor:
+        return self.deterministic_code(drawn)
+
     def indices(self, features: Tensor) -> Tensor:
         """Index of the chosen vector of each codebook, (batch, n_codebooks)."""
         residual, indices = features.float(), []

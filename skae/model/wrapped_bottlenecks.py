@@ -52,6 +52,9 @@ class WrappedBottleneck(Bottleneck):
     def fit_sampler(self, stored: Tensor, pseudo_features: Tensor | None) -> Sampler | None:
         return self.inner.fit_sampler(stored, pseudo_features)
 
+    def nearest_code(self, drawn: Tensor) -> Tensor:
+        return self.inner.nearest_code(drawn)
+
     def interpolate(self, a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
         return self.inner.interpolate(a, b, t)
 
