@@ -114,32 +114,32 @@ def draw_error(ax: Any, error: np.ndarray, largest: float) -> None:
 
 def draw_pair(ax: Any, sample_format: SampleFormat, sample: np.ndarray, reconstruction: np.ndarray) -> None:
     """Draw a sample and its reconstruction (length, channels) on one Axes."""
-    places = np.arange(len(sample))
+    positions = np.arange(len(sample))
     if sample_format.kind == "tokens":
-        ax.plot(places, sample[:, 0], "o", markerfacecolor="none", color="0.5", label="input")
-        ax.plot(places, reconstruction[:, 0], "x", markersize=4, color="C0", label="reconstruction")
+        ax.plot(positions, sample[:, 0], "o", markerfacecolor="none", color="0.5", label="input")
+        ax.plot(positions, reconstruction[:, 0], "x", markersize=4, color="C0", label="reconstruction")
     elif sample_format.kind == "table" and len(sample) <= MAX_COLUMNS:
-        ax.bar(places, sample[:, 0], color="0.8", label="input")
-        ax.plot(places, reconstruction[:, 0], "o", markersize=4, color="C0", label="reconstruction")
+        ax.bar(positions, sample[:, 0], color="0.8", label="input")
+        ax.plot(positions, reconstruction[:, 0], "o", markersize=4, color="C0", label="reconstruction")
     else:
         for channel in range(min(MAX_CHANNELS, sample.shape[1])):
             names = ("input", "reconstruction") if channel == 0 else (None, None)
             before = "0.7" if sample.shape[1] == 1 else f"C{channel}"
-            ax.plot(places, sample[:, channel], color=before, alpha=0.6, linewidth=3, label=names[0])
-            ax.plot(places, reconstruction[:, channel], color=f"C{channel}", linewidth=1.2, label=names[1])
+            ax.plot(positions, sample[:, channel], color=before, alpha=0.6, linewidth=3, label=names[0])
+            ax.plot(positions, reconstruction[:, channel], color=f"C{channel}", linewidth=1.2, label=names[1])
 
 
 def draw_difference(ax: Any, sample_format: SampleFormat, error: np.ndarray) -> None:
     """Draw the error (length, channels): reconstruction minus sample."""
-    places = np.arange(len(error))
+    positions = np.arange(len(error))
     ax.axhline(0, color="0.7", linewidth=0.8)
     if sample_format.kind == "tokens":
-        ax.bar(places, error[:, 0] != 0, color="C3")
+        ax.bar(positions, error[:, 0] != 0, color="C3")
     elif sample_format.kind == "table" and len(error) <= MAX_COLUMNS:
-        ax.bar(places, error[:, 0], color="C3")
+        ax.bar(positions, error[:, 0], color="C3")
     else:
         for channel in range(min(MAX_CHANNELS, error.shape[1])):
-            ax.plot(places, error[:, channel], color="C3" if error.shape[1] == 1 else f"C{channel}", linewidth=1)
+            ax.plot(positions, error[:, channel], color="C3" if error.shape[1] == 1 else f"C{channel}", linewidth=1)
 
 
 def label_columns(ax: Any, sample_format: SampleFormat) -> None:

@@ -108,8 +108,8 @@ class TrainingHistoryDisplay:
         if self.best_epoch is not None:
             label = f"best epoch: {self.best_epoch}" if self.best_epoch else "best: PCA initialization"
             ax.axvline(self.best_epoch, color="0.3", linestyle=":", linewidth=1.2, label=label)
-        drawn = np.concatenate([line.get_ydata() for line in self.lines_.values()])
-        if np.nanmin(drawn) > 0:
+        values = np.concatenate([line.get_ydata() for line in self.lines_.values()])
+        if np.nanmin(values) > 0:
             set_log_scale(ax)
         ax.set_xlabel("epoch")
         set_integer_ticks(ax.xaxis)
@@ -130,9 +130,9 @@ class TrainingHistoryDisplay:
 
 def place_legend(ax: Any) -> None:
     """Place the legend inside the Axes if it has few entries or the figure has no layout engine, else outside."""
-    few = len(ax.get_legend_handles_labels()[0]) <= MAX_LEGEND_INSIDE
-    if few or ax.figure.get_layout_engine() is None:
-        ax.legend(fontsize=None if few else "small")
+    has_few_entries = len(ax.get_legend_handles_labels()[0]) <= MAX_LEGEND_INSIDE
+    if has_few_entries or ax.figure.get_layout_engine() is None:
+        ax.legend(fontsize=None if has_few_entries else "small")
     else:
         ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 

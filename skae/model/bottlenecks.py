@@ -193,11 +193,11 @@ class MultiDrawGaussian(Gaussian):
         if not self.training:
             return code
         noise = self.normal(code.mean.expand(self.n_draws, *code.mean.shape))
-        drawn = torch.addcmul(code.mean, noise, torch.exp(0.5 * code.extra("log_variance"))).flatten(0, 1)
+        draws = torch.addcmul(code.mean, noise, torch.exp(0.5 * code.extra("log_variance"))).flatten(0, 1)
         return replace(
             code,
-            latent=drawn[: len(features)],
-            decoder_input=drawn,
+            latent=draws[: len(features)],
+            decoder_input=draws,
             repeats=self.n_draws,
             reduce=partial(importance_weighted_bound, n_draws=self.n_draws),
         )

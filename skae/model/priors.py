@@ -56,8 +56,8 @@ class UniformSphere(Prior):
         return Z * (np.sqrt(self.n_components) / np.linalg.norm(Z, axis=1, keepdims=True))
 
     def draw_like(self, codes: Tensor, generator: torch.Generator | None) -> Tensor:
-        drawn = torch.empty_like(codes).normal_(generator=generator)
-        return functional.normalize(drawn, dim=1) * math.sqrt(codes.shape[1])
+        directions = torch.empty_like(codes).normal_(generator=generator)
+        return functional.normalize(directions, dim=1) * math.sqrt(codes.shape[1])
 
 
 def draw_from_prior(prior: Prior | None, codes: Tensor, generator: torch.Generator | None) -> Tensor:

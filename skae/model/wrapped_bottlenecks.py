@@ -115,9 +115,9 @@ class NestedDropout(WrappedBottleneck):
 
     def _draw_sizes(self, features: Tensor) -> Tensor:
         """Random sizes, (SIZES_PER_SAMPLE * batch,), equally spaced on the grid for each sample."""
-        drawn = self.uniform(features.new_empty(len(features), dtype=torch.float32))
-        offset = torch.arange(self.SIZES_PER_SAMPLE, device=drawn.device)[:, None] / self.SIZES_PER_SAMPLE
-        return self._sizes_at((drawn + offset).flatten() % 1)
+        position = self.uniform(features.new_empty(len(features), dtype=torch.float32))
+        offset = torch.arange(self.SIZES_PER_SAMPLE, device=position.device)[:, None] / self.SIZES_PER_SAMPLE
+        return self._sizes_at((position + offset).flatten() % 1)
 
     def _fixed_sizes(self, features: Tensor) -> Tensor:
         """Sizes (batch,) that are the same in every pass over the same rows."""

@@ -37,8 +37,8 @@ def monte_carlo_kl(trace: Trace) -> Tensor:
     if code.decoder_input is None:
         return gaussian_kl(trace)
     draws = code.decoder_input.view(code.repeats, *code.mean.shape)
-    own = (draws - code.mean).square() * torch.exp(-log_variance) + log_variance
-    return 0.5 * (draws.square() - own).sum(2).flatten()
+    deviance = (draws - code.mean).square() * torch.exp(-log_variance) + log_variance
+    return 0.5 * (draws.square() - deviance).sum(2).flatten()
 
 
 def mixture_kl(trace: Trace) -> Tensor:

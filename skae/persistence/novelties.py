@@ -57,9 +57,9 @@ def decode_novelty(
 ) -> AutoencoderNovelty:
     """The novelty detector that a file describes."""
     content = file.content
-    others = set(content) - KEYS
-    if others:
-        raise ModelFileError(f"it holds {shown(sorted(others)[0])}, which is not known")
+    unknown = set(content) - KEYS
+    if unknown:
+        raise ModelFileError(f"it holds {shown(sorted(unknown)[0])}, which is not known")
     stored = check_type(content["parameters"], dict, "parameters")
     if set(stored) != set(AutoencoderNovelty._get_param_names()) - {"autoencoder"}:
         raise ModelFileError(f"its parameters are {shown(sorted(stored))}")

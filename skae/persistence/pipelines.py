@@ -138,11 +138,11 @@ def make_archive(estimator: Any) -> bytes:
             f"the latter two not inside a ColumnTransformer, a search or another estimator. Save the autoencoder "
             f"alone, or a search of a pipeline instead of a pipeline with a search. ({error})"
         ) from error
-    others = sorted(set(import_skops_io().get_untrusted_types(data=data)) - set(TRUSTED))
-    if others:
+    untrusted = sorted(set(import_skops_io().get_untrusted_types(data=data)) - set(TRUSTED))
+    if untrusted:
         raise TypeError(
             f"The steps of a saved pipeline must be of types that skops trusts by default, AutoencoderTransformer or "
-            f"AutoencoderNovelty. Got {', '.join(others)}. Save the autoencoder alone, and build the pipeline again "
+            f"AutoencoderNovelty. Got {', '.join(untrusted)}. Save the autoencoder alone, and build the pipeline again "
             f"after load."
         )
     return data
@@ -167,10 +167,10 @@ def decode_pipeline(file: Stored, decode_part: Callable[[Stored], Any]) -> Any:
     """The pipeline or the search that a file describes."""
     contents = check_type(file.content["estimators"], list, "estimators")
     prefixes = [f"estimators/{number}/" for number in range(len(contents))]
-    others = {name for name in file.table if not name.startswith(tuple(prefixes))} | set(file.content)
-    others -= {"kind", "versions", "estimators", "skops"}
-    if others:
-        raise ModelFileError(f"it holds {shown(sorted(others)[0])}, which is not known in a pipeline")
+    unknown = {name for name in file.table if not name.startswith(tuple(prefixes))} | set(file.content)
+    unknown -= {"kind", "versions", "estimators", "skops"}
+    if unknown:
+        raise ModelFileError(f"it holds {shown(sorted(unknown)[0])}, which is not known in a pipeline")
     estimators = [decode_part(file.part(content, prefix)) for content, prefix in zip(contents, prefixes, strict=True)]
     whole = import_skops_io().loads(file.arrays()["skops"].numpy().tobytes(), trusted=list(TRUSTED))
     expected = BottleneckSearchCV if file.content["kind"] == "search" else Pipeline
