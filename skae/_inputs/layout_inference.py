@@ -29,13 +29,7 @@ SMALLEST_DEVIATION = 1e-16
 
 
 def infer_layout(estimator: Any, X: Any) -> SampleLayout:
-    """Infer shape and axes of checked samples, and learn their scaling in one pass.
-
-    Raises
-    ------
-    ValueError
-        If shape, ``sample_shape`` and ``axes`` are inconsistent, or the shape has several readings.
-    """
+    """Infer shape and axes of checked samples, and learn their scaling in one pass."""
     setting = token_setting(estimator)
     if setting and len(X.shape) != 2:
         raise ValueError(f"{setting} needs rows of integer tokens, of shape (n_samples, length). Got shape {X.shape}.")

@@ -31,12 +31,8 @@ FAR_AWAY = "X holds values far from those fitted"
 def convert_container(X: Any) -> Any:
     """Convert lists to arrays, detach tensors, and add a length to arrays without one.
 
-    Raises
-    ------
-    TypeError
-        If X holds dates, time spans or structured types, or is a torch dataset of more than one tensor.
-    ValueError
-        If values are masked, a string is not a number, or a column holds vectors.
+    Raises TypeError or ValueError for dates, structured types, masked values, strings that are not numbers, columns of
+    vectors and torch datasets of more than one tensor.
     """
     X = add_length(unwrap_dataset(X))
     if isinstance(X, torch.Tensor):
@@ -85,12 +81,7 @@ def check_kind(dtype: Any) -> None:
 def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[int, ...] | None = None) -> Any:
     """Check X and return it in a form that supports slicing; set or check ``n_features_in_`` and ``feature_names_in_``.
 
-    If ``sample_shape``, the shape of the fitted samples, is given, X must have samples of that shape.
-
-    Returns
-    -------
-    X : ndarray, SparseRows or the given array-like
-        Of shape (n_samples, n_features) or (n_samples, *sample_shape). Arrays are not copied.
+    ``sample_shape`` is the shape of the fitted samples, if any. Arrays are not copied.
     """
     X = convert_container(X)
     if sample_shape is not None:
@@ -132,13 +123,7 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
 
 
 def encode_groups(groups: Any, n_samples: int) -> np.ndarray | None:
-    """Encode groups as labels 0, 1, ... (n_samples,) in order of first appearance; None stays None.
-
-    Raises
-    ------
-    ValueError
-        If groups are not one label per sample, or a label is missing.
-    """
+    """Encode groups as labels 0, 1, ... (n_samples,) in order of first appearance; None stays None."""
     if groups is None:
         return None
     if isinstance(groups, (Mapping, Set, Iterator, str)) or not hasattr(groups, "__len__"):
@@ -240,13 +225,7 @@ def check_range(rows: np.ndarray) -> None:
 
 @np.errstate(invalid="ignore")
 def check_codes(Z: Any, n_components: int, nested: bool = False) -> np.ndarray:
-    """Check codes (n, n_components); nested codes may have fewer columns.
-
-    Raises
-    ------
-    ValueError
-        If Z has a wrong number of columns, is empty, or holds NaN, infinities or values too large for float32.
-    """
+    """Check codes (n, n_components); nested codes may have fewer columns."""
     Z = convert_container(Z)
     Z = check_array(as_array(Z) if isinstance(Z, torch.Tensor) else Z, dtype="numeric")
     check_kind(Z.dtype)

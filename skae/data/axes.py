@@ -27,9 +27,9 @@ def feature_channels(sample_shape: tuple[int, ...], axes: tuple[str, ...]) -> Te
     """The channel index of each feature (n_features,), int64; None if the samples have no channel axis."""
     if "c" not in axes:
         return None
-    place = axes.index("c")
-    numbers = torch.arange(sample_shape[place]).view(-1, *(1 for _ in sample_shape[place + 1 :]))
-    return numbers.expand(sample_shape).reshape(-1)
+    axis = axes.index("c")
+    channels = torch.arange(sample_shape[axis]).view(-1, *(1 for _ in sample_shape[axis + 1 :]))
+    return channels.expand(sample_shape).reshape(-1)
 
 
 def infer_axes(sample_shape: tuple[int, ...], axes: str | None) -> tuple[str, ...]:
@@ -96,12 +96,9 @@ def plausible_readings(shape: tuple[int, ...]) -> list[str]:
     spatial = {3: "h w", 4: "t h w"}.get(len(shape), "").split()
     if not spatial:
         return []
-    places = [i for i, size in enumerate(shape) if size in (1, 3) or (size == 4 and i == len(shape) - 1)]
-    if len(places) != 1:
-        places = places or [0, len(shape) - 1]
-        readings = [" ".join([*spatial[:i], "c", *spatial[i:]]) for i in places]
-        return readings + (["t h w"] if len(shape) == 3 else [])
-    return [" ".join([*spatial[: places[0]], "c", *spatial[places[0] :]])]
+    channel_axes = [i for i, size in enumerate(shape) if size in (1, 3) or (size == 4 and i == len(shape) - 1)]
+    readings = [" ".join([*spatial[:i], "c", *spatial[i:]]) for i in channel_axes or [0, len(shape) - 1]]
+    return readings + (["t h w"] if len(channel_axes) != 1 and len(shape) == 3 else [])
 
 
 def describe_reading(reading: str, shape: tuple[int, ...]) -> str:

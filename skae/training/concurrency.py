@@ -7,6 +7,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import torch
@@ -24,26 +25,35 @@ def n_threads() -> int:
     return 0
 
 
-# Whether this process has computed with this package, and its number of threads when the package was imported.
-_STATE: dict[str, int] = {"used": False, "threads at import": n_threads()}
-# "after ...": whether a parent process used CUDA or threads before it forked this process.
-_FORKED = {"after CUDA": False, "CUDA": False, "after threads": False, "threads": False}
+@dataclass
+class _Process:
+    """Use of CUDA and threads in this process before its last fork, and in the processes that it was forked from."""
+
+    n_threads_at_import: int
+    has_computed: bool = False
+    used_cuda: bool = False
+    used_threads: bool = False
+    parent_used_cuda: bool = False
+    parent_used_threads: bool = False
+
+
+_PROCESS = _Process(n_threads())
 
 
 def _before_fork() -> None:
-    _FORKED["CUDA"] = torch.cuda.is_initialized()
-    _FORKED["threads"] |= bool(_STATE["used"]) or n_threads() > _STATE["threads at import"]
+    _PROCESS.used_cuda = torch.cuda.is_initialized()
+    _PROCESS.used_threads |= _PROCESS.has_computed or n_threads() > _PROCESS.n_threads_at_import
 
 
 def _in_parent() -> None:
-    # OpenBLAS ends its threads before a fork; torch's that start later would not be noticed among those at the import.
-    _STATE["threads at import"] = min(_STATE["threads at import"], n_threads())
+    # OpenBLAS ends its threads before a fork. Without this, as many later threads of torch would not be noticed.
+    _PROCESS.n_threads_at_import = min(_PROCESS.n_threads_at_import, n_threads())
 
 
 def _in_child() -> None:
     _FITTING.clear()  # the threads of the parent do not run here
-    for name in ("CUDA", "threads"):
-        _FORKED[f"after {name}"] |= _FORKED[name]
+    _PROCESS.parent_used_cuda |= _PROCESS.used_cuda
+    _PROCESS.parent_used_threads |= _PROCESS.used_threads
 
 
 if hasattr(os, "register_at_fork"):
@@ -53,17 +63,17 @@ if hasattr(os, "register_at_fork"):
 def begin_computing() -> None:
     """Set torch to one thread if this process was forked from a process with threads. Call it before computing.
 
-    Threads do not survive a fork, so torch would wait for them forever. The number of threads stays the same in a child
-    process that does not compute with this package, and if the parent had only imported the package.
+    Threads do not survive a fork, so torch would wait for them forever. The number of threads does not change if the
+    parent had only imported the package.
     """
-    _STATE["used"] = True
-    if _FORKED["after threads"] and torch.get_num_threads() > 1:
+    _PROCESS.has_computed = True
+    if _PROCESS.parent_used_threads and torch.get_num_threads() > 1:
         torch.set_num_threads(1)
 
 
 def check_not_forked(device: torch.device) -> None:
     """Raise RuntimeError if the device is CUDA and this process was forked from a process that used CUDA."""
-    if device.type == "cuda" and _FORKED["after CUDA"]:
+    if device.type == "cuda" and _PROCESS.parent_used_cuda:
         raise RuntimeError(
             f"device={str(device)!r} cannot be used in a process made by fork from one that used CUDA. Start workers "
             f"with the method 'spawn', or with joblib's backend 'loky'; or write device='cpu'."

@@ -34,27 +34,11 @@ def cross_validation_losses(
     train_fold: Callable[[TrainSpec, Part, Part, Callback], None],
     best_epoch: int,
 ) -> tuple[np.ndarray, np.ndarray, int] | None:
-    """Validation losses per group of the folds after the first, of networks and of PCA.
+    """Validation losses per group, of networks and of PCA, in the folds after the first, and their number of rows.
 
-    Parameters
-    ----------
-    spec : TrainSpec
-        Its seed determines the folds.
-    whole : Part
-        All rows, with their groups.
-    n_validation : int
-        Validation rows per fold.
-    train_fold : callable
-        Trains a network on the first part and validates it on the second, with an additional callback.
-    best_epoch : int
-        Best epoch of the first fold.
-
-    Returns
-    -------
-    losses, pca_losses : ndarray of shape (n_groups,), float64
-        See ``losses_at_best_epochs``.
-    n_rows : int
-        Number of rows of these groups. The whole result is None if training diverged or ran out of memory.
+    The seed of the spec determines the folds. ``train_fold`` trains a network on the first part and validates it on the
+    second, with an additional callback. ``best_epoch`` is that of the first fold; see ``losses_at_best_epochs``. The
+    result is None if training diverged or ran out of memory.
     """
     # Callbacks of the user observe the first fold only.
     net_params = {**(spec.net_params or {}), "callbacks": None}

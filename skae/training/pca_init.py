@@ -25,20 +25,10 @@ Components = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def fit_pca(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Principal components of the scaled rows.
+    """Principal components, mean and standard deviations of the scaled rows, as ``Components`` in network order.
 
-    Returns
-    -------
-    components : Tensor of shape (k, n_features)
-        k is the minimum of n_components and the numbers of rows and features. Features are in network order.
-    mean : Tensor of shape (n_features,)
-    deviations : Tensor of shape (k,)
-        Standard deviation along each component.
-
-    Raises
-    ------
-    DivergenceError
-        If the squares of the scaled rows overflow.
+    k is the minimum of n_components and the numbers of rows and features. DivergenceError is raised if the squares of
+    the scaled rows overflow.
     """
     k = min(n_components, len(rows), rows.layout.n_features)
     # Constant rows have no variance ratios; overflow is detected below.

@@ -156,7 +156,7 @@ def test_killed_workers_of_a_search_leave_only_checkpoints_that_resume(tmp_path)
 
 @pytest.mark.bad_input(115)
 def test_cuda_in_a_forked_process_raises(monkeypatch):
-    monkeypatch.setitem(concurrency._FORKED, "after CUDA", True)
+    monkeypatch.setattr(concurrency._PROCESS, "parent_used_cuda", True)
     for name in ("auto", "cuda", "cuda:1"):
         with pytest.raises(RuntimeError, match=r"fork.*'spawn'.*'loky'.*device='cpu'"):
             device.resolve_device(name)
