@@ -41,21 +41,12 @@ EXACT_IN_FLOAT32 = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.floa
 
 @dataclass(frozen=True)
 class Moments:
-    """Statistics of every feature, computed in one pass over the rows.
+    """Statistics of every feature, computed in one pass over the rows."""
 
-    Attributes
-    ----------
-    count : int
-        Number of rows.
-    numbers : Tensor of shape (5, n_features), float64
-        Mean, sum of squared differences from the mean, minimum, maximum, and number of rows at the minimum.
-    eps : float
-        Machine epsilon of the type of the rows; 0 for integers.
-    """
-
-    count: int
+    count: int  # number of rows
+    # Mean, sum of squared differences from it, minimum, maximum, and number of rows at the minimum: (5, n_features).
     numbers: Tensor
-    eps: float
+    eps: float  # machine epsilon of the type of the rows; 0 for integers
 
     mean = property(lambda self: self.numbers[0])
     squares = property(lambda self: self.numbers[1])
@@ -150,29 +141,20 @@ class Moments:
 
 @dataclass(frozen=True)
 class Scaling:
-    """The transform ``(x - mean) / scale`` and its inverse.
+    """The transform ``(x - mean) / scale`` and its inverse, in float64.
 
-    Attributes
-    ----------
-    mean : Tensor of shape (n_features,), float64
-    scale : Tensor of shape (n_features,) or (), float64, never 0
-    low, high : Tensor of the shape of ``scale``, float64
-        Minimum and maximum, for losses that need samples in a known interval.
-    total_variance : Tensor of shape (), float64
-        Variance of the scaled rows, summed over features.
-    kind : {"columns", "channels", "global", None}
-        Which features share a scale: none, those of a channel, or all. None means no division.
-    moments : Moments, default=None
-        Moments of the rows that the scaling was learned from, on the CPU.
+    ``low`` and ``high`` are minimum and maximum, for losses that need samples in a known interval. ``kind`` says which
+    features share a scale: none ("columns"), those of a channel ("channels"), or all ("global"). With None, nothing is
+    divided.
     """
 
-    mean: Tensor
-    scale: Tensor
-    low: Tensor
+    mean: Tensor  # (n_features,)
+    scale: Tensor  # (n_features,) or (), never 0
+    low: Tensor  # as scale
     high: Tensor
-    total_variance: Tensor
+    total_variance: Tensor  # of the scaled rows, summed over features
     kind: str | None = "global"
-    moments: Moments | None = None
+    moments: Moments | None = None  # of the rows that the scaling was learned from, on the CPU
 
     @classmethod
     def of(cls, moments: Moments, kind: str | None, is_table: bool, channels: Tensor | None = None) -> Scaling:

@@ -104,18 +104,9 @@ class LabeledBatch:
 class Batches:
     """An iterable of batches of scaled samples, or ``LabeledBatch``, with the signature of skorch's iterators.
 
-    Parameters
-    ----------
-    dataset : Part
-    batch_size : int
-    generator : torch.Generator or None
-        Shuffles the rows in every pass; None keeps their order. Rows in a file are shuffled in blocks of neighbors,
-        which are mixed in a buffer.
-    smallest : int
-        Minimum number of rows per batch; batch normalization needs two.
-    even : bool
-        Whether batches differ by at most one row, such as 34, 34 and 33 of 101 rows for ``batch_size`` 50. Otherwise
-        all but the last have ``batch_size`` rows, so that a compiled network sees one shape.
+    A generator shuffles the rows in every pass; rows in a file in blocks of neighbors, which are mixed in a buffer.
+    Batches have at least ``smallest`` rows. If ``even``, they differ by at most one row, such as 34, 34 and 33 of 101
+    rows for ``batch_size`` 50; else all but the last have ``batch_size`` rows, so a compiled network sees one shape.
     """
 
     def __init__(

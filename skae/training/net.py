@@ -42,23 +42,10 @@ HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 class AutoencoderNet(NeuralNet):
     """A skorch net whose datasets are a ``Part``, shuffled by its own generator.
 
-    Parameters
-    ----------
-    module : Autoencoder
-    criterion : Objective class
-    seed : int
-        Seed of shuffling, dropout and noise.
-    precision : {"auto", "float32", "bfloat16"}
-        Precision of training; inference is in float32.
-    compiled : bool
-        Whether training steps use ``torch.compile``; the module itself is not changed.
-    is_custom : bool
-        Whether the module or the loss contains custom code, which may draw from torch's global generators.
-    clip_norm : float or None
-        Maximum norm of the gradient of all weights.
-    cycles : tuple of int
-        Epochs per cycle of the learning rate. A callback starts the next cycle by increasing ``cycle_``; otherwise
-        training stops at the end of the first.
+    ``seed`` is that of shuffling, dropout and noise; ``precision`` that of training, as inference is in float32.
+    Training steps of a ``compiled`` net use ``torch.compile``. Custom code may draw from torch's global generators.
+    ``clip_norm`` limits the norm of the gradient of all weights. ``cycles`` are the epochs per cycle of the learning
+    rate: a callback starts the next one by increasing ``cycle_``, else training stops at the end of the first.
     """
 
     def __init__(
