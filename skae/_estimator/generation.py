@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -86,8 +87,7 @@ class GenerationMixin:
                     result.samplers[sampler] = fit_sampler(result, sampler, self.variant)
                 density = result.samplers[sampler]
             codes = density.sample(int(n_samples), np.random.RandomState(seed))
-        scale = result.net.module_.latent_scale[: codes.shape[1]].cpu().numpy()
-        Z = (codes * scale).astype(np.float32)
+        Z = map_codes(result, codes, result.net.module_.from_inner)
         given = like if isinstance(like, torch.Tensor) else Z
         return self._convert_output(given, self._decode(result, Z), result, None)
 
@@ -129,11 +129,10 @@ class GenerationMixin:
         if len(a) != len(b):
             raise ValueError(f"X_a has {len(a)} samples and X_b {len(b)}. Pass X_a and X_b of one length.")
         module = result.net.module_
-        scale = module.latent_scale[: a.shape[1]].cpu().numpy()
         t = np.linspace(0, 1, int(steps))[None, :, None]
-        a, b = ((Z / scale)[:, None].astype(np.float64) for Z in (a, b))
-        codes = module.bottleneck.interpolate(a, b, t) * scale
-        samples = self._decode(result, codes.reshape(-1, codes.shape[2]).astype(np.float32))
+        a, b = (map_codes(result, Z, module.to_inner)[:, None].astype(np.float64) for Z in (a, b))
+        inner = module.bottleneck.interpolate(a, b, t).reshape(-1, a.shape[2])
+        samples = self._decode(result, map_codes(result, inner, module.from_inner))
         return samples.reshape(len(a), int(steps), *samples.shape[1:])
 
 
@@ -155,7 +154,7 @@ def fit_sampler_like(result: FitResult, name: str, examples: Any) -> Sampler:
     module = result.net.module_
     Z = encode(result, examples)
     check_no_overflow(Z, "codes", FAR_AWAY)
-    density = fit_examples(name, Z / module.latent_scale[: Z.shape[1]].cpu().numpy(), train_codes(result), seed=0)
+    density = fit_examples(name, map_codes(result, Z, module.to_inner), train_codes(result), seed=0)
     return CodeSampler(density, module.bottleneck, torch.device(result.net.device))
 
 
@@ -163,6 +162,13 @@ def train_codes(result: FitResult) -> np.ndarray:
     """The deterministic codes (n, code_size) of training rows, in the units of the network."""
     stored = torch.from_numpy(result.codes).to(result.net.device)
     return result.net.module_.bottleneck.codes_from_kept(stored).cpu().numpy()
+
+
+def map_codes(result: FitResult, codes: np.ndarray, function: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
+    """``function`` of codes (n, n_components), float32."""
+    device = torch.device(result.net.device)
+    with full_precision(device):
+        return function(torch.from_numpy(codes.astype(np.float32)).to(device)).cpu().numpy()
 
 
 def fit_sampler(result: FitResult, name: str, variant: Any) -> Sampler:

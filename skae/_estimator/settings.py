@@ -49,8 +49,10 @@ class Architecture(Protocol):
 def check_parameters(estimator: Any) -> None:
     """Raise InvalidParameterError, a ValueError and TypeError, if a constructor parameter is invalid."""
     share = is_fraction(estimator.n_components)
-    if not share:
-        check_integer(OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0)")
+    if not share and estimator.n_components is not None:
+        check_integer(
+            OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0), or None"
+        )
     elif estimator.warm_start:
         raise InvalidParameterError("warm_start=True needs an int as n_components, not a share of the variance.")
     check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)
@@ -71,7 +73,7 @@ def check_parameters(estimator: Any) -> None:
     if estimator.checkpoint_dir is not None and not isinstance(estimator.checkpoint_dir, (str, os.PathLike)):
         raise invalid(OWNER, "checkpoint_dir", "a path or None", estimator.checkpoint_dir)
     check_choice(OWNER, "scaling", estimator.scaling, SCALINGS)
-    for name in ("early_stopping", "warm_start", "compile"):
+    for name in ("early_stopping", "warm_start", "compile", "whiten"):
         check_bool(OWNER, name, getattr(estimator, name))
     if estimator.sample_shape is not None:
         check_sizes(OWNER, "sample_shape", estimator.sample_shape)
@@ -110,11 +112,12 @@ def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None
         architecture=architecture_for(estimator.architecture, layout),
         variant=nested_variant(estimator.variant) if is_share else variant_for(estimator.variant),
         loss=loss,
-        n_components=float(estimator.n_components) if is_share else int(estimator.n_components),
+        n_components=estimator.n_components,
         early_stopping=bool(estimator.early_stopping),
         device=resolve_device(estimator.device) if device is None else device,
         precision=estimator.precision,
         compile=bool(estimator.compile),
+        whiten=bool(estimator.whiten),
         net_params=estimator.net_params,
         verbose=int(estimator.verbose),
         **{name: getattr(estimator, name) for name in parameters},
@@ -143,7 +146,7 @@ def check_same_network(estimator: Any, result: FitResult, spec: TrainSpec, shape
     output_losses = [loss for loss in (fitted.loss, spec.loss) if isinstance(loss, str) and loss in OUTPUT_LOSSES]
     same_output = not output_losses or fitted.loss == spec.loss
     for name, old, new in (
-        ("n_components", result.n_components, spec.n_components),
+        ("n_components", result.n_components, spec.n_components or result.n_components),
         ("architecture", fitted.architecture, spec.architecture),
         ("variant", fitted.variant, spec.variant),
         ("sample_shape", layout.sample_shape, sample_shape),

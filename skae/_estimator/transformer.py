@@ -58,6 +58,7 @@ from skae.variants import Variant, class_of_variant, is_supervised
 from .callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from .generation import GenerationMixin
 from .labels import Labels
+from .pca_attributes import PCAAttributesMixin
 from .results import ResultMixin, learned
 from .settings import Architecture, check_parameters, check_same_network, class_of_architecture, train_spec
 from .training_data import check_groups, training_data
@@ -80,7 +81,13 @@ OUTPUT_DTYPES = ("input", None)
 
 @with_snapshots("transform")
 class AutoencoderTransformer(
-    GenerationMixin, ResultMixin, CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    GenerationMixin,
+    PCAAttributesMixin,
+    ResultMixin,
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Nonlinear dimensionality reduction by an autoencoder, with the methods of PCA.
 
@@ -245,6 +252,7 @@ class AutoencoderTransformer(
         axes: str | None = None,
         scaling: Literal["auto", "columns", "channels", "global"] | None = "auto",
         variant: str | Variant = "plain",
+        whiten: bool = False,
         loss: Literal["auto", "mse", "mae", "huber", "bce", "cross_entropy"] | Loss = "auto",
         optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw",
         lr: Literal["auto"] | float = "auto",
@@ -270,6 +278,7 @@ class AutoencoderTransformer(
         self.axes = axes
         self.scaling = scaling
         self.variant = variant
+        self.whiten = whiten
         self.loss = loss
         self.optimizer = optimizer
         self.lr = lr
@@ -459,7 +468,7 @@ class AutoencoderTransformer(
         """
         result = self._get_result()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
-        is_nested = result.explained_variance_ratio is not None
+        is_nested = result.net.module_.bottleneck.is_nested
         return self._convert_output(
             X, self._decode(result, check_codes(X, result.n_components, is_nested)), result, dtype
         )
@@ -541,7 +550,7 @@ class AutoencoderTransformer(
         """
         result = self._get_result()
         check_integer(type(self).__name__, "n_components", n_components)
-        if result.explained_variance_ratio is None:
+        if not result.net.module_.bottleneck.is_nested:
             raise ValueError(
                 f"Codes of variant={self.variant!r} are not nested, so they cannot be cut. Pass variant='nested'."
             )
@@ -605,11 +614,6 @@ class AutoencoderTransformer(
     def is_pca_(self) -> bool:
         """Whether ``fit`` fell back to PCA."""
         return self._learned.best_epoch == 0
-
-    @property
-    def explained_variance_ratio_(self) -> np.ndarray:
-        """Share of the variance that each coordinate of nested codes adds, (n_components_,)."""
-        return self._optional("explained_variance_ratio_", self._learned.explained_variance_ratio)
 
     def _prepare(self, X: Any, y: Any, start: FitResult | None) -> tuple[Any, SampleLayout, Schema, TrainSpec]:
         """Check X; infer its layout and schema, or take those of ``start``, the fit that training continues."""

@@ -17,6 +17,9 @@ from .scaling import Scaling
 # Names of the axes and their meaning, in the order of the network.
 AXES = {"c": "channels", "t": "time", "d": "depth", "h": "height", "w": "width"}
 
+# Codes are in the units of X if its scale is in this range, far from the limits of float32.
+CODE_UNITS = (1e-30, 1e30)
+
 
 @dataclass(frozen=True)
 class SampleLayout:
@@ -76,6 +79,22 @@ class SampleLayout:
         if self.scaling.kind == "channels":
             scale = scale[tuple(slice(None) if name == "c" else slice(1) for name in self.axes)]
         return scale.copy()
+
+    @property
+    def code_unit(self) -> float:
+        """The unit of codes in s(X): the scale of X if it is one number that float32 codes can hold, else 1."""
+        scale = self.scaling.scale
+        return float(scale) if scale.ndim == 0 and CODE_UNITS[0] < float(scale) < CODE_UNITS[1] else 1.0
+
+    @property
+    def code_variance(self) -> float:
+        """The total variance of samples in the units of codes."""
+        return float(self.scaling.total_variance) * self.code_unit**2
+
+    @property
+    def feature_scale(self) -> np.ndarray:
+        """The scale of every feature in the order of flattened samples, float64 (n_features,) or ()."""
+        return self.scaling.scale.cpu().numpy()
 
     def caller_view(self, network_shape: tuple[int, ...]) -> tuple[int, ...]:
         """A shape in the network (channels, \\*sizes) with the axes in the caller's order."""

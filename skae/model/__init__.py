@@ -1,6 +1,6 @@
 """Networks: architectures, bottlenecks, corruptions, and the autoencoder that combines them."""
 
-from .autoencoder import Autoencoder, Head, Identity, LinearPath, Softmax, Trace, UnitInterval
+from .autoencoder import Autoencoder, CodeMap, Head, Identity, LinearPath, Softmax, Trace, UnitInterval
 from .bottlenecks import Bottleneck, Code, Deterministic, Gaussian, MultiDrawGaussian, PseudoInputGaussian, Sphere
 from .codebooks import CodebookPrior, Quantizer
 from .convolutional import Convolutional
@@ -18,6 +18,7 @@ __all__ = [
     "Autoencoder",
     "Bottleneck",
     "Code",
+    "CodeMap",
     "CodebookPrior",
     "Convolutional",
     "Corruption",

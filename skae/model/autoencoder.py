@@ -169,6 +169,28 @@ class Head(nn.Linear):
         self.register_buffer("unit", torch.ones(()))
 
 
+class CodeMap(nn.Module):
+    """An invertible affine map of codes, fitted after training; the identity before."""
+
+    mean: Tensor
+    matrix: Tensor
+    inverse: Tensor
+
+    def __init__(self, n_components: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_components, dtype=torch.float32))
+        self.register_buffer("matrix", torch.eye(n_components, dtype=torch.float32))
+        self.register_buffer("inverse", torch.eye(n_components, dtype=torch.float32))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Mapped codes (batch, n_components)."""
+        return (codes - self.mean) @ self.matrix
+
+    def invert(self, codes: Tensor) -> Tensor:
+        """Codes (batch, n_components) of mapped codes."""
+        return torch.addmm(self.mean, codes, self.inverse)
+
+
 class Autoencoder(nn.Module):
     """Scaled samples to latent codes and back.
 
@@ -178,7 +200,7 @@ class Autoencoder(nn.Module):
     linear : LinearPath or None
         The linear path in parallel.
     latent_scale : Tensor of shape (n_components,)
-        Factors from codes inside, which have about unit variance, to codes in the units of the scaled samples.
+        Factors from inner codes, which have about unit variance, to codes in the units of PCA's.
     link : Identity, UnitInterval or Softmax
         Takes outputs to samples.
     bottleneck : Bottleneck
@@ -188,6 +210,8 @@ class Autoencoder(nn.Module):
         Inputs that are trained as weights are, and that the encoder gets with every batch.
     head : Head, default=None
         Predicts y from the code.
+    code_map : CodeMap, default=None
+        The map of codes after ``latent_scale``; None is the identity.
     """
 
     latent_scale: Tensor
@@ -204,6 +228,7 @@ class Autoencoder(nn.Module):
         corruption: nn.Module | None = None,
         pseudo_inputs: Tensor | None = None,
         head: Head | None = None,
+        code_map: CodeMap | None = None,
     ):
         super().__init__()
         self.encoder = encoder_decoder.encoder
@@ -214,6 +239,7 @@ class Autoencoder(nn.Module):
         self.corruption = corruption
         self.pseudo_inputs = None if pseudo_inputs is None else nn.Parameter(pseudo_inputs)
         self.head = head
+        self.code_map = code_map
         self.register_buffer("latent_scale", latent_scale)
 
     def forward(self, x: Tensor) -> Trace:
@@ -258,12 +284,22 @@ class Autoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (batch, n_components) of scaled samples (batch, \\*shape)."""
-        latent = self.bottleneck.deterministic_code(self.features(x))
-        return latent * self.latent_scale[: latent.shape[1]]
+        return self.from_inner(self.bottleneck.deterministic_code(self.features(x)))
 
     def decode(self, latent: Tensor) -> Tensor:
         """Scaled samples (batch, \\*shape) from codes: (batch, n_components), or their first columns."""
-        return self.link.to_sample(self.output(latent / self.latent_scale[: latent.shape[1]]))
+        return self.link.to_sample(self.output(self.to_inner(latent)))
+
+    def from_inner(self, inner: Tensor) -> Tensor:
+        """Codes of inner codes (batch, n_components), or of their first columns."""
+        codes = inner * self.latent_scale[: inner.shape[1]]
+        return codes if self.code_map is None else self.code_map(codes)
+
+    def to_inner(self, codes: Tensor) -> Tensor:
+        """Inner codes of codes (batch, n_components), or of their first columns."""
+        if self.code_map is not None:
+            codes = self.code_map.invert(codes)
+        return codes / self.latent_scale[: codes.shape[1]]
 
     def fit_sampler(self, stored: Tensor) -> Sampler | None:
         """The density of new inner codes, from stored codes (n, n_components); None if the bottleneck has no prior."""

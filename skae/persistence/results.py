@@ -99,8 +99,7 @@ def encode_result(result: FitResult) -> tuple[dict[str, Any], dict[str, Tensor],
         content["target"] = encode_target(result.target)
     arrays = {name: network.copy_to_cpu(array) for name, array in scaling.items()}
     arrays["codes"] = torch.tensor(result.codes, dtype=torch.float32)
-    if result.explained_variance_ratio is not None:
-        arrays["explained_variance_ratio"] = torch.tensor(result.explained_variance_ratio, dtype=torch.float64)
+    arrays["explained_variance_ratio"] = torch.tensor(result.explained_variance_ratio, dtype=torch.float64)
     arrays |= (
         network.module_arrays(module)
         | network.optimizer_arrays(net)
@@ -129,7 +128,6 @@ def decode_result(file: Stored, decode: Decoder, device: torch.device) -> FitRes
     net.module_.eval()
     net.criterion_.eval()
     network.load_optimizer(net, arrays)
-    ratio = arrays.get("explained_variance_ratio")
     return FitResult(
         spec=spec,
         layout=layout,
@@ -141,7 +139,7 @@ def decode_result(file: Stored, decode: Decoder, device: torch.device) -> FitRes
         n_epochs=check_type(content["n_epochs"], int, "n_epochs"),
         best_epoch=check_type(content["best_epoch"], int, "best_epoch"),
         codes=arrays["codes"].numpy(),
-        explained_variance_ratio=None if ratio is None else ratio.numpy(),
+        explained_variance_ratio=arrays["explained_variance_ratio"].numpy(),
         target=target,
     )
 
@@ -200,6 +198,5 @@ def expected_table(module: Autoencoder, shape: tuple[int, ...], table: Table) ->
     if n_rows < 1 or not n_codes <= width <= n_components:
         raise ModelFileError(f"it holds training codes of shape {(n_rows, width)}")
     expected["codes"] = (torch.float32, (n_rows, width))
-    if module.bottleneck.is_nested:
-        expected["explained_variance_ratio"] = (torch.float64, (n_codes,))
+    expected["explained_variance_ratio"] = (torch.float64, (n_codes,))
     return expected

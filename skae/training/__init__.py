@@ -3,6 +3,7 @@
 from .batches import Part, split_rows
 from .build import check_net_params, new_net
 from .checkpoints import NoCheckpoints, checkpoints_for
+from .code_map import mean_decoder_directions
 from .concurrency import begin_computing, one_at_a_time, snapshot, with_snapshots
 from .dependent_rows import joined_groups, row_groups
 from .device import PRECISIONS, draw_seed, full_precision, resolve_device, with_gradients
@@ -41,6 +42,7 @@ __all__ = [
     "get_moments",
     "is_extensible",
     "joined_groups",
+    "mean_decoder_directions",
     "new_net",
     "one_at_a_time",
     "reconstruct",

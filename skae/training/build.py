@@ -19,6 +19,8 @@ from skae.data import Rows, SampleLayout, Target
 from skae.model import (
     Autoencoder,
     Bottleneck,
+    CodeMap,
+    Deterministic,
     EncoderDecoder,
     Head,
     Identity,
@@ -30,8 +32,9 @@ from skae.model import (
 )
 from skae.objectives import Objective, check_loss
 from skae.objectives.penalties import prediction_error
-from skae.variants import Parts
+from skae.variants import Parts, Plain
 
+from .code_map import MAX_MAPPED
 from .device import seeded_weights
 from .net import OPTIMIZERS, AutoencoderNet
 from .pca_init import fit_pca
@@ -84,9 +87,19 @@ def build(
     n_pseudo_inputs = bottleneck.n_pseudo_inputs
     pseudo_inputs = torch.zeros(n_pseudo_inputs, *shape, dtype=torch.float32) if n_pseudo_inputs else None
     link = output_link(spec.loss, layout)
-    module = Autoencoder(encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs, head)
+    code_map = CodeMap(n_components) if has_code_map(spec, parts, bottleneck) else None
+    module = Autoencoder(
+        encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs, head, code_map
+    )
     module.input_requires_grad = parts.input_requires_grad
     return module, layer_rows(encoder_decoder, linear, shape)
+
+
+def has_code_map(spec: TrainSpec, parts: Parts, bottleneck: Bottleneck) -> bool:
+    """Whether codes are mapped after training: if nothing depends on their axes, or they are whitened."""
+    if bottleneck.is_nested or bottleneck.n_components > MAX_MAPPED:
+        return False
+    return spec.whiten or (type(bottleneck) is Deterministic and not parts.terms)
 
 
 def initialize(module: Autoencoder, spec: TrainSpec, rows: Rows) -> None:
@@ -99,7 +112,13 @@ def initialize(module: Autoencoder, spec: TrainSpec, rows: Rows) -> None:
             f"n_components, or linear_path=False for no such warning."
         )
     if n_components > n_features:
-        warn(f"The latent code is over-complete: n_components={n_components} is more than the {n_features} features.")
+        message = f"The latent code is over-complete: n_components={n_components} is more than n_features={n_features}"
+        if isinstance(spec.variant, Plain):
+            raise ValueError(
+                f"{message}, and variant='plain' would copy its input. Pass n_components={n_features} or less, as for "
+                f"PCA, or a variant that regularizes codes, such as 'sparse', 'denoising' or 'variational'."
+            )
+        warn(f"{message}.")
     if module.linear is not None:
         components, mean, deviations = fit_pca(rows, n_components, spec.seed)
         if bool(deviations.any()):
@@ -110,6 +129,7 @@ def initialize(module: Autoencoder, spec: TrainSpec, rows: Rows) -> None:
         module.linear.initialize_from_pca(components, mean, module.latent_scale)
         module.link.convert_linear_path(module.linear)
         module.bottleneck.initialize_from_pca(deviations.square(), float(rows.layout.scaling.total_variance))
+    module.latent_scale.mul_(rows.layout.code_unit)
     if module.pseudo_inputs is not None:
         n_inputs = len(module.pseudo_inputs)
         indices = np.resize(np.random.RandomState(spec.seed).permutation(len(rows))[:n_inputs], n_inputs)

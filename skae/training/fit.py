@@ -19,6 +19,7 @@ from skae.model import LayerRow
 from .batches import Part
 from .build import build, initialize, new_net, try_loss
 from .checkpoints import Checkpoints, NoCheckpoints
+from .code_map import explained_variance, fit_code_map
 from .cross_validation import cross_validation_losses, has_enough_folds
 from .early_stopping import BestWeights
 from .head import initialize_head
@@ -26,7 +27,7 @@ from .history import plain_history, report_stage
 from .nested_codes import cumulative_explained_variance, training_codes
 from .net import AutoencoderNet
 from .net_state import continue_optimizer
-from .pca_init import components_for_share
+from .pca_init import all_components, components_for_share
 from .rescaling import forget_features
 from .result import FitResult
 from .spec import TrainSpec
@@ -75,6 +76,7 @@ class Training:
     net: AutoencoderNet
     layers: list[LayerRow]
     best: BestWeights | None
+    continues: bool
 
     @classmethod
     def prepare(cls, spec: TrainSpec, data: TrainData, start: FitResult | None = None) -> Training:
@@ -83,7 +85,9 @@ class Training:
         if start is None:
             with report_stage("Building the network and its PCA initialization", spec.verbose):
                 n_components = spec.n_components
-                if is_fraction(n_components):
+                if n_components is None:
+                    n_components = all_components(n_train, rows.layout.n_features)
+                elif is_fraction(n_components):
                     n_components = components_for_share(rows, n_components, spec.seed)
                 module, layers = build(spec, rows.layout, int(n_components), data.target)
                 initialize(module, spec, rows)
@@ -97,7 +101,8 @@ class Training:
         net = new_net(spec, module, batch_size=spec.batch_size_for(n_train), cycles=cycles)
         if start is not None and spec.single_pass:
             continue_optimizer(net, start.net)
-        return cls(net, layers, BestWeights(spec.patience_for(cycles), spec.tol) if spec.early_stopping else None)
+        best = BestWeights(spec.patience_for(cycles), spec.tol) if spec.early_stopping else None
+        return cls(net, layers, best, continues=start is not None)
 
     def run(self, spec: TrainSpec, data: TrainData, callbacks: Sequence[Callback], resume: Any = None) -> None:
         """Train to the end, or until a callback stops it."""
@@ -183,9 +188,15 @@ def finish(training: Training, data: TrainData, present: Callable[..., FitResult
         best.cross_validate = None
     kept = net.epochs_done_ if best is None else best.restore(net)
     result = present(kept)
-    result = replace(result, codes=training_codes(net.module_, data.train, net.batch_size))
+    codes = training_codes(net.module_, data.train, net.batch_size)
+    result = replace(result, codes=codes)
     if net.module_.bottleneck.is_nested:
         result = with_explained_variance(result, data.train)
+    elif not (result.spec.single_pass and training.continues):
+        r2, is_pca = explained_variance(net.module_, data.train, net.batch_size), result.best_epoch == 0
+        explained = r2 * data.layout.code_variance
+        shares = fit_code_map(net.module_, data.train, codes, explained, is_pca, result.spec.whiten)
+        result = replace(result, explained_variance_ratio=shares * r2)
     if not result.spec.single_pass:
         net.forget_training()
     return result
@@ -218,6 +229,7 @@ def result_of(
         n_epochs=done_before + net.epochs_done_,
         best_epoch=best_epoch,
         target=data.target,
+        explained_variance_ratio=None if start is None else start.explained_variance_ratio,
     )
 
 

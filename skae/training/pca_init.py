@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from skae._inner import fit_inner
+from skae._parameters import warn
 from skae.data import Rows, Scaling, SparseRows, slice_length
 from skae.data.sources import STORED_VALUES
 from skae.exceptions import DivergenceError
@@ -47,6 +48,17 @@ def fit_pca(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, Tensor, T
         raise overflow_error(rows)
     components, mean, deviations = (torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32)) for a in arrays)
     return components, mean, deviations
+
+
+def all_components(n_rows: int, n_features: int) -> int:
+    """The number of components of ``n_components=None``: that of PCA, at most MAX_COMPONENTS, with a warning."""
+    n_components = min(n_rows, n_features)
+    if n_components > MAX_COMPONENTS:
+        warn(
+            f"n_components=None is {MAX_COMPONENTS} components here, of the {n_components} that PCA has. Pass "
+            f"n_components={n_components} for all."
+        )
+    return min(n_components, MAX_COMPONENTS)
 
 
 def components_for_share(rows: Rows, share: float, seed: int) -> int:

@@ -39,7 +39,7 @@ class FitResult:
         Codes of some training rows in the units of the network, for ``sample``, as the bottleneck keeps them: nested
         codes are not truncated. None during training.
     explained_variance_ratio : ndarray of shape (n_components,), float64, or None
-        For nested codes only.
+        Share of the variance that each coordinate explains; None during training.
     target : Target or None
         What the head of a supervised variant predicts.
     samplers : dict

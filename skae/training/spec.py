@@ -14,14 +14,15 @@ from .schedule import automatic_batch_size, automatic_learning_rate, automatic_p
 class TrainSpec:
     """The checked parameters of one training; fields have the meaning of the parameters of ``AutoencoderTransformer``.
 
-    ``architecture`` and ``variant`` are objects, ``n_components`` may be a share of the variance for nested codes.
+    ``architecture`` and ``variant`` are objects, ``n_components`` may be a share of the variance for nested codes, or
+    None for all.
     ``single_pass`` says that training is one epoch at a constant learning rate, as in ``partial_fit``.
     """
 
     architecture: Any
     variant: Any
     loss: Any
-    n_components: int | float
+    n_components: int | float | None
     optimizer: str
     lr: float | str
     batch_size: int | str
@@ -33,6 +34,7 @@ class TrainSpec:
     device: torch.device
     precision: str
     compile: bool
+    whiten: bool
     net_params: dict[str, Any] | None
     seed: int = 0
     verbose: int = 0

@@ -17,7 +17,7 @@ from torch.nn.modules import module as torch_module
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from skae.model import Autoencoder, Deterministic, Identity, LinearPath
+from skae.model import Autoencoder, CodeMap, Deterministic, Identity, LinearPath
 from skae.model.layers import ACTIVATIONS
 from skae.objectives import Objective
 
@@ -26,6 +26,7 @@ ENABLED = True
 # Modules without random numbers and without state, which run the same operations for all values.
 REPLAYABLE = {
     Autoencoder,
+    CodeMap,
     Deterministic,
     Identity,
     LinearPath,

@@ -1,0 +1,78 @@
+"""The learned attributes of PCA: exact where PCA is kept, and their counterparts for a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.metaestimators import available_if
+
+from skae.data import TokenLayout
+from skae.training import FitResult, mean_decoder_directions
+
+from .results import learned
+
+
+def is_linear(estimator: Any) -> bool:
+    """Check for ``available_if``: the codes are those of PCA."""
+    if estimator._learned.best_epoch > 0:
+        raise AttributeError(
+            "get_covariance is defined only where PCA is kept (is_pca_). For a network, write "
+            "numpy.cov(autoencoder.sample(10_000), rowvar=False)."
+        )
+    return True
+
+
+class PCAAttributesMixin:
+    """``explained_variance_``, ``components_`` and other attributes of scikit-learn's PCA."""
+
+    _learned: FitResult
+    explained_variance_ratio_: np.ndarray = learned(
+        "explained_variance_ratio", "Share of the variance that each coordinate explains, (n_components_,)."
+    )
+    n_samples_: int = learned("layout.scaling.moments.count", "Number of samples of the fitted X; not for tokens.")
+
+    @property
+    def explained_variance_(self) -> np.ndarray:
+        """Variance that each coordinate explains, (n_components_,), in squared units of codes."""
+        return self.explained_variance_ratio_ * self._learned.layout.code_variance
+
+    @property
+    def singular_values_(self) -> np.ndarray:
+        """``sqrt((n_samples_ - 1) * explained_variance_)``, (n_components_,)."""
+        return np.sqrt((self.n_samples_ - 1) * np.maximum(self.explained_variance_, 0))
+
+    @property
+    def noise_variance_(self) -> float:
+        """Variance that is not explained, per remaining dimension; 0 if there is none."""
+        result = self._learned
+        remaining = min(result.layout.n_features, self.n_samples_) - result.n_components
+        unexplained = result.layout.code_variance * (1 - float(self.explained_variance_ratio_.sum()))
+        return max(0.0, unexplained) / remaining if remaining > 0 else 0.0
+
+    @property
+    def components_(self) -> np.ndarray:
+        """Direction in X of each coordinate, (n_components_, n_features_in_): the mean Jacobian of the decoder."""
+        result = self._learned
+        if isinstance(result.layout, TokenLayout):
+            raise AttributeError("components_ is not defined for tokens. Compare reconstructions instead.")
+        directions = mean_decoder_directions(result) * result.layout.feature_scale
+        if result.spec.whiten:
+            directions /= np.sqrt(np.maximum(self.explained_variance_, np.finfo(np.float32).tiny))[:, None]
+        return directions
+
+    @available_if(is_linear)
+    def get_covariance(self) -> np.ndarray:
+        """Covariance of X under the model of probabilistic PCA (Tipping and Bishop, 1999).
+
+        Returns
+        -------
+        covariance : ndarray of shape (n_features_in_, n_features_in_), float64
+            In squared units of X. Defined only if PCA is kept (``is_pca_``).
+        """
+        layout, components = self._learned.layout, self.components_
+        excess = np.maximum(self.explained_variance_ - self.noise_variance_, 0)
+        noise = self.noise_variance_ * (layout.feature_scale / layout.code_unit) ** 2
+        covariance = (components.T * excess) @ components
+        covariance.flat[:: len(covariance) + 1] += noise
+        return covariance
