@@ -45,7 +45,7 @@ def fit_code_map(
         mean, k = codes.mean(0), codes.shape[1]
         covariance = torch.cov(codes.T).reshape(k, k) if len(codes) > 1 else torch.zeros(k, k, dtype=torch.float64)
         matrix = inverse = torch.eye(k, dtype=torch.float64)
-        if is_pca or k > MAX_MAPPED:
+        if is_pca or k > MAX_MAPPED or not covariance.any():
             variances = covariance.diagonal()
         else:
             gram, jacobian = jacobian_moments(module, codes, number_of_codes(part, codes))
