@@ -104,7 +104,8 @@ def class_of_architecture(name: Any, setting: str) -> str:
 
 def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None = None) -> TrainSpec:
     """Make the TrainSpec of an estimator for samples of a layout; ``device`` replaces the parameter."""
-    is_share, loss = is_fraction(estimator.n_components), estimator.loss
+    size, loss = estimator.n_components, estimator.loss
+    is_share = is_fraction(size)
     if isinstance(loss, str) and loss == "auto":
         loss = "cross_entropy" if isinstance(layout, TokenLayout) else "mse"
     parameters = ("optimizer", "lr", "batch_size", "max_epochs", "validation_fraction", "n_iter_no_change", "tol")
@@ -112,7 +113,7 @@ def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None
         architecture=architecture_for(estimator.architecture, layout),
         variant=nested_variant(estimator.variant) if is_share else variant_for(estimator.variant),
         loss=loss,
-        n_components=estimator.n_components,
+        n_components=size if is_share or size is None else int(size),
         early_stopping=bool(estimator.early_stopping),
         device=resolve_device(estimator.device) if device is None else device,
         precision=estimator.precision,

@@ -84,7 +84,8 @@ def check_finite(arrays: dict[str, Tensor], is_custom: bool) -> None:
     """Raise ModelFileError if a weight, a code or the scaling is not finite, except in custom modules."""
     for name, array in arrays.items():
         may_be_any = is_custom and name.startswith(("module/encoder.", "module/decoder."))
-        if name.startswith(("module/", "scaling/", "codes", "explained")) and not may_be_any and not bool(array.isfinite().all()):
+        is_checked = name.startswith(("module/", "scaling/", "codes", "explained")) and not may_be_any
+        if is_checked and not bool(array.isfinite().all()):
             raise ModelFileError(f"its array {shown(name)} holds numbers that are not finite")
 
 
