@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
-from sklearn.neighbors import KernelDensity, NearestNeighbors
+from sklearn.neighbors import NearestNeighbors
 
 from skae._inner import fit_inner
 from skae.model import Sampler
@@ -15,27 +15,25 @@ from skae.model import Sampler
 SAMPLERS = ("auto", "prior", "gaussian", "mixture", "kernel")
 # Largest number of mixture components (Ghosh et al., 2020), and smallest number of codes per component.
 N_COMPONENTS, CODES_PER_COMPONENT = 10, 10
-# Neighborhoods of examples: number of training codes, and the share of the covariance within neighborhoods that kernels
-# have (benchmarks/README.md). At most MEASURED neighborhoods are averaged.
+# Kernels: number of codes in a neighborhood, and the share of the covariance within neighborhoods that kernels have
+# (benchmarks/README.md). At most MEASURED neighborhoods are averaged.
 N_NEIGHBORS, SHARE, MEASURED = 10, 0.5, 1000
 # Draws of the kernel density that the other densities of examples are fitted to.
 N_DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class Density(Sampler):
-    """A fitted density of scikit-learn."""
+class Mixture(Sampler):
+    """A fitted Gaussian mixture of scikit-learn."""
 
-    model: GaussianMixture | KernelDensity
+    model: GaussianMixture
 
     def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
-        if isinstance(self.model, GaussianMixture):
-            # ``sample`` uses random_state, and returns the codes of one component after the other.
-            self.model.random_state = random
-            Z = self.model.sample(n_samples)[0]
-            self.model.random_state = None
-            return random.permutation(Z)
-        return self.model.sample(n_samples, random_state=random)
+        # ``sample`` uses random_state, and returns the codes of one component after the other.
+        self.model.random_state = random
+        Z = self.model.sample(n_samples)[0]
+        self.model.random_state = None
+        return random.permutation(Z)
 
 
 @dataclass(frozen=True)
@@ -51,40 +49,44 @@ class NormalKernels(Sampler):
 
 
 def fit_examples(kind: str, Z: np.ndarray, train_codes: np.ndarray, seed: int) -> Sampler:
-    """Fit a density to the codes of examples, (n, n_components); "auto" is "kernel".
+    """Fit a density to the codes of examples, (n, n_components).
 
-    A few examples do not determine a covariance. Their kernels have half of the covariance within the neighborhoods of
-    training codes around them, as in manifold Parzen windows (Vincent and Bengio, 2003). The other densities are fitted
-    to draws of the kernel density.
+    A Gaussian and a mixture are fitted to draws of the kernel density, because a few examples have no covariance.
     """
-    Z, distinct = Z.astype(np.float64), np.unique(train_codes.astype(np.float64), axis=0)
-    measured = Z[np.linspace(0, len(Z) - 1, min(len(Z), MEASURED)).astype(np.intp)]
-    neighbors = fit_inner(NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(distinct))), distinct)
-    members = distinct[neighbors.kneighbors(measured, return_distance=False)]
-    deviations = (members - members.mean(1, keepdims=True)).reshape(-1, Z.shape[1])
-    covariance = deviations.T @ deviations / (len(measured) * max(members.shape[1] - 1, 1))
-    values, vectors = np.linalg.eigh(SHARE * covariance)
-    kernels = NormalKernels(Z, vectors * np.sqrt(values.clip(min=0)))
+    kernels = fit_kernels(Z, train_codes)
     if kind in ("auto", "kernel"):
         return kernels
     return fit_density(kind, kernels.sample(max(N_DRAWS, len(Z)), np.random.RandomState(seed)), seed)
 
 
-def fit_density(kind: str, Z: np.ndarray, seed: int) -> Density:
-    """Fit a density, "gaussian", "mixture" or "kernel", to codes (n, n_components)."""
+def fit_density(kind: str, Z: np.ndarray, seed: int) -> Sampler:
+    """Fit a density, "gaussian", "mixture", or "kernel", which is also "auto", to codes (n, n_components)."""
+    if kind in ("auto", "kernel"):
+        return fit_kernels(Z, Z)
     Z = np.asarray(Z, dtype=np.float64)
     if len(Z) == 1:
         Z = np.repeat(Z, 2, axis=0)
-    variance = float(Z.var(0).mean()) or 1.0
-    if kind == "kernel":
-        # Scott's (1992) rule, for coordinates of about equal variance.
-        width = np.sqrt(variance) * len(Z) ** (-1 / (Z.shape[1] + 4))
-        return Density(fit_inner(KernelDensity(bandwidth=max(width, 1e-6)), Z))
     n_components = 1
     if kind == "mixture":
         n_distinct = len(np.unique(Z.astype(np.float32), axis=0))
         n_components = max(1, min(N_COMPONENTS, len(Z) // CODES_PER_COMPONENT, n_distinct // 2))
-    return Density(fit_mixture(Z, n_components, 1e-6 * variance + 1e-12, seed))
+    variance = float(Z.var(0).mean()) or 1.0
+    return Mixture(fit_mixture(Z, n_components, 1e-6 * variance + 1e-12, seed))
+
+
+def fit_kernels(centers: np.ndarray, train_codes: np.ndarray) -> NormalKernels:
+    """Kernels with half of the mean covariance of the training codes nearest to each of ``centers``.
+
+    They are manifold Parzen windows (Vincent and Bengio, 2003) with one covariance for all centers.
+    """
+    centers, distinct = centers.astype(np.float64), np.unique(train_codes.astype(np.float64), axis=0)
+    measured = centers[np.linspace(0, len(centers) - 1, min(len(centers), MEASURED)).astype(np.intp)]
+    neighbors = fit_inner(NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(distinct))), distinct)
+    members = distinct[neighbors.kneighbors(measured, return_distance=False)]
+    deviations = (members - members.mean(1, keepdims=True)).reshape(-1, centers.shape[1])
+    covariance = deviations.T @ deviations / (len(measured) * max(members.shape[1] - 1, 1))
+    values, vectors = np.linalg.eigh(SHARE * covariance)
+    return NormalKernels(centers, vectors * np.sqrt(values.clip(min=0)))
 
 
 def fit_mixture(Z: np.ndarray, n_components: int, reg_covar: float, seed: int) -> GaussianMixture:

@@ -34,6 +34,9 @@ class TestSample:
     def test_every_density(self, fitted, sampler):
         assert np.isfinite(fitted.sample(5, random_state=0, sampler=sampler)).all()
 
+    def test_the_default_is_the_kernel_density(self, fitted):
+        np.testing.assert_array_equal(fitted.sample(5, random_state=0), fitted.sample(5, 0, sampler="kernel"))
+
     def test_changes_nothing(self, fitted):
         before = {name: id(value) for name, value in vars(fitted).items()}
         fitted.sample(3, random_state=0)

@@ -36,16 +36,16 @@ class GenerationMixin:
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
         sampler : {"auto", "prior", "gaussian", "mixture", "kernel"}, default="auto"
-            The density of the codes. "prior" is the prior of the variant: a standard normal, the sphere, the mixture of
-            VampPrior, or a Markov chain over the codebooks of quantized codes. The other densities are fitted to at
-            most 5,000 training codes (after ``partial_fit``, those of its last X) when they are first used: a Gaussian,
-            a mixture of at most ten Gaussians (Ghosh et al., 2020), or a kernel density. "auto" is "prior" if the
-            variant has one, else "mixture".
+            The density of the codes. "auto" is "kernel", which a two-sample test distinguishes least from new rows, for
+            every variant (benchmarks/README.md). "kernel" is a normal density around each code, with half of the
+            covariance within neighborhoods of ten training codes (Vincent and Bengio, 2003). "mixture" is at most ten
+            Gaussians (Ghosh et al., 2020); its samples are less close to training rows. "gaussian" is one Gaussian.
+            These are fitted to at most 5,000 training codes (after ``partial_fit``, those of its last X) when they are
+            first used. "prior" is the prior of the variant: a standard normal, the sphere, the mixture of VampPrior, or
+            a Markov chain over the codebooks of quantized codes.
         like : array-like of shape (n_examples, n_features) or (n_examples, \\*sample_shape), default=None
-            Examples, at least one, as for ``transform``. The density is fitted to their codes in each call. "auto" is
-            "kernel": normal densities at the codes of the examples. Their covariance is half of that within the
-            neighborhoods of ten training codes around the examples (Vincent and Bengio, 2003). So samples vary also if
-            there is only one example.
+            Examples, at least one, as for ``transform``. The density is fitted to their codes in each call. Training
+            codes near them determine the covariance of the kernels, so that samples vary also for a single example.
 
         Returns
         -------
@@ -174,14 +174,13 @@ def map_codes(result: FitResult, codes: np.ndarray, function: Callable[[torch.Te
 def fit_sampler(result: FitResult, name: str, variant: Any) -> Sampler:
     """Fit one of SAMPLERS to training codes; ValueError if it is "prior" and ``variant`` has no prior."""
     module = result.net.module_
-    if name in ("auto", "prior"):
+    if name == "prior":
         prior = module.fit_sampler(torch.from_numpy(result.codes).to(result.net.device))
         if prior is not None:
             return prior
-        if name == "prior":
-            raise ValueError(
-                f"sampler={name!r}: variant={variant!r} trains codes towards no density. Write "
-                f"sampler='mixture', or pass a variant such as 'variational'."
-            )
-    density = fit_density("mixture" if name == "auto" else name, train_codes(result), seed=0)
+        raise ValueError(
+            f"sampler={name!r}: variant={variant!r} trains codes towards no density. Write sampler='mixture', or pass "
+            f"a variant such as 'variational'."
+        )
+    density = fit_density(name, train_codes(result), seed=0)
     return CodeSampler(density, module.bottleneck, torch.device(result.net.device))

@@ -128,7 +128,7 @@ class Bottleneck(StochasticModule):
         return stored[:, : self.code_size]
 
     def fit_sampler(self, stored: Tensor, pseudo_features: Tensor | None) -> Sampler | None:
-        """The density that new codes are drawn from by default; None if codes have no prior.
+        """The density of the sampler "prior"; None if codes have no prior.
 
         Parameters
         ----------

@@ -170,6 +170,11 @@ class TestSparseAndOthers:
         free, tight = (quick(TotalCorrelation(beta), 6, max_epochs=8).fit(X[:800]) for beta in (1.0, 20.0))
         assert tight.history_[-1]["train_total_correlation"] < free.history_[-1]["train_total_correlation"]
 
+    def test_total_correlation_keeps_most_units_by_default(self):
+        fitted = quick("total_correlation", 16, max_epochs=10).fit(X[:800])
+        codes = fitted.transform(X[:800]) / fitted.net_.module_.latent_scale.numpy()
+        assert (codes.var(0) > 0.01).sum() > 12
+
     def test_codes_lie_on_the_sphere(self):
         fitted = quick("hyperspherical").fit(X[:200])
         Z = fitted.transform(X[:50]) / fitted.net_.module_.latent_scale.numpy()
