@@ -98,10 +98,12 @@ class AutoencoderTransformer(
 
     Parameters
     ----------
-    n_components : int or float, default=2
-        Size of the latent code, at least 1. A float in (0, 1) is the explained variance to reach on the training rows.
-        Codes are then nested (``variant=Nested()``), and have the smallest size that reaches it. This size is at most
-        that of PCA for the same explained variance, and at most 256.
+    n_components : int, float or None, default=2
+        Size of the latent code, at least 1, and at most the number of features unless the variant regularizes codes. A
+        float in (0, 1) is the explained variance to reach on the training rows. Codes are then nested
+        (``variant=Nested()``), and have the smallest size that reaches it. This size is at most that of PCA for the
+        same explained variance, and at most 256. None is the number of training rows or of features, whichever is
+        less, and at most 256; the reconstruction is then exact or nearly so.
     architecture : {"auto", "dense", "conv", "sequence"} or architecture object, default="auto"
         The network: a name, or a :class:`Dense`, :class:`Convolutional`, :class:`Sequence` or :class:`Custom` object
         with settings. "sequence" reads X as tokens. "auto" is "sequence" for tokens; "conv" for pictures of at least
@@ -126,6 +128,9 @@ class AutoencoderTransformer(
     variant : str or variant object, default="plain"
         A name in :data:`skae.variants.VARIANTS`, or an object with settings, such as ``Variational(beta=4)``. The
         variant determines the bottleneck, the corruption of training samples and the penalties.
+    whiten : bool, default=False
+        Whether coordinates of codes are uncorrelated with unit variance on the training rows, as for a step that
+        depends on the scale of its features. Nested codes are not whitened.
     loss : {"auto", "mse", "mae", "huber", "bce", "cross_entropy"} or callable, default="auto"
         Reconstruction loss on s(X): squared, absolute or Huber (1964) error. "bce" is the binary cross-entropy of
         values rescaled from [minimum, maximum] of the training data to [0, 1]. "cross_entropy" is for tokens. "auto" is
@@ -217,8 +222,22 @@ class AutoencoderTransformer(
         One entry per epoch: "epoch", "train_loss", "valid_loss" (with a validation set), "pca_loss" (validation loss of
         PCA, if training starts from PCA), "lr", "duration" (seconds).
     explained_variance_ratio_ : ndarray of shape (n_components_,), float64
-        Explained variance that each coordinate adds, in s(X) of at most 1,000 training rows. Defined only if codes are
-        nested.
+        Explained variance of each coordinate; the sum is the explained variance (R2) of s(X) for at most 1,000 training
+        rows. For nested codes, each value is the increase by the coordinate. For other codes, R2 is divided in
+        proportion to the variance of the reconstruction along each coordinate; if PCA is kept, this is PCA's value.
+    explained_variance_ : ndarray of shape (n_components_,), float64
+        ``explained_variance_ratio_`` times the total variance. For the plain variant without ``whiten``, it is the
+        variance of each column of the codes.
+    singular_values_ : ndarray of shape (n_components_,), float64
+        ``sqrt((n_samples_ - 1) * explained_variance_)``.
+    components_ : ndarray of shape (n_components_, n_features_in_), float64
+        Direction in X of each coordinate. If PCA is kept and ``whiten=False``, ``Z @ components_ + mean_`` is the
+        reconstruction, and with a single scale the rows are PCA's orthonormal components. Otherwise, it is the Jacobian
+        of the decoder, averaged over training codes. Not defined for tokens.
+    noise_variance_ : float
+        Unexplained variance per remaining dimension, as for PCA.
+    n_samples_ : int
+        Number of samples of the fitted X.
     architecture_, variant_ : architecture and variant object
         The objects that built the network.
     net_ : skorch.NeuralNet
@@ -431,7 +450,11 @@ class AutoencoderTransformer(
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components), float32
-            A tensor on the device of X if X is a tensor; a data frame if ``set_output`` asks for one.
+            A tensor on the device of X if X is a tensor; a data frame if ``set_output`` asks for one. As for PCA, codes
+            of the plain variant are in the units of X (of s(X) if columns or channels have scales of their own), have
+            mean 0 on the training rows, and their coordinates are uncorrelated, in order of their variance. Distances
+            between codes approximate distances between reconstructions. Codes of variants with a penalty, a prior or
+            nested coordinates keep the axes of the variant.
 
         Raises
         ------
