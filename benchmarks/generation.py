@@ -90,7 +90,8 @@ def nearest(samples, X):
 
 def count_active(model, X):
     """Units whose deterministic code has a variance of more than 0.01 in the units of the network."""
-    codes = model.transform(X) / model.net_.module_.latent_scale.cpu().numpy()
+    module = model.net_.module_
+    codes = module.to_inner(torch.from_numpy(model.transform(X)).to(module.latent_scale.device))
     return int((codes.var(0) > 0.01).sum())
 
 

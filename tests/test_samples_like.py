@@ -78,6 +78,12 @@ class TestSamplesLike:
         codes = Sphere(4).nearest_code(torch.randn(50, 4, generator=torch.Generator().manual_seed(0)))
         torch.testing.assert_close(codes.norm(dim=1), torch.full((50,), 2.0))
 
+    def test_do_not_depend_on_the_units_of_codes(self):
+        plain, white = (AutoencoderTransformer(4, whiten=whiten, **QUICK).fit(X[:200]) for whiten in (False, True))
+        for examples in (None, X[:2]):
+            a, b = (model.sample(5, random_state=0, like=examples) for model in (plain, white))
+            np.testing.assert_allclose(a, b, atol=0.05)
+
     def test_are_texts_through_a_character_encoder(self):
         words = ["mean", "median", "mode", "sum", "sums", "means", "medians", "modes"] * 5
         encoder = CharacterEncoder().fit(words)

@@ -70,6 +70,7 @@ class GeneratedSamplesDisplay:
         n_samples: int = 16,
         random_state: int | np.random.RandomState | None = 0,
         sampler: Literal["auto", "prior", "gaussian", "mixture", "kernel"] = "auto",
+        like: Any = None,
         ax: Any = None,
     ) -> GeneratedSamplesDisplay:
         """Generate samples with ``estimator.sample`` and draw them.
@@ -83,6 +84,8 @@ class GeneratedSamplesDisplay:
         random_state : int, RandomState instance or None, default=0
         sampler : {"auto", "prior", "gaussian", "mixture", "kernel"}, default="auto"
             As in :meth:`~skae.AutoencoderTransformer.sample`.
+        like : array-like, default=None
+            Examples that the samples resemble, as X of ``estimator.transform``.
         ax : see :meth:`plot`
 
         Raises
@@ -96,8 +99,8 @@ class GeneratedSamplesDisplay:
         """
         import_pyplot(OWNER)
         check_integer(OWNER, "n_samples", n_samples)
-        autoencoder, _ = find_autoencoder(OWNER, estimator)
-        samples = to_numpy(autoencoder.sample(n_samples, random_state=random_state, sampler=sampler))
+        autoencoder, like = find_autoencoder(OWNER, estimator, like)
+        samples = to_numpy(autoencoder.sample(n_samples, random_state=random_state, sampler=sampler, like=like))
         return cls(samples=samples, sample_format=SampleFormat.of(autoencoder)).plot(ax)
 
     def plot(self, ax: Any = None) -> GeneratedSamplesDisplay:

@@ -32,6 +32,9 @@ def test_generated_samples_come_from_the_given_sampler(fitted):
         display = GeneratedSamplesDisplay.from_estimator(autoencoder, n_samples=3, sampler=sampler)
         expected = np.asarray(autoencoder.sample(3, random_state=0, sampler=sampler))
         np.testing.assert_array_equal(np.asarray(display.samples), expected)
+    like = DATA["table"][0][:2]
+    display = GeneratedSamplesDisplay.from_estimator(autoencoder, n_samples=3, like=like)
+    np.testing.assert_array_equal(np.asarray(display.samples), np.asarray(autoencoder.sample(3, 0, like=like)))
     with pytest.raises(ValueError, match="sampler"):
         GeneratedSamplesDisplay.from_estimator(autoencoder, sampler="priors")
 
