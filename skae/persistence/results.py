@@ -157,16 +157,14 @@ def decode_target(encoded: Any, decode: Decoder) -> Target | None:
         return None
     entries = check_type(encoded, dict, "target")
     found = {name: check_type(decode(values), list, "target") for name, values in entries.items()}
-    if set(found) == {"classes"} and all(isinstance(value, (str, int, float)) for value in found["classes"]):
-        return Target(np.array(found["classes"]))
-    numbers = [*found.get("mean", ()), *found.get("scale", ())]
-    if (
-        set(found) != {"mean", "scale"}
-        or len({len(part) for part in found.values()}) > 1
-        or not all(map(is_real, numbers))
-    ):
-        raise ModelFileError("its target is neither classes nor mean and scale of numbers")
-    return Target(None, np.array(found["mean"], dtype=np.float64), np.array(found["scale"], dtype=np.float64))
+    values = [value for part in found.values() for value in part]
+    if set(found) == {"classes"} and len(values) > 1 and all(isinstance(value, (str, int, float)) for value in values):
+        return Target(np.array(values))
+    if set(found) == {"mean", "scale"} and len(found["mean"]) == len(found["scale"]) and all(map(is_real, values)):
+        mean, scale = (np.array(found[name], dtype=np.float64) for name in ("mean", "scale"))
+        if (scale > 0).all():
+            return Target(None, mean, scale)
+    raise ModelFileError("its target is neither classes nor mean and scale of numbers")
 
 
 def decode_spec(encoded: Any, layout: SampleLayout, decode: Decoder, device: torch.device) -> TrainSpec:
