@@ -40,12 +40,12 @@ def check_nested(estimator: Any, params: dict[str, Any], objects: dict[str, Call
         if name in objects:
             if current is None or isinstance(current, str):
                 raise ValueError(
-                    f"{name}={current!r} has no setting {nested!r} to set. Pass an object: "
+                    f"{name}={current!r} has no parameter {nested!r} to set. Pass an object: "
                     f"{name}={objects[name](current, nested)}({nested}={value!r})."
                 )
         elif not hasattr(current, "set_params"):
             hint = f" Pass net_params={{{key!r}: {value!r}}}." if name == "optimizer" else ""
-            raise ValueError(f"{name}={current!r} has no setting {nested!r} to set.{hint}")
+            raise ValueError(f"{name}={current!r} has no parameter {nested!r} to set.{hint}")
 
 
 def suggest_class(parameter: str, classes: Collection[Any], default: Any) -> str:

@@ -63,7 +63,7 @@ class TestSample:
             *(({"n_samples": n}, rf"'n_samples' parameter.*\[1, inf\).*Got {n!r}") for n in (0, -1, 2.5, "a")),
             ({"random_state": "a"}, "'random_state' parameter"),
             ({"sampler": "priors"}, "Did you mean 'prior'"),
-            ({"sampler": "prior"}, "trains codes towards no density. Write sampler='mixture'"),
+            ({"sampler": "prior"}, "trains codes towards no density. Write sampler='auto'"),
         ],
     )
     def test_bad_input(self, call, match):
@@ -92,6 +92,11 @@ class TestInterpolate:
             fitted.interpolate(X[:2], X[:3])
         with pytest.raises(ValueError, match="'steps' parameter"):
             fitted.interpolate(X[:2], X[:2], steps=1)
+
+    def test_tensors_give_tensors(self, fitted):
+        way = fitted.interpolate(torch.from_numpy(X[:3]), X[3:6], steps=4)
+        np.testing.assert_array_equal(way, fitted.interpolate(X[:3], X[3:6], steps=4))
+        assert isinstance(way, torch.Tensor)
 
     def test_great_circles_stay_on_the_sphere(self):
         a, b = np.random.RandomState(0).standard_normal((2, 5, 3))

@@ -56,8 +56,7 @@ class GenerationMixin:
         Raises
         ------
         ValueError, TypeError
-            If a parameter is invalid, ``like`` is invalid as X of ``transform``, or ``sampler="prior"`` and the variant
-            has no prior or ``like`` is given.
+            If a parameter or ``like`` is invalid, or if ``sampler="prior"`` with ``like`` or a variant without a prior.
 
         Examples
         --------
@@ -91,8 +90,8 @@ class GenerationMixin:
         given = like if isinstance(like, torch.Tensor) else Z
         return self._convert_output(given, self._decode(result, Z), result, None)
 
-    def interpolate(self: Any, X_a: Any, X_b: Any, steps: int = 10) -> np.ndarray:
-        """Decode codes between those of each row of X_a and the same row of X_b.
+    def interpolate(self: Any, X_a: Any, X_b: Any, steps: int = 10) -> Any:
+        """Interpolate between each row of X_a and the same row of X_b: decode codes between their codes.
 
         The codes are on a line, or on a great circle if codes lie on a sphere.
 
@@ -105,7 +104,7 @@ class GenerationMixin:
         Returns
         -------
         X : ndarray of shape (n_samples, steps, n_features) or (n_samples, steps, \\*sample_shape)
-            In the units of the fitted X.
+            In the units of the fitted X; a tensor if X_a is one.
 
         Raises
         ------
@@ -133,7 +132,7 @@ class GenerationMixin:
         a, b = (map_codes(result, Z, module.to_inner)[:, None].astype(np.float64) for Z in (a, b))
         inner = module.bottleneck.interpolate(a, b, t).reshape(-1, a.shape[2])
         samples = self._decode(result, map_codes(result, inner, module.from_inner))
-        return samples.reshape(len(a), int(steps), *samples.shape[1:])
+        return self._convert_output(X_a, samples.reshape(len(a), int(steps), *samples.shape[1:]), result, None)
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ def fit_sampler(result: FitResult, name: str, variant: Any) -> Sampler:
         if prior is not None:
             return prior
         raise ValueError(
-            f"sampler={name!r}: variant={variant!r} trains codes towards no density. Write sampler='mixture', or pass "
+            f"sampler={name!r}: variant={variant!r} trains codes towards no density. Write sampler='auto', or pass "
             f"a variant such as 'variational'."
         )
     density = fit_density(name, train_codes(result), seed=0)

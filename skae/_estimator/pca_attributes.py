@@ -27,10 +27,15 @@ class PCAAttributesMixin:
     """``explained_variance_``, ``components_`` and other attributes of scikit-learn's PCA."""
 
     _learned: FitResult
+    _optional: Any
     explained_variance_ratio_: np.ndarray = learned(
         "explained_variance_ratio", "Share of the variance that each coordinate explains, (n_components_,)."
     )
-    n_samples_: int = learned("layout.scaling.moments.count", "Number of samples of the fitted X; not for tokens.")
+
+    @property
+    def n_samples_(self) -> int:
+        """Number of samples of the fitted X; not defined for tokens."""
+        return self._optional("n_samples_", self._learned.layout.scaling.moments).count
 
     @property
     def explained_variance_(self) -> np.ndarray:

@@ -54,7 +54,9 @@ def check_parameters(estimator: Any) -> None:
             OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0), or None"
         )
     elif estimator.warm_start:
-        raise InvalidParameterError("warm_start=True needs an int as n_components, not a share of the variance.")
+        raise InvalidParameterError(
+            f"warm_start=True needs an int as n_components. Got {estimator.n_components!r} instead."
+        )
     check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)
     for name in ("max_epochs", "batch_size", "n_iter_no_change"):
         value = getattr(estimator, name)

@@ -99,14 +99,13 @@ class AutoencoderTransformer(
     Parameters
     ----------
     n_components : int, float or None, default=2
-        Size of the latent code, at least 1, and at most the number of features unless the variant regularizes codes. A
-        float in (0, 1) is the explained variance to reach on the training rows. Codes are then nested
-        (``variant=Nested()``), and have the smallest size that reaches it. This size is at most that of PCA for the
-        same explained variance, and at most 256. None is the number of training rows or of features, whichever is
-        less, and at most 256; the reconstruction is then exact or nearly so.
+        Size of the latent code, at least 1. With ``variant="plain"``, it is at most the number of features. A float in
+        (0, 1) is the explained variance to reach on the training rows: codes are then nested (``variant=Nested()``),
+        and have the smallest size that reaches it, at most that of PCA and at most 256. None is the number of training
+        rows or of features, whichever is less, and at most 256.
     architecture : {"auto", "dense", "conv", "sequence"} or architecture object, default="auto"
         The network: a name, or a :class:`Dense`, :class:`Convolutional`, :class:`Sequence` or :class:`Custom` object
-        with settings. "sequence" reads X as tokens. "auto" is "sequence" for tokens; "conv" for pictures of at least
+        with parameters. "sequence" reads X as tokens. "auto" is "sequence" for tokens; "conv" for pictures of at least
         16 x 16 pixels, and for signals, pictures and videos of more than 4,096 values; else "dense".
     sample_shape : tuple of int, default=None
         Shape of one sample, e.g. (28, 28), if X is 2-D and its rows are flattened samples.
@@ -126,11 +125,11 @@ class AutoencoderTransformer(
         "global". A column that varies by rounding errors only counts as constant. ``scaling_`` and ``scale_`` report
         the result.
     variant : str or variant object, default="plain"
-        A name in :data:`skae.variants.VARIANTS`, or an object with settings, such as ``Variational(beta=4)``. The
+        A name in :data:`skae.variants.VARIANTS`, or an object with parameters, such as ``Variational(beta=4)``. The
         variant determines the bottleneck, the corruption of training samples and the penalties.
     whiten : bool, default=False
-        Whether coordinates of codes are uncorrelated with unit variance on the training rows, as for a step that
-        depends on the scale of its features. Nested codes are not whitened.
+        Whether coordinates of codes are uncorrelated with unit variance on the training rows, for a next step that
+        depends on the scale of its features. Nested codes, and codes of more than 512 components, are not whitened.
     loss : {"auto", "mse", "mae", "huber", "bce", "cross_entropy"} or callable, default="auto"
         Reconstruction loss on s(X): squared, absolute or Huber (1964) error. "bce" is the binary cross-entropy of
         values rescaled from [minimum, maximum] of the training data to [0, 1]. "cross_entropy" is for tokens. "auto" is
@@ -138,7 +137,7 @@ class AutoencoderTransformer(
         (batch, n_features) or (batch, channels, \\*sizes), and returns losses (batch,), averaged over features. It is
         tested on a few rows before training. If it is a module, its weights are not trained.
     optimizer : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
-        AdamW (Loshchilov and Hutter, 2019) has a weight decay of 0.1; the linear path, initialized with PCA, has none.
+        AdamW (Loshchilov and Hutter, 2019) has a weight decay of 0.1; the linear path (see :class:`Dense`) has none.
     lr : "auto" or float, default="auto"
         Peak learning rate, in (0, inf). The rate rises in the first fifth of training and then falls to 0 (Smith and
         Topin, 2019).
@@ -156,16 +155,17 @@ class AutoencoderTransformer(
     validation_fraction : float in [0, 1), default=0.1
         Share of X that is drawn at random as the validation set. It is not used if ``fit`` gets ``X_val``.
 
-        Trained weights replace PCA only if their validation loss is significantly lower. This needs at least 20
-        validation rows, or 5 rows with ``X_val`` or in a warm start. If an improvement on fewer than 200 rows is
-        suggestive but not significant, cross-validation decides: up to four more networks are trained with other
-        validation sets, and ``fit`` can take six times as long.
+        Trained weights replace PCA only if their validation loss is significantly lower (p < 0.025). This needs at
+        least 20 validation rows, or 5 rows with ``X_val`` or in a warm start. If an improvement is only suggestive
+        (p < 0.1) on fewer than 200 rows, or if there are fewer than 20 rows, cross-validation decides: up to four more
+        networks are trained with other validation sets, and ``fit`` can take six times as long.
 
-        With ``groups``, the validation set consists of one or more whole groups. The comparison averages losses per
-        group, and needs at least 20 rows in 5 groups.
+        With ``groups``, the validation set consists of whole groups. The comparison averages losses per group, and
+        needs at least 20 rows in 5 groups.
     n_iter_no_change : "auto" or int, default="auto"
-        Training stops after this number of consecutive epochs without improvement. "auto" is 60 % of ``max_epochs``,
-        and at least 25, because the validation loss may not fall while the learning rate is high.
+        Training stops after this number of consecutive epochs without improvement, except in the second cycle of
+        ``max_epochs="auto"``. "auto" is 60 % of the epochs of the longest cycle, and at least 25, because the
+        validation loss may not fall while the learning rate is high.
     tol : float, default=1e-4
         Smallest relative decrease of the validation loss that counts as an improvement, in [0, inf).
     warm_start : bool, default=False
@@ -219,25 +219,26 @@ class AutoencoderTransformer(
         Whether ``fit`` fell back to PCA, so that codes and reconstructions are those of PCA of s(X). ``fit`` then warns
         with :class:`~skae.exceptions.PCAKeptWarning`, unless PCA has no error or ``max_epochs`` is less than 10.
     history_ : list of dict
-        One entry per epoch: "epoch", "train_loss", "valid_loss" (with a validation set), "pca_loss" (validation loss of
-        PCA, if training starts from PCA), "lr", "duration" (seconds).
+        One entry per epoch; after ``partial_fit``, those of the last 100 epochs. Keys: "epoch", "train_loss",
+        "valid_loss" (with a validation set), "pca_loss" (validation loss of PCA, if training starts from PCA), "lr",
+        "duration" (seconds), and "train_" and "valid_" terms of variants with penalties.
     explained_variance_ratio_ : ndarray of shape (n_components_,), float64
         Explained variance of each coordinate; the sum is the explained variance (R2) of s(X) for at most 1,000 training
         rows. For nested codes, each value is the increase by the coordinate. For other codes, R2 is divided in
-        proportion to the variance of the reconstruction along each coordinate; if PCA is kept, this is PCA's value.
+        proportion to the variance of the reconstruction along each coordinate. If PCA is kept, values are those of PCA.
     explained_variance_ : ndarray of shape (n_components_,), float64
         ``explained_variance_ratio_`` times the total variance. For the plain variant without ``whiten``, it is the
         variance of each column of the codes.
     singular_values_ : ndarray of shape (n_components_,), float64
-        ``sqrt((n_samples_ - 1) * explained_variance_)``.
+        ``sqrt((n_samples_ - 1) * explained_variance_)``. Not defined for tokens.
     components_ : ndarray of shape (n_components_, n_features_in_), float64
         Direction in X of each coordinate. If PCA is kept and ``whiten=False``, ``Z @ components_ + mean_`` is the
-        reconstruction, and with a single scale the rows are PCA's orthonormal components. Otherwise, it is the Jacobian
-        of the decoder, averaged over training codes. Not defined for tokens.
+        reconstruction, and with a single scale the rows are PCA's orthonormal components. Otherwise, it is the mean
+        Jacobian of the decoder at training codes. Not defined for tokens.
     noise_variance_ : float
-        Unexplained variance per remaining dimension, as for PCA.
+        Unexplained variance per remaining dimension, as for PCA. Not defined for tokens.
     n_samples_ : int
-        Number of samples of the fitted X.
+        Number of samples of the fitted X. Not defined for tokens.
     architecture_, variant_ : architecture and variant object
         The objects that built the network.
     net_ : skorch.NeuralNet
@@ -324,7 +325,7 @@ class AutoencoderTransformer(
     def fit(
         self, X: Any, y: Any = None, X_val: Any = None, groups: ArrayLike | None = None, y_val: Any = None
     ) -> AutoencoderTransformer:
-        """Train on X.
+        """Train on X. After an error, the estimator is unchanged.
 
         Parameters
         ----------
@@ -363,8 +364,6 @@ class AutoencoderTransformer(
             If another thread is fitting this estimator.
         OutOfMemoryError
             If a batch does not fit into memory; it is a MemoryError.
-
-        After an error, the estimator is unchanged.
         """
         check_parameters(self)
         start = self._result if self.warm_start and self.__sklearn_is_fitted__() else None
@@ -412,7 +411,8 @@ class AutoencoderTransformer(
         A later call updates the scaling of a feature that varies for the first time, or whose scale changes by more
         than a factor of ten. It also resets the weights of this feature, so the feature does not affect codes until
         these weights are trained again. All other features keep the scaling of the first call. With ``loss="bce"`` and
-        for tokens, scaling is never updated.
+        for tokens, scaling is never updated. The axes of codes, and ``explained_variance_ratio_``, are those of the
+        first call.
 
         Parameters
         ----------
@@ -454,7 +454,7 @@ class AutoencoderTransformer(
             of the plain variant are in the units of X (of s(X) if columns or channels have scales of their own), have
             mean 0 on the training rows, and their coordinates are uncorrelated, in order of their variance. Distances
             between codes approximate distances between reconstructions. Codes of variants with a penalty, a prior or
-            nested coordinates keep the axes of the variant.
+            nested coordinates, and codes of more than 512 components, keep the axes of the network.
 
         Raises
         ------
@@ -519,8 +519,8 @@ class AutoencoderTransformer(
     def score(self, X: Any, y: Any = None) -> float:
         """Explained variance (R2): 1 for a perfect reconstruction, 0 for reconstruction by the training mean.
 
-        It is ``1 - sum((s(X) - s(X'))**2) / sum(s(X)**2)``, where X' is the reconstruction. For a PCA of s(X), it is
-        the sum of ``explained_variance_ratio_``.
+        It is ``1 - sum((s(X) - s(X'))**2) / sum(s(X)**2)``, where X' is the reconstruction and s(X) are the scaled
+        samples. On the training rows of a PCA of s(X), it is the sum of ``explained_variance_ratio_``.
 
         Parameters
         ----------
@@ -543,7 +543,7 @@ class AutoencoderTransformer(
         return 1.0 - error / total if total > 0 else float(error == 0)
 
     def score_samples(self, X: Any) -> Any:
-        """Compute the negative mean squared reconstruction error of each sample in s(X). Anomalies have low scores.
+        """Compute the negative mean squared reconstruction error of each scaled sample. Anomalies have low scores.
 
         Parameters
         ----------
@@ -583,7 +583,7 @@ class AutoencoderTransformer(
         return short
 
     def set_params(self, **params: Any) -> AutoencoderTransformer:
-        """Set parameters. Write ``architecture__hidden_sizes`` for a parameter of an architecture or variant object.
+        """Set parameters. Write ``architecture__hidden_sizes`` for a parameter of the architecture or variant.
 
         Raises
         ------
@@ -596,7 +596,7 @@ class AutoencoderTransformer(
     def summary(self) -> LayerTable:
         """Print and return a table of the layers: name, output shape, number of parameters, and formula of each size.
 
-        Two notes below it name the scaling of samples and the epoch whose weights are kept.
+        The last lines name the scaling of samples and the epoch whose weights are kept.
         """
         result = self._get_result()
         epoch = f"epoch {result.best_epoch} of {result.n_epochs}"

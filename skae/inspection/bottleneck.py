@@ -31,7 +31,7 @@ class BottleneckCurveDisplay:
     """Score by number of components, one curve per model, with standard errors and the chosen sizes.
 
     The curve of a BottleneckSearchCV is labeled as a lower estimate: it scores all sizes with one network of nested
-    codes per fold. A network that is trained for a single size scores the same or higher.
+    codes per fold. A network that is trained for a single size usually scores the same or higher.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class BottleneckCurveDisplay:
         n_jobs: int | None = None,
         ax: Axes | None = None,
     ) -> BottleneckCurveDisplay:
-        """Search the bottleneck size of an autoencoder, and of baselines on the same folds, and draw the scores.
+        """Score an autoencoder of each size, and baselines, on the same folds, and draw the scores.
 
         Parameters
         ----------

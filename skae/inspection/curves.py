@@ -21,7 +21,7 @@ SUFFIX = "n_components"
 class BottleneckCurve:
     """Scores of one model by bottleneck size.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Name of the model.
@@ -33,7 +33,7 @@ class BottleneckCurve:
         The chosen size, which is marked.
     is_lower_estimate : bool
         Whether all sizes were scored with one network of nested codes. A network that is trained for a single size
-        scores the same or higher.
+        usually scores the same or higher.
     """
 
     name: str

@@ -30,14 +30,14 @@ class TrainingHistoryDisplay:
         One dict per epoch, as in ``history_``: "epoch", "train_loss" and, if present, "valid_loss" and named terms
         such as "train_kl_divergence".
     best_epoch : int, default=None
-        The epoch to mark; 0 is the initialization.
+        The epoch to mark; 0 is PCA initialization.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure or SubFigure
     lines_ : dict of str to matplotlib Line2D
-        One line per key of ``history``.
+        The drawn lines, by key of ``history``.
 
     Examples
     --------
@@ -65,8 +65,8 @@ class TrainingHistoryDisplay:
     ) -> TrainingHistoryDisplay:
         """Draw the history of a fitted autoencoder.
 
-        The best epoch is the one with the lowest validation loss, or the last one without early stopping. The history
-        does not show whether ``fit`` fell back to PCA or continued an earlier fit.
+        The marked epoch is ``best_epoch_``, which is 0 if ``fit`` fell back to PCA. The last epoch is marked if there
+        was no early stopping.
 
         Parameters
         ----------

@@ -22,7 +22,7 @@ N_FRAMES = 4
 class SampleFormat:
     """Shape, axes and value range of samples, from which displays choose how to draw them.
 
-    Attributes
+    Parameters
     ----------
     sample_shape : tuple of int
         Shape of one sample; flattened samples are reshaped to it.

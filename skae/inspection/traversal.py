@@ -20,14 +20,14 @@ MAX_COORDINATES = 6
 
 
 class LatentTraversalDisplay:
-    """Reconstructions of codes with one component varied at a time and the others at their mean.
+    """Reconstructions of codes with one coordinate varied at a time and the others at their mean.
 
     Parameters
     ----------
     samples : ndarray of shape (n_coordinates, n_steps, n_features) or (n_coordinates, n_steps, \\*sample_shape)
         In the units of the data.
     coordinates : sequence of int
-        Indices of the varied components, from 0 on.
+        Indices of the varied coordinates, from 0 on.
     steps : ndarray of shape (n_steps,)
         Offsets from the mean code, in standard deviations of the codes.
     sample_format : SampleFormat
@@ -72,7 +72,7 @@ class LatentTraversalDisplay:
         extent: float = 2.5,
         ax: Any = None,
     ) -> LatentTraversalDisplay:
-        """Vary each component around the mean code of X, decode and draw.
+        """Vary each coordinate around the mean code of X, decode and draw.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class LatentTraversalDisplay:
         X : array-like of shape (n_rows, n_features) or (n_rows, \\*sample_shape)
             Data whose codes determine the mean and the standard deviations.
         coordinates : sequence of int, default=None
-            Indices of the components to vary; None is the six with the largest standard deviation.
+            Indices of the coordinates to vary; None is the six with the largest standard deviation.
         n_steps : int, default=7
             At least 2.
         extent : float, default=2.5
@@ -95,7 +95,7 @@ class LatentTraversalDisplay:
         InvalidParameterError
             If a parameter is invalid. It is a ValueError and a TypeError.
         ValueError
-            If the code has no component of a given index.
+            If the codes have no coordinate of a given index.
         """
         import_pyplot(OWNER)
         check_integer(OWNER, "n_steps", n_steps, 2)
@@ -121,7 +121,7 @@ class LatentTraversalDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array of Axes, default=None
-            One Axes that is divided, or one per varied component. None creates a figure.
+            One Axes that is divided, or one per varied coordinate. None creates a figure.
         """
         if self.sample_format.is_picture:
             self._draw_pictures(ax)

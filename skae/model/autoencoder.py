@@ -22,14 +22,15 @@ class Trace:
     seen : Tensor of shape (batch, \\*shape)
         The encoder's input, corruption included.
     target, output : Tensor of shape (repeats * batch, \\*shape)
-        The decoder's target and output, in the link's output space.
+        The decoder's target and output: scaled samples; in [0, 1] for "bce"; probabilities and logits for
+        "cross_entropy".
     code : Code
     prior : Prior, default=None
         The density that penalties pull codes towards.
     prediction : Tensor of shape (repeats * batch, n_outputs), default=None
         The output of a supervised head.
     y : Tensor of shape (batch,) or (batch, n_outputs), default=None
-        What the head is to predict: indices of classes, -1 where missing, or numbers, NaN where missing.
+        Target of the head: indices of classes, -1 where missing, or numbers, NaN where missing.
     """
 
     seen: Tensor

@@ -38,7 +38,7 @@ class Code:
     weight : Tensor of shape (repeats * batch,), default=None
         Weight of the reconstruction loss of every decoded sample.
     reduce : callable, default=None
-        Takes the negative log-likelihoods, (repeats * batch,) in nats and penalties included, to the scalar to
+        Maps the negative log-likelihoods, (repeats * batch,) in nats and penalties included, to the scalar to
         minimize. None is their mean.
     extras : mapping
         Tensors that only this bottleneck and its penalties use, by name; read them with ``extra``.
@@ -53,11 +53,11 @@ class Code:
     extras: Mapping[str, Any] = field(default_factory=dict)
 
     def extra(self, name: str) -> Any:
-        """The extra of this name; ValueError if the bottleneck does not give it."""
+        """Get an extra by name; ValueError if the bottleneck does not provide it."""
         if name not in self.extras:
             raise ValueError(
-                f"A penalty needs the extra {name!r} of the code. This bottleneck gives {list(self.extras)}. Combine "
-                f"the penalty with a bottleneck that gives {name!r}."
+                f"A penalty needs the extra {name!r} of the code. This bottleneck has {list(self.extras)}. Combine "
+                f"the penalty with one that has {name!r}."
             )
         return self.extras[name]
 
@@ -67,7 +67,7 @@ class Code:
 
 
 class Bottleneck(StochasticModule):
-    """The base of all bottlenecks; its codes are the features.
+    """The base of all bottlenecks; its codes are the features, the output of the encoder.
 
     A subclass overrides ``forward`` and ``deterministic_code``, and the other methods where its codes differ.
 
@@ -149,11 +149,11 @@ class Bottleneck(StochasticModule):
 
 
 class Deterministic(Bottleneck):
-    """Features are the code."""
+    """Codes are the features, the output of the encoder."""
 
 
 class Gaussian(Bottleneck):
-    """Normal codes; the encoder gives a mean and a log variance per coordinate (Kingma and Welling, 2014).
+    """Normal codes; the encoder returns a mean and a log variance per coordinate (Kingma and Welling, 2014).
 
     Extras: "log_variance" (batch, n_components).
     """
@@ -242,7 +242,7 @@ class Sphere(Bottleneck):
         return self.deterministic_code(drawn)
 
     def interpolate(self, a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-        """Along great circles (Shoemake, 1985); along lines where the two codes are parallel."""
+        """Interpolate along great circles (Shoemake, 1985), or along lines if the two codes are parallel."""
         lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
         angle = np.arccos(np.clip((a * b).sum(-1) / np.maximum(lengths, 1e-12), -1, 1))[..., None]
         parallel = np.sin(angle) < 1e-6

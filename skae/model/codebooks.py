@@ -115,7 +115,7 @@ class CodebookPrior(Sampler):
     size : int
         Vectors per codebook.
     look_up : callable
-        Takes indices, a tensor of shape (n_samples, n_codebooks), to codes.
+        Maps indices, a tensor of shape (n_samples, n_codebooks), to codes.
     """
 
     def __init__(self, indices: np.ndarray, size: int, look_up: Callable[[Tensor], Tensor]):

@@ -94,7 +94,7 @@ class Convolutional(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Raise InvalidParameterError, a ValueError and TypeError, if a setting has a wrong type or value."""
+        """Raise InvalidParameterError, a ValueError and TypeError, if a parameter is invalid."""
         if not is_auto(self.channels):
             check_sizes("Convolutional", "channels", self.channels)
             if not is_auto(self.depth) and self.depth != len(self.channels):

@@ -50,7 +50,7 @@ class Custom(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Raise TypeError unless each is a module, a class or a function."""
+        """Raise TypeError unless encoder and decoder are modules, classes or functions."""
         for name in ("encoder", "decoder"):
             value = getattr(self, name)
             if not isinstance(value, nn.Module) and not callable(value):
@@ -61,7 +61,7 @@ class Custom(BaseEstimator):
         check_bool("Custom", "linear_path", self.linear_path)
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
-        """The encoder and decoder for samples of ``shape`` (channels first), with the rows of their layer table."""
+        """Build the modules and their layer table for samples of ``shape``, channels first."""
         arguments = {"sample_shape": shape, "n_components": n_components}
         encoder = build_module("encoder", self.encoder, arguments)
         decoder = build_module("decoder", self.decoder, arguments)

@@ -37,8 +37,8 @@ class Dense(BaseEstimator):
     dropout : float
         Share of hidden units dropped in training, in [0, 1) (Srivastava et al., 2014).
     linear_path : bool
-        Whether a linear path in parallel to the network is initialized with PCA and trained with it. Fitting falls back
-        to PCA if training does not improve on it.
+        Whether to add a linear encoder and decoder in parallel to the network, initialized with PCA and trained with
+        it. Without it, ``fit`` does not start from PCA and does not fall back to it.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Dense(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Raise InvalidParameterError, a ValueError and TypeError, if a setting has a wrong type or value."""
+        """Raise InvalidParameterError, a ValueError and TypeError, if a parameter is invalid."""
         if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
             check_sizes("Dense", "hidden_sizes", self.hidden_sizes)
         check_choice("Dense", "activation", self.activation, ("auto", *ACTIVATIONS))

@@ -103,7 +103,7 @@ class SpectralNorm(nn.Module):
 
 
 class StochasticModule(nn.Module):
-    """A module that draws random numbers in training, from the generator that ``set_generator`` gives it."""
+    """A module that draws random numbers in training, from a generator seeded by ``random_state`` of the estimator."""
 
     def __init__(self) -> None:
         super().__init__()

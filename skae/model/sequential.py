@@ -68,7 +68,7 @@ class Sequence(BaseEstimator):
         self.linear_path = linear_path
 
     def check(self) -> None:
-        """Raise InvalidParameterError, a ValueError and TypeError, if a setting has a wrong type or value."""
+        """Raise InvalidParameterError, a ValueError and TypeError, if a parameter is invalid."""
         check_integer("Sequence", "embedding_size", self.embedding_size)
         if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
             check_sizes("Sequence", "hidden_sizes", self.hidden_sizes)

@@ -145,7 +145,7 @@ def build_size_grid(n_components: int) -> list[int]:
 class WithDiscriminator(WrappedBottleneck):
     """A bottleneck with a discriminator of its codes, in training only.
 
-    The discriminator is a small network that learns to tell codes from reference codes. Its logit tends to the
+    The discriminator is a small network that learns to distinguish codes from reference codes. Its logit tends to the
     logarithm of the ratio of the two densities (Sugiyama, Suzuki and Kanamori, 2012), so its average over codes tends
     to a KL divergence, which the encoder can minimize. One step of one optimizer trains both: the weights of the
     discriminator are constants for the encoder, and codes are constants for the discriminator.

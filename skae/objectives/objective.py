@@ -26,15 +26,15 @@ class Term:
         Multiplies the penalty. The unit is nats per sample: the weight 1 on a KL divergence gives the evidence lower
         bound.
     function : callable
-        Takes a ``Trace`` to a tensor of shape (batch,), or to a scalar of the batch. A module's random numbers come
-        from the estimator's ``random_state`` if it is a ``StochasticModule``.
+        Maps a ``Trace`` to a tensor of shape (batch,), or to a scalar of the batch. Modules that draw random numbers
+        are a ``StochasticModule``.
     warm_up : float
         Share of training, in [0, 1], in which the weight increases linearly from 0.
     of_likelihood : bool
         Whether ``weight`` is relative to the negative log-likelihood of a sample. If false, it is relative to the
         reconstruction loss, an average over features.
     in_training_only : bool
-        Whether the validation loss leaves the penalty out.
+        Whether the penalty is left out of the validation loss.
     """
 
     name: str

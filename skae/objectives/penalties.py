@@ -1,6 +1,6 @@
-"""Penalties on codes. Each takes a ``Trace`` to a tensor of shape (batch,), summed over coordinates, or to a scalar.
+"""Penalties on codes. Each maps a ``Trace`` to a tensor of shape (batch,), summed over coordinates, or to a scalar.
 
-A penalty with settings or random numbers is a module. The attribute ``input_requires_grad`` is true where it
+A penalty with parameters or random numbers is a module. The attribute ``input_requires_grad`` is true where it
 differentiates with respect to the encoder's input.
 """
 
@@ -177,12 +177,12 @@ def quantization_error(trace: Trace) -> Tensor:
 
 
 def log_density_ratio(trace: Trace) -> Tensor:
-    """The discriminator's estimate of the log ratio of the density of codes and that of reference codes, in nats."""
+    """The discriminator's estimate of the log ratio of the densities of codes and reference codes, in nats."""
     return trace.code.extra("log_density_ratio")
 
 
 def discriminator_loss(trace: Trace) -> Tensor:
-    """Cross entropy of the discriminator on codes and reference codes, in nats."""
+    """Cross-entropy of the discriminator on codes and reference codes, in nats."""
     return trace.code.extra("discriminator_loss")
 
 

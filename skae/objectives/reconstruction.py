@@ -69,7 +69,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 def check_loss(loss: Callable[..., Tensor], output: Tensor, target: Tensor) -> None:
     """Raise ValueError unless a callable loss returns a finite, differentiable number per sample."""
     name = getattr(loss, "__name__", type(loss).__name__)
-    expected = f"loss={name} must take (output, target), both tensors of shape {tuple(output.shape)}, to {len(output)}"
+    expected = f"loss={name} must map (output, target), both tensors of shape {tuple(output.shape)}, to {len(output)}"
     output = output.detach().requires_grad_()
     try:
         losses = loss(output, target)

@@ -31,15 +31,14 @@ def load(
 ) -> Any:
     """Read an estimator that :func:`save` wrote.
 
-    Loading runs no code of the file: names in it are looked up in fixed tables, and everything else is an error. The
-    steps of pipelines are read by skops, which promises the same. ``SECURITY.md`` has the details.
+    Loading runs no code from the file: names in it are looked up in fixed tables, and unknown names are errors. Steps
+    of pipelines are read by skops, which creates objects of trusted types only. ``SECURITY.md`` has the details.
 
     Parameters
     ----------
     path : str, path-like or binary file object
     device : str or torch.device, default="cpu"
-        Where the loaded estimator computes, as ``device`` of AutoencoderTransformer. Its parameter ``device`` stays as
-        it was saved, and ``fit`` uses that.
+        Device of the loaded network. The parameter ``device`` of the estimator, which ``fit`` uses, is the saved one.
     custom_modules : dict, default=None
         The custom code that the estimator was fitted with: {"encoder": ..., "decoder": ...} as given to
         :class:`Custom`, {"architecture": ...} or {"variant": ...} for objects of custom classes, {"loss": ...} for a
@@ -52,7 +51,8 @@ def load(
     Raises
     ------
     ModelFileError
-        A ValueError: if the file is damaged, was tampered with, is of a newer version, or needs ``custom_modules``.
+        If the file is damaged, was tampered with, is of a newer version, or needs ``custom_modules``. It is a
+        ValueError.
     FileNotFoundError, PermissionError
         If the file does not exist or may not be read.
     TypeError, ValueError

@@ -32,13 +32,13 @@ from .values import check_settings, is_custom
 def save(estimator: Any, path: str | os.PathLike[str] | IO[bytes], *, overwrite: bool = False) -> None:
     """Write a fitted estimator to a file that :func:`load` reads on any machine.
 
-    The file is a safetensors file, whatever its name. Its metadata holds JSON and a checksum; it holds no pickle. It is
-    written in one step, so a failed write does not change the earlier file.
+    The file is a safetensors file, whatever its extension. Its metadata holds JSON and a checksum. It contains no
+    pickle. It is written in one step, so a failed write does not change the earlier file.
 
-    Saved are the parameters, the fitted attributes, the state of the optimizer after ``partial_fit``, and
-    ``set_output``. Not saved are ``net_.history`` (``history_`` is), ``checkpoint_dir``, ``memory`` of pipelines,
-    metadata routing, and the code of custom modules and losses, which ``load`` takes. Callbacks, and ``net_params``
-    other than ``optimizer__...`` and ``clip_norm``, are left out with a warning.
+    The file holds the parameters, the fitted attributes, the state of the optimizer after ``partial_fit``, and
+    ``set_output``. It does not hold ``net_.history`` (but ``history_``), ``checkpoint_dir``, ``memory`` of pipelines,
+    metadata routing, and the code of custom modules and losses, which is passed to ``load``. Callbacks, and
+    ``net_params`` other than ``optimizer__...`` and ``clip_norm``, are left out with a warning.
 
     Parameters
     ----------
@@ -53,16 +53,16 @@ def save(estimator: Any, path: str | os.PathLike[str] | IO[bytes], *, overwrite:
     Raises
     ------
     TypeError
-        If it is another estimator, or a file cannot hold a part of it, such as a step that reads files
+        If the estimator is of another type, or has a part that a file cannot hold, such as a step that reads files
         (``CountVectorizer(input="filename")``) or writes a cache (``FeatureAgglomeration(memory=...)``).
     ImportError
-        If it is a pipeline or a search and skops is not installed.
+        If the estimator is a pipeline or a search, and skops is not installed.
     NotFittedError
-        If it is not fitted.
+        If the estimator is not fitted.
     InvalidParameterError
-        A ValueError and TypeError: if a parameter has a value that ``fit`` refuses.
+        If a parameter is invalid. It is a ValueError and a TypeError.
     ValueError
-        If ``load`` could not read the file, as when a weight is not finite.
+        If ``load`` would reject the file, for example because a weight is not finite.
     OSError
         If the file cannot be written. FileExistsError if another file is there, PermissionError if the file is
         read-only, IsADirectoryError if the path names a folder.

@@ -205,7 +205,7 @@ def check_shapes(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...],
         if not isinstance(got, Tensor) or tuple(got.shape) != (2, *out_shape):
             shown = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
             raise ValueError(
-                f"The {name} must take a batch of shape {(2, *in_shape)} to {(2, *out_shape)} "
+                f"The {name} must map a batch of shape {(2, *in_shape)} to {(2, *out_shape)} "
                 f"(n_components={n_components}, samples of shape {shape}, channels first). Got {shown} instead."
             )
 

@@ -1,6 +1,6 @@
 """Groups of dependent rows, one label per row: for the validation split, its significance test and cross-validation.
 
-Groups are given by the caller, or detected: equal rows, clusters of near copies (repeated measurements, augmented
+Groups are given by the caller, or detected: equal rows, clusters of near duplicates (repeated measurements, augmented
 copies), and blocks of consecutive rows (overlapping windows, time series, video frames).
 """
 
@@ -35,7 +35,7 @@ NEXT, APART, MOST, FEWEST_IN_ORDER = 2, 16, 0.5, 100
 REACHED, BLOCK_RANGES, FEWEST_BLOCKS, MOST_BLOCKS, JUMP = 0.9, 4, 10, 100, 1.5
 # A row is in an isolated cluster if the nearest row outside is ``gap`` times farther away than the farthest row inside,
 # and the cluster has at most LARGEST_CLUSTER of the rows. Independent rows on a line, the worst case, are isolated with
-# probability 1 - prod(1 - gap**-k). Rows are near copies if more are isolated, by SIGMAS standard errors.
+# probability 1 - prod(1 - gap**-k). Rows are near duplicates if more are isolated, by SIGMAS standard errors.
 GAPS, LARGEST_CLUSTER, SIGMAS = (2.0, 3.0, 5.0, 9.0), 0.3, 6.0
 # A column with fewer distinct values than the share DISCRETE of the rows is discrete. Discrete columns are left out if
 # the other columns differ for the share UNEQUAL of the rows.
@@ -45,17 +45,17 @@ DISCRETE, UNEQUAL = 0.1, 0.98
 def row_groups(rows: Rows, given: np.ndarray | None = None, silent: bool = False) -> np.ndarray | None:
     """A group label for every row (n,), or None if all rows seem to be independent.
 
-    Groups of the caller (``given``) replace detection. Detected near copies cause a warning, unless ``silent``.
+    Groups of the caller (``given``) replace detection. Detected near duplicates cause a warning, unless ``silent``.
     """
     if given is not None:
         return given
     distinct, place = distinct_rows(rows)
     sample = Sample.of(rows, distinct)
     labels = None if sample is None else sample.cluster_labels(rows, distinct)
-    reason = "many are near copies of others"
+    reason = "many are near duplicates of others"
     if labels is None and sample is not None and sample.is_ordered:
         labels = block_labels(rows, distinct, sample.block_length(len(distinct)))
-        reason = "most are near copies of those next to them"
+        reason = "most are near duplicates of those next to them"
     if labels is None:
         return place if len(distinct) < len(rows) else None
     if not silent:
@@ -154,7 +154,7 @@ class Sample:
         return max(1, min(max(BLOCK_RANGES * reach, n // MOST_BLOCKS), n // FEWEST_BLOCKS))
 
     def cluster_labels(self, rows: Rows, distinct: np.ndarray) -> np.ndarray | None:
-        """Labels of the rows at ``distinct`` by clusters of near copies; None if there are no clusters."""
+        """Labels of the rows at ``distinct`` by clusters of near duplicates; None if there are no clusters."""
         gap = isolating_gap(self.distances)
         if gap is None:
             return None

@@ -1,8 +1,7 @@
 """Variants of the autoencoder: each chooses a bottleneck, penalties, a corruption, or a change of the decoder.
 
-``VARIANTS`` holds them by name, for ``variant="variational"``; objects have settings, as in
-``variant=Variational(beta=4)``; :class:`Denoising`, :class:`Nested` and :class:`Supervised`
-wrap another variant. :class:`Supervised` needs y.
+``variant="variational"`` takes a name in ``VARIANTS``; objects have parameters, as in ``variant=Variational(beta=4)``.
+:class:`Denoising`, :class:`Nested` and :class:`Supervised` wrap another variant. :class:`Supervised` needs y.
 
 A custom variant is a subclass of :class:`Variant` whose ``parts`` returns :class:`Parts`:
 :mod:`skae.variants.bottlenecks` and :mod:`skae.variants.penalties` hold parts to combine. A penalty is a function of a

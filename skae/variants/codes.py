@@ -120,7 +120,7 @@ class Regularized(Variant):
     weight : float
         Weight of the code penalty, relative to the negative log-likelihood of a sample.
     decoder_weight : float
-        Weight of the Jacobian penalty, or the decoder's weight decay, linear path included, in addition to that of all
+        Weight of the Jacobian penalty; for "l2", weight decay of the decoder and its linear path, added to that of all
         weights. Not used for "spectral".
 
     Examples

@@ -39,8 +39,8 @@ class Variational(Variant):
     """The variational autoencoder (Kingma and Welling, 2014), and the beta-VAE (Higgins et al., 2017).
 
     The encoder gives a normal density per sample, and the penalty is its KL divergence from a standard normal.
-    ``transform`` returns the mean. The prior is standard normal inside the network; ``transform`` multiplies codes by
-    ``latent_scale``, into the units of the scaled samples.
+    ``transform`` returns the mean. The prior is standard normal inside the network; ``transform`` multiplies each
+    coordinate by the standard deviation of a principal component, so that codes have the units of those of PCA.
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ class Variational(Variant):
 class ImportanceWeighted(Variant):
     """The importance-weighted autoencoder (Burda, Grosse and Salakhutdinov, 2016).
 
-    Codes are those of :class:`Variational`. The objective is a tighter bound of the evidence, from several draws of
-    each code. In training, time and memory of the decoder are proportional to ``n_draws``.
+    Codes are those of :class:`Variational`. The objective is a tighter lower bound on the evidence, from several
+    draws of each code. In training, time and memory of the decoder are proportional to ``n_draws``.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ class TotalCorrelation(Variant):
     Parameters
     ----------
     beta : float
-        Weight of the total correlation, at least 1; the rest of the KL divergence has weight 1. On the digits data with
-        16 components, 15 coordinates are active with 2, and 7 with 6, the value of the paper.
+        Weight of the total correlation, at least 1; the rest of the KL divergence has weight 1. Large values make
+        coordinates constant: of 16 on the digits data, 15 vary with ``beta=2``, and 7 with 6, the value of the paper.
     estimate : {"batch", "discriminator"}
         How the total correlation is estimated. "batch" uses the densities of the batch's codes. "discriminator" trains
         a discriminator between codes and codes with permuted coordinates (FactorVAE, Kim and Mnih, 2018, where gamma
@@ -232,9 +232,9 @@ class Wasserstein(Variant):
 class Adversarial(Variant):
     """The adversarial autoencoder (Makhzani et al., 2016).
 
-    Codes are deterministic. A discriminator learns to tell codes from draws of a standard normal. Its logit estimates
-    the log ratio of the two densities, whose mean over codes is a KL divergence; the encoder minimizes it. The
-    validation loss is the reconstruction loss only.
+    Codes are deterministic. A discriminator learns to distinguish codes from draws of a standard normal. Its logit
+    estimates the log ratio of the two densities. The mean over codes is a KL divergence, which the encoder minimizes.
+    The validation loss is the reconstruction loss only.
 
     Parameters
     ----------
@@ -265,8 +265,8 @@ class Adversarial(Variant):
 class Hyperspherical(Variant):
     """Codes distributed uniformly on a sphere (Davidson et al., 2018; deterministic as in Xu and Durrett, 2018).
 
-    It is a sphere inside the network; ``transform`` multiplies every coordinate by its ``latent_scale``, into the units
-    of the scaled samples, which makes it an ellipsoid. ``interpolate`` follows great circles.
+    It is a sphere inside the network. ``transform`` multiplies each coordinate by the standard deviation of a principal
+    component, which makes it an ellipsoid. ``interpolate`` follows great circles.
 
     Parameters
     ----------
@@ -298,15 +298,15 @@ class Hyperspherical(Variant):
 
 
 class Info(Variant):
-    """The InfoVAE (Zhao, Song and Ermon, 2019): a smaller KL divergence per sample, and the MMD of all codes.
+    """The InfoVAE (Zhao, Song and Ermon, 2019): less KL divergence per sample, and a penalty on a batch of codes.
 
     Parameters
     ----------
     alpha : float
         The KL divergence of each sample's code has weight ``1 - alpha``; in [0, 1].
     weight : float
-        Lambda of the paper, at least 1: the maximum mean discrepancy (MMD) of all codes from the prior has weight
-        ``alpha + weight - 1``.
+        Lambda of the paper, at least 1: the maximum mean discrepancy (MMD) of the codes of a batch from the prior has
+        weight ``alpha + weight - 1``.
 
     Examples
     --------

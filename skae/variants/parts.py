@@ -26,7 +26,7 @@ class Parts:
     corruption : Module, default=None
         Corrupts scaled samples (batch, \\*shape), channels first, before the encoder in training.
     decoder : callable, default=None
-        Changes the decoder: takes the module and returns the one to train.
+        Maps the decoder module to the one to train.
     decoder_decay : float
         Weight decay of the decoder, added to that of all weights.
 
@@ -55,16 +55,16 @@ class Parts:
 class Variant(BaseEstimator):
     """A choice of a bottleneck, penalties and a corruption, for the parameter ``variant``.
 
-    A subclass stores its settings in ``__init__`` under their own names and overrides ``parts``. It is a
+    A subclass stores its parameters in ``__init__`` under their own names and overrides ``parts``. It is a
     ``BaseEstimator`` for ``get_params``, ``set_params`` and ``clone``; it has no ``fit``. :mod:`skae.variants` has an
     example.
     """
 
     def check(self) -> None:
-        """Raise InvalidParameterError, a ValueError and TypeError, if a setting has a wrong type or value."""
+        """Raise InvalidParameterError, a ValueError and TypeError, if a parameter is invalid."""
 
     def parts(self) -> Parts:
-        """The parts of the variant; every call makes new ones."""
+        """Make the parts of the variant, new ones in every call."""
         return Parts()
 
     def _check_real(self, *names: str, interval: str = "[0.0, inf)") -> None:

@@ -123,7 +123,7 @@ READ = [
     sampling(106, "sampler", "priors", "Did you mean 'prior'"),
     sampling(106, "sampler", None, "one of 'auto', 'prior'"),
     sampling(
-        106, "sampler", "prior", "variant='plain'.*no density. Write sampler='mixture', or pass a variant", ValueError
+        106, "sampler", "prior", "variant='plain'.*no density. Write sampler='auto', or pass a variant", ValueError
     ),
     Case(105, "sample", None, call=lambda estimator: estimator.sample(np.int64(3)), on=("fitted",), reads=True),
 ]

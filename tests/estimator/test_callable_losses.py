@@ -53,7 +53,7 @@ class TestCallableLosses:
     @pytest.mark.parametrize("loss", [nn.MSELoss(), nn.MSELoss(reduction="none"), lambda output, target: 0.0])
     def test_losses_of_the_wrong_shape_are_refused_before_training(self, fitted, loss):
         estimator = copy.copy(fitted).set_params(loss=loss)
-        with pytest.raises(ValueError, match=r"must take \(output, target\).*to 2 numbers, one for each sample"):
+        with pytest.raises(ValueError, match=r"must map \(output, target\).*to 2 numbers, one for each sample"):
             estimator.fit(X)
         assert estimator.net_ is fitted.net_
 

@@ -69,14 +69,14 @@ class TestSettingsOfNames:
             (
                 AutoencoderTransformer(architecture=Dense()),
                 {"architecture": "dense", "architecture__hidden_sizes": (8,)},
-                "architecture='dense' has no setting",
+                "architecture='dense' has no parameter",
             ),
             (
                 AutoencoderTransformer(),
                 {"optimizer__weight_decay": 0.1},
                 r"net_params=\{'optimizer__weight_decay': 0.1\}",
             ),
-            (AutoencoderTransformer(), {"loss__delta": 2}, "loss='auto' has no setting 'delta' to set"),
+            (AutoencoderTransformer(), {"loss__delta": 2}, "loss='auto' has no parameter 'delta' to set"),
             (AutoencoderNovelty(), {"autoencoder__max_epochs": 5}, r"AutoencoderTransformer\(max_epochs=5\)"),
         ],
         ids=str,

@@ -119,3 +119,9 @@ def test_all_components_are_limited_with_a_warning():
     with pytest.warns(UserWarning, match="n_components=None is 256 components here, of the 300 that PCA has"):
         autoencoder = AutoencoderTransformer(None, max_epochs=1, random_state=0).fit(X)
     assert autoencoder.n_components_ == 256
+
+
+def test_number_of_samples_is_not_defined_for_tokens():
+    tokens = np.random.RandomState(0).randint(5, size=(60, 6))
+    autoencoder = AutoencoderTransformer(2, architecture="sequence", max_epochs=1, random_state=0).fit(tokens)
+    assert not any(hasattr(autoencoder, name) for name in ("n_samples_", "singular_values_", "noise_variance_"))

@@ -51,7 +51,7 @@ def random_walk():
 
 @pytest.mark.parametrize("X", [windows(), windows(3000), moving_spot(), random_walk()])
 def test_rows_in_order_are_validated_in_blocks(X):
-    with pytest.warns(UserWarning, match=r"near copies of those next to them.*groups=\.\.\."):
+    with pytest.warns(UserWarning, match=r"near duplicates of those next to them.*groups=\.\.\."):
         groups = groups_of(X)
     assert (np.diff(groups) >= 0).all()
     lengths = np.bincount(groups)
@@ -81,7 +81,7 @@ def test_dependent_sparse_rows_are_detected():
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_repeated_measurements_are_validated_by_subject(shuffled):
     order = np.random.RandomState(1).permutation(200) if shuffled else np.arange(200)
-    with pytest.warns(UserWarning, match="many are near copies of others.* 8 groups"):
+    with pytest.warns(UserWarning, match="many are near duplicates of others.* 8 groups"):
         groups = groups_of(repeated_measurements()[order])
     assert same_partition(groups, np.repeat(np.arange(8), 25)[order])
 
@@ -225,7 +225,7 @@ def test_rows_sorted_by_a_column_are_not_grouped(column, sign):
 
 def test_windows_with_their_time_are_validated_in_blocks():
     X = np.column_stack([np.arange(500.0), windows()])
-    with pytest.warns(UserWarning, match="near copies of those next to them"):
+    with pytest.warns(UserWarning, match="near duplicates of those next to them"):
         assert 5 < len(np.unique(groups_of(X))) <= 100
 
 

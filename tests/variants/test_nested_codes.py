@@ -90,3 +90,5 @@ def test_fractions_are_refused_by_partial_fit_and_warm_start():
         AutoencoderTransformer(0.9).partial_fit(X)
     with pytest.raises(ValueError, match="warm_start=True needs an int"):
         AutoencoderTransformer(0.9, warm_start=True).fit(X)
+    with pytest.raises(ValueError, match=r"needs an int as n_components\. Got None"):
+        AutoencoderTransformer(None, warm_start=True).fit(X)
