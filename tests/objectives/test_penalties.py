@@ -215,7 +215,7 @@ def test_weights_rise_in_the_warm_up_of_training_only():
 
 
 def test_a_penalty_names_the_missing_extra_or_prior():
-    with pytest.raises(ValueError, match=r"needs the extra 'log_variance'.*Combine the penalty with a bottleneck"):
+    with pytest.raises(ValueError, match=r"needs the extra 'log_variance'.*Combine the penalty with one"):
         gaussian_kl(Trace(MEAN, MEAN, Deterministic(3)(MEAN), MEAN))
     with pytest.raises(ValueError, match=r"the bottleneck has none\. Pass one to it"):
         MMD()(trace_of(MEAN))
