@@ -7,19 +7,9 @@ from typing import Any
 
 
 def fit_inner(estimator: Any, X: Any, method: str = "fit") -> Any:
-    """Fit an estimator by its original ``fit``, without the wrappers of other packages.
+    """Fit an estimator by its original ``method``, without the wrappers of experiment trackers.
 
-    Experiment trackers such as ``mlflow.sklearn.autolog`` wrap ``fit`` of all classes of scikit-learn. They would
-    record an inner PCA as if the user had fitted it.
-
-    Parameters
-    ----------
-    method : str, default="fit"
-        "fit_predict" for classes whose ``fit`` calls ``fit_predict``, which is wrapped too.
-
-    Returns
-    -------
-    estimator : the fitted estimator
+    They would record an inner PCA as a fit of the user. ``method`` is "fit_predict" for classes whose ``fit`` calls it.
     """
     inspect.unwrap(getattr(type(estimator), method))(estimator, X)
     return estimator

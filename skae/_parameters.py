@@ -29,8 +29,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 def check_nested(estimator: Any, params: dict[str, Any], objects: dict[str, Callable[[Any, str], str]]) -> None:
     """Raise ValueError if ``set_params`` gets a nested parameter of a name, a number or None.
 
-    ``objects`` has the parameters that may be objects, each with a function of the current value and the name of the
-    nested parameter. The function returns the class that the error message suggests.
+    ``objects`` maps parameters that may be objects to a function that returns the class to suggest in the message.
     """
     for key, value in params.items():
         name, separator, nested = key.partition("__")

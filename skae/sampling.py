@@ -49,10 +49,7 @@ class NormalKernels(Sampler):
 
 
 def fit_examples(kind: str, Z: np.ndarray, train_codes: np.ndarray, seed: int) -> Sampler:
-    """Fit a density to the codes of examples, (n, n_components).
-
-    A Gaussian and a mixture are fitted to draws of the kernel density, because a few examples have no covariance.
-    """
+    """Fit a density to the codes of examples, which may be few: all but kernels are fitted to draws of the kernels."""
     kernels = fit_kernels(Z, train_codes)
     if kind in ("auto", "kernel"):
         return kernels

@@ -29,10 +29,7 @@ def with_callbacks(method: Method) -> Method:
 
 @contextlib.contextmanager
 def subtask(caller: Any, context: Any, X: Any, y: Any) -> Iterator[Callable[[Any], Any]]:
-    """Report a task in which the meta-estimator ``caller`` fits an estimator; ``context`` is None without callbacks.
-
-    It yields a function of the estimator to fit, which returns the context manager for this fit.
-    """
+    """Report a fit inside ``caller``; yields a function of the estimator that returns a context manager."""
     if context is None:
         yield lambda estimator: contextlib.nullcontext()
         return
@@ -50,10 +47,7 @@ def subtask(caller: Any, context: Any, X: Any, y: Any) -> Iterator[Callable[[Any
 
 
 class EpochTasks(Callback):
-    """A skorch callback that reports each epoch of ``estimator.fit(X, y)`` to the callbacks of scikit-learn.
-
-    ``get_result`` returns the result of the fit with the current weights.
-    """
+    """Reports each epoch of ``estimator.fit(X, y)``, with the current result, to the callbacks of scikit-learn."""
 
     def __init__(self, estimator: Any, X: Any, y: Any, n_epochs: int, get_result: Callable[[], Any]):
         # Scorers need a target: y, or else X.

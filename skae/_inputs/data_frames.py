@@ -30,11 +30,7 @@ class FrameSchema:
         return cls(library, tuple(X.columns), tuple(X.dtypes), () if levels == (None,) else levels)
 
     def to_frame(self, rows: np.ndarray, library: str | None = None, index: Any = None) -> Any:
-        """Convert rows (n, n_columns) to a data frame of this schema, in ``library`` if it is given.
-
-        Columns of booleans and integers are rounded to the nearest value of their type. Columns of other types, such
-        as categories and decimals, get the type of ``rows``.
-        """
+        """Convert rows (n, n_columns) to a data frame; categories, decimals and other types become plain numbers."""
         numbers = [numpy_dtype(dtype) for dtype in self.dtypes]
         columns = [
             round_to_dtype(values, dtype) if dtype is not None else values

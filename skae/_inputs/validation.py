@@ -29,11 +29,7 @@ FAR_AWAY = "X holds values far from those fitted"
 
 
 def convert_container(X: Any) -> Any:
-    """Convert lists to arrays, detach tensors, and add a length to arrays without one.
-
-    Raises TypeError or ValueError for dates, structured types, masked values, strings that are not numbers, columns of
-    vectors and torch datasets of more than one tensor.
-    """
+    """Convert lists to arrays and detach tensors; TypeError or ValueError for input that does not hold numbers."""
     X = add_length(unwrap_dataset(X))
     if isinstance(X, torch.Tensor):
         if X.layout is not torch.strided:
@@ -79,9 +75,10 @@ def check_kind(dtype: Any) -> None:
 # scikit-learn's check for NaN adds up all values; infinities of both signs would warn.
 @np.errstate(invalid="ignore")
 def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[int, ...] | None = None) -> Any:
-    """Check X and return it in a form that supports slicing; set or check ``n_features_in_`` and ``feature_names_in_``.
+    """Check X, without a copy of arrays, and return it in a form that supports slicing.
 
-    ``sample_shape`` is the shape of the fitted samples, if any. Arrays are not copied.
+    The ``n_features_in_`` and ``feature_names_in_`` of the estimator are set or checked. The fitted samples have
+    ``sample_shape``.
     """
     X = convert_container(X)
     if sample_shape is not None:
@@ -152,10 +149,7 @@ def is_missing(value: Any) -> bool:
 
 
 def check_sample_shape(owner: str, given: tuple[int, ...], fitted: tuple[int, ...]) -> None:
-    """Raise ValueError if samples with more than one axis do not have the fitted shape; tables are not checked.
-
-    Flattened samples of the same size are accepted.
-    """
+    """Raise ValueError if samples with more than one axis have neither the fitted shape nor its flattened one."""
     if (len(fitted) == 1 and len(given) <= 2) or len(given) < 2 or given[1:] in (fitted, (math.prod(fitted),)):
         return
     expected = f"(n_samples, {', '.join(map(str, fitted))})"
@@ -168,10 +162,7 @@ def check_sample_shape(owner: str, given: tuple[int, ...], fitted: tuple[int, ..
 
 
 def warn_if_y_is_target(X: Any, y: Any, n_rows: int = 100) -> None:
-    """Warn if y, which is ignored, looks like targets of a reconstruction: the shape of X with other values.
-
-    The first ``n_rows`` rows of the checked X and of y are compared, to the precision of float32.
-    """
+    """Warn if the ignored y has the shape of X and other values in the first ``n_rows`` rows, like clean samples."""
     if isinstance(y, (list, tuple)) and len(y) == len(X):
         try:
             X, y = X[:n_rows], np.asarray(y[:n_rows])

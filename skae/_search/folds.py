@@ -81,10 +81,7 @@ class FoldResult:
 def score_fold(
     search: Any, estimator: Any, sizes: list[int], X: Any, y: Any, number: int, metadata: tuple, scorer: Any, task: Any
 ) -> FoldResult:
-    """Fit with nested codes on the fold ``search.cv[number]``, and score every size.
-
-    ``metadata`` has the parameters of ``fit`` and of the scorer; ``task`` is the callback context of the fold.
-    """
+    """Fit with nested codes on a fold, and score every size; ``metadata`` is for ``fit`` and for the scorer."""
     start, error_score = time.perf_counter(), search.error_score
     train, test = search.cv[number]
     X_train, y_train = _safe_split(estimator, X, y, train)
@@ -142,10 +139,7 @@ def select_params(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
 def fit_nested(
     estimator: Any, size: int, X: Any, y: Any, params: dict[str, Any], propagate: Any
 ) -> tuple[Any, Any, Any]:
-    """Fit the steps up to the autoencoder, with nested codes of ``size`` coordinates.
-
-    Returns the fitted steps, and X and y of the later steps, resampled by samplers; None if there are no later steps.
-    """
+    """Fit the steps up to the autoencoder, with nested codes; returns them, and X and y for later steps or None."""
     estimator = clone(estimator)
     # Ctrl-C ends the search.
     autoencoder = find_autoencoder(estimator)

@@ -26,7 +26,7 @@ def make_splitter(cv: Any, y: Any, groups: Any, is_classifier: bool) -> Any:
 def route_metadata(search: Any, estimator: Any, groups: Any, params: dict[str, Any]) -> Bunch:
     """Route the metadata of ``fit``; TypeError if a parameter names no step of a pipeline.
 
-    Without metadata routing, the splitter and the autoencoder get groups, and the estimator gets all other parameters.
+    Without metadata routing, the splitter and the autoencoder get groups, and the estimator gets the rest.
     """
     split_params = {} if groups is None else {"groups": groups}
     if _routing_enabled():

@@ -7,27 +7,3 @@ from .scaling import ARRAYS, SCALINGS, Moments, Scaling
 from .sources import Rows, SelectedRows, SparseRows, inference_length, iterate_slices, slice_length
 from .targets import Target
 from .tokens import TokenLayout, check_tokens
-
-__all__ = [
-    "ARRAYS",
-    "SCALINGS",
-    "Moments",
-    "Rows",
-    "SampleLayout",
-    "Scaling",
-    "SelectedRows",
-    "SparseRows",
-    "Target",
-    "TokenLayout",
-    "apply_padded",
-    "check_tokens",
-    "feature_channels",
-    "free_cache",
-    "infer_axes",
-    "inference_length",
-    "is_out_of_memory",
-    "iterate_slices",
-    "map_batches",
-    "slice_length",
-    "warn_if_sensor_windows",
-]

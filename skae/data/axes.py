@@ -146,11 +146,7 @@ def neighbor_correlations(x: np.ndarray) -> tuple[float, float]:
 
 
 def deviation_ratio(x: np.ndarray, axis: int) -> float:
-    """Ratio of the largest to the smallest deviation along an axis of samples (n, height, width).
-
-    If more than a tenth of the values are the minimum, such as the background of pictures, the root mean squares of
-    the other values are compared instead.
-    """
+    """Ratio of the largest to the smallest deviation along an axis of samples; backgrounds of pictures are ignored."""
     low, over = x.min(), (0, 3 - axis)
     others = x > low
     if others.mean() < 0.9:

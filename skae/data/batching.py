@@ -28,7 +28,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def map_batches(function: Callable[[int, int], Result], n_rows: int, length: int) -> Iterator[tuple[int, int, Result]]:
     """Yield (start, stop, ``function(start, stop)``) for ``n_rows`` rows in order, at most ``length`` at a time.
 
-    When memory runs out, the batch is halved, with one warning per pass; for a single row, OutOfMemoryError is raised.
+    Out of memory, batches are halved, with one warning; OutOfMemoryError is raised for a single row.
     """
     start, warned = 0, False
     while start < n_rows:
@@ -51,10 +51,9 @@ def map_batches(function: Callable[[int, int], Result], n_rows: int, length: int
 
 
 def apply_padded(function: Callable[[Tensor], Tensor], x: Tensor, n_features: int) -> Tensor:
-    """Apply ``function`` to x, padded to at least PADDED_ROWS rows if samples are small, and drop the padding.
+    """Apply ``function`` to x, padded to PADDED_ROWS rows if samples are small: results do not depend on batch sizes.
 
-    Matrix products of a few rows are summed in another order than products of many rows. With padding, the result of
-    a row is bitwise the same in batches of any size.
+    Otherwise, matrix products of a few rows would be summed in another order than products of many rows.
     """
     missing = PADDED_ROWS - len(x)
     if missing <= 0 or n_features > SMALL_SAMPLE:

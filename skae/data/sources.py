@@ -74,10 +74,7 @@ class Rows(Dataset):
         return self.cache.device if self.cache is not None else self.X.device if isinstance(self.X, Tensor) else None
 
     def take(self, indices: np.ndarray | Tensor) -> Tensor:
-        """Scaled samples (n, \\*network_shape) at ``indices``, which are ascending if rows are not in memory.
-
-        Index tensors are on ``tensor_device``, so that no batch waits for a copy of indices.
-        """
+        """Scaled samples at ``indices``, ascending unless in memory. Index tensors are on ``tensor_device``."""
         if self.cache is not None:
             indices = indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(self.device)
             return self.cache.index_select(0, indices)

@@ -19,10 +19,7 @@ MAX_TOKENS = 2**17
 
 @dataclass(frozen=True)
 class TokenLayout(SampleLayout):
-    """Layout of samples of ``sample_shape`` (length,) that hold ids from 0 to ``n_tokens - 1``.
-
-    The network gets one-hot encoded samples (n_tokens, length), centered and divided by one scale.
-    """
+    """Layout of ids (length,) from 0 to ``n_tokens - 1``, which the network gets one-hot and scaled."""
 
     n_tokens: int
 

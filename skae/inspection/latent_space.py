@@ -206,10 +206,7 @@ def format_dates(axis: Any) -> None:
 
 @dataclass(frozen=True)
 class Coloring:
-    """Labels, numbers or dates, one per sample.
-
-    ``values`` (n_samples,), float64, are indices of ``labels``, numbers, or days since 1970; NaN is missing.
-    """
+    """Indices of ``labels``, numbers, or days since 1970, in ``values`` (n_samples,), float64; NaN is missing."""
 
     values: np.ndarray
     labels: list[str] | None = None

@@ -135,10 +135,7 @@ def join_pictures(pictures: list[np.ndarray], axis: int) -> np.ndarray:
 
 
 def find_autoencoder(owner: str, estimator: Any, X: Any = None) -> tuple[AutoencoderTransformer, Any]:
-    """A snapshot of the fitted autoencoder in a search or a pipeline, and X transformed by the steps before it.
-
-    Raises InvalidParameterError if the estimator contains no autoencoder.
-    """
+    """Find the fitted autoencoder in a search or pipeline; returns a snapshot, and X transformed by earlier steps."""
     best = getattr(estimator, "best_estimator_", estimator)
     steps = [step for _, step in best.steps] if isinstance(best, Pipeline) else [best]
     for index, step in enumerate(steps):

@@ -62,10 +62,7 @@ class LinearPath(nn.Module):
 
     @torch.no_grad()
     def initialize_from_pca(self, components: Tensor, mean: Tensor, latent_scale: Tensor) -> None:
-        """Set the weights to a PCA: components (k, n_features), mean (n_features,), latent_scale (n_components,).
-
-        Coordinates beyond k get zero weights.
-        """
+        """Set the weights to a PCA, components (k, n_features) and mean (n_features,); other coordinates get zeros."""
         k = len(components)
         for parameter in self.parameters():
             parameter.zero_()

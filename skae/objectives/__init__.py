@@ -2,5 +2,3 @@
 
 from .objective import Objective, Term
 from .reconstruction import LOSSES, check_loss
-
-__all__ = ["LOSSES", "Objective", "Term", "check_loss"]

@@ -135,10 +135,9 @@ def probe(module: Autoencoder, shape: tuple[int, ...], codes: Tensor | None = No
 def check_probe(
     module: Autoencoder, layers: list[LayerRow], shape: tuple[int, ...], arrays: dict[str, Tensor], versions: str
 ) -> None:
-    """Raise ModelFileError if the outputs of the network differ from those of the saved one.
+    """Raise ModelFileError if the outputs of the network differ from those of the saved one; huge networks are not run.
 
-    A changed default, or changed code of a custom module, can change outputs and no shape. Networks with very large
-    outputs are not run, as a small file can describe one.
+    A changed default, or changed code of a custom module, can change outputs and no shape.
     """
     if sum(math.prod(row.shape) for row in layers) > MAX_OUTPUTS:
         return

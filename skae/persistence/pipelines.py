@@ -94,11 +94,7 @@ def copy_with(estimator: Any, /, **attributes: Any) -> Any:
 def encode_pipeline(
     whole: Any, encode_part: Callable[[Any, bool], tuple[dict[str, Any], dict[str, Tensor]]]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A pipeline or a BottleneckSearchCV as JSON and arrays.
-
-    ``encode_part`` takes an estimator of WITH_OWN_PART, and whether it is fitted, to its JSON and arrays. TypeError if
-    skops does not trust the type of a step, or later calls of a step would read or write files.
-    """
+    """A pipeline or search as JSON and arrays; TypeError if a step is untrusted, or reads or writes files."""
     contents: list[dict[str, Any]] = []
     arrays: dict[str, Tensor] = {}
 

@@ -63,11 +63,7 @@ def with_prefix(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
 
 
 def pack(content: dict[str, Any], arrays: dict[str, Tensor]) -> bytes:
-    """The bytes of a file.
-
-    Raises ValueError if the JSON is too long or an array is sparse, and TypeError if safetensors does not know the type
-    of an array.
-    """
+    """The bytes of a file; ValueError if the JSON is too long, TypeError for types that safetensors does not know."""
     try:
         data = safetensors.torch.save(arrays)
     except KeyError as error:
@@ -107,10 +103,7 @@ def checksum(*parts: bytes | memoryview) -> bytes:
 
 
 def read(file: IO[bytes]) -> Stored:
-    """The content of a file; its checksum is compared before anything else is read from it.
-
-    Raises ValueError if it is not a model file, has a newer format, is damaged, or is not valid safetensors.
-    """
+    """The content of a file, whose checksum is verified first; ModelFileError if it is damaged or of a newer format."""
     raw = file.read(CHECKSUM.stop)
     if not is_model_file(raw):
         raise ModelFileError("it is not a skae model, as skae.save writes them")
@@ -162,10 +155,7 @@ def write(path: str, content: bytes, prefix: str = ".skae-") -> None:
 
 
 def check_replaceable(path: str, overwrite: bool) -> None:
-    """Raise OSError if ``path`` names a folder, a file of another kind, or a file that may not be read and written.
-
-    Without ``overwrite``, a file that is neither empty nor a model file is an error too.
-    """
+    """Raise OSError unless ``path`` is free, or a model file, empty file or, with ``overwrite``, any writable file."""
     if os.path.isdir(path) or os.path.basename(path) in ("", os.curdir, os.pardir):
         raise IsADirectoryError(errno.EISDIR, "It names a folder. Pass the path of a file", path)
     if not os.path.exists(path):

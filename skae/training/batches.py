@@ -49,8 +49,7 @@ class Part(Dataset):
 def split_rows(whole: Part, n_validation: int, generator: torch.Generator, fold: int = 0) -> tuple[Part, Part]:
     """Training rows, and about ``n_validation`` validation rows: whole groups, at least one, drawn at random.
 
-    With the same generator state, the validation sets of different folds are disjoint; that of a fold is empty if no
-    group remains.
+    With one generator state, validation sets of different ``fold`` are disjoint; they are empty if no group remains.
     """
     rows, groups = whole.rows, whole.groups
     order = torch.randperm(len(rows), generator=generator, device="cpu").numpy()

@@ -55,14 +55,9 @@ RESERVED_PREFIXES = ("criterion__", "dataset__", "iterator_", "module__", "optim
 def build(
     spec: TrainSpec, layout: SampleLayout, n_components: int, target: Target | None = None
 ) -> tuple[Autoencoder, list[LayerRow]]:
-    """The network of a spec for samples of a layout, with random weights, and its layer table. A target gets a head.
+    """Build the network of a spec, with random weights, and its layer table; with a target, it has a head.
 
-    If torch's default device is ``meta``, no memory is allocated and nothing is computed.
-
-    Raises
-    ------
-    ValueError
-        If the network does not fit into memory, or the shapes of samples and codes are wrong.
+    On the device ``meta``, no memory is allocated. ValueError if it does not fit into memory, or shapes are wrong.
     """
     shape, architecture, parts = layout.network_shape, spec.architecture, spec.variant.parts()
     has_linear_path = architecture.linear_path and layout.n_features * n_components <= LINEAR_PATH_WEIGHTS

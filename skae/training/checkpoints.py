@@ -53,26 +53,10 @@ WEIGHTS = "weights before"
 class Checkpoints(Callback):
     """Write the state of training after epochs, and restore it before the first.
 
-    As a context manager it locks the folder, and empties it after complete training.
-
-    Parameters
-    ----------
-    folder : str
-        Made where missing; ``{fit}`` in it stands for a name made from parameters and data.
-    identity : dict
-        Descriptions of parameters by name; all have to be equal for training to resume.
-    rows : RowsFingerprint
-        Read in full only if a checkpoint is written or found.
-    stream : RandomState, default=None
-        ``fit`` draws its seed from it; its state is restored if training is incomplete.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be made or written.
-    ValueError
-        If it holds the checkpoint of another fit, or a damaged one; if another process uses it; or if its lock or
-        checkpoint is not a regular file of the caller.
+    As a context manager, it locks ``folder``, in which ``{fit}`` stands for an identifier of the fit, and empties it
+    after complete training. Training resumes only if ``identity`` and ``rows`` are those of the checkpoint, else
+    ValueError is raised, as for a damaged file or a folder in use. ``stream`` is the caller's RandomState: its state
+    is restored if training is incomplete.
     """
 
     def __init__(
@@ -258,10 +242,7 @@ def checkpoints_for(
     start: FitResult | None,
     labels: Any = None,
 ) -> Checkpoints | NoCheckpoints:
-    """Checkpoints in ``folder`` of the training of a spec; ``samples`` are checked X and X_val by name.
-
-    ``labels`` are of y in supervised training.
-    """
+    """Checkpoints in ``folder`` of the training of a spec on checked ``samples`` by name, and y of ``labels``."""
     if folder is None:
         return NoCheckpoints()
     settings = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in ("seed", "verbose", "net_params")}
@@ -289,15 +270,7 @@ def start_fingerprint(start: FitResult) -> str:
 
 
 def open_own(path: Path, flags: int) -> IO[bytes]:
-    """A regular file of the caller, opened without following a link; made where ``flags`` say so.
-
-    Raises
-    ------
-    ValueError
-        If it is a link, not a regular file, has further names (hard links), or belongs to another user.
-    OSError
-        If it cannot be opened.
-    """
+    """Open a regular file of the caller; ValueError for links, hard links, other kinds of files and other owners."""
     advice = "Pass another checkpoint_dir, or move it away."
     if os.path.islink(path):
         raise ValueError(f"{path} is a link. {advice}")

@@ -79,10 +79,7 @@ def training_codes_of(module: Autoencoder, kept: np.ndarray) -> Tensor:
 
 
 def mean_decoder_directions(result: FitResult) -> np.ndarray:
-    """The mean Jacobian of the decoder by codes, (n_components, n_features), in s(X) and the caller's order.
-
-    It is exact if PCA is kept, and is measured at training codes otherwise.
-    """
+    """The mean Jacobian of the decoder at training codes, (n_components, n_features), in s(X); exact if PCA is kept."""
     module, layout, k = result.net.module_, result.layout, result.n_components
     with full_precision(module.latent_scale.device):
         codes = training_codes_of(module, np.asarray(result.codes))
@@ -101,10 +98,7 @@ def number_of_codes(part: Part, codes: Tensor) -> int:
 
 
 def jacobian_moments(module: Autoencoder, codes: Tensor, n_codes: int) -> tuple[Tensor, Tensor]:
-    """The mean of J J', (k, k), and of J, (k, n_features), over evenly spaced codes (n, k); float64.
-
-    J (k, n_features) holds central differences of the decoder.
-    """
+    """Means of J J', (k, k), and J, (k, n_features), at evenly spaced codes (n, k), by central differences; float64."""
     device, k = module.latent_scale.device, codes.shape[1]
     deviations = codes.std(0) if len(codes) > 1 else torch.zeros(k, dtype=torch.float64)
     steps = STEP * torch.maximum(deviations, 1e-3 * module.latent_scale[:k].double().cpu())

@@ -63,8 +63,7 @@ if hasattr(os, "register_at_fork"):
 def begin_computing() -> None:
     """Set torch to one thread if this process was forked from a process with threads. Call it before computing.
 
-    Threads do not survive a fork, so torch would wait for them forever. The number of threads does not change if the
-    parent had only imported the package.
+    Threads do not survive a fork, so torch would wait for them forever.
     """
     _PROCESS.has_computed = True
     if _PROCESS.parent_used_threads and torch.get_num_threads() > 1:
@@ -112,8 +111,7 @@ def snapshot(estimator: Estimator) -> Estimator:
 def with_snapshots(*names: str) -> Callable[[type[Estimator]], type[Estimator]]:
     """Decorate a class: the named methods run on a snapshot, so that all attributes they read are of one fit.
 
-    It is needed where scikit-learn reads attributes in a wrapper: ``transform`` with ``set_output`` reads the names of
-    columns after the codes. Other methods read the result of ``fit`` once.
+    ``transform`` needs it, because ``set_output`` reads the names of columns after the codes.
     """
 
     def run_on_snapshot(method: Method) -> Method:

@@ -34,11 +34,9 @@ def cross_validation_losses(
     train_fold: Callable[[TrainSpec, Part, Part, Callback], None],
     best_epoch: int,
 ) -> tuple[np.ndarray, np.ndarray, int] | None:
-    """Validation losses per group, of networks and of PCA, in the folds after the first, and their number of rows.
+    """Losses per validation group, of networks and of PCA, in the folds after the first, and their number of rows.
 
-    The seed of the spec determines the folds. ``train_fold`` trains a network on the first part and validates it on the
-    second, with an additional callback. ``best_epoch`` is that of the first fold; see ``losses_at_best_epochs``. The
-    result is None if training diverged or ran out of memory.
+    ``best_epoch`` is that of the first fold. None if training diverged or ran out of memory.
     """
     # Callbacks of the user observe the first fold only.
     net_params = {**(spec.net_params or {}), "callbacks": None}
@@ -83,8 +81,7 @@ class LossesPerGroup(Callback):
 def losses_at_best_epochs(losses: np.ndarray, best_epoch: int) -> np.ndarray:
     """The loss of every group (n_groups,), of losses (n_epochs, n_groups), at the best epoch for the other groups.
 
-    The epoch must not be chosen by the group itself: the lowest of many losses is low by chance. For a single group it
-    is ``best_epoch``.
+    The lowest loss of the group itself is low by chance. For a single group, the epoch is ``best_epoch``.
     """
     if losses.shape[1] == 1:
         return losses[min(best_epoch, len(losses)) - 1]

@@ -43,10 +43,7 @@ DISCRETE, UNEQUAL = 0.1, 0.98
 
 
 def row_groups(rows: Rows, given: np.ndarray | None = None, silent: bool = False) -> np.ndarray | None:
-    """A group label for every row (n,), or None if all rows seem to be independent.
-
-    Groups of the caller (``given``) replace detection. Detected near duplicates cause a warning, unless ``silent``.
-    """
+    """A label per row (n,): ``given``, or detected, with a warning unless ``silent``; None if rows seem independent."""
     if given is not None:
         return given
     distinct, place = distinct_rows(rows)

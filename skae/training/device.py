@@ -35,17 +35,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def resolve_device(device: Any) -> torch.device:
-    """The torch device for "auto", "cpu", "cuda", "cuda:1", "mps" or a torch.device.
-
-    Raises
-    ------
-    InvalidParameterError
-        If the type of device is unknown.
-    ValueError
-        If the machine has no such device.
-    RuntimeError
-        If it is CUDA, and this process was forked from one that used CUDA.
-    """
+    """Convert to a torch device; InvalidParameterError for unknown types, ValueError if the device is missing."""
     name = str(device) if isinstance(device, torch.device) else device
     if not isinstance(name, str) or not re.fullmatch(r"auto|cpu(:0)?|mps|cuda(:\d+)?", name):
         raise invalid(OWNER, "device", "'auto', 'cpu', 'cuda', 'cuda:N', 'mps' or a torch.device of these", device)

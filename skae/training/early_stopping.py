@@ -33,23 +33,12 @@ class StopTraining(Exception):  # noqa: N818 - like StopIteration, it is no erro
 
 
 class BestWeights(Callback):
-    """Keep the weights of the epoch with the lowest validation loss, and stop without progress.
+    """Keeps the weights of the epoch with the lowest validation loss, and stops early.
 
-    A network with PCA initialization falls back to PCA unless the improvement on the validation set is significant: a
-    one-sided paired t-test of the best epoch at 97.5 %, on at least 20 rows of at least 5 groups.
-
-    Parameters
-    ----------
-    n_iter_no_change : int
-        Epochs without progress after which training stops.
-    tol : float
-        Progress is a validation loss below ``(1 - tol)`` times the loss at the last progress.
-
-    Attributes
-    ----------
-    cross_validate : callable, default=None
-        Called with the best epoch if the improvement on few groups is suggestive, but not significant. Returns losses
-        per group of trained networks and of PCA on other validation sets, and the number of their rows; or None.
+    Training stops after ``n_iter_no_change`` epochs without a relative decrease by ``tol``. A network with PCA
+    initialization falls back to PCA unless the improvement on the validation set is significant: a one-sided paired
+    t-test of the best epoch at 97.5 %, on at least 20 rows of at least 5 groups. If it is suggestive,
+    ``cross_validate`` is called with the best epoch; see ``cross_validation_losses``.
     """
 
     cross_validate: Callable[[int], tuple[np.ndarray, np.ndarray, int] | None] | None = None

@@ -21,14 +21,7 @@ MAX_DEPTH = 8
 
 
 class RowsFingerprint:
-    """Fingerprints of the rows of a fit: of some of them at once, of all of them on demand.
-
-    Parameters
-    ----------
-    samples : dict
-        Checked X by name.
-    layout : SampleLayout
-    """
+    """Fingerprints of the rows of a fit, checked X by name: of some of them at once, of all of them on demand."""
 
     def __init__(self, samples: dict[str, Any], layout: SampleLayout):
         self.samples = samples
@@ -71,9 +64,9 @@ def weights_fingerprint(module: nn.Module) -> str:
 
 
 def describe(value: Any, depth: int = 0) -> str:
-    """A parameter in words that are the same in every process: no addresses, and every setting of an object.
+    """Describe a parameter by text that is the same in every process: no addresses, and all parameters of an object.
 
-    Not ``joblib.hash``: it takes no functions made in functions, and a message says which setting differs.
+    Unlike ``joblib.hash``, it accepts local functions, and messages can name the parameter that differs.
     """
 
     def inner(part: Any) -> str:

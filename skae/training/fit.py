@@ -122,18 +122,10 @@ def train(
     checkpoints: Checkpoints | NoCheckpoints | None = None,
     listeners: Sequence[Listener] = (),
 ) -> FitResult:
-    """Train a network and keep its best weights.
+    """Train a network, or continue ``start``, and keep its best weights.
 
-    Training continues ``start``, if given. Each of ``listeners`` makes a callback from the number of epochs and a
-    function that returns the current result.
-
-    Raises
-    ------
-    TrainingInterrupted
-        After Ctrl-C, if at least one epoch is done; before, KeyboardInterrupt.
-    DivergenceError, OutOfMemoryError
-    ValueError
-        If the spec does not fit the rows.
+    ``listeners`` are called with the number of epochs and a function that returns the current result, and return
+    callbacks. After Ctrl-C, TrainingInterrupted is raised if at least one epoch is done, else KeyboardInterrupt.
     """
     checkpoints = checkpoints or NoCheckpoints()
     training = Training.prepare(spec, data, start)

@@ -27,8 +27,7 @@ VECTOR_SIZE = 16
 def fused_update_for(optimizer: torch.optim.Optimizer, is_small: bool = False) -> Callable[[], Any]:
     """A function that does what ``optimizer.step()`` does, to the same bits; ``optimizer.step`` if it is unsupported.
 
-    In small networks the time is spent per tensor: with ``is_small``, the weights of a group are joined into one
-    tensor, until ``separate`` is called.
+    With ``is_small``, the weights of a group are one tensor until ``separate`` is called, which saves time per tensor.
     """
     return Update(optimizer, is_small) if ENABLED and is_supported(optimizer) else optimizer.step
 

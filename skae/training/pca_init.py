@@ -26,11 +26,7 @@ Components = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def fit_pca(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Principal components, mean and standard deviations of the scaled rows, as ``Components`` in network order.
-
-    k is the minimum of n_components and the numbers of rows and features. DivergenceError is raised if the squares of
-    the scaled rows overflow.
-    """
+    """Components (k, n_features), mean, standard deviations of the scaled rows; DivergenceError if squares overflow."""
     k = min(n_components, len(rows), rows.layout.n_features)
     # Constant rows have no variance ratios; overflow is detected below.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -85,10 +81,7 @@ def pca_of_sample(rows: Rows, k: int, seed: int) -> Components:
 
 
 def refine_pca(rows: Rows, components: np.ndarray) -> Components:
-    """PCA of all rows from the components of a sample, by subspace iteration (Halko et al., 2011).
-
-    Each pass multiplies the components by the covariance matrix, which is never stored.
-    """
+    """PCA of all rows from the components of a sample, by subspace iteration (Halko et al., 2011)."""
     basis, mean = components.T.astype(np.float32), np.zeros(components.shape[1])
     for number in range(PASSES):
         product, inner, total = np.zeros(basis.shape), np.zeros((basis.shape[1],) * 2), np.zeros(len(basis))

@@ -24,8 +24,7 @@ def is_extensible(module: Autoencoder, layout: SampleLayout) -> bool:
 def forget_features(module: Autoencoder, changed: Tensor) -> None:
     """Set the weights of the ``changed`` features to 0: codes do not depend on them, and their output is the mean.
 
-    ``changed`` has the shape (channels, \\*sizes) or (n_features,), bool. Weights of convolutions are set to 0 for the
-    channels of which all features changed.
+    Weights of convolutions are set to 0 for the channels of which all features changed.
     """
     if not bool(changed.any()):
         return

@@ -20,30 +20,9 @@ from .spec import TrainSpec
 class FitResult:
     """Everything that a fit learned.
 
-    Parameters
-    ----------
-    spec : TrainSpec
-    layout : SampleLayout
-        Shape, axes and scaling of samples.
-    schema : Schema or None
-        Names and types of the columns of X.
-    net : AutoencoderNet
-    layers : list of LayerRow
-    n_components : int
-        Size of the latent code.
-    history : list of dict
-        One plain dict per epoch.
-    n_epochs, best_epoch : int
-        Epochs run, and the epoch of the weights: 0 for PCA.
-    codes : ndarray of shape (n, k), float32, or None
-        Codes of some training rows in the units of the network, for ``sample``, as the bottleneck keeps them: nested
-        codes are not truncated. None during training.
-    explained_variance_ratio : ndarray of shape (n_components,), float64, or None
-        Share of the variance that each coordinate explains; None during training.
-    target : Target or None
-        What the head of a supervised variant predicts.
-    samplers : dict
-        Densities fitted to ``codes`` so far, by name.
+    ``n_epochs`` are the epochs run, ``best_epoch`` the epoch of the weights, 0 for PCA. ``codes`` are those of some
+    training rows for ``sample``, as the bottleneck keeps them: nested codes are not truncated. ``target`` is what the
+    head of a supervised variant predicts, and ``samplers`` are densities fitted to ``codes`` so far, by name.
     """
 
     spec: TrainSpec

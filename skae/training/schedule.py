@@ -24,11 +24,7 @@ def automatic_batch_size(n_rows: int) -> int:
 
 
 def planned_cycles(max_epochs: int | str, n_rows: int, batch_size: int, validates: bool) -> tuple[int, ...]:
-    """Epochs of every cycle of the learning rate: one cycle, or for "auto" on few rows two.
-
-    The second cycle is run from the best weights if the validation loss still falls at the end of the first (warm
-    restarts; Loshchilov and Hutter, 2017).
-    """
+    """Epochs per cycle of the learning rate; there are two (Loshchilov and Hutter, 2017) for "auto" on few rows."""
     if not isinstance(max_epochs, str):
         return (int(max_epochs),)
     steps = -(-n_rows // batch_size)

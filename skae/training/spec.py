@@ -14,9 +14,7 @@ from .schedule import automatic_batch_size, automatic_learning_rate, automatic_p
 class TrainSpec:
     """The checked parameters of one training; fields have the meaning of the parameters of ``AutoencoderTransformer``.
 
-    ``architecture`` and ``variant`` are objects, ``n_components`` may be a share of the variance for nested codes, or
-    None for all.
-    ``single_pass`` says that training is one epoch at a constant learning rate, as in ``partial_fit``.
+    ``architecture`` and ``variant`` are objects. ``single_pass`` is one epoch at a constant learning rate.
     """
 
     architecture: Any

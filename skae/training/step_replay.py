@@ -89,10 +89,7 @@ def is_replayable(module: nn.Module, objective: Objective) -> bool:
 
 
 class StepReplay:
-    """Computes losses and gradients from recordings, each of which was compared with autograd bit by bit.
-
-    ``compute_loss`` returns the scalar loss of a batch; the gradients of ``parameters`` are set.
-    """
+    """Computes the loss of a batch and sets gradients, by recordings that were compared with autograd bit by bit."""
 
     def __init__(self, compute_loss: Callable[[Tensor], Tensor], parameters: Sequence[nn.Parameter]):
         self.compute_loss = compute_loss
@@ -141,8 +138,7 @@ class StepReplay:
 class Recorder(TorchDispatchMode):
     """Records the torch operations inside its context as a function of ``batch``.
 
-    ``parameters`` are constants whose values may change in place. The operation that computes a gradient writes it to
-    the present one, if it supports ``out``.
+    ``parameters`` may change in place. Gradients are written to the present ones, if the operation supports ``out``.
     """
 
     def __init__(self, batch: Tensor, parameters: Sequence[Tensor]):
