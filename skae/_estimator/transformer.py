@@ -585,13 +585,20 @@ class AutoencoderTransformer(
     def set_params(self, **params: Any) -> AutoencoderTransformer:
         """Set parameters. Write ``architecture__hidden_sizes`` for a parameter of the architecture or variant.
 
+        ``net_params__optimizer__weight_decay`` sets one entry of ``net_params``, in a copy of the dict.
+
         Raises
         ------
         ValueError
             If the parameter does not exist, or ``architecture`` or ``variant`` is a name and has no parameters.
         """
+        net_params = {name: params.pop(name) for name in list(params) if name.startswith("net_params__")}
         check_nested(self, params, {"architecture": class_of_architecture, "variant": class_of_variant})
-        return super().set_params(**params)
+        super().set_params(**params)
+        if net_params:
+            self.net_params = dict(self.net_params or {})
+            self.net_params |= {name.partition("__")[2]: value for name, value in net_params.items()}
+        return self
 
     def summary(self) -> LayerTable:
         """Print and return a table of the layers: name, output shape, number of parameters, and formula of each size.

@@ -24,6 +24,8 @@ from skae._parameters import InvalidParameterError, check_sizes, invalid
 from skae.variants import check_variant, nested_variant
 
 OWNER = "BottleneckSearchCV"
+# Of the elbow: least gain per coordinate that is no rounding error, its least ratio to white noise, and a clear drop.
+LEAST_GAIN, LEAST_RATIO, CLEAR_DROP = 1e-5, 2.0, 5.0
 
 
 def check_sizes_to_compare(n_components: Any) -> list[int]:
@@ -195,10 +197,30 @@ def build_cv_results(parameter: str, sizes: list[int], folds: list[FoldResult]) 
     return results
 
 
-def choose_size(cv_results: dict[str, np.ndarray], rule: str) -> int:
-    """Choose a size by ``rule``; return its index."""
+def choose_size(cv_results: dict[str, np.ndarray], rule: str, sizes: Any = (), n_features: int = 0) -> int:
+    """Choose a size by ``rule``; return its index. "elbow" needs the sizes, ascending, and the number of features."""
     mean = cv_results["mean_test_score"]
+    if rule == "elbow":
+        scored = np.flatnonzero(~np.isnan(mean))
+        return int(scored[find_elbow(mean[scored], np.asarray(sizes)[scored], n_features)])
     best = int(np.nanargmax(mean))
     if rule == "best":
         return best
     return int(np.flatnonzero(mean >= mean[best] - cv_results["standard_error_test_score"][best])[0])
+
+
+def find_elbow(r2: np.ndarray, sizes: np.ndarray, n_features: int) -> int:
+    """Find the elbow of explained variance (n_sizes,) on test rows; return its index.
+
+    A direction of white noise explains the mean of all remaining directions on test rows, so a size counts if each
+    coordinate that it adds explains at least LEAST_RATIO times this. The elbow is the size with the largest ratio of
+    its gain to the next gain (Ahn and Horenstein, 2013), if it is at least CLEAR_DROP, else the largest that counts.
+    """
+    gains = np.diff(r2, prepend=0.0) / np.diff(sizes, prepend=0)
+    chance = np.maximum(1 - np.append(0.0, r2), LEAST_GAIN) / np.maximum(n_features - np.append(0, sizes), 1)
+    chance = np.maximum(chance, LEAST_GAIN)
+    counts = np.flatnonzero(gains > LEAST_RATIO * chance[:-1])
+    if not len(counts):
+        return 0
+    drops = (gains / np.maximum(np.append(gains[1:], 0.0), chance[1:]))[: counts[-1] + 1]
+    return int(drops.argmax() if drops.max() >= CLEAR_DROP else counts[-1])

@@ -34,7 +34,7 @@ from skae._search.folds import (
 from skae._search.routing import make_router, make_splitter, route_metadata
 from skae.variants import is_supervised
 
-RULES = ("best", "one_standard_error")
+RULES = ("auto", "elbow", "one_standard_error", "best")
 
 
 def best_has(name: str):
@@ -80,9 +80,17 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
     scoring : str or callable, default=None
         As in GridSearchCV. None is the ``score`` method of the estimator: the explained variance of an autoencoder, or
         the accuracy of a classifier.
-    rule : {"one_standard_error", "best"}, default="one_standard_error"
+    rule : {"auto", "elbow", "one_standard_error", "best"}, default="auto"
         "best" chooses the size with the best mean score. "one_standard_error" chooses the smallest size whose mean
-        score is at most one standard error below the best (Breiman et al., 1984).
+        score is at most one standard error below the best (Breiman et al., 1984). Explained variance increases with
+        the size as long as noise is compressed too, so both rules choose about the largest size offered.
+
+        "elbow" is for explained variance. A size counts if each coordinate that it adds explains at least twice what
+        one coordinate of white noise would, the unexplained variance divided by the number of remaining dimensions.
+        Of these, it chooses the size where the gain per coordinate falls most (Ahn and Horenstein, 2013), if it falls
+        by at least a factor of five, else the largest. For low-rank data with noise, it is the rank.
+
+        "auto" is "elbow" if the score is that of an autoencoder, else "one_standard_error".
     n_jobs : int, default=None
         Number of folds that are fitted in parallel, as in joblib.
     error_score : "raise" or float, default=nan
@@ -116,9 +124,9 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
     >>> autoencoder = AutoencoderTransformer(max_epochs=3, random_state=0)
     >>> search = BottleneckSearchCV(autoencoder, n_components=(4, 16, 64), cv=3).fit(X)
     >>> search.n_components_
-    64
+    16
     >>> search.transform(X).shape
-    (1797, 64)
+    (1797, 16)
     """
 
     n_components_: int
@@ -142,7 +150,7 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         classifier: Any = None,
         cv: Any = 5,
         scoring: str | Callable[..., float] | None = None,
-        rule: Literal["one_standard_error", "best"] = "one_standard_error",
+        rule: Literal["auto", "elbow", "one_standard_error", "best"] = "auto",
         n_jobs: int | None = None,
         error_score: Literal["raise"] | float = np.nan,
         refit: bool = True,
@@ -218,7 +226,8 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
                 f"No size has a score on each of the {len(splits)} folds. See the warnings, or pass "
                 f"error_score='raise' to see where a fold fails."
             )
-        index = choose_size(cv_results, self.rule)
+        n_features = [fold.n_features for fold in folds if fold.n_features is not None]
+        index = choose_size(cv_results, self._rule_for(estimator), sizes, max(n_features))
         learned = {
             "n_splits_": len(splits),
             "scorer_": scorer,
@@ -228,7 +237,7 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
             "best_params_": {parameter: sizes[index]},
             "best_score_": float(cv_results["mean_test_score"][index]),
         }
-        warn_if_largest(sizes, index, [fold.n_features for fold in folds if fold.n_features is not None])
+        warn_if_largest(sizes, index, n_features)
         if self.refit:
             learned |= self._refit(estimator, learned["best_params_"], X, y, routed.estimator.fit, context)
         self.__dict__ = self._unfitted_state() | learned
@@ -275,6 +284,12 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         if self.scoring is not None and not isinstance(self.scoring, str) and not callable(self.scoring):
             raise invalid(OWNER, "scoring", "one score: a name, a callable or None", self.scoring)
         return check_sizes_to_compare(self.n_components)
+
+    def _rule_for(self, estimator: Any) -> str:
+        """The rule for scores of ``estimator``; "auto" is resolved."""
+        last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+        is_explained_variance = self.scoring is None and isinstance(last, AutoencoderTransformer)
+        return self.rule if self.rule != "auto" else "elbow" if is_explained_variance else "one_standard_error"
 
     def _full_estimator(self) -> Any:
         """The estimator, followed by the classifier if there is one."""

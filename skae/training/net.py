@@ -185,6 +185,15 @@ class AutoencoderNet(NeuralNet):
             if not any(isinstance(cb, EarlyStopping) and cb.misses_ == cb.patience for _, cb in self.callbacks_):
                 raise
 
+    def fit(self, X=None, y=None, **fit_params):
+        """Raise TypeError: the estimator trains the net."""
+        raise TypeError(
+            "net_ is trained by its estimator, which scales the samples. Call fit or partial_fit of the "
+            "AutoencoderTransformer; with warm_start=True, its fit continues with the trained weights."
+        )
+
+    partial_fit = fit
+
     def get_split_datasets(self, X, y=None, **fit_params):
         return X
 
@@ -280,11 +289,12 @@ class AutoencoderNet(NeuralNet):
         return replace(forward(batch.x), y=batch.y) if isinstance(batch, LabeledBatch) else forward(batch)
 
     def forward_iter(self, X, training=False, device="cpu"):
-        """Yield reconstructions of scaled samples: an array (n, \\*network_shape) or a Part."""
+        """Yield reconstructions of scaled samples: an array-like (n, \\*network_shape) or a Part."""
         if isinstance(X, Part):
             batches = (getattr(batch, "x", batch) for batch in self.get_iterator(X))
         else:
-            batches = torch.as_tensor(X, dtype=torch.float32).split(inference_length(math.prod(X.shape[1:])))
+            x = torch.as_tensor(X, dtype=torch.float32)
+            batches = x.split(inference_length(math.prod(x.shape[1:])))
         self._set_training(False)
         for batch in batches:
             with torch.no_grad():
