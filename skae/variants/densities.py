@@ -162,7 +162,7 @@ class TotalCorrelation(Variant):
     ----------
     beta : float
         Weight of the total correlation, at least 1; the rest of the KL divergence has weight 1. Large values make
-        coordinates constant: of 16 on the digits data, 15 vary with ``beta=2``, and 7 with 6, the value of the paper.
+        coordinates constant: of 16 on the digits data, 14 to 16 vary with ``beta=2``, 7 with 6, the value of the paper.
     estimate : {"batch", "discriminator"}
         How the total correlation is estimated. "batch" uses the densities of the batch's codes. "discriminator" trains
         a discriminator between codes and codes with permuted coordinates (FactorVAE, Kim and Mnih, 2018, where gamma
