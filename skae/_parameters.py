@@ -70,6 +70,11 @@ def is_fraction(value: Any) -> bool:
     return is_real(value) and not is_integer(value) and 0 < value < 1
 
 
+def is_auto(value: Any) -> bool:
+    """Whether value is "auto"; arrays are not compared."""
+    return isinstance(value, str) and value == "auto"
+
+
 def check_integer(owner: str, name: str, value: Any, minimum: int = 1, *, otherwise: str = "") -> None:
     """Raise InvalidParameterError unless value is an int of at least ``minimum``."""
     if not is_integer(value) or value < minimum:

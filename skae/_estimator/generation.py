@@ -80,7 +80,8 @@ class GenerationMixin:
         seed = draw_seed(random_state)
         with full_precision(torch.device(result.net.device)):
             if like is not None:
-                density = fit_sampler_like(result, sampler, self._check(like, result.layout, result.schema))
+                examples = self._check(like, result.layout, result.schema)
+                density = fit_sampler(result, sampler, self.variant, examples)
             else:
                 if sampler not in result.samplers:
                     result.samplers[sampler] = fit_sampler(result, sampler, self.variant)
@@ -148,15 +149,6 @@ class CodeSampler(Sampler):
         return self.bottleneck.nearest_code(drawn).cpu().numpy()
 
 
-def fit_sampler_like(result: FitResult, name: str, examples: Any) -> Sampler:
-    """Fit one of SAMPLERS but "prior" to the codes of checked samples."""
-    module = result.net.module_
-    Z = encode(result, examples)
-    check_no_overflow(Z, "codes", FAR_AWAY)
-    density = fit_examples(name, map_codes(result, Z, module.to_inner), train_codes(result), seed=0)
-    return CodeSampler(density, module.bottleneck, torch.device(result.net.device))
-
-
 def train_codes(result: FitResult) -> np.ndarray:
     """The deterministic codes (n, code_size) of training rows, in the units of the network."""
     stored = torch.from_numpy(result.codes).to(result.net.device)
@@ -170,16 +162,21 @@ def map_codes(result: FitResult, codes: np.ndarray, function: Callable[[torch.Te
         return function(torch.from_numpy(codes.astype(np.float32)).to(device)).cpu().numpy()
 
 
-def fit_sampler(result: FitResult, name: str, variant: Any) -> Sampler:
-    """Fit one of SAMPLERS to training codes; ValueError if it is "prior" and ``variant`` has no prior."""
+def fit_sampler(result: FitResult, name: str, variant: Any, examples: Any = None) -> Sampler:
+    """Fit one of SAMPLERS to the codes of checked ``examples``, or to training codes if they are None."""
     module = result.net.module_
     if name == "prior":
         prior = module.fit_sampler(torch.from_numpy(result.codes).to(result.net.device))
         if prior is not None:
             return prior
         raise ValueError(
-            f"sampler={name!r}: variant={variant!r} trains codes towards no density. Write sampler='auto', or pass "
-            f"a variant such as 'variational'."
+            f"sampler={name!r}: variant={variant!r} trains codes towards no density. Write sampler='auto', or pass a "
+            f"variant such as 'variational'."
         )
-    density = fit_density(name, train_codes(result), seed=0)
+    if examples is None:
+        density = fit_density(name, train_codes(result), seed=0)
+    else:
+        Z = encode(result, examples)
+        check_no_overflow(Z, "codes", FAR_AWAY)
+        density = fit_examples(name, map_codes(result, Z, module.to_inner), train_codes(result), seed=0)
     return CodeSampler(density, module.bottleneck, torch.device(result.net.device))

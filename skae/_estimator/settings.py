@@ -17,6 +17,7 @@ from skae._parameters import (
     check_real,
     check_sizes,
     invalid,
+    is_auto,
     is_fraction,
     suggest_class,
 )
@@ -60,9 +61,9 @@ def check_parameters(estimator: Any) -> None:
     check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)
     for name in ("max_epochs", "batch_size", "n_iter_no_change"):
         value = getattr(estimator, name)
-        if not (isinstance(value, str) and value == "auto"):
+        if not is_auto(value):
             check_integer(OWNER, name, value, otherwise=" or 'auto'")
-    if not (isinstance(estimator.lr, str) and estimator.lr == "auto"):
+    if not is_auto(estimator.lr):
         check_real(OWNER, "lr", estimator.lr, "(0.0, inf)", otherwise=" or 'auto'")
     check_real(OWNER, "validation_fraction", estimator.validation_fraction, "[0.0, 1.0)")
     check_real(OWNER, "tol", estimator.tol, "[0.0, inf)")
@@ -108,7 +109,7 @@ def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None
     """Make the TrainSpec of an estimator for samples of a layout; ``device`` replaces the parameter."""
     size, loss = estimator.n_components, estimator.loss
     is_share = is_fraction(size)
-    if isinstance(loss, str) and loss == "auto":
+    if is_auto(loss):
         loss = "cross_entropy" if isinstance(layout, TokenLayout) else "mse"
     parameters = ("optimizer", "lr", "batch_size", "max_epochs", "validation_fraction", "n_iter_no_change", "tol")
     return TrainSpec(

@@ -475,7 +475,7 @@ class AutoencoderTransformer(
             If codes are nested, X may have fewer columns: the first ones.
         dtype : {None, "input"}, default=None
             "input" converts samples to the dtype of the fitted X. Integers and booleans are rounded and clipped to the
-            range of the dtype, so that uint8 pictures can be displayed. None gives floats.
+            range of the dtype, so that uint8 pictures can be displayed. None returns floats.
 
         Returns
         -------

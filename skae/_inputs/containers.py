@@ -5,6 +5,7 @@ Each is converted to an array, or raises an error that names the column and the 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Iterator
 from typing import Any
@@ -83,7 +84,8 @@ def check_entries(X: Any) -> None:
             f"np.stack(X)."
         )
     if isinstance(first, (str, bytes)):
-        parse_number(first)
+        with name_encoders():
+            float(first)
 
 
 def check_columns(frame: Any) -> None:
@@ -128,11 +130,14 @@ def date_error(name: Any, kind: str) -> TypeError:
     return TypeError(f"Column {name!r} of X has dtype {kind}. Convert it to numbers first, such as seconds.")
 
 
-def parse_number(text: Any) -> float:
-    """Convert a string to a number; the ValueError names the encoders for strings."""
+@contextlib.contextmanager
+def name_encoders() -> Iterator[None]:
+    """If a string cannot be converted to a number, raise a ValueError that names the encoders for strings."""
     try:
-        return float(text)
+        yield
     except ValueError as error:
+        if "could not convert" not in str(error):
+            raise
         raise ValueError(f"{error}. X holds strings: {STRINGS}.") from error
 
 

@@ -12,12 +12,12 @@ from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import check_array, validate_data
 
 from skae._inputs.containers import (
-    STRINGS,
     add_length,
     check_columns,
     check_entries,
     check_one_shape,
     check_text,
+    name_encoders,
     unwrap_dataset,
 )
 from skae._parameters import warn
@@ -53,12 +53,8 @@ def convert_container(X: Any) -> Any:
         # pandas has ``sparse`` only if all columns are sparse. The columns keep their names and order.
         X = X.sparse.to_dense() if hasattr(X, "sparse") else X
     if isinstance(X, np.ndarray) and (X.dtype.kind in "UST" or (X.dtype.kind == "O" and X.ndim > 2)):
-        try:
+        with name_encoders():
             return X.astype(np.float64)
-        except ValueError as error:
-            if "could not convert" not in str(error):
-                raise
-            raise ValueError(f"{error}. X holds strings: {STRINGS}.") from error
     return X
 
 
@@ -94,12 +90,11 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
         return SparseRows(rows)
     if not is_sliceable(X):
         try:
-            checked = validate_data(estimator, X, reset=reset, dtype="numeric")
-        except (ValueError, TypeError) as error:
+            with name_encoders():
+                checked = validate_data(estimator, X, reset=reset, dtype="numeric")
+        except (ValueError, TypeError):
             if hasattr(X, "columns"):
                 check_text(X)
-            if "could not convert string" in str(error):
-                raise ValueError(f"{error}. X holds strings: {STRINGS}.") from error
             raise
         if checked.dtype.kind == "O" and hasattr(X, "columns"):  # such as categories of strings
             check_text(X)

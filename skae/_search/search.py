@@ -94,7 +94,7 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
     n_jobs : int, default=None
         Number of folds that are fitted in parallel, as in joblib.
     error_score : "raise" or float, default=nan
-        Score of a fold whose fit fails; ``fit`` then gives a FitFailedWarning. "raise" raises the error.
+        Score of a fold whose fit fails; ``fit`` then warns with FitFailedWarning. "raise" raises the error.
     refit : bool, default=True
         Whether to fit the estimator to all rows with the chosen size, as in GridSearchCV. Its codes are nested only if
         its ``variant`` is.

@@ -82,7 +82,7 @@ class BottleneckCurveDisplay:
         Parameters
         ----------
         search : BottleneckSearchCV, GridSearchCV or another search of scikit-learn, or dict of str to search
-            Fitted. If other parameters were searched too, the curve shows the best score of each size. A dict gives
+            Fitted. If other parameters were searched too, the curve shows the best score of each size. A dict has
             one curve per item, named by its key.
         name : str, default=None
             Name of the curve; None is the class of the estimator. Ignored for a dict.

@@ -227,7 +227,8 @@ class Coloring:
             values[~missing] = days
             return cls(values, is_date=entries.dtype.kind != "m")
         numbers = to_numbers(present) if order is None else None
-        if numbers is not None and not are_class_labels(numbers):
+        is_label = numbers is None or (np.array_equal(numbers, np.rint(numbers)) and len(set(numbers)) <= MAX_CLASSES)
+        if not is_label:
             values[~missing] = numbers
             return cls(values)
         classes = present if numbers is None else numbers.astype(np.int64)
@@ -279,11 +280,6 @@ def to_numbers(entries: np.ndarray) -> np.ndarray | None:
     if numeric and all(isinstance(entry, Real) and not isinstance(entry, (bool, np.bool_)) for entry in entries):
         return entries.astype(np.float64)
     return None
-
-
-def are_class_labels(numbers: np.ndarray) -> bool:
-    """Whether numbers are at most MAX_CLASSES different integers."""
-    return bool(np.array_equal(numbers, np.rint(numbers))) and len(np.unique(numbers)) <= MAX_CLASSES
 
 
 def sort_order(entries: np.ndarray) -> Any:

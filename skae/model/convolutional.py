@@ -10,7 +10,15 @@ from typing import Any, Literal, TypeVar
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae._parameters import InvalidParameterError, check_bool, check_choice, check_integer, check_sizes, invalid
+from skae._parameters import (
+    InvalidParameterError,
+    check_bool,
+    check_choice,
+    check_integer,
+    check_sizes,
+    invalid,
+    is_auto,
+)
 
 from .dense import build_hidden_block
 from .layers import ACTIVATIONS, NORMALIZATIONS, EncoderDecoder, Step, normalization_layers, set_zero
@@ -209,11 +217,6 @@ class Convolutional(BaseEstimator):
         return Step(f"transposed convolution {number}", step.shape_in, formula, module)
 
 
-def is_auto(value: Any) -> bool:
-    """Whether a setting is "auto"."""
-    return isinstance(value, str) and value == "auto"
-
-
 def resolve(value: Any, automatic: Value) -> Value:
-    """The setting, or ``automatic`` if it is "auto"."""
+    """The value, or ``automatic`` if it is "auto"."""
     return automatic if is_auto(value) else value

@@ -11,7 +11,7 @@ from typing import Literal
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae._parameters import check_bool, check_choice, check_real, check_sizes
+from skae._parameters import check_bool, check_choice, check_real, check_sizes, is_auto
 
 from .layers import ACTIVATIONS, NORMALIZATIONS, EncoderDecoder, SeededDropout, Step, normalization_layers, set_zero
 
@@ -75,7 +75,7 @@ class Dense(BaseEstimator):
 
     def check(self) -> None:
         """Raise InvalidParameterError, a ValueError and TypeError, if a parameter is invalid."""
-        if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
+        if not is_auto(self.hidden_sizes):
             check_sizes("Dense", "hidden_sizes", self.hidden_sizes)
         check_choice("Dense", "activation", self.activation, ("auto", *ACTIVATIONS))
         check_choice("Dense", "normalization", self.normalization, ("auto", *NORMALIZATIONS))

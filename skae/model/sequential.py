@@ -8,7 +8,7 @@ from typing import Literal
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae._parameters import check_bool, check_choice, check_integer, check_sizes
+from skae._parameters import check_bool, check_choice, check_integer, check_sizes, is_auto
 
 from .dense import Dense
 from .layers import ACTIVATIONS, NORMALIZATIONS, EncoderDecoder, Step
@@ -70,7 +70,7 @@ class Sequence(BaseEstimator):
     def check(self) -> None:
         """Raise InvalidParameterError, a ValueError and TypeError, if a parameter is invalid."""
         check_integer("Sequence", "embedding_size", self.embedding_size)
-        if not (isinstance(self.hidden_sizes, str) and self.hidden_sizes == "auto"):
+        if not is_auto(self.hidden_sizes):
             check_sizes("Sequence", "hidden_sizes", self.hidden_sizes)
         check_choice("Sequence", "activation", self.activation, ("auto", *ACTIVATIONS))
         check_choice("Sequence", "normalization", self.normalization, ("auto", *NORMALIZATIONS))

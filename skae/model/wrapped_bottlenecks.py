@@ -175,11 +175,10 @@ class WithDiscriminator(WrappedBottleneck):
         weights = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
         ratio = functional_call(self.discriminator, weights, code.latent)[:, 0]
         codes = code.latent.detach()
-        logits = self.discriminator(torch.cat([codes, self._reference_codes(codes)]))[:, 0]
+        if self.shuffled:
+            reference = codes.gather(0, self.uniform(codes).argsort(0))
+        else:
+            reference = draw_from_prior(self.prior, codes, self.generator)
+        logits = self.discriminator(torch.cat([codes, reference]))[:, 0]
         loss = functional.softplus(-logits[: len(codes)]) + functional.softplus(logits[len(codes) :])
         return code.with_extras(log_density_ratio=ratio, discriminator_loss=loss)
-
-    def _reference_codes(self, codes: Tensor) -> Tensor:
-        if self.shuffled:
-            return codes.gather(0, self.uniform(codes).argsort(0))
-        return draw_from_prior(self.prior, codes, self.generator)

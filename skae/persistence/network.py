@@ -65,11 +65,6 @@ def build_empty(
     return module, layers
 
 
-def module_table(module: nn.Module) -> Table:
-    """Type and shape of every array of the module."""
-    return {f"module/{name}": (a.dtype, tuple(a.shape)) for name, a in module.state_dict().items()}
-
-
 def load_weights(module: Autoencoder, arrays: dict[str, Tensor]) -> None:
     """Allocate the weights of the module, and copy the arrays into it."""
     for submodule in module.modules():

@@ -187,7 +187,7 @@ def expected_table(module: Autoencoder, shape: tuple[int, ...], table: Table) ->
     """Expected type and shape of every array except those of the scaling."""
     n_codes, n_components = module.bottleneck.code_size, module.bottleneck.n_components
     expected = (
-        network.module_table(module)
+        {f"module/{name}": (a.dtype, tuple(a.shape)) for name, a in module.state_dict().items()}
         | network.optimizer_table(module, table)
         | network.probe_table(module, shape, n_codes)
     )

@@ -24,7 +24,11 @@ def dump_training(net: Any, best: BestWeights | None) -> Tensor:
         "shuffling": net.generator_.get_state(),
         "noise": net.noise_.get_state(),
         "borrowed": net.stream_.own if isinstance(net.stream_, BorrowedStream) else (),
-        "history": [plain_row(row) for row in net.history.to_list()],
+        "history": [
+            # The strings and numbers as types of Python.
+            {n: float(v) if isinstance(v, float) else v for n, v in row.items() if isinstance(v, (int, float, str))}
+            for row in net.history.to_list()
+        ],
         "counters": {name: getattr(net, name) for name in COUNTERS},
         "best": None if best is None else best_state(best),
     }
@@ -68,8 +72,3 @@ def set_best_state(best: BestWeights, state: dict[str, Any]) -> None:
     if state["before"] is not None:
         epoch, weights, losses = state["before"]
         best.before_ = epoch, weights, losses.numpy()
-
-
-def plain_row(row: dict[str, Any]) -> dict[str, str | int | float]:
-    """The strings and numbers in the history of one epoch, as types of Python."""
-    return {n: float(v) if isinstance(v, float) else v for n, v in row.items() if isinstance(v, (int, float, str))}

@@ -48,7 +48,9 @@ def fit_code_map(
         if is_pca or k > MAX_MAPPED or not covariance.any():
             variances = covariance.diagonal()
         else:
-            gram, jacobian = jacobian_moments(module, codes, number_of_codes(part, codes))
+            # No more rows are decoded than in an epoch, unless these are few.
+            n_codes = min(len(codes), max(FEWEST_CODES, min(MOST_CODES, len(part) // (2 * k))))
+            gram, jacobian = jacobian_moments(module, codes, n_codes)
             variances = covariance.diagonal() * gram.diagonal()
             if code_map is not None:
                 values, vectors = torch.linalg.eigh(gram)
@@ -90,11 +92,6 @@ def mean_decoder_directions(result: FitResult) -> np.ndarray:
         else:
             jacobian = jacobian_moments(module, codes, min(MOST_CODES, len(codes)))[1]
         return layout.to_flat(jacobian.view(k, *layout.network_shape)).numpy()
-
-
-def number_of_codes(part: Part, codes: Tensor) -> int:
-    """Number of codes at which the decoder is differentiated: in all no more rows than an epoch, if not few."""
-    return min(len(codes), max(FEWEST_CODES, min(MOST_CODES, len(part) // (2 * codes.shape[1]))))
 
 
 def jacobian_moments(module: Autoencoder, codes: Tensor, n_codes: int) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from skae._parameters import warn
-from skae.data import Rows, free_cache, is_out_of_memory, iterate_slices, slice_length
+from skae.data import free_cache, is_out_of_memory, iterate_slices, slice_length
 from skae.exceptions import DivergenceError, OutOfMemoryError
 
 from .batches import Batches, Part
@@ -67,17 +67,13 @@ def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:
     lr = net.optimizer_.param_groups[0]["lr"]
     wrong = [(number, float(loss)) for number, loss in enumerate(losses, start=1) if not math.isfinite(loss)]
     number, loss = wrong[0] if wrong else (len(losses), math.inf)
+    slices = iterate_slices(part.rows.X, slice_length(part.rows.layout.n_features))
+    largest = max(float(rows.double().abs().max()) for rows in slices)
     return DivergenceError(
         f"The loss became non-finite ({loss}) in batch {number} of epoch {len(net.history)} at lr={lr:.3g} (peak "
-        f"lr={net.lr:.3g}); max |X| is {largest(part.rows):.3g}. Pass a smaller lr, scaling='columns' if "
+        f"lr={net.lr:.3g}); max |X| is {largest:.3g}. Pass a smaller lr, scaling='columns' if "
         f"columns differ in scale, or look for wild values in X. What was fitted before is kept."
     )
-
-
-def largest(rows: Rows) -> float:
-    """The largest absolute value of these rows."""
-    slices = iterate_slices(rows.X, slice_length(rows.layout.n_features))
-    return max(float(part.double().abs().max()) for part in slices)
 
 
 def check_last_update(net: Any, train: Part) -> None:

@@ -38,7 +38,7 @@ from .parts import Parts, Variant
 class Variational(Variant):
     """The variational autoencoder (Kingma and Welling, 2014), and the beta-VAE (Higgins et al., 2017).
 
-    The encoder gives a normal density per sample, and the penalty is its KL divergence from a standard normal.
+    The encoder returns a normal density per sample, and the penalty is its KL divergence from a standard normal.
     ``transform`` returns the mean. The prior is standard normal inside the network; ``transform`` multiplies each
     coordinate by the standard deviation of a principal component, so that codes have the units of those of PCA.
 
@@ -298,7 +298,7 @@ class Hyperspherical(Variant):
 
 
 class Info(Variant):
-    """The InfoVAE (Zhao, Song and Ermon, 2019): less KL divergence per sample, and a penalty on a batch of codes.
+    """The InfoVAE (Zhao, Song and Ermon, 2019): the KL divergence has a smaller weight, and the MMD is added.
 
     Parameters
     ----------

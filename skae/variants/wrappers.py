@@ -195,7 +195,7 @@ VARIANTS: dict[str, type[Variant]] = {
 
 
 def class_of_variant(name: Any, setting: str) -> str:
-    """The class that an error suggests instead of a variant's name, for one of its settings."""
+    """The class that an error suggests instead of a variant's name, for one of its parameters."""
     return suggest_class(setting.partition("__")[0], tuple(VARIANTS.values()), VARIANTS.get(name, Variational))
 
 
@@ -227,7 +227,7 @@ def includes(variant: Any, kind: type[Variant]) -> bool:
 
 
 def check_variant(owner: str, variant: Any) -> None:
-    """Raise InvalidParameterError unless it is a name or a variant object with valid settings."""
+    """Raise InvalidParameterError unless it is a name or a variant object with valid parameters."""
     if isinstance(variant, str):
         check_choice(owner, "variant", variant, tuple(VARIANTS), otherwise=" or a variant such as Variational()")
     elif isinstance(variant, type) or not all(hasattr(variant, name) for name in ("check", "parts", "get_params")):
