@@ -1,6 +1,6 @@
 """Variants of the autoencoder: each chooses a bottleneck, penalties, a corruption, or a change of the decoder.
 
-The parameter ``variant`` is a name in ``VARIANTS``, such as "variational", or an object, such as ``Variational(beta=4)``.
+A ``variant`` is a name in ``VARIANTS``, such as "variational", or an object, such as ``Variational(beta=4)``.
 :class:`Denoising`, :class:`Nested` and :class:`Supervised` wrap another variant. :class:`Supervised` needs y.
 
 A custom variant is a subclass of :class:`Variant` whose ``parts`` returns :class:`Parts`:
