@@ -159,6 +159,6 @@ def check_same_network(estimator: Any, result: FitResult, spec: TrainSpec, shape
     ):
         if repr(old) != repr(new):
             raise ValueError(
-                f"Training cannot go on with {name}={new!r}: the fitted network has {name}={old!r}. Call fit with "
+                f"Training cannot continue with {name}={new!r}: the fitted network has {name}={old!r}. Call fit with "
                 f"warm_start=False for a new one."
             )

@@ -147,7 +147,7 @@ class AutoencoderTransformer(
     max_epochs : "auto" or int, default="auto"
         Maximum number of epochs. "auto" is 25. If these have at most 2,000 steps and the validation loss still falls at
         their end, a second cycle of the learning rate follows, of up to 50 epochs (warm restarts, Loshchilov and
-        Hutter, 2017). Its weights are kept if their validation loss is significantly lower. With
+        Hutter, 2017). Its weights are kept if their validation loss is lower (p < 0.1). With
         ``early_stopping=False``, "auto" is 25 to 75 epochs, about 1,000 steps.
     early_stopping : bool, default=True
         Whether to use a validation set: training stops when the validation loss does not improve, and the weights with
@@ -199,7 +199,7 @@ class AutoencoderTransformer(
     n_components_ : int
         Size of the latent code.
     mean_ : ndarray of shape sample_shape_, float64
-        Mean of the training samples. For tokens: the share of each token at each position, (n_tokens, length).
+        Mean of the rows of X. For tokens: the share of each token at each position, (n_tokens, length).
     scaling_ : {"columns", "channels", "global", None}
         The kind of scaling that was chosen.
     scale_ : ndarray of float64
@@ -628,7 +628,7 @@ class AutoencoderTransformer(
             warn(message, PCAKeptWarning)
 
     n_components_: int = learned("n_components", "Size of the latent code.")
-    mean_: np.ndarray = learned("layout.mean", "Mean of the training samples, (\\*sample_shape_) float64.")
+    mean_: np.ndarray = learned("layout.mean", "Mean of the rows of X, (\\*sample_shape_) float64.")
     scaling_: str | None = learned("layout.scaling.kind", "The kind of scaling that was chosen.")
     scale_: np.ndarray = learned("layout.sample_scale", "Divisor of samples after the mean is subtracted, float64.")
     sample_shape_: tuple[int, ...] = learned("layout.sample_shape", "Shape of one sample.")

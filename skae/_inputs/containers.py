@@ -110,7 +110,7 @@ def check_text(frame: Any) -> None:
                 if str(value) in ("<NA>", "NaT"):
                     raise ValueError(f"Input X contains NaN, in column {name!r}. Fill or drop it first.") from error
                 raise TypeError(
-                    f"Column {name!r} of X holds {value!r} of type {type(value).__name__}, which is no number."
+                    f"Column {name!r} of X holds {value!r} of type {type(value).__name__}, which is not a number."
                 ) from error
 
 
@@ -121,7 +121,7 @@ def check_entry(name: Any, value: Any) -> None:
     if is_vector(value):
         raise ValueError(
             f"Column {name!r} of X holds vectors, the first of shape {np.shape(value)}. Pass one column per number: "
-            f"np.stack(X[{name!r}]) is the table of this one."
+            f"np.stack(X[{name!r}]) makes columns of this one."
         )
 
 

@@ -173,7 +173,7 @@ def warn_if_y_is_target(X: Any, y: Any, n_rows: int = 100) -> None:
     rounding = 1e-6 * float(np.abs(given).max())
     if not np.allclose(given, target.astype(np.float64), rtol=0, atol=rounding, equal_nan=True):
         warn(
-            "y is ignored: X is what is reconstructed. y has the shape of X and other values, as in fit(noisy, clean). "
+            "y is ignored, because X is reconstructed. y has the shape of X and other values, as in fit(noisy, clean). "
             "For denoising pass clean samples as X, with variant=Denoising(...) of skae.variants, which corrupts them "
             "in training; then call reconstruct(noisy)."
         )

@@ -95,7 +95,7 @@ def score_fold(
     except Exception as error:
         if error_score == "raise" or isinstance(error, UnsetMetadataPassedError):
             raise
-        warnings.warn(f"A fold's fit failed and scores {error_score}: {error}", FitFailedWarning, stacklevel=2)
+        warnings.warn(f"The fit of a fold failed; its score is {error_score}: {error}", FitFailedWarning, stacklevel=2)
         return FoldResult([error_score] * len(sizes), time.perf_counter() - start, [0.0] * len(sizes))
     fit_time = time.perf_counter() - start
     scores, times = [], []
@@ -107,7 +107,7 @@ def score_fold(
         except Exception as error:
             if error_score == "raise" or isinstance(error, UnsetMetadataPassedError):
                 raise
-            warnings.warn(f"n_components={size} scores {error_score}: {error}", FitFailedWarning, stacklevel=2)
+            warnings.warn(f"The score of n_components={size} is {error_score}: {error}", FitFailedWarning, stacklevel=2)
             scores.append(error_score)
         times.append(time.perf_counter() - start)
     if search.verbose > 1:

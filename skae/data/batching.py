@@ -43,7 +43,7 @@ def map_batches(function: Callable[[int, int], Result], n_rows: int, length: int
             length = (stop - start + 1) // 2
             free_cache()
             if not warned:
-                warn(f"Out of memory on a batch of {stop - start} rows: going on in batches of {length} or fewer.")
+                warn(f"Out of memory on a batch of {stop - start} rows: continuing in batches of {length} or fewer.")
                 warned = True
             continue
         yield start, stop, result

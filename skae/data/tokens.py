@@ -95,6 +95,6 @@ def check_tokens(X: np.ndarray | Tensor, n_tokens: int | None = None) -> None:
         raise ValueError(f"Tokens must be integers from 0 on, got {int(X.min())} in X.")
     if n_tokens is not None and int(X.max()) >= n_tokens:
         raise ValueError(
-            f"X holds the token {int(X.max())}, but those fitted go up to {n_tokens - 1}. Fit on rows that hold it, or "
-            f"encode text with skae.text.CharacterEncoder, which has a token for the unknown."
+            f"X holds the token {int(X.max())}, but the largest token in fit was {n_tokens - 1}. Fit on rows that hold "
+            f"it, or encode text with skae.text.CharacterEncoder, which has a token for unknown characters."
         )

@@ -117,8 +117,8 @@ def encode_pipeline(
         copied = replace_steps(whole, lambda step: replace_step(step, True))
     for path_parameter in filter(None, map(find_path_parameter, reachable_objects(copied))):
         raise TypeError(
-            f"A model file must not say where later calls read or write, but {path_parameter}. Set it to its default "
-            f"with set_params, and set it again after load."
+            f"A model file cannot hold paths that later calls read or write, but {path_parameter}. Set it to its "
+            f"default with set_params, and set it again after load."
         )
     arrays["skops"] = torch.from_numpy(np.frombuffer(make_archive(copied), dtype=np.uint8).copy())
     return {"kind": "search" if isinstance(whole, BottleneckSearchCV) else "pipeline", "estimators": contents}, arrays
@@ -173,7 +173,7 @@ def decode_pipeline(file: Stored, decode_part: Callable[[Stored], Any]) -> Any:
     if type(whole) is not expected:
         raise ModelFileError(f"it holds no {file.content['kind']}")
     for path_parameter in filter(None, map(find_path_parameter, reachable_objects(whole))):
-        raise ModelFileError(f"it says where later calls read or write: {path_parameter}")
+        raise ModelFileError(f"it holds a path that later calls read or write: {path_parameter}")
 
     def restore_step(step: Any) -> Any:
         return estimators[step.number] if isinstance(step, Placeholder) else step

@@ -96,7 +96,10 @@ def encode_file(estimator: Any) -> bytes:
         try:
             load(io.BytesIO(raw))
         except ModelFileError as error:
-            raise ValueError(f"It cannot be saved: its file could not be loaded: {error.__cause__ or error}") from error
+            reason = error.__cause__ or error
+            raise ValueError(
+                f"The estimator cannot be saved, because its file could not be loaded: {reason}"
+            ) from error
     return raw
 
 

@@ -58,7 +58,7 @@ def with_smaller_batches(net: Any, batches: Batches, read: Callable[[], Result])
             traceback.clear_frames(error.__traceback__)
         free_cache()
         if net.longest_ == math.inf:
-            warn(f"Out of memory on {length} validation rows: going on in batches of {length // 2} or fewer.")
+            warn(f"Out of memory on {length} validation rows: continuing in batches of {length // 2} or fewer.")
         net.longest_ = batches.batch_size = length // 2
 
 
@@ -87,8 +87,8 @@ def check_enough(n_samples: int, smallest: int) -> None:
     """Raise ValueError if there are fewer samples than batch normalization needs."""
     if n_samples < smallest:
         raise ValueError(
-            f"BatchNorm needs at least 2 samples to train on beside the validation set; n_samples={n_samples} is left. "
-            f"Pass more samples, or architecture='dense', Dense(normalization='layer') or the like."
+            f"Batch normalization needs at least 2 training samples, besides the validation set. Got "
+            f"n_samples={n_samples}. Pass more samples, or an architecture such as Dense(normalization='layer')."
         )
 
 

@@ -186,7 +186,7 @@ FITTED = [
         89,
         "one row with batch normalization",
         ValueError,
-        "BatchNorm needs at least 2 samples.*n_samples=1",
+        "Batch normalization needs at least 2 training samples.*n_samples=1",
         {"architecture": Dense((4,), normalization="batch"), "early_stopping": False},
         lambda estimator: estimator.fit(X[:1]),
     ),

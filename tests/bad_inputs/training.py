@@ -76,7 +76,7 @@ RUNNING = [
         "too little memory in transform",
         None,
         call=lambda estimator: estimator.transform(X),
-        warning=(UserWarning, "Out of memory on a batch of 60 rows: going on in batches of 30 or fewer"),
+        warning=(UserWarning, "Out of memory on a batch of 60 rows: continuing in batches of 30 or fewer"),
         on=("fitted",),
         fitted_on="greedy",
         reads=True,

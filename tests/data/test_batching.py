@@ -25,7 +25,7 @@ def test_batches_come_in_order():
 
 
 def test_batches_are_halved_where_memory_runs_out_with_one_warning():
-    with pytest.warns(UserWarning, match="Out of memory on a batch of 16 rows: going on in batches of 8") as caught:
+    with pytest.warns(UserWarning, match="Out of memory on a batch of 16 rows: continuing in batches of 8") as caught:
         batches = list(map_batches(largest(3), 40, 16))
     assert len(caught) == 1
     assert [row for *_, rows in batches for row in rows] == list(range(40))

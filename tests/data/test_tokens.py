@@ -79,7 +79,7 @@ def test_invalid_tokens_raise():
     with pytest.raises(ValueError, match="got -1"):
         autoencoder.fit(ids - 1)
     autoencoder.fit(ids)
-    with pytest.raises(ValueError, match="token 999, but those fitted go up to"):
+    with pytest.raises(ValueError, match="token 999, but the largest token in fit was"):
         autoencoder.transform(np.full_like(ids, 999))
     with pytest.raises(ValueError, match="loss='cross_entropy' needs rows of integer tokens"):
         AutoencoderTransformer(2, loss="cross_entropy").fit(ids)

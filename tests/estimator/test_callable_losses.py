@@ -70,7 +70,7 @@ class TestCallableLosses:
     def test_warm_start_accepts_another_callable_loss(self):
         estimator = AutoencoderTransformer(2, warm_start=True, **QUICK).fit(X).set_params(loss=self.squares).fit(X)
         assert estimator.set_params(loss="auto").fit(X).n_iter_ == 6
-        with pytest.raises(ValueError, match="cannot go on with loss='bce'"):
+        with pytest.raises(ValueError, match="cannot continue with loss='bce'"):
             estimator.set_params(loss="bce").fit(X)
 
     def test_losses_that_draw_leave_the_global_generator_unchanged(self):

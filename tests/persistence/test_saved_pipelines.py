@@ -141,7 +141,7 @@ def test_memory_of_pipelines_is_not_saved(tmp_path, monkeypatch, memory):
 def test_memory_of_a_searched_pipeline_is_not_saved(tmp_path):
     pipeline = make_pipeline(StandardScaler(), small_autoencoder(checkpoint_dir=tmp_path), memory=str(tmp_path))
     with pytest.warns(UserWarning, match="was chosen"):
-        search = BottleneckSearchCV(pipeline, n_components=(1, 2), cv=2).fit(X)
+        search = BottleneckSearchCV(pipeline, n_components=(1, 2), cv=2, rule="best").fit(X)
     loaded = save_and_load(search)
     for part in (loaded.estimator, loaded.best_estimator_):
         assert (part.memory, part[-1].checkpoint_dir) == (None, None)
@@ -170,7 +170,7 @@ def test_steps_that_read_files_are_refused(kind, source, path):
 def test_memory_of_other_steps_is_refused(step, path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fitted = make_pipeline(step, small_autoencoder()).fit(X)
-    with pytest.raises(TypeError, match=r"where later calls read or write.*has memory="):
+    with pytest.raises(TypeError, match=r"paths that later calls read or write.*has memory="):
         save(fitted, path)
 
 
@@ -188,7 +188,7 @@ def test_a_file_with_paths_for_later_calls_is_refused(path):
     hidden.kept = np.array([None, [{"it": places[0]}]], dtype=object)
     for pipeline in (*places, make_pipeline(hidden)):
         put_pipeline(path, skops.io.dumps(pipeline))
-        assert_refused(path, r"says where later calls read or write: .* has (memory|input)=")
+        assert_refused(path, r"holds a path that later calls read or write: .* has (memory|input)=")
 
 
 def test_path_parameters_include_all_of_scikit_learn():

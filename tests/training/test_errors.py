@@ -126,7 +126,7 @@ def test_out_of_memory_in_validation_halves_the_batches():
     whole = AutoencoderTransformer(
         2, architecture=GREEDY, validation_fraction=0.4, batch_size=16, **QUICK
     ).fit(X)  # fmt: skip
-    with pytest.warns(UserWarning, match="Out of memory on 40 validation rows: going on in batches of 20") as caught:
+    with pytest.warns(UserWarning, match="Out of memory on 40 validation rows: continuing in batches of 20") as caught:
         halved = clone(whole).set_params(validation_fraction=0.5).fit(X)
     assert len([w for w in caught if "validation rows" in str(w.message)]) == 1
     assert halved.net_.longest_ == 20
