@@ -169,7 +169,7 @@ class AutoencoderTransformer(
     tol : float, default=1e-4
         Smallest relative decrease of the validation loss that counts as an improvement, in [0, inf).
     warm_start : bool, default=False
-        Whether ``fit`` starts with the weights and the scaling of the previous fit.
+        Whether ``fit`` starts with the weights and the scaling of the previous fit. It needs an int as n_components.
     device : str or torch.device, default="auto"
         "auto" is CUDA if available, then MPS, then the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"

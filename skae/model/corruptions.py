@@ -25,7 +25,7 @@ class Corruption(StochasticModule):
 
 
 class GaussianNoise(Corruption):
-    """Adds normal noise; ``amount`` is its standard deviation, in those of the scaled data (Vincent et al., 2010)."""
+    """Adds normal noise; ``amount`` is its standard deviation, relative to the scaled data (Vincent et al., 2010)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.add(x, self.normal(x), alpha=self.amount)

@@ -42,7 +42,7 @@ def layer_rows(encoder_decoder: EncoderDecoder, linear: LinearPath | None, shape
 
 
 def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape], notes: Sequence[str]) -> LayerTable:
-    """The table as text, with ``notes`` as its last lines; ``view`` takes a shape, channels first, to the one shown."""
+    """The table as text, with ``notes`` as its last lines; ``view`` maps a shape, channels first, to the one shown."""
     rows = [("layer", "output shape", "parameters", "size")]
     for layer in layers:
         shape = tuple(int(size) for size in view(layer.shape))

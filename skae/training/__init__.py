@@ -1,4 +1,4 @@
-"""Training: from settled parameters and rows to a result, which reading calls compute with."""
+"""Training: from checked parameters and rows to a result, and inference with the result."""
 
 from .batches import Part, split_rows
 from .build import check_net_params, new_net

@@ -34,13 +34,13 @@ try:
 except ImportError:  # Windows has no such locks.
     fcntl = None  # type: ignore[assignment]
 
-# In a folder's name it stands for the fit, so that every candidate of a search has its own.
+# In a folder's name, it is replaced by an identifier of the fit, so that every candidate of a search has its own.
 PLACE_OF_FIT = "{fit}"
 FILE, LOCK = "checkpoint.skae", ".skae-in-use"
 # Only the holder of the lock writes temporary files of this name, so others there were left by killed processes.
 PREFIX = ".skae-checkpoint-"
 TEMPORARY = f"{PREFIX}{'[0-9a-f]' * 16}.tmp"
-# A checkpoint is written when the time since the last one is this many times what writing took: at most 4 % of it.
+# A checkpoint is written when the time since the last one is this many times the writing time, which is then 4 %.
 PATIENCE = 25
 # Estimated cost of the first write: bytes per second, and seconds on top.
 WRITING_SPEED, WRITING_TIME = 2e8, 0.01
@@ -215,7 +215,7 @@ class Checkpoints(Callback):
 
 
 class NoCheckpoints(contextlib.nullcontext):
-    """Stands in for Checkpoints without a folder."""
+    """Replaces Checkpoints if there is no folder."""
 
     seed = None
     resume = None
@@ -229,7 +229,7 @@ class NoCheckpoints(contextlib.nullcontext):
         return []
 
     def record_interrupt(self, result: FitResult) -> None:
-        """Nothing is kept."""
+        """Do nothing."""
 
 
 def checkpoints_for(

@@ -116,12 +116,12 @@ class BestWeights(Callback):
         return self.best_epoch_
 
     def _compare_with_cycle_before(self, net) -> None:
-        """Restore the best weights of the previous cycle, unless those of this cycle are better by SUGGESTIVE standard
-        errors: on few rows the lowest loss of many epochs is low by chance."""
+        """Restore the best weights of the previous cycle, unless this cycle is better by SUGGESTIVE standard errors."""
         if self.before_ is None or self.best_epoch_ == self.before_[0]:
             return
         epoch, weights, losses = self.before_
         current = net.losses_per_row(self.validation_)
+        # On few rows, the lowest loss of many epochs is low by chance.
         if standard_errors_lower(*map(self.validation_.group_means, (current, losses))) < SUGGESTIVE:
             net.module_.load_state_dict(weights)
             self.best_epoch_, self.best_weights_ = epoch, weights

@@ -15,7 +15,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from skae.data import SampleLayout, iterate_slices, slice_length
 
-# Rows from either end that stand for all where reading all would take too long.
+# Rows at each end that are fingerprinted if reading all would take too long.
 SOME_ROWS = 500
 MAX_DEPTH = 8
 

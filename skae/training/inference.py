@@ -1,4 +1,4 @@
-"""Reading calls: forward passes over rows with a fitted result, which they do not change."""
+"""Inference: forward passes over rows with a fitted result, which is not changed."""
 
 from __future__ import annotations
 
