@@ -17,7 +17,7 @@ def is_linear(estimator: Any) -> bool:
     """Check for ``available_if``: the codes are those of PCA."""
     if estimator._learned.best_epoch > 0:
         raise AttributeError(
-            "get_covariance is defined only where PCA is kept (is_pca_). For a network, write "
+            "get_covariance and get_precision are defined only where PCA is kept (is_pca_). For a network, write "
             "numpy.cov(autoencoder.sample(10_000), rowvar=False)."
         )
     return True
@@ -81,3 +81,14 @@ class PCAAttributesMixin:
         covariance = (components.T * excess) @ components
         covariance.flat[:: len(covariance) + 1] += noise
         return covariance
+
+    @available_if(is_linear)
+    def get_precision(self) -> np.ndarray:
+        """Inverse of ``get_covariance``, (n_features_in_, n_features_in_), float64.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If the covariance is singular, because PCA has no error.
+        """
+        return np.linalg.inv(self.get_covariance())

@@ -88,8 +88,9 @@ class SampleLayout:
 
     @property
     def code_variance(self) -> float:
-        """The total variance of samples in the units of codes."""
-        return float(self.scaling.total_variance) * self.code_unit**2
+        """The total variance of samples in the units of codes, with n - 1 degrees of freedom as in PCA."""
+        count = self.scaling.moments.count if self.scaling.moments is not None else 1
+        return float(self.scaling.total_variance) * self.code_unit**2 * count / max(count - 1, 1)
 
     @property
     def feature_scale(self) -> np.ndarray:

@@ -185,9 +185,13 @@ def finish(training: Training, data: TrainData, present: Callable[..., FitResult
     if net.module_.bottleneck.is_nested:
         result = with_explained_variance(result, data.train)
     elif not (result.spec.single_pass and training.continues):
-        r2, is_pca = explained_variance(net.module_, data.train, net.batch_size), result.best_epoch == 0
-        explained = r2 * data.layout.code_variance
-        shares = fit_code_map(net.module_, data.train, codes, explained, is_pca, result.spec.whiten)
+        part, is_pca = data.train, result.best_epoch == 0
+        if is_pca:
+            # PCA was fitted to all rows, so its variances are those of all rows.
+            part = Part.whole(part.rows)
+            codes = training_codes(net.module_, part, net.batch_size)
+        r2 = explained_variance(net.module_, part, net.batch_size)
+        shares = fit_code_map(net.module_, part, codes, r2 * data.layout.code_variance, is_pca, result.spec.whiten)
         result = replace(result, explained_variance_ratio=shares * r2)
     if not result.spec.single_pass:
         net.forget_training()

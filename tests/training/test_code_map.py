@@ -101,6 +101,7 @@ def test_covariance_is_that_of_pca(pca_pair):
 
 def test_covariance_of_a_network_is_an_attribute_error_with_advice(fitted):
     assert not hasattr(fitted, "get_covariance")
+    assert not hasattr(fitted, "get_precision")
     with pytest.raises(AttributeError, match="get_covariance") as caught:
         fitted.get_covariance()
     assert "cov(autoencoder.sample" in str(caught.value.__cause__ or caught.value)
@@ -125,3 +126,16 @@ def test_number_of_samples_is_not_defined_for_tokens():
     tokens = np.random.RandomState(0).randint(5, size=(60, 6))
     autoencoder = AutoencoderTransformer(2, architecture="sequence", max_epochs=1, random_state=0).fit(tokens)
     assert not any(hasattr(autoencoder, name) for name in ("n_samples_", "singular_values_", "noise_variance_"))
+
+
+def test_attributes_are_those_of_pca_of_all_rows_where_pca_is_kept():
+    rng = np.random.RandomState(0)
+    X = rng.randn(60, 3) @ rng.randn(3, 8) + 0.1 * rng.randn(60, 8)
+    autoencoder, pca = AutoencoderTransformer(3, max_epochs=2, random_state=0).fit(X), PCA(3).fit(X)
+    assert autoencoder.is_pca_
+    for name in ("explained_variance_", "explained_variance_ratio_", "singular_values_"):
+        np.testing.assert_allclose(getattr(autoencoder, name), getattr(pca, name), rtol=1e-4)
+    assert autoencoder.noise_variance_ == pytest.approx(pca.noise_variance_, rel=1e-3)
+    np.testing.assert_allclose(np.abs((autoencoder.components_ * pca.components_).sum(1)), 1, atol=1e-5)
+    np.testing.assert_allclose(autoencoder.get_covariance(), pca.get_covariance(), rtol=0.01, atol=1e-3)
+    np.testing.assert_allclose(autoencoder.get_precision(), pca.get_precision(), rtol=0.01, atol=0.1)
