@@ -84,11 +84,5 @@ __all__ = [
     "VectorQuantized",
     "Wasserstein",
     "bottlenecks",
-    "check_variant",
-    "class_of_variant",
-    "is_nested",
-    "is_supervised",
-    "nested_variant",
     "penalties",
-    "variant_for",
 ]
