@@ -1,7 +1,8 @@
-"""Distances of rows from the training rows of an autoencoder, computed from reconstructions and their errors."""
+"""Distances of rows from the training rows of an autoencoder, from their positions and reconstruction errors."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,13 @@ from skae._inner import fit_inner
 from skae.data import inference_length
 
 DISTANCES = ("neighbors", "mahalanobis", "error")
-N_NEIGHBORS = 5
+N_NEIGHBORS, MAX_NEIGHBORS = 5, 100
 # Largest number of columns whose errors are decorrelated.
 MAX_WHITENED_FEATURES = 1024
 # Smallest error of a column, relative to the error of all columns. It limits the weight of nearly constant columns.
 MIN_DEVIATION = 0.5
+# The same for the deviation of a column, in the scaling of the autoencoder.
+MIN_COLUMN_DEVIATION = 0.25
 TINY = 1e-12
 
 
@@ -71,10 +74,12 @@ class Distance:
         if rows is None:
             return
         reconstructions, errors_of_rows = scaled_parts(member, rows)
-        spread = np.sqrt(np.square(reconstructions - reconstructions.mean(0)).sum(1).mean())
-        self.spread = spread if spread > 0 else 1.0
-        neighbors = NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(rows)))
-        self.neighbors = fit_inner(neighbors, self._join(reconstructions, errors_of_rows))
+        if member._result.layout.axes:
+            spread = np.sqrt(np.square(reconstructions - reconstructions.mean(0)).sum(1).mean())
+            self.spread = spread if spread > 0 else 1.0
+        else:
+            self.columns = column_deviations(reconstructions + errors_of_rows)
+        self.neighbors = index_neighbors(self._join(reconstructions, errors_of_rows))
 
     def measure(self, X: np.ndarray, kind: str) -> np.ndarray:
         """Compute distances (n,) of a kind in DISTANCES."""
@@ -84,11 +89,30 @@ class Distance:
         return np.square(errors).mean(1) if kind == "error" else np.linalg.norm(self._whiten(errors), axis=1)
 
     def _join(self, reconstructions: np.ndarray, errors: np.ndarray) -> np.ndarray:
-        """Join reconstructions and whitened errors to vectors, each scaled to a typical length of 1."""
-        return np.hstack([reconstructions / self.spread, self._whiten(errors) / np.sqrt(errors.shape[1])])
+        """Join positions and whitened errors to vectors, each scaled to a typical length of 1.
+
+        Positions are the standardized columns of a table, or the reconstructions of pictures and signals, and of tables
+        in earlier model files.
+        """
+        root = np.sqrt(errors.shape[1])
+        is_table = hasattr(self, "columns")
+        positions = (reconstructions + errors) / self.columns / root if is_table else reconstructions / self.spread
+        return np.hstack([positions, self._whiten(errors) / root])
 
     def _whiten(self, errors: np.ndarray) -> np.ndarray:
         return errors @ self.whitening if self.whitening.ndim == 2 else errors * self.whitening
+
+
+def index_neighbors(rows: np.ndarray) -> NearestNeighbors:
+    """Index joined rows for a search of N_NEIGHBORS neighbors, or more if there are copies of rows.
+
+    Frequent and rare rows alike would be at distance 0 of N_NEIGHBORS copies.
+    """
+    # Errors of copies differ by rounding.
+    positions = rows[:, : rows.shape[1] // 2]
+    n_copies = math.ceil(N_NEIGHBORS * len(rows) / len(np.unique(positions, axis=0)))
+    n_neighbors = min(n_copies, MAX_NEIGHBORS, max(N_NEIGHBORS, len(rows) // 2), len(rows))
+    return fit_inner(NearestNeighbors(n_neighbors=n_neighbors), rows)
 
 
 def scaled_parts(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -107,9 +131,18 @@ def batch_slices(X: Any) -> Iterator[slice]:
 
 def root_mean_square(errors: ErrorSums) -> np.ndarray:
     """Compute the root mean square of each column, limited by MIN_DEVIATION; 1 if all errors are 0."""
-    columns = np.sqrt(errors.squares / errors.count)
+    return limit_below(np.sqrt(errors.squares / errors.count), MIN_DEVIATION)
+
+
+def column_deviations(rows: np.ndarray) -> np.ndarray:
+    """Compute the standard deviation of each column, limited by MIN_COLUMN_DEVIATION; 1 if all are 0."""
+    return limit_below(rows.std(0), MIN_COLUMN_DEVIATION)
+
+
+def limit_below(columns: np.ndarray, share: float) -> np.ndarray:
+    """Limit values of columns (n_features,) to at least ``share`` of their root mean square; 1 if all are 0."""
     overall = np.sqrt(np.square(columns).mean())
-    return np.maximum(columns, MIN_DEVIATION * overall) if overall > 0 else np.ones_like(columns)
+    return np.maximum(columns, share * overall) if overall > 0 else np.ones_like(columns)
 
 
 def whitening(errors: ErrorSums, is_table: bool) -> np.ndarray:

@@ -65,11 +65,11 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
     n_members : int, default=5
         Number of autoencoders, at least 2.
     distance : {"neighbors", "mahalanobis", "error"}, default="neighbors"
-        "neighbors" is the mean distance to the five nearest training rows (Angiulli and Pizzuti, 2002). Each row is
-        represented by its reconstruction and its whitened reconstruction error, both scaled to a typical length of 1.
-        The distance thus has a part along the learned surface and a part orthogonal to it (Hubert, Rousseeuw and Vanden
-        Branden, 2005). "mahalanobis" is the norm of the whitened error. "error" is the mean squared error in the
-        scaling of the autoencoder.
+        "neighbors" is the mean distance to the five nearest training rows (Angiulli and Pizzuti, 2002), or to more if
+        rows have copies. Each row is represented by its standardized columns (pictures and signals: its reconstruction)
+        and its whitened reconstruction error, both scaled to a typical length of 1. The distance thus measures both the
+        position and the error of a row (Hubert, Rousseeuw and Vanden Branden, 2005). "mahalanobis" is the norm of the
+        whitened error. "error" is the mean squared error in the scaling of the autoencoder.
 
         Errors of tables are whitened by their covariance (Ledoit and Wolf, 2004), computed on rows that the members
         were not trained on. Errors of pictures and signals are divided by one number instead.
@@ -128,7 +128,8 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            At least 4 samples, most of them normal. Sparse matrices and tokens are not supported.
+            At least 4 samples, most of them normal. Sparse matrices are converted to dense batch by batch. Tokens are
+            not supported.
         y : ignored
         groups : array-like of shape (n_samples,), default=None
             A label per row. Dependent rows share a label: rows of one subject or one series, or copies of one sample.
@@ -220,12 +221,16 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         check_integer(OWNER, "n_members", self.n_members, 2)
         check_choice(OWNER, "distance", self.distance, DISTANCES)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _scores(self, result: NoveltyResult, X: Any) -> np.ndarray:
         return -np.exp(log_distances(result, self._samples(result, X)) - result.median)
 
     def _samples(self, result: NoveltyResult, X: Any) -> SelectedRows:
         """Check X against the fitted schema and sample shape."""
-        refuse_sparse(X)
         estimator = result.schema.estimator(type(self).__name__)
         X = check_samples(estimator, X, reset=False, sample_shape=result.sample_shape)
         if X.shape[1:] != result.sample_shape:
@@ -257,7 +262,6 @@ class NoveltyResult:
 
 def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResult:
     """Train the members; learn distances and the threshold."""
-    refuse_sparse(X)
     X, schema = read_samples(OWNER, X)
     X = select_all(X)
     if len(X) < 4:
@@ -278,11 +282,6 @@ def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResu
     logs = log_distances(result, X)
     median = np.median(logs)
     return replace(result, median=median, offset=threshold(logs, median, novelty.contamination))
-
-
-def refuse_sparse(X: Any) -> None:
-    if hasattr(X, "toarray"):
-        raise TypeError("Sparse rows are not supported. Pass X.toarray().")
 
 
 def select_all(X: Any) -> SelectedRows:

@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 from torch import Tensor
 
 from skae._estimator.transformer import AutoencoderTransformer
-from skae._inner import fit_inner
-from skae._novelty.distances import DISTANCES, N_NEIGHBORS, Distance
+from skae._novelty.distances import DISTANCES, Distance, index_neighbors
 from skae._novelty.novelty import AutoencoderNovelty, NoveltyResult
 from skae.exceptions import ModelFileError, shown
 from skae.serialization.container import Stored, with_prefix
@@ -27,7 +25,7 @@ from .values import Decoder, check_type, encode
 KEYS = {"kind", "versions", "parameters", "autoencoder", "learned", "feature_names", "frame", "members"}
 # Fields of the result that are saved as JSON, and attributes of a Distance that are saved as arrays.
 JSON_FIELDS = ("offset", "distance", "median", "sample_shape")
-DISTANCE_ARRAYS = ("whitening", "spread")
+DISTANCE_ARRAYS = ("whitening", "spread", "columns")
 DIGEST_BYTES = 12
 MEMBERS = "members/"
 
@@ -160,12 +158,17 @@ def decode_measure(
     whitening_shapes = ((), (n_features,), (n_features, n_features))
     measure.whitening = pop_array(arrays, f"whitening/{number}", *whitening_shapes)
     if kind == "neighbors":
-        measure.spread = float(pop_array(arrays, f"spread/{number}", ()))
+        # Pictures, and tables of earlier versions, have a spread instead.
+        if f"columns/{number}" in arrays:
+            measure.columns = deviations = pop_array(arrays, f"columns/{number}", (n_features,))
+        else:
+            deviations = pop_array(arrays, f"spread/{number}", ())
+            measure.spread = float(deviations)
         n_rows = max(1, len(arrays[f"places/{number}"]))
         rows = pop_array(arrays, f"places/{number}", (n_rows, 2 * n_features))
-        measure.neighbors = fit_inner(NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(rows))), rows)
-        if measure.spread <= 0:
-            raise ModelFileError(f"its spread is {measure.spread}")
+        measure.neighbors = index_neighbors(rows)
+        if deviations.min() <= 0:
+            raise ModelFileError(f"the deviation of its rows is {deviations.min()}")
     return measure
 
 

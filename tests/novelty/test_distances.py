@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from novel_rows import X, correlated, pictures, planted
+from scipy.stats import spearmanr
 from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae._novelty.distances import DISTANCES, Distance, ErrorSums, scaled_parts, whitening
+from skae._novelty.distances import DISTANCES, Distance, ErrorSums, column_deviations, scaled_parts, whitening
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
 
@@ -36,13 +37,34 @@ def test_novel_pictures_with_small_errors_are_detected_by_neighbors():
     assert area["error"] < 0.55
 
 
-def test_reconstructions_and_errors_have_typical_length_one():
+@pytest.mark.parametrize("axes", [None, "h w"], ids=["table", "pictures"])
+def test_positions_and_errors_have_typical_length_one(axes):
+    samples = X if axes is None else X.reshape(-1, 2, 3)
     errors = np.random.RandomState(0).standard_normal((5000, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
-    distance = Distance(AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X), ErrorSums.of(errors), X)
-    reconstructions, _ = scaled_parts(distance.member, X)
-    vectors = distance._join(reconstructions - reconstructions.mean(0), errors[: len(X)])
+    member = AutoencoderTransformer(2, axes=axes, max_epochs=2, random_state=0).fit(samples)
+    distance = Distance(member, ErrorSums.of(errors), samples)
+    reconstructions, true_errors = scaled_parts(member, samples)
+    if axes is None:
+        reconstructions += true_errors - errors[: len(X)]
+    vectors = distance._join(reconstructions, errors[: len(X)])
+    vectors[:, :6] -= vectors[:, :6].mean(0)
     lengths = [np.sqrt(np.square(part).sum(1).mean()) for part in (vectors[:, :6], vectors[:, 6:])]
     np.testing.assert_allclose(lengths, 1, rtol=0.1)
+
+
+def test_rare_rows_of_flags_have_larger_distances_than_frequent_ones():
+    flags = (np.random.RandomState(0).random_sample((600, 4)) < [0.1, 0.2, 0.3, 0.4]).astype(float)
+    member = AutoencoderTransformer(1, max_epochs=2, random_state=0).fit(flags)
+    distance = Distance(member, ErrorSums.of(scaled_parts(member, flags)[1]), flags)
+    kinds, counts = np.unique(flags, axis=0, return_counts=True)
+    assert distance.neighbors.n_neighbors > 50
+    assert spearmanr(distance.measure(kinds, "neighbors"), counts)[0] < -0.7
+
+
+def test_nearly_constant_columns_of_one_unit_have_a_limited_weight():
+    np.testing.assert_allclose(column_deviations(X * 0), 1)
+    rows = np.random.RandomState(0).standard_normal((1000, 2)) * [1, 1e-6]
+    np.testing.assert_allclose(column_deviations(rows), [1, 0.25 / np.sqrt(2)], rtol=0.1)
 
 
 def test_whitening_decorrelates_errors_of_tables_and_keeps_directions_of_pictures():
