@@ -50,7 +50,8 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
 
     ``fit`` splits the rows into ``n_members`` parts. For each part, one autoencoder, a member, is trained on all other
     parts. The score of a new row is an average over all members. A row of ``fit`` is scored, in every method, only by
-    the member that was not trained on it. The threshold is computed from the scores of the rows of ``fit``.
+    the member that was not trained on it, unless copies of it are in several parts. The threshold is computed from the
+    scores of the rows of ``fit``.
 
     Parameters
     ----------
@@ -134,7 +135,8 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         groups : array-like of shape (n_samples,), default=None
             A label per row. Dependent rows share a label: rows of one subject or one series, or copies of one sample.
             All rows of a group are in one part, so no member scores rows of a group that it was trained on. Equal rows
-            are always in one part; near duplicates are detected as in :meth:`AutoencoderTransformer.fit`.
+            are in one part too, unless columns have so few values (flags, counts) that rows are equal by chance; near
+            duplicates are detected as in :meth:`AutoencoderTransformer.fit`.
 
         Returns
         -------
@@ -273,10 +275,12 @@ def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResu
     seed = random.randint(2**31 - 1)
     autoencoder = prepare_autoencoder(novelty.autoencoder, X, seed)
     rows = Rows(X, infer_layout(autoencoder, X), torch.device("cpu"))
+    if groups is None and has_chance_copies(X):
+        groups = np.arange(len(X))
     parts = split_into_parts(X, row_groups(rows, groups), novelty.n_members, seed)
     seeds = random.randint(2**31 - 1, size=len(parts))
     members = [train_member(autoencoder, X, train, part, s) for (train, part), s in zip(parts, seeds, strict=True)]
-    part_of = {digest: number for number, (_, part) in enumerate(parts) for digest in digest_rows(X.at(part))}
+    part_of = find_parts(X, parts)
     error, measures = learn_distances(members, X, parts, seed, novelty.distance)
     result = NoveltyResult(schema, X.shape[1:], members, novelty.distance, measures, part_of, error)
     logs = log_distances(result, X)
@@ -337,11 +341,31 @@ def member_weights(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
     return weights
 
 
+def find_parts(X: SelectedRows, parts: list) -> dict[bytes, int]:
+    """Find the part of each row by its digest. Rows with copies in several parts are scored by all members."""
+    numbers: dict[bytes, set[int]] = {}
+    for number, (_, part) in enumerate(parts):
+        for digest in digest_rows(X.at(part)):
+            numbers.setdefault(digest, set()).add(number)
+    return {digest: min(found) for digest, found in numbers.items() if len(found) == 1}
+
+
+def has_chance_copies(X: SelectedRows) -> bool:
+    """Whether rows with the values of each column, drawn independently, would have copies, as flags and counts have."""
+    rows = X[:MAX_NEIGHBOR_ROWS].reshape(min(len(X), MAX_NEIGHBOR_ROWS), -1)
+    if len(set(digest_rows(X))) == len(X):
+        return False
+    counts = (np.unique(column, return_counts=True)[1] for column in rows.T)
+    probability = math.prod(float(np.square(count / len(rows)).sum()) for count in counts)
+    return probability * len(rows) * (len(rows) - 1) / 2 >= 1
+
+
 def split_into_parts(
     X: SelectedRows, groups: np.ndarray | None, n_parts: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Make pairs of training rows and rows of a part. Rows of a group, and equal rows, are in one part if possible."""
-    equal_rows = np.unique(digest_rows(X), return_inverse=True)[1]
+    # Otherwise frequent rows would be scored by the one member that never saw their values.
+    equal_rows = np.arange(len(X)) if has_chance_copies(X) else np.unique(digest_rows(X), return_inverse=True)[1]
     for labels in (equal_rows if groups is None else joined_groups(equal_rows, groups), groups, np.arange(len(X))):
         n_groups = 0 if labels is None else len(np.unique(labels))
         if n_groups > 1:

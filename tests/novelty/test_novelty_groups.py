@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from novel_rows import X
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
 from skae._novelty.novelty import member_weights, select_all, split_into_parts
@@ -68,3 +70,11 @@ def test_wrong_groups_are_refused():
         AutoencoderNovelty(ONE).fit(X, groups=[1, 2])
     with pytest.raises(ValueError, match=r"All rows are of one group.*Pass 2 groups or more"):
         AutoencoderNovelty(ONE).fit(X, groups=np.zeros(400))
+
+
+def test_frequent_rows_of_flags_are_inliers_though_they_are_equal():
+    random = np.random.RandomState(0)
+    rows, new = ((random.random_sample((n, 5)) < [0.1, 0.1, 0.2, 0.2, 0.3]).astype(float) for n in (300, 200))
+    novelty = AutoencoderNovelty(ONE, n_members=3, random_state=0).fit(rows)
+    assert roc_auc_score(np.arange(400) >= 200, -novelty.score_samples(np.concatenate([new, 1 - new]))) > 0.85
+    np.testing.assert_array_equal(novelty.predict(rows), clone(novelty).fit_predict(rows))
