@@ -156,9 +156,10 @@ class AutoencoderTransformer(
         Share of X that is drawn at random as the validation set. It is not used if ``fit`` gets ``X_val``.
 
         Trained weights replace PCA only if their validation loss is significantly lower (p < 0.025). This needs at
-        least 20 validation rows, or 5 rows with ``X_val`` or in a warm start. If an improvement is only suggestive
-        (p < 0.1) on fewer than 200 rows, or if there are fewer than 20 rows, cross-validation decides: up to four more
-        networks are trained with other validation sets, and ``fit`` can take six times as long.
+        least 20 validation rows, or 5 rows with ``X_val`` or in a warm start. With fewer than 200 validation rows,
+        cross-validation decides unless the result is clear: up to five more networks are trained with other validation
+        sets, and ``fit`` can take six times as long. These do not depend on ``random_state``, so that fits with other
+        seeds decide alike.
 
         With ``groups``, the validation set consists of whole groups. The comparison averages losses per group, and
         needs at least 20 rows in 5 groups.

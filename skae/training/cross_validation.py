@@ -16,8 +16,9 @@ from .batches import Part, split_rows
 from .early_stopping import FEWEST_GROUPS, FEWEST_ROWS
 from .spec import TrainSpec
 
-# Number of folds; the network of the fit is that of the first fold.
 N_FOLDS = 5
+# Folds and their networks do not depend on the seed of the fit, so that fits with other seeds decide alike.
+SEED = 0
 
 
 def has_enough_folds(whole: Part, n_validation: int) -> bool:
@@ -34,21 +35,21 @@ def cross_validation_losses(
     train_fold: Callable[[TrainSpec, Part, Part, Callback], None],
     best_epoch: int,
 ) -> tuple[np.ndarray, np.ndarray, int] | None:
-    """Losses per validation group, of networks and of PCA, in the folds after the first, and their number of rows.
+    """Losses per validation group, of networks and of PCA, in all folds, and the number of validation rows.
 
-    ``best_epoch`` is that of the first fold. None if training diverged or ran out of memory.
+    ``best_epoch`` is that of the fit. None if training diverged or ran out of memory.
     """
-    # Callbacks of the user observe the first fold only.
+    # Callbacks of the user observe the fit only.
     net_params = {**(spec.net_params or {}), "callbacks": None}
     spec = replace(spec, compile=False, verbose=0, net_params=net_params)
     results, n_rows = [(np.empty(0), np.empty(0))], 0
-    for fold in range(1, min(N_FOLDS, len(whole) // n_validation)):
-        train, validation = split_rows(whole, n_validation, torch.Generator().manual_seed(spec.seed), fold)
+    for fold in range(min(N_FOLDS, len(whole) // n_validation)):
+        train, validation = split_rows(whole, n_validation, torch.Generator().manual_seed(SEED), fold)
         if len(validation) == 0:
             break
         try:
             losses = LossesPerGroup(validation)
-            train_fold(replace(spec, seed=spec.seed + fold), train.extract(), validation, losses)
+            train_fold(replace(spec, seed=SEED + fold), train.extract(), validation, losses)
         except Exception as error:
             if not (isinstance(error, DivergenceError) or is_out_of_memory(error)):
                 raise
