@@ -129,7 +129,8 @@ class BestWeights(Callback):
 
     def _is_better(self, losses: np.ndarray, start: np.ndarray, n_rows: int) -> bool:
         improvement = standard_errors_lower(losses, start)
-        is_clear = improvement < UNCLEAR[0] or (improvement > UNCLEAR[1] and n_rows >= FEWEST_ROWS)
+        is_enough = n_rows >= FEWEST_ROWS and len(losses) >= FEWEST_GROUPS
+        is_clear = improvement < UNCLEAR[0] or (improvement > UNCLEAR[1] and is_enough)
         if self.cross_validate is None or len(losses) >= MANY_ROWS or is_clear:
             return significantly_lower(losses, start)
         folds = self.cross_validate(self.best_epoch_)
