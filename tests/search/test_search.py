@@ -156,8 +156,8 @@ class TestBottleneckSearchCV:
         )
         with pytest.warns(FitFailedWarning) as caught:
             search.fit(X, y)
-        told = [str(warning.message) for warning in caught]
-        assert any(text.startswith("n_components=2 scores 0.0") for text in told)
+        messages = [str(warning.message) for warning in caught]
+        assert any(text.startswith("The score of n_components=2 is 0.0") for text in messages)
         assert search.cv_results_["split0_test_score"].tolist() == [0.0, 0.0]
 
     def test_fit_removes_the_attributes_of_the_previous_fit(self):
