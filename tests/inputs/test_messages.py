@@ -24,7 +24,7 @@ def test_axes_without_sample_shape_raise_for_rows():
 
 
 def test_two_pictures_are_too_few_for_batch_normalization():
-    with pytest.raises(ValueError, match="at least 2 training samples.*Got n_samples=1"):
+    with pytest.raises(ValueError, match=r"at least 2 training samples.*Got n_samples=1"):
         AutoencoderTransformer(2, architecture="conv").fit(np.zeros((2, 28, 28)))
 
 
