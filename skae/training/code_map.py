@@ -23,8 +23,8 @@ STEP, DECODED_ROWS = 0.1, 512
 LEAST_METRIC, LEAST_DEVIATION = 1e-3, 1e-6
 # Codes of more components are not mapped.
 MAX_MAPPED = 512
-# Rows on which the explained variance is measured.
-MEASURED_ROWS = 1000
+# Rows on which the explained variance is measured: as many as have so many numbers, in these limits.
+MEASURED_NUMBERS, FEWEST_ROWS, MOST_ROWS = 2**21, 100, 1000
 
 
 def fit_code_map(
@@ -48,8 +48,8 @@ def fit_code_map(
         if is_pca or k > MAX_MAPPED or not covariance.any():
             variances = covariance.diagonal()
         else:
-            # No more rows are decoded than in an epoch, unless these are few.
-            n_codes = min(len(codes), max(FEWEST_CODES, min(MOST_CODES, len(part) // (2 * k))))
+            # At most half as many rows are decoded as in an epoch, unless these are few.
+            n_codes = min(len(codes), max(FEWEST_CODES, min(MOST_CODES, len(part) // (4 * k))))
             gram, jacobian = jacobian_moments(module, codes, n_codes)
             variances = covariance.diagonal() * gram.diagonal()
             if code_map is not None:
@@ -112,11 +112,12 @@ def jacobian_moments(module: Autoencoder, codes: Tensor, n_codes: int) -> tuple[
 
 
 def explained_variance(module: Autoencoder, part: Part, length: int) -> float:
-    """R2 on at most MEASURED_ROWS evenly spaced rows of ``part``, in batches of ``length``."""
+    """R2 on evenly spaced rows of ``part``, in batches of ``length``."""
+    n_rows = min(MOST_ROWS, max(FEWEST_ROWS, MEASURED_NUMBERS // part.rows.layout.n_features))
 
     def squares(x: Tensor) -> np.ndarray:
         errors = (module.decode(module.encode(x)) - x).square_()
         return np.array([float(errors.sum(dtype=torch.float64)), float(x.square().sum(dtype=torch.float64))])
 
-    error, total = np.sum(map_evenly_spaced(module, part, MEASURED_ROWS, length, squares), axis=0)
+    error, total = np.sum(map_evenly_spaced(module, part, n_rows, length, squares), axis=0)
     return 1 - error / total if total > 0 else 1.0
