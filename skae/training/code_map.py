@@ -24,7 +24,7 @@ LEAST_METRIC, LEAST_DEVIATION = 1e-3, 1e-6
 # Codes of more components are not mapped.
 MAX_MAPPED = 512
 # Rows on which the explained variance is measured: as many as have so many numbers, in these limits.
-MEASURED_NUMBERS, FEWEST_ROWS, MOST_ROWS = 2**21, 100, 1000
+MEASURED_NUMBERS, MIN_MEASURED, MAX_MEASURED = 2**21, 100, 1000
 
 
 def fit_code_map(
@@ -53,16 +53,7 @@ def fit_code_map(
             gram, jacobian = jacobian_moments(module, codes, n_codes)
             variances = covariance.diagonal() * gram.diagonal()
             if code_map is not None:
-                values, vectors = torch.linalg.eigh(gram)
-                roots = values.clamp(min=LEAST_METRIC * float(values[-1])).sqrt()
-                variances, axes = torch.linalg.eigh((roots * vectors).T @ covariance @ (vectors * roots))
-                axes, variances = axes.flip(1), variances.flip(0)
-                matrix, inverse = (vectors * roots) @ axes, (axes.T / roots) @ vectors.T
-                directions = inverse @ jacobian
-                signs = directions.gather(1, directions.abs().argmax(1, keepdim=True)).sign()
-                total = float(variances.sum())
-                signs *= math.sqrt(explained / total) if explained > 0 and total > 0 else 1.0
-                matrix, inverse = matrix * signs.T, inverse / signs
+                matrix, inverse, variances = principal_map(gram, jacobian, covariance, explained)
         if whiten and code_map is not None:
             deviations = (matrix.T @ covariance @ matrix).diagonal().clamp(min=0).sqrt()
             deviations = deviations.clamp(min=max(LEAST_DEVIATION * float(deviations.max()), 1e-30))
@@ -72,6 +63,23 @@ def fit_code_map(
                 getattr(code_map, name).copy_(value)
     shares = variances.clamp(min=0).numpy()
     return shares / shares.sum() if shares.any() else np.full(k, 1 / k)
+
+
+def principal_map(
+    gram: Tensor, jacobian: Tensor, covariance: Tensor, explained: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The map to the principal axes in the metric ``gram``, its inverse, and variances before they are scaled."""
+    values, vectors = torch.linalg.eigh(gram)
+    roots = values.clamp(min=LEAST_METRIC * float(values[-1])).sqrt()
+    variances, axes = torch.linalg.eigh((roots * vectors).T @ covariance @ (vectors * roots))
+    axes, variances = axes.flip(1), variances.flip(0)
+    matrix, inverse = (vectors * roots) @ axes, (axes.T / roots) @ vectors.T
+    # As for PCA, the entry of each direction with the largest absolute value is positive.
+    directions = inverse @ jacobian
+    signs = directions.gather(1, directions.abs().argmax(1, keepdim=True)).sign()
+    total = float(variances.sum())
+    signs *= math.sqrt(explained / total) if explained > 0 and total > 0 else 1.0
+    return matrix * signs.T, inverse / signs, variances
 
 
 def training_codes_of(module: Autoencoder, kept: np.ndarray) -> Tensor:
@@ -113,7 +121,7 @@ def jacobian_moments(module: Autoencoder, codes: Tensor, n_codes: int) -> tuple[
 
 def explained_variance(module: Autoencoder, part: Part, length: int) -> float:
     """R2 on evenly spaced rows of ``part``, in batches of ``length``."""
-    n_rows = min(MOST_ROWS, max(FEWEST_ROWS, MEASURED_NUMBERS // part.rows.layout.n_features))
+    n_rows = min(MAX_MEASURED, max(MIN_MEASURED, MEASURED_NUMBERS // part.rows.layout.n_features))
 
     def squares(x: Tensor) -> np.ndarray:
         errors = (module.decode(module.encode(x)) - x).square_()

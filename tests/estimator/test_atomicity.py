@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stopped_fits import bits
 
 import skae
 from skae import AutoencoderTransformer, Dense
@@ -17,16 +18,6 @@ SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
 # Enough batches of one length that steps are recorded, compared, and repeated.
 RECORDED = {"variant": "plain", "batch_size": 4}
 PACKAGE = str(Path(skae.__file__).parent)
-
-
-def bits(estimator):
-    """The learned state, in bytes."""
-    return {
-        "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
-        "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
-        "codes": estimator._result.codes.tobytes(),
-        "names": sorted(vars(estimator)),
-    }
 
 
 def executed_lines(call):

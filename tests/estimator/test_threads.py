@@ -6,21 +6,12 @@ import threading
 import numpy as np
 import pytest
 from skorch.callbacks import Callback
+from stopped_fits import bits
 
 from skae import AutoencoderTransformer, Dense
 
 X = np.random.RandomState(0).standard_normal((90, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
 SMALL = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
-
-
-def bits(estimator):
-    """The learned state, in bytes."""
-    return {
-        "weights": [value.numpy().tobytes() for value in estimator.net_.module_.state_dict().values()],
-        "history": [{k: v for k, v in row.items() if k != "duration"} for row in estimator.history_],
-        "codes": estimator._result.codes.tobytes(),
-        "names": sorted(vars(estimator)),
-    }
 
 
 @pytest.mark.bad_input(116)
