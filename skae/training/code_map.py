@@ -15,22 +15,27 @@ from .device import full_precision
 from .nested_codes import map_evenly_spaced
 from .result import FitResult
 
-# Numbers of codes at which the decoder is differentiated.
+# Rows that are decoded to differentiate the decoder, and rows on which the explained variance is measured, per training
+# row and epoch: each takes about half a percent of the time of training.
+DECODED_SHARE, MEASURED_SHARE = 1 / 32, 1 / 64
+# Limits of the number of codes at which the decoder is differentiated.
 FEWEST_CODES, MOST_CODES = 8, 128
+# The explained variance is measured on at least as many rows as have so many numbers, in these limits.
+MEASURED_NUMBERS, MIN_MEASURED, MAX_MEASURED = 2**19, 100, 1000
 # Step of central differences, in standard deviations of a coordinate, and rows decoded at once.
 STEP, DECODED_ROWS = 0.1, 512
 # Least eigenvalue of the metric, and least standard deviation for whitening, relative to the largest.
 LEAST_METRIC, LEAST_DEVIATION = 1e-3, 1e-6
 # Codes of more components are not mapped.
 MAX_MAPPED = 512
-# Rows on which the explained variance is measured: as many as have so many numbers, in these limits.
-MEASURED_NUMBERS, MIN_MEASURED, MAX_MEASURED = 2**21, 100, 1000
 
 
 def fit_code_map(
-    module: Autoencoder, part: Part, kept: np.ndarray, explained: float, is_pca: bool, whiten: bool
+    module: Autoencoder, kept: np.ndarray, explained: float, is_pca: bool, whiten: bool, n_trained: int
 ) -> np.ndarray:
     """Fit the map of codes, in place, to training codes; returns the share of each coordinate in ``explained``, (k,).
+
+    ``n_trained`` is the number of rows of all training steps, which limits the time.
 
     With the mean G of J J' over training codes, J being the decoder's Jacobian, distances between the codes z G^(1/2)
     are on average proportional to those between reconstructions (Arvanitidis, Hansen and Hauberg, 2018). They are
@@ -48,8 +53,7 @@ def fit_code_map(
         if is_pca or k > MAX_MAPPED or not covariance.any():
             variances = covariance.diagonal()
         else:
-            # At most half as many rows are decoded as in an epoch, unless these are few.
-            n_codes = min(len(codes), max(FEWEST_CODES, min(MOST_CODES, len(part) // (4 * k))))
+            n_codes = min(len(codes), max(FEWEST_CODES, min(MOST_CODES, int(DECODED_SHARE * n_trained / (2 * k)))))
             gram, jacobian = jacobian_moments(module, codes, n_codes)
             variances = covariance.diagonal() * gram.diagonal()
             if code_map is not None:
@@ -119,13 +123,13 @@ def jacobian_moments(module: Autoencoder, codes: Tensor, n_codes: int) -> tuple[
     return gram / n_codes, mean / n_codes
 
 
-def explained_variance(module: Autoencoder, part: Part, length: int) -> float:
-    """R2 on evenly spaced rows of ``part``, in batches of ``length``."""
-    n_rows = min(MAX_MEASURED, max(MIN_MEASURED, MEASURED_NUMBERS // part.rows.layout.n_features))
+def explained_variance(module: Autoencoder, part: Part, length: int, n_trained: int) -> float:
+    """R2 on evenly spaced rows of ``part``, in batches of ``length``; ``n_trained`` as in ``fit_code_map``."""
+    n_rows = max(MIN_MEASURED, MEASURED_NUMBERS // part.rows.layout.n_features, int(MEASURED_SHARE * n_trained))
 
     def squares(x: Tensor) -> np.ndarray:
         errors = (module.decode(module.encode(x)) - x).square_()
         return np.array([float(errors.sum(dtype=torch.float64)), float(x.square().sum(dtype=torch.float64))])
 
-    error, total = np.sum(map_evenly_spaced(module, part, n_rows, length, squares), axis=0)
+    error, total = np.sum(map_evenly_spaced(module, part, min(MAX_MEASURED, n_rows), length, squares), axis=0)
     return 1 - error / total if total > 0 else 1.0

@@ -186,12 +186,14 @@ def finish(training: Training, data: TrainData, present: Callable[..., FitResult
         result = with_explained_variance(result, data.train)
     elif not (result.spec.single_pass and training.continues):
         part, is_pca = data.train, result.best_epoch == 0
+        n_trained = result.n_epochs * len(part)
         if is_pca:
             # PCA was fitted to all rows, so its variances are those of all rows.
             part = Part.whole(part.rows)
             codes = training_codes(net.module_, part, net.batch_size)
-        r2 = explained_variance(net.module_, part, net.batch_size)
-        shares = fit_code_map(net.module_, part, codes, r2 * data.layout.code_variance, is_pca, result.spec.whiten)
+        r2 = explained_variance(net.module_, part, net.batch_size, n_trained)
+        r2_in_units = r2 * data.layout.code_variance
+        shares = fit_code_map(net.module_, codes, r2_in_units, is_pca, result.spec.whiten, n_trained)
         result = replace(result, explained_variance_ratio=shares * r2)
     if not result.spec.single_pass:
         net.forget_training()
