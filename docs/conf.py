@@ -1,0 +1,49 @@
+"""Sphinx configuration; ``python -m sphinx -W -b html docs docs/_build`` builds the pages and runs the examples."""
+
+import os
+import sys
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+# Examples and builds on shared machines: two threads are slower on small data.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+project, author = "skae", "the skae developers"
+project_copyright = "2026, the skae developers"
+release = version_of("skae")
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "auto_examples/*.ipynb"]
+suppress_warnings = ["config.cache"]  # sphinx-gallery's settings hold functions
+templates_path = ["_templates"]
+html_theme = "pydata_sphinx_theme"
+html_theme_options = {"navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"], "show_prev_next": False}
+html_title = f"skae {release}"
+html_show_sourcelink = False
+html_static_path: list[str] = []
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": str(ROOT / "examples"),
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"plot_.*\.py$",
+    "ignore_pattern": r"__init__\.py|quickstart\.py",
+    "plot_gallery": True,
+    "abort_on_example_error": True,
+    "remove_config_comments": True,
+    "show_memory": False,
+    "download_all_examples": False,
+    "image_scrapers": ("matplotlib",),
+    "within_subsection_order": "FileNameSortKey",
+    "min_reported_time": 0,
+}
