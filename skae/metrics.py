@@ -39,12 +39,12 @@ def explained_variance(
     -------
     r2 : float
         In (-inf, 1]: ``1 - sum((X - X_reconstructed)**2) / sum((X - mean)**2)``, over all features, or averaged over
-        features.
+        features. Missing values (NaN) of X do not count.
 
     Raises
     ------
     ValueError
-        If shapes differ, X is empty, or a value is NaN or infinite.
+        If shapes differ, X is empty, or a value is infinite, or NaN in ``X_reconstructed``.
 
     Examples
     --------
@@ -58,10 +58,13 @@ def explained_variance(
     """
     check_choice("explained_variance", "multioutput", multioutput, ("variance_weighted", "uniform_average"))
     X, X_reconstructed = check_same_shape(X, X_reconstructed)
-    mean = X.mean(0) if mean is None else np.asarray(mean, dtype=np.float64).reshape(-1)
+    missing = np.isnan(X)
+    if mean is None:
+        mean = np.where(missing, 0.0, X).sum(0) / np.maximum((~missing).sum(0), 1) if missing.any() else X.mean(0)
+    mean = np.asarray(mean, dtype=np.float64).reshape(-1)
     if mean.shape != X.shape[1:]:
         raise ValueError(f"mean must have one number for each of the {X.shape[1]} features. Got {mean.size}.")
-    difference, X = X - X_reconstructed, X - mean
+    difference, X = (np.where(missing, 0.0, X - other) for other in (X_reconstructed, mean))
     axis = 0 if multioutput == "uniform_average" else None
     # Dividing by the largest value prevents overflow and underflow of the squares.
     unit = np.maximum(np.abs(difference).max(axis), np.abs(X).max(axis))
@@ -86,12 +89,12 @@ def reconstruction_error(
     Returns
     -------
     error : float
-        In [0, inf), in the units of X; squared units for "mse".
+        In [0, inf), in the units of X; squared units for "mse". Missing values (NaN) of X do not count.
 
     Raises
     ------
     ValueError
-        If shapes differ, X is empty, or a value is NaN or infinite.
+        If shapes differ, X is empty, or a value is infinite, or NaN in ``X_reconstructed``.
 
     Examples
     --------
@@ -100,7 +103,14 @@ def reconstruction_error(
     0.5
     """
     check_choice("reconstruction_error", "metric", metric, tuple(METRICS))
-    return float(METRICS[metric](*check_same_shape(X, X_reconstructed)))
+    X, X_reconstructed = check_same_shape(X, X_reconstructed)
+    known = ~np.isnan(X)
+    if known.all():
+        return float(METRICS[metric](X, X_reconstructed))
+    columns = np.flatnonzero(known.any(0))
+    errors = [METRICS[metric](X[known[:, j], j], X_reconstructed[known[:, j], j]) for j in columns]
+    weights = None if metric == "rmse" else known.sum(0)[columns]
+    return float(np.average(errors, weights=weights)) if len(columns) else 0.0
 
 
 def explained_variance_scorer(estimator: Any, X: Any, y: Any = None) -> float:
@@ -176,8 +186,8 @@ def reconstruct(estimator: Any, X: Any) -> Any:
 def check_same_shape(X: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
     """Convert both arrays to float64 (n_samples, n_features); ValueError if their shapes differ."""
     X, other = (np.asarray(a.toarray() if sparse.issparse(a) else a, dtype=np.float64) for a in (X, other))
-    for array in (X, other):
-        assert_all_finite(array)
+    assert_all_finite(X, allow_nan=True)
+    assert_all_finite(other)
     if X.shape != other.shape or X.ndim == 0 or X.size == 0:
         raise ValueError(f"Expected two arrays of one shape with at least one sample. Got {X.shape} and {other.shape}.")
     return X.reshape(len(X), -1), other.reshape(len(X), -1)

@@ -37,9 +37,20 @@ def test_uniform_average_does_not_depend_on_units(digits):
 
 
 @pytest.mark.parametrize("metric", [explained_variance, reconstruction_error])
-def test_nan_is_refused(metric):
+def test_nan_in_reconstructions_and_infinity_are_refused(metric):
     with pytest.raises(ValueError, match="NaN"):
-        metric([[1, np.nan], [3, 4]], [[1, 2], [3, 4]])
+        metric([[1, 2], [3, 4]], [[1, np.nan], [3, 4]])
+    with pytest.raises(ValueError, match="infinity"):
+        metric([[1, np.inf], [3, 4]], [[1, 2], [3, 4]])
+
+
+def test_missing_values_do_not_count():
+    X = np.array([[1.0, np.nan], [3.0, 4.0], [5.0, 8.0], [np.nan, np.nan]])
+    restored = np.array([[1.0, 9.0], [3.0, 5.0], [2.0, 8.0], [0.0, 0.0]])
+    assert explained_variance(X, restored) == pytest.approx(1 - 10 / (8 + 8))
+    assert reconstruction_error(X, restored) == pytest.approx(10 / 5)
+    assert reconstruction_error(X, restored, metric="mae") == pytest.approx(4 / 5)
+    assert reconstruction_error(X, restored, metric="rmse") == pytest.approx((np.sqrt(3) + np.sqrt(0.5)) / 2)
 
 
 def test_different_shapes_are_refused(digits):

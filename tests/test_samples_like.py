@@ -114,7 +114,7 @@ class TestSamplesLike:
             ({"like": X[:2, :5]}, "X has 5 features, but AutoencoderTransformer is expecting 64"),
             ({"like": X[0]}, "1D array"),
             ({"like": X[:0]}, "0 sample"),
-            ({"like": np.full((1, 64), np.nan)}, "NaN"),
+            ({"like": np.full((1, 64), np.inf)}, "infinity"),
             ({"like": np.full((1, 64), "a")}, "a"),
         ],
     )

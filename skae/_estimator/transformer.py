@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skae._inputs.data_frames import output_library, pandas_index, round_to_dtype
-from skae._inputs.layout_inference import check_same_tokens, extend_layout, infer_layout
+from skae._inputs.layout_inference import check_same_tokens, extend_layout, infer_layout, note_missing
 from skae._inputs.schema import Schema, read_samples
 from skae._inputs.validation import (
     FAR_AWAY,
@@ -98,12 +98,11 @@ class AutoencoderTransformer(
 
     Parameters
     ----------
-    n_components : int, float, None or "mle", default=2
+    n_components : int, float or None, default=2
         Size of the latent code, at least 1. With ``variant="plain"``, it is at most the number of features. A float in
         (0, 1) is the explained variance to reach on the training rows: codes are then nested (``variant=Nested()``),
         and have the smallest size that reaches it, at most that of PCA and at most 256. None is the number of training
-        rows or of features, whichever is less, and at most 256. "mle" is the estimate of Minka (2000) of the rank of
-        s(X), which needs at least as many rows as features.
+        rows or of features, whichever is less, and at most 256.
     architecture : {"auto", "dense", "conv", "sequence"} or architecture object, default="auto"
         The network: a name, or a :class:`Dense`, :class:`Convolutional`, :class:`Sequence` or :class:`Custom` object
         with parameters. "sequence" reads X as tokens. "auto" is "sequence" for tokens; "conv" for pictures of at least
@@ -131,19 +130,6 @@ class AutoencoderTransformer(
     whiten : bool, default=False
         Whether coordinates of codes are uncorrelated with unit variance on the training rows, for a next step that
         depends on the scale of its features. Nested codes, and codes of more than 512 components, are not whitened.
-    copy : bool, default=True
-        Has no effect, and is there for calls that are written for PCA. X is never changed.
-    svd_solver : {"auto", "full", "covariance_eigh", "arpack", "randomized"}, default="auto"
-        Solver of the PCA that training starts from, as in :class:`sklearn.decomposition.PCA`. "arpack" needs
-        ``n_components < min(n_samples, n_features)``. For sparse X, "auto" is "arpack"; "full" and "randomized" use
-        dense rows. Of rows that are not kept in memory, the solver computes the PCA of a sample, which passes over all
-        rows refine; up to 2,048 features, "auto", "full" and "covariance_eigh" use the covariance of the rows.
-    iterated_power : "auto" or int, default="auto"
-        Number of power iterations of ``svd_solver="randomized"`` (Halko et al., 2011), at least 0.
-    n_oversamples : int, default=10
-        Additional random vectors of ``svd_solver="randomized"``, at least 1.
-    power_iteration_normalizer : {"auto", "QR", "LU", "none"}, default="auto"
-        Normalization in the power iterations of ``svd_solver="randomized"``.
     loss : {"auto", "mse", "mae", "huber", "bce", "cross_entropy"} or callable, default="auto"
         Reconstruction loss on s(X): squared, absolute or Huber (1964) error. "bce" is the binary cross-entropy of
         values rescaled from [minimum, maximum] of the training data to [0, 1]. "cross_entropy" is for tokens. "auto" is
@@ -260,6 +246,18 @@ class AutoencoderTransformer(
         The trained net. ``net_.module_`` is the torch module, whose ``encode`` and ``decode`` use scaled samples,
         channels first.
 
+    Notes
+    -----
+    Missing values of X (NaN) may be in any sample of numbers, in every method. Means, scales, losses, scores and the
+    comparison with PCA count known values only. The encoder gets each missing value as its reconstruction, computed in
+    three rounds from the mean; for a row without any value, that is a row of means, and ``score_samples`` is 0. PCA of
+    rows with missing values is the regularized iterative PCA of Josse and Husson (2012). If rows of ``fit`` have
+    missing values, training hides up to 40 % of the values of each row at random, so that the network learns to fill
+    them. Otherwise, the network is the same as without this mechanism, and other methods warn when they fill missing
+    values. ``reconstruct`` and ``inverse_transform`` return complete rows. A feature without any value in ``fit``,
+    missing values in sparse matrices, and infinite values are errors. A custom ``loss`` gets the output in place of
+    missing values of the target.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -280,7 +278,7 @@ class AutoencoderTransformer(
 
     def __init__(
         self,
-        n_components: int | float | Literal["mle"] | None = 2,
+        n_components: int | float = 2,
         *,
         architecture: Literal["auto", "dense", "conv", "sequence"] | Architecture = "auto",
         sample_shape: Sequence[int] | None = None,
@@ -288,11 +286,6 @@ class AutoencoderTransformer(
         scaling: Literal["auto", "columns", "channels", "global"] | None = "auto",
         variant: str | Variant = "plain",
         whiten: bool = False,
-        copy: bool = True,
-        svd_solver: Literal["auto", "full", "covariance_eigh", "arpack", "randomized"] = "auto",
-        iterated_power: Literal["auto"] | int = "auto",
-        n_oversamples: int = 10,
-        power_iteration_normalizer: Literal["auto", "QR", "LU", "none"] = "auto",
         loss: Literal["auto", "mse", "mae", "huber", "bce", "cross_entropy"] | Loss = "auto",
         optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw",
         lr: Literal["auto"] | float = "auto",
@@ -319,11 +312,6 @@ class AutoencoderTransformer(
         self.scaling = scaling
         self.variant = variant
         self.whiten = whiten
-        self.copy = copy
-        self.svd_solver = svd_solver
-        self.iterated_power = iterated_power
-        self.n_oversamples = n_oversamples
-        self.power_iteration_normalizer = power_iteration_normalizer
         self.loss = loss
         self.optimizer = optimizer
         self.lr = lr
@@ -358,7 +346,8 @@ class AutoencoderTransformer(
             A table, pictures (n, h, w), (n, h, w, c) or (n, c, h, w), signals (n, t, c), or videos (n, t, h, w, c), as
             an array, a data frame, a torch tensor, a sparse matrix (converted to dense batch by batch), a memmap, or
             any object with shape, dtype, len and slicing. Values are converted to float64 before the mean is
-            subtracted, so integers beyond 2**53 are rounded. Rows that are not in memory and take more than 256 MiB as
+            subtracted, so integers beyond 2**53 are rounded. NaN, None, the NA of pandas, nulls of polars and masked
+            values are missing (see Notes). Rows that are not in memory and take more than 256 MiB as
             float32 are shuffled in blocks; the network then differs from that of the same rows in memory.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Class labels or numbers for :class:`~skae.variants.Supervised`. Other variants ignore y, and ``fit`` warns
@@ -395,6 +384,7 @@ class AutoencoderTransformer(
         X, layout, schema, spec = self._prepare(X, y, start)
         labels = Labels.read(self.variant, y, len(X), start)
         samples = {"X": X} if X_val is None else {"X": X, "X_val": self._check(X_val, layout, schema)}
+        layout = note_missing(layout, X if start is not None else None, samples.get("X_val"))
         if labels is not None and X_val is not None:
             labels = labels.with_validation(y_val, len(samples["X_val"]))
         groups = encode_groups(groups, len(X))
@@ -459,6 +449,8 @@ class AutoencoderTransformer(
             if is_extensible(start.net.module_, layout):
                 layout, changed = extend_layout(layout, self.scaling, X)
                 rescaled = layout.from_flat(changed[None])[0]
+            else:
+                layout = note_missing(layout, X)
             start = replace(start, history=start.history[1 - MAX_HISTORY :])
         spec = replace(spec, early_stopping=False, single_pass=True, seed=draw_seed(self.random_state))
         data = TrainData(Part.whole(Rows(X, layout, spec.device, keep=True)), schema=schema, rescaled=rescaled)
@@ -545,7 +537,8 @@ class AutoencoderTransformer(
         """Explained variance (R2): 1 for a perfect reconstruction, 0 for reconstruction by the training mean.
 
         It is ``1 - sum((s(X) - s(X'))**2) / sum(s(X)**2)``, where X' is the reconstruction and s(X) are the scaled
-        samples. On the training rows of a PCA of s(X), it is the sum of ``explained_variance_ratio_``.
+        samples. On the training rows of a PCA of s(X), it is the sum of ``explained_variance_ratio_``. Missing values
+        do not count.
 
         Parameters
         ----------
@@ -569,6 +562,8 @@ class AutoencoderTransformer(
 
     def score_samples(self, X: Any) -> Any:
         """Compute the negative mean squared reconstruction error of each scaled sample. Anomalies have low scores.
+
+        The mean is over the known values of the sample; it is 0 if all are missing.
 
         Parameters
         ----------
@@ -675,7 +670,7 @@ class AutoencoderTransformer(
         with report_stage("Reading X", self.verbose):
             if start is None:
                 X, schema = read_samples(type(self).__name__, X)
-                layout = infer_layout(self, X).to(torch.device("cpu"))
+                layout = infer_layout(self, X, schema.feature_names).to(torch.device("cpu"))
             else:
                 layout, schema = start.layout, start.schema
                 X = self._check(X, layout, schema)
@@ -725,6 +720,7 @@ class AutoencoderTransformer(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.target_tags.required = is_supervised(self.variant)
         return tags
 

@@ -107,8 +107,8 @@ def check_text(frame: Any) -> None:
             except ValueError as error:
                 raise ValueError(f"Column {name!r} of X holds text ({error}). For strings, {STRINGS}.") from error
             except TypeError as error:
-                if str(value) in ("<NA>", "NaT"):
-                    raise ValueError(f"Input X contains NaN, in column {name!r}. Fill or drop it first.") from error
+                if str(value) == "NaT":
+                    raise date_error(name, type(value).__name__) from error
                 raise TypeError(
                     f"Column {name!r} of X holds {value!r} of type {type(value).__name__}, which is not a number."
                 ) from error

@@ -16,6 +16,7 @@ from skae.data import (
     SparseRows,
     TokenLayout,
     check_tokens,
+    contains_missing,
     feature_channels,
     infer_axes,
     iterate_slices,
@@ -26,10 +27,12 @@ from skae.model import Sequence
 
 # Squares of smaller numbers underflow or lose digits in float32.
 SMALLEST_DEVIATION = 1e-16
+# Features without a value that an error names.
+MOST_SHOWN = 10
 
 
-def infer_layout(estimator: Any, X: Any) -> SampleLayout:
-    """Infer shape and axes of checked samples, and learn their scaling in one pass."""
+def infer_layout(estimator: Any, X: Any, names: Any = None) -> SampleLayout:
+    """Infer shape and axes of checked samples, and learn their scaling in one pass; ``names`` are those of columns."""
     setting = token_setting(estimator)
     if setting and len(X.shape) != 2:
         raise ValueError(f"{setting} needs rows of integer tokens, of shape (n_samples, length). Got shape {X.shape}.")
@@ -49,6 +52,7 @@ def infer_layout(estimator: Any, X: Any) -> SampleLayout:
         layout = TokenLayout.learn(iterate_slices(X, slice_length(sample_shape[0])), sample_shape[0])
         return replace(layout, input_dtype=input_dtype(X))
     moments = compute_moments(X, math.prod(sample_shape))
+    check_observed(moments, names)
     largest = float(moments.deviation.max())
     if estimator.scaling is None and 0 < largest < SMALLEST_DEVIATION:
         raise ValueError(
@@ -60,7 +64,24 @@ def infer_layout(estimator: Any, X: Any) -> SampleLayout:
     dtype = np.dtype(np.float32 if np.result_type(given, np.float32) == np.float32 else np.float64)
     kind = resolve_scaling(estimator.scaling, axes, given)
     scaling = Scaling.of(moments, kind, is_table=not axes, channels=feature_channels(sample_shape, axes))
-    return SampleLayout(sample_shape, axes, len(X.shape) == 2, scaling, dtype, input_dtype=given)
+    has_missing = moments.n_observed is not None
+    return SampleLayout(
+        sample_shape, axes, len(X.shape) == 2, scaling, dtype, input_dtype=given, has_missing=has_missing
+    )
+
+
+def check_observed(moments: Moments, names: Any = None) -> None:
+    """Raise ValueError if a feature has no value in any row; the message gives its name or its index."""
+    if moments.n_observed is None or bool((moments.n_observed > 0).all()):
+        return
+    empty = torch.nonzero(moments.n_observed == 0)[:, 0].tolist()
+    shown = ", ".join(repr(names[i] if names is not None else i) for i in empty[:MOST_SHOWN])
+    more = f" and {len(empty) - MOST_SHOWN} more" if len(empty) > MOST_SHOWN else ""
+    raise ValueError(
+        f"All values of {len(empty)} of {len(moments.n_observed)} features of X are missing (NaN): {shown}{more}"
+        f"{'' if names is not None else ' (indices in flattened samples)'}. Nothing can be learned about them. Leave "
+        f"them out, or fill them with a constant."
+    )
 
 
 def extend_layout(layout: SampleLayout, scaling: str | None, X: Any) -> tuple[SampleLayout, torch.Tensor]:
@@ -68,7 +89,16 @@ def extend_layout(layout: SampleLayout, scaling: str | None, X: Any) -> tuple[Sa
     more, channels = compute_moments(X, layout.n_features), feature_channels(layout.sample_shape, layout.axes)
     kind = resolve_scaling(scaling, layout.axes, layout.input_dtype)
     extended, changed = layout.scaling.extend(more, kind, not layout.axes, channels)
-    return replace(layout, scaling=extended), changed
+    has_missing = layout.has_missing or more.n_observed is not None
+    return replace(layout, scaling=extended, has_missing=has_missing), changed
+
+
+def note_missing(layout: SampleLayout, *samples: Any) -> SampleLayout:
+    """The layout, which notes whether values of more checked samples are missing; None stands for no samples."""
+    if layout.has_missing or isinstance(layout, TokenLayout):
+        return layout
+    missing = any(X is not None and contains_missing(X, layout.n_features) for X in samples)
+    return replace(layout, has_missing=True) if missing else layout
 
 
 def resolve_scaling(scaling: str | None, axes: tuple[str, ...], dtype: Any) -> str | None:

@@ -43,19 +43,61 @@ def convert_container(X: Any) -> Any:
         check_one_shape(X)
         X = np.ma.asarray(X) if masked else np.asarray(X)
     if isinstance(X, np.ma.MaskedArray):
-        if np.ma.is_masked(X):
-            raise ValueError(f"Input X has {np.ma.count_masked(X)} masked values. Fill them: X.filled(value).")
-        X = np.asarray(X)
+        X = fill_masked(X)
     check_kind(getattr(X, "dtype", None))
     check_entries(X)
     if hasattr(X, "columns") and hasattr(X, "head"):
         check_columns(X.head(1))
         # pandas has ``sparse`` only if all columns are sparse. The columns keep their names and order.
-        X = X.sparse.to_dense() if hasattr(X, "sparse") else X
+        X = fill_object_columns(X.sparse.to_dense() if hasattr(X, "sparse") else X)
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O":
+        X = fill_objects(X)
     if isinstance(X, np.ndarray) and (X.dtype.kind in "UST" or (X.dtype.kind == "O" and X.ndim > 2)):
         with name_encoders():
             return X.astype(np.float64)
     return X
+
+
+def fill_masked(X: np.ma.MaskedArray) -> np.ndarray:
+    """The array of a masked array; masked values are NaN."""
+    if not np.ma.is_masked(X):
+        return np.asarray(X)
+    dtype = np.result_type(X.dtype, np.float32) if X.dtype.kind in "biu" else X.dtype
+    return np.ma.filled(X.astype(dtype), np.nan)
+
+
+def fill_objects(X: np.ndarray) -> np.ndarray:
+    """The same object array with NaN for None and the NA of pandas; a copy if there are any."""
+    missing = np.array([value is None or type(value).__name__ == "NAType" for value in X.ravel()], dtype=bool)
+    if not missing.any():
+        return X
+    X = X.copy()
+    X[missing.reshape(X.shape)] = np.nan
+    return X
+
+
+def fill_object_columns(frame: Any) -> Any:
+    """The same data frame of pandas with NaN for None and NA in columns of objects; others are returned unchanged."""
+    if not hasattr(frame, "isetitem"):
+        return frame
+    filled = frame
+    for index, dtype in enumerate(frame.dtypes):
+        if np.dtype("O") == dtype:
+            column = frame.iloc[:, index].to_numpy()
+            values = fill_objects(column)
+            if values is not column:
+                filled = frame.copy(deep=False) if filled is frame else filled
+                filled.isetitem(index, values)
+    return filled
+
+
+def check_stored(values: np.ndarray) -> None:
+    """Raise ValueError if a stored value of a sparse matrix is missing."""
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise ValueError(
+            "Input X contains NaN in a sparse matrix. Missing values need a dense array, because entries that are not "
+            "stored are zeros: pass X.toarray()."
+        )
 
 
 def check_kind(dtype: Any) -> None:
@@ -80,7 +122,10 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
     if sample_shape is not None:
         check_sample_shape(type(estimator).__name__, tuple(getattr(X, "shape", ())), sample_shape)
     if issparse(X):
-        checked = validate_data(estimator, X, reset=reset, dtype="numeric", accept_sparse="csr")
+        checked = validate_data(
+            estimator, X, reset=reset, dtype="numeric", accept_sparse="csr", ensure_all_finite="allow-nan"
+        )
+        check_stored(checked.data)
         check_range(checked.data)
         rows = csr_array(checked)
         if not rows.has_canonical_format:
@@ -91,7 +136,7 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
     if not is_sliceable(X):
         try:
             with name_encoders():
-                checked = validate_data(estimator, X, reset=reset, dtype="numeric")
+                checked = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
         except (ValueError, TypeError):
             if hasattr(X, "columns"):
                 check_text(X)
@@ -107,9 +152,11 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
         part = as_array(X[start : start + length])
         part = part.reshape(len(part), n_features) if part.ndim > 2 else part
         if start == 0:
-            checked = validate_data(estimator, part, reset=reset, dtype="numeric")
+            checked = validate_data(estimator, part, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
         else:
-            checked = check_array(part, dtype="numeric", input_name="X", estimator=estimator)
+            checked = check_array(
+                part, dtype="numeric", input_name="X", estimator=estimator, ensure_all_finite="allow-nan"
+            )
         check_range(checked)
     return X
 
@@ -170,7 +217,7 @@ def warn_if_y_is_target(X: Any, y: Any, n_rows: int = 100) -> None:
     if target.dtype.kind not in "biuf":
         return
     given = as_array(X[:n_rows]).astype(np.float64)
-    rounding = 1e-6 * float(np.abs(given).max())
+    rounding = 1e-6 * float(np.nan_to_num(np.abs(given)).max())
     if not np.allclose(given, target.astype(np.float64), rtol=0, atol=rounding, equal_nan=True):
         warn(
             "y is ignored, because X is reconstructed. y has the shape of X and other values, as in fit(noisy, clean). "
@@ -203,6 +250,8 @@ def check_range(rows: np.ndarray) -> None:
     if rows.dtype.kind != "f" or rows.dtype.itemsize <= 4 or rows.size == 0:
         return
     largest = max(float(rows.max()), -float(rows.min()))
+    if np.isnan(largest):
+        largest = float(np.nan_to_num(np.abs(rows)).max())
     if largest > LARGEST:
         raise ValueError(
             f"Input X contains a value too large for dtype('float32'): {largest:g}. Divide X by a power of ten first."

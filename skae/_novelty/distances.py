@@ -27,30 +27,38 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class ErrorSums:
-    """Sums over the rows of errors (n, n_features); their size does not depend on n."""
+    """Sums over the rows of errors (n, n_features), 0 for missing values; their size does not depend on n."""
 
-    count: int
+    count: Any  # number of rows, or number of values of each column (n_features,) if some are missing
     squares: np.ndarray
     # Sums of the products of all pairs of columns, and of their squares. None above MAX_WHITENED_FEATURES columns.
     products: np.ndarray | None
     square_products: np.ndarray | None
 
     @classmethod
-    def of(cls, errors: np.ndarray) -> ErrorSums:
+    def of(cls, errors: np.ndarray, is_missing: np.ndarray | None = None) -> ErrorSums:
         squares = np.square(errors)
+        count = len(errors) if is_missing is None or not is_missing.any() else (~is_missing).sum(0)
         if errors.shape[1] > MAX_WHITENED_FEATURES:
-            return cls(len(errors), squares.sum(0), None, None)
-        return cls(len(errors), squares.sum(0), errors.T @ errors, squares.T @ squares)
+            return cls(count, squares.sum(0), None, None)
+        return cls(count, squares.sum(0), errors.T @ errors, squares.T @ squares)
 
     def __add__(self, other: ErrorSums) -> ErrorSums:
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         sums: list[Any] = [None if a is None else a + b for a, b in pairs]
         return ErrorSums(*sums)
 
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of values of each column, at least 1."""
+        return np.maximum(self.count, 1)
+
     def shrunk_covariance(self, deviation: np.ndarray) -> np.ndarray:
         """Covariance (Ledoit and Wolf, 2004) of errors divided by ``deviation``, with an assumed mean of 0."""
-        n, p = self.count, len(deviation)
-        variances = np.outer(deviation, deviation)
+        p = len(deviation)
+        # Covariances of columns with missing values are biased towards 0, which errs on the safe side.
+        n = float(np.mean(self.counts))
+        variances = np.outer(deviation, deviation) * np.sqrt(np.outer(self.counts, self.counts) / n**2)
         covariance = self.products / variances / n
         if p == 1:
             return covariance
@@ -79,25 +87,27 @@ class Distance:
             self.spread = spread if spread > 0 else 1.0
         else:
             self.columns = column_deviations(reconstructions + errors_of_rows)
-        self.neighbors = index_neighbors(self._join(reconstructions, errors_of_rows))
+        self.neighbors = index_neighbors(self._join(reconstructions, errors_of_rows, missing_factor(rows)))
 
     def measure(self, X: np.ndarray, kind: str) -> np.ndarray:
         """Compute distances (n,) of a kind in DISTANCES."""
         reconstructions, errors = scaled_parts(self.member, X)
         if kind == "neighbors":
-            return self.neighbors.kneighbors(self._join(reconstructions, errors))[0].mean(1)
+            return self.neighbors.kneighbors(self._join(reconstructions, errors, missing_factor(X)))[0].mean(1)
+        errors = errors * missing_factor(X)
         return np.square(errors).mean(1) if kind == "error" else np.linalg.norm(self._whiten(errors), axis=1)
 
-    def _join(self, reconstructions: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    def _join(self, reconstructions: np.ndarray, errors: np.ndarray, factor: Any = 1) -> np.ndarray:
         """Join positions and whitened errors to vectors, each scaled to a typical length of 1.
 
         Positions are the standardized columns of a table, or the reconstructions of pictures and signals, and of tables
-        in earlier model files.
+        in earlier model files. Missing values of a table are their reconstructions, and ``factor`` is
+        that of ``missing_factor``.
         """
         root = np.sqrt(errors.shape[1])
         is_table = hasattr(self, "columns")
         positions = (reconstructions + errors) / self.columns / root if is_table else reconstructions / self.spread
-        return np.hstack([positions, self._whiten(errors) / root])
+        return np.hstack([positions, self._whiten(errors * factor) / root])
 
     def _whiten(self, errors: np.ndarray) -> np.ndarray:
         return errors @ self.whitening if self.whitening.ndim == 2 else errors * self.whitening
@@ -116,11 +126,24 @@ def index_neighbors(rows: np.ndarray) -> NearestNeighbors:
 
 
 def scaled_parts(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute reconstructions and errors, (n, n_features) each, in the scaling of the member."""
+    """Compute reconstructions and errors, (n, n_features) each, in the scaling of the member.
+
+    The error of a missing value is 0.
+    """
     scaling = member._result.layout.scaling
     mean, scale = (values.cpu().numpy().ravel() for values in (scaling.mean, scaling.scale))
     reconstructions = np.asarray(member.reconstruct(X), dtype=np.float64).reshape(len(X), -1)
-    return (reconstructions - mean) / scale, (X.reshape(len(X), -1) - reconstructions) / scale
+    X = X.reshape(len(X), -1)
+    return (reconstructions - mean) / scale, (np.where(np.isnan(X), reconstructions, X) - reconstructions) / scale
+
+
+def missing_factor(X: np.ndarray) -> Any:
+    """The factor (n, 1) of errors without those of missing values to errors of complete rows; 1 if none is missing."""
+    is_missing = np.isnan(X).reshape(len(X), -1)
+    if not is_missing.any():
+        return 1
+    n_features = is_missing.shape[1]
+    return np.sqrt(n_features / np.maximum(n_features - is_missing.sum(1, keepdims=True), 1))
 
 
 def batch_slices(X: Any) -> Iterator[slice]:
@@ -131,7 +154,7 @@ def batch_slices(X: Any) -> Iterator[slice]:
 
 def root_mean_square(errors: ErrorSums) -> np.ndarray:
     """Compute the root mean square of each column, limited by MIN_DEVIATION; 1 if all errors are 0."""
-    return limit_below(np.sqrt(errors.squares / errors.count), MIN_DEVIATION)
+    return limit_below(np.sqrt(errors.squares / errors.counts), MIN_DEVIATION)
 
 
 def column_deviations(rows: np.ndarray) -> np.ndarray:
@@ -147,7 +170,7 @@ def limit_below(columns: np.ndarray, share: float) -> np.ndarray:
 
 def whitening(errors: ErrorSums, is_table: bool) -> np.ndarray:
     """Compute the factor of errors: a matrix for tables, a vector for wide tables, one number for pictures."""
-    overall = np.sqrt(np.mean(errors.squares / errors.count))
+    overall = np.sqrt(np.mean(errors.squares / errors.counts))
     # Dividing each pixel by its own deviation would give a large weight to pixels that hardly vary, such as edges.
     if overall == 0 or not is_table:
         return np.array(1 / overall if overall > 0 else 1.0)

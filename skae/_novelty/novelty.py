@@ -129,8 +129,8 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            At least 4 samples, most of them normal. Sparse matrices are converted to dense batch by batch. Tokens are
-            not supported.
+            At least 4 samples, most of them normal. Sparse matrices are converted to dense batch by batch. Missing
+            values (NaN) do not count in distances. Tokens are not supported.
         y : ignored
         groups : array-like of shape (n_samples,), default=None
             A label per row. Dependent rows share a label: rows of one subject or one series, or copies of one sample.
@@ -192,7 +192,7 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
 
         Returns
         -------
-        error : ndarray of the shape of X, float64
+        error : ndarray of the shape of X, float64; 0 for missing values
             A data frame with the columns and the index of X if X is a data frame.
         """
         result = self._get_result()
@@ -202,6 +202,7 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         for batch in batch_slices(rows):
             reconstructions = np.stack([member.reconstruct(rows[batch]) for member in result.members])
             error[batch] = rows[batch] - np.einsum("mn,mn...->n...", weights[:, batch], reconstructions)
+        error[np.isnan(error)] = 0.0
         if standardized:
             error /= result.typical_error
         return convert_like(X, error) if form is None else to_data_frame(form, error, index)
@@ -226,6 +227,7 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         return tags
 
     def _scores(self, result: NoveltyResult, X: Any) -> np.ndarray:
@@ -411,7 +413,11 @@ def digest_rows(X: SelectedRows) -> list[bytes]:
 
 def sum_errors(member: AutoencoderTransformer, X: SelectedRows) -> ErrorSums:
     """Sum the errors of a member, in its scaling."""
-    return add_errors(ErrorSums.of(scaled_parts(member, X[batch])[1]) for batch in batch_slices(X))
+
+    def sums(rows: np.ndarray) -> ErrorSums:
+        return ErrorSums.of(scaled_parts(member, rows)[1], np.isnan(rows).reshape(len(rows), -1))
+
+    return add_errors(sums(X[batch]) for batch in batch_slices(X))
 
 
 def add_errors(errors: Iterable[ErrorSums]) -> ErrorSums:

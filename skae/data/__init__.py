@@ -3,6 +3,7 @@
 from .axes import feature_channels, infer_axes, warn_if_sensor_windows
 from .batching import apply_padded, free_cache, is_out_of_memory, map_batches
 from .layout import SampleLayout
+from .missing import contains_missing, count_observed, has_missing, zero_missing
 from .scaling import ARRAYS, SCALINGS, Moments, Scaling
 from .sources import Rows, SelectedRows, SparseRows, inference_length, iterate_slices, slice_length
 from .targets import Target

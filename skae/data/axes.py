@@ -119,6 +119,8 @@ def warn_if_sensor_windows(X: Any, sample_shape: tuple[int, ...]) -> None:
     if str(X.dtype).rpartition(".")[2] in ("uint8", "bool"):
         return
     rows = next(iterate_slices(X[:EXAMINED], EXAMINED)).to(torch.float64).reshape(-1, *sample_shape)
+    if bool(rows.isnan().any()):
+        rows = torch.where(rows.isnan(), rows.nanmean(0).nan_to_num(float(rows.nanmean().nan_to_num())), rows)
     if bool(((rows == rows.min()) | (rows == rows.max())).all()):
         return  # black and white
     along = neighbor_correlations((rows - rows.mean(0)).numpy())

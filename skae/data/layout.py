@@ -27,7 +27,7 @@ class SampleLayout:
 
     X is a 2-D array with one flattened sample per row if ``flattened``. Reconstructions have the ``dtype`` float64 if
     float32 would lose digits of X, else float32. ``input_dtype`` is that of the fitted X, None if a model file cannot
-    store it.
+    store it. ``has_missing`` says that values of the training rows or of their validation set are missing (NaN).
     """
 
     sample_shape: tuple[int, ...]  # in the order of ``axes``
@@ -36,6 +36,7 @@ class SampleLayout:
     scaling: Scaling
     dtype: np.dtype
     input_dtype: np.dtype | None = field(default=None, kw_only=True)
+    has_missing: bool = field(default=False, kw_only=True)
 
     @property
     def n_features(self) -> int:
@@ -68,6 +69,11 @@ class SampleLayout:
     def mean_variance(self) -> float:
         """Variance of the scaled samples, averaged over features."""
         return float(self.scaling.total_variance) / self.n_features
+
+    @property
+    def observed_share(self) -> float:
+        """Share of the values of the fitted rows that are not missing, in (0, 1]."""
+        return 1.0 if self.scaling.moments is None else self.scaling.moments.observed_share
 
     @property
     def sample_scale(self) -> np.ndarray:
@@ -110,7 +116,10 @@ class SampleLayout:
         return replace(self, scaling=self.scaling.to(device))
 
     def to_network(self, rows: Tensor) -> Tensor:
-        """Convert raw rows (n, ...) of any dtype to scaled float32 samples (n, \\*network_shape)."""
+        """Convert raw rows (n, ...) of any dtype to scaled float32 samples (n, \\*network_shape).
+
+        Missing values stay NaN.
+        """
         x = self.scaling.transform(rows.reshape(len(rows), -1))
         return self.from_flat(x)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,12 +42,14 @@ EXACT_IN_FLOAT32 = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.floa
 
 @dataclass(frozen=True)
 class Moments:
-    """Statistics of every feature, computed in one pass over the rows."""
+    """Statistics of every feature, computed in one pass over the rows. Missing values (NaN) are left out."""
 
     count: int  # number of rows
     # Mean, sum of squared differences from it, minimum, maximum, and number of rows at the minimum: (5, n_features).
     numbers: Tensor
     eps: float  # machine epsilon of the type of the rows; 0 for integers
+    # Number of rows with a value (n_features,), float64; None if no value is missing (NaN).
+    n_observed: Tensor | None = None
 
     mean = property(lambda self: self.numbers[0])
     squares = property(lambda self: self.numbers[1])
@@ -54,24 +57,48 @@ class Moments:
     high = property(lambda self: self.numbers[3])
     at_low = property(lambda self: self.numbers[4])
 
+    @property
+    def counts(self) -> Any:
+        """Number of values of every feature: the number of rows, or a tensor (n_features,) of at least 1."""
+        return self.count if self.n_observed is None else self.n_observed.clamp(min=1)
+
+    @property
+    def observed_share(self) -> float:
+        """Share of all values that are not missing."""
+        return 1.0 if self.n_observed is None else float(self.n_observed.mean()) / self.count
+
     @classmethod
     def of(cls, slices: Iterable[Tensor]) -> Moments:
         """Compute the moments of slices of rows (n, n_features)."""
         pieces = (piece for rows in slices for piece in rows.split(max(1, PIECE_NUMBERS // max(1, rows.shape[1]))))
         moments = functools.reduce(cls.merge, map(cls.of_rows, pieces))
-        return replace(moments, numbers=moments.numbers.cpu())
+        n_observed = None if moments.n_observed is None else moments.n_observed.cpu()
+        return replace(moments, numbers=moments.numbers.cpu(), n_observed=n_observed)
 
     @classmethod
     def of_rows(cls, rows: Tensor) -> Moments:
         """Compute the moments of rows (n, n_features)."""
         x = rows.to(torch.float64)
         mean = x.mean(0)
+        if rows.dtype.is_floating_point and bool(mean.isnan().any()):
+            return cls._of_rows_with_gaps(x, machine_epsilon(rows.dtype))
         low, high = x.amin(0), x.amax(0)  # aminmax takes four times as long
         differences = (x - mean).square_()
         squares = differences.sum(0)
         # Counted as float64, in an array that exists already: half the time of a sum of booleans.
         at_low = torch.eq(x, low, out=differences).sum(0)
         return cls(len(x), torch.stack([mean, squares, low, high, at_low]), machine_epsilon(rows.dtype))
+
+    @classmethod
+    def _of_rows_with_gaps(cls, x: Tensor, eps: float) -> Moments:
+        """Compute the moments of rows (n, n_features), float64, with missing values."""
+        is_missing = x.isnan()
+        n_observed = (~is_missing).sum(0, dtype=torch.float64)
+        mean = x.nansum(0) / n_observed.clamp(min=1)
+        squares = (x - mean).square_().nansum(0)
+        low, high = x.masked_fill(is_missing, torch.inf).amin(0), x.masked_fill(is_missing, -torch.inf).amax(0)
+        at_low = torch.eq(x, low).sum(0, dtype=torch.float64)
+        return cls(len(x), torch.stack([mean, squares, low, high, at_low]), eps, n_observed)
 
     @classmethod
     def of_sparse(cls, X: csr_array) -> Moments:
@@ -88,18 +115,26 @@ class Moments:
 
     def merge(self, other: Moments) -> Moments:
         """Merge the moments of two sets of rows (Chan, Golub and LeVeque, 1983)."""
-        count = self.count + other.count
+        n_observed: Tensor | None = None
+        a: Any = self.count
+        b: Any = other.count
+        if self.n_observed is not None or other.n_observed is not None:
+            a, b = (torch.as_tensor(m.count if m.n_observed is None else m.n_observed) for m in (self, other))
+            n_observed = (a + b).expand(self.mean.shape).to(self.mean)
+        # As integers if nothing is missing, so that results are the same to the bit.
+        count = a + b if n_observed is None else n_observed.clamp(min=1)
         shift = other.mean - self.mean
-        mean = self.mean + shift * (other.count / count)
-        squares = self.squares + other.squares + shift.square() * (self.count * other.count / count)
+        mean = self.mean + shift * (b / count)
+        squares = self.squares + other.squares + shift.square() * (a * b / count)
         low, high = torch.minimum(self.low, other.low), torch.maximum(self.high, other.high)
         at_low = self.at_low * (self.low == low) + other.at_low * (other.low == low)
-        return Moments(count, torch.stack([mean, squares, low, high, at_low]), max(self.eps, other.eps))
+        numbers = torch.stack([mean, squares, low, high, at_low])
+        return Moments(self.count + other.count, numbers, max(self.eps, other.eps), n_observed)
 
     @property
     def deviation(self) -> Tensor:
         """Standard deviation of every feature (n_features,); 0 if it is constant up to rounding errors."""
-        deviation = (self.squares / self.count).sqrt()
+        deviation = (self.squares / self.counts).sqrt()
         # Squares of smaller differences underflow; half of the range is accurate enough.
         deviation = torch.where(deviation < UNDERFLOW, (self.high - self.low) / 2, deviation)
         # A column with one large value has a deviation of rounding errors only.
@@ -141,7 +176,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Scaling:
-    """The transform ``(x - mean) / scale`` and its inverse, in float64.
+    """The transform ``(x - mean) / scale`` and its inverse, in float64. Missing values (NaN) stay missing.
 
     ``low`` and ``high`` are minimum and maximum, for losses that need samples in a known interval. ``kind`` says which
     features share a scale: none ("columns"), those of a channel ("channels"), or all ("global"). With None, nothing is
@@ -282,12 +317,13 @@ def have_same_unit(moments: Moments) -> bool:
     if centered and len(mean) >= FEWEST_PRINCIPAL and bool((deviation.diff() <= 0).all()):
         return True
     base = low == low.min()
-    others = moments.count - torch.where(base, at_low, 0.0)
+    counts = moments.counts if moments.n_observed is None else moments.counts[arrays[0] > 0]
+    others = counts - torch.where(base, at_low, 0.0)
     same_ends = float((base & (high == high[base].mode().values)).double().mean())
-    at_base = 1 - float(others.mean()) / moments.count
+    at_base = 1 - float(others.mean()) / float(torch.as_tensor(counts, dtype=torch.float64).mean())
     if same_ends <= 0.5 and at_base < MOSTLY:
         return False
-    size = ((deviation.square() + (mean - low.min()).square()) * moments.count / others).sqrt()
+    size = ((deviation.square() + (mean - low.min()).square()) * counts / others).sqrt()
     size = size[others >= min(FEWEST_OTHERS, float(others.max()))]
     median = size.median()
     return bool(size.max() <= SAME_SIZE * median) and bool(size.min() * SAME_SIZE >= median)

@@ -180,7 +180,7 @@ class SparseRows:
 
 
 class SelectedRows:
-    """Lazy view of the rows of a dense X at ``indices``, as float64 and without negative zeros."""
+    """Lazy view of the rows of a dense X at ``indices``, as float64, with one form of zero and one of NaN."""
 
     dtype = np.dtype(np.float64)
 
@@ -203,6 +203,7 @@ class SelectedRows:
             rows = np.empty((len(indices), *self.shape[1:]))
             rows[order] = gather_rows(self.X, indices[order]).cpu().numpy().reshape(rows.shape)
         rows += 0.0
+        rows[np.isnan(rows)] = np.nan
         return rows
 
     def at(self, indices: np.ndarray) -> SelectedRows:

@@ -10,7 +10,11 @@ from torch import Tensor, nn
 
 from .bottlenecks import Bottleneck, Code
 from .layers import EncoderDecoder
+from .missing import MissingValues
 from .priors import Prior, Sampler
+
+# Rounds in which missing values are replaced by their reconstructions; fewest rows that are filled together.
+ROUNDS, FEWEST_FILLED = 3, 16
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class Trace:
         The output of a supervised head.
     y : Tensor of shape (batch,) or (batch, n_outputs), default=None
         Target of the head: indices of classes, -1 where missing, or numbers, NaN where missing.
+    observed : Tensor of shape (repeats * batch, \\*shape), bool, default=None
+        Whether each value of the target is known; None if none is missing. Missing ones do not count in losses.
+    observed_share : float
+        Share of the values of the training rows that are known.
     """
 
     seen: Tensor
@@ -40,6 +48,8 @@ class Trace:
     prior: Prior | None = None
     prediction: Tensor | None = None
     y: Tensor | None = None
+    observed: Tensor | None = None
+    observed_share: float = 1.0
 
 
 class LinearPath(nn.Module):
@@ -210,6 +220,8 @@ class Autoencoder(nn.Module):
         Predicts y from the code.
     code_map : CodeMap, default=None
         The map of codes after ``latent_scale``; None is the identity.
+    missing : MissingValues, default=None
+        Hides values in training; None if no value of the training rows is missing (NaN).
     """
 
     latent_scale: Tensor
@@ -227,6 +239,7 @@ class Autoencoder(nn.Module):
         pseudo_inputs: Tensor | None = None,
         head: Head | None = None,
         code_map: CodeMap | None = None,
+        missing: MissingValues | None = None,
     ):
         super().__init__()
         self.encoder = encoder_decoder.encoder
@@ -238,20 +251,37 @@ class Autoencoder(nn.Module):
         self.pseudo_inputs = None if pseudo_inputs is None else nn.Parameter(pseudo_inputs)
         self.head = head
         self.code_map = code_map
+        self.missing = missing
         self.register_buffer("latent_scale", latent_scale)
 
     def forward(self, x: Tensor) -> Trace:
         """One pass of scaled samples (batch, \\*shape)."""
-        seen = x if self.corruption is None or not self.training else self.corruption(x)
+        seen, observed, observed_share = x, None, 1.0
+        if self.missing is not None:
+            observed, observed_share = ~x.isnan(), self.missing.observed_share
+            seen = self.fill(self.missing(x) if self.training else x)
+            x = x.masked_fill(~observed, 0.0)
+        if self.corruption is not None and self.training:
+            seen = self.corruption(seen)
         if self.input_requires_grad and torch.is_grad_enabled():
             seen = seen.detach().requires_grad_()
         code = self._code(seen)
         target = self.link.to_output_space(x)
         if code.repeats > 1:
             target = target.repeat(code.repeats, *[1] * (x.ndim - 1))
+            observed = None if observed is None else observed.repeat(code.repeats, *[1] * (x.ndim - 1))
         decoder_input = code.latent if code.decoder_input is None else code.decoder_input
         prediction = None if self.head is None else self.head(self.bottleneck.decoder_input(decoder_input))
-        return Trace(seen, target, code, self.output(decoder_input), self.bottleneck.prior, prediction)
+        return Trace(
+            seen,
+            target,
+            code,
+            self.output(decoder_input),
+            self.bottleneck.prior,
+            prediction,
+            observed=observed,
+            observed_share=observed_share,
+        )
 
     def _code(self, seen: Tensor) -> Code:
         if self.pseudo_inputs is None:
@@ -281,8 +311,34 @@ class Autoencoder(nn.Module):
         return output
 
     def encode(self, x: Tensor) -> Tensor:
-        """Codes (batch, n_components) of scaled samples (batch, \\*shape)."""
-        return self.from_inner(self.bottleneck.deterministic_code(self.features(x)))
+        """Codes (batch, n_components) of scaled samples (batch, \\*shape), whose missing values are filled.
+
+        Without ``missing``, no value may be missing.
+        """
+        return self.from_inner(self.bottleneck.deterministic_code(self.features(self.without_missing(x))))
+
+    def without_missing(self, x: Tensor) -> Tensor:
+        """The same scaled samples, with missing values filled if training rows had some."""
+        return x if self.missing is None else self.fill(x)
+
+    @torch.no_grad()
+    def fill(self, x: Tensor) -> Tensor:
+        """Scaled samples (batch, \\*shape) whose missing values (NaN) are reconstructions, computed in ROUNDS from 0.
+
+        For a linear network, rounds approach the code with the lowest error on the known values.
+        """
+        rows = x.isnan().flatten(1).any(1).nonzero()[:, 0]
+        if len(rows) == 0:
+            return x
+        # Matrix products of a few rows are summed in another order; copies of a row get the same result.
+        rows = torch.cat([rows, rows[:1].expand(max(0, FEWEST_FILLED - len(rows)))])
+        known = x[rows]
+        is_missing = known.isnan()
+        filled = known.masked_fill(is_missing, 0.0)
+        for _ in range(ROUNDS):
+            output = self.output(self.bottleneck.deterministic_code(self.features(filled)))
+            filled = torch.where(is_missing, self.link.to_sample(output), known)
+        return x.index_copy(0, rows, filled)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Scaled samples (batch, \\*shape) from codes: (batch, n_components), or their first columns."""

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from skae.model import Trace
@@ -47,6 +48,10 @@ class Term:
 
 class Objective(nn.Module):
     """The reconstruction loss, averaged over features and batch, plus weighted penalties.
+
+    If values are missing, it is the sum over the known values of a sample, divided by the mean number of known values
+    per training row. The mean over training rows is then that over all their known values, and each value has the same
+    weight in every batch, so gradients of batches are unbiased.
 
     The negative log-likelihood of a sample is that of noise whose variance is the mean squared error of the batch, the
     maximum-likelihood estimate (Rybkin, Daniilidis and Levine, 2021). The balance of reconstruction and penalties then
@@ -133,9 +138,15 @@ class Objective(nn.Module):
         return self
 
     def _reconstruction(self, trace: Trace, per_sample: bool = True) -> Tensor:
+        observed, target = trace.observed, trace.target
         if isinstance(self.loss, str):
-            return LOSSES[self.loss](trace.output, trace.target, per_sample=per_sample)
-        losses = self.loss(trace.output, trace.target)
+            weight = None if observed is None else observed / trace.observed_share
+            return LOSSES[self.loss](trace.output, target, per_sample=per_sample, weight=weight)
+        if observed is not None:
+            # Losses of two arrays have no weights: missing values are reconstructed without an error.
+            target = torch.where(observed, target, trace.output.detach())
+        losses = self.loss(trace.output, target)
+        losses = losses if observed is None else losses / trace.observed_share
         return losses if per_sample else losses.mean()
 
     def _weight(self, term: Term, scale: Tensor | float) -> Tensor | float:
@@ -146,7 +157,7 @@ class Objective(nn.Module):
 
     def _scale(self, trace: Trace, loss: Tensor) -> Tensor | float:
         """The factor from the negative log-likelihood of a sample to the reconstruction loss."""
-        n_features = math.prod(trace.target.shape[1:])
+        n_features = math.prod(trace.target.shape[1:]) * trace.observed_share
         if callable(self.loss) or self.loss in ("bce", "huber"):
             return 1 / n_features
         if self.loss == "cross_entropy":

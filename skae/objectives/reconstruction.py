@@ -1,7 +1,8 @@
 """Reconstruction losses, averaged over a sample's features.
 
 Each takes the network's output and its target, both (batch, \\*shape). It returns one loss per sample, (batch,), or
-without ``per_sample`` their mean, which is faster. A custom loss takes output and target only, and returns (batch,).
+without ``per_sample`` their mean, which is faster. ``weight``, of that shape, multiplies the loss of every value. A
+custom loss takes output and target only, and returns (batch,).
 """
 
 from __future__ import annotations
@@ -15,37 +16,43 @@ from torch.nn import functional
 from skae.model import UnitInterval
 
 
-def average(loss: Tensor, per_sample: bool) -> Tensor:
-    """Average elementwise losses (batch, \\*shape) over every sample or over all."""
+def average(loss: Tensor, per_sample: bool, weight: Tensor | None = None) -> Tensor:
+    """Average elementwise losses (batch, \\*shape), multiplied by ``weight``, over every sample or over all."""
+    loss = loss if weight is None else loss * weight
     return loss.flatten(1).mean(1) if per_sample else loss.mean()
 
 
-def squared_error(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
+def squared_error(output: Tensor, target: Tensor, per_sample: bool = True, weight: Tensor | None = None) -> Tensor:
     """Mean squared difference."""
-    if not per_sample:
+    if not per_sample and weight is None:
         return functional.mse_loss(output, target)
-    return average(functional.mse_loss(output, target, reduction="none"), per_sample)
+    return average(functional.mse_loss(output, target, reduction="none"), per_sample, weight)
 
 
-def absolute_error(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
+def absolute_error(output: Tensor, target: Tensor, per_sample: bool = True, weight: Tensor | None = None) -> Tensor:
     """Mean absolute difference; its minimizer is the median, so outliers have less influence."""
-    return average(functional.l1_loss(output, target, reduction="none"), per_sample)
+    return average(functional.l1_loss(output, target, reduction="none"), per_sample, weight)
 
 
-def huber_error(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
+def huber_error(output: Tensor, target: Tensor, per_sample: bool = True, weight: Tensor | None = None) -> Tensor:
     """Squared for differences up to 1, one standard deviation of scaled data, and linear above (Huber, 1964)."""
-    return average(functional.huber_loss(output, target, reduction="none"), per_sample)
+    return average(functional.huber_loss(output, target, reduction="none"), per_sample, weight)
 
 
-def binary_cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
+def binary_cross_entropy(
+    output: Tensor, target: Tensor, per_sample: bool = True, weight: Tensor | None = None
+) -> Tensor:
     """Cross entropy of targets in [0, 1] and the curve of ``UnitInterval`` at ``output``."""
     margin = UnitInterval.MARGIN
     loss = -(target * log_unit_interval(output, margin) + (1 - target) * log_unit_interval(1 - output, margin))
-    return average(loss, per_sample)
+    return average(loss, per_sample, weight)
 
 
-def cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True) -> Tensor:
-    """Cross entropy of logits over the first axis and probabilities of the same shape, averaged over positions."""
+def cross_entropy(output: Tensor, target: Tensor, per_sample: bool = True, weight: Tensor | None = None) -> Tensor:
+    """Cross entropy of logits over the first axis and probabilities of the same shape, averaged over positions.
+
+    Tokens are never missing, so there is no weight.
+    """
     return average(functional.cross_entropy(output, target, reduction="none"), per_sample)
 
 

@@ -29,6 +29,8 @@ def encode_layout(layout: SampleLayout) -> tuple[dict[str, Any], dict[str, Tenso
     arrays = {f"scaling/{name}": getattr(scaling, name) for name in ARRAYS}
     if moments is not None:
         arrays["scaling/moments"] = moments.numbers
+        if moments.n_observed is not None:
+            arrays["scaling/n_observed"] = moments.n_observed
     return {
         "sample_shape": list(layout.sample_shape),
         "axes": list(layout.axes),
@@ -38,6 +40,7 @@ def encode_layout(layout: SampleLayout) -> tuple[dict[str, Any], dict[str, Tenso
         "n_tokens": layout.n_tokens if isinstance(layout, TokenLayout) else None,
         "scaling": scaling.kind,
         "moments": None if moments is None else [moments.count, moments.eps],
+        "has_missing": layout.has_missing,
     }, arrays
 
 
@@ -64,7 +67,8 @@ def decode_layout(encoded: dict[str, Any], arrays: dict[str, Tensor]) -> SampleL
         scaling = decode_scaling(n_tokens * sample_shape[0], kind, None, arrays)
         return TokenLayout(sample_shape, axes, flattened, scaling, dtype, n_tokens, input_dtype=input_dtype)
     scaling = decode_scaling(math.prod(sample_shape), kind, encoded["moments"], arrays)
-    return SampleLayout(sample_shape, axes, flattened, scaling, dtype, input_dtype=input_dtype)
+    has_missing = check_type(encoded["has_missing"], bool, "has_missing")
+    return SampleLayout(sample_shape, axes, flattened, scaling, dtype, input_dtype=input_dtype, has_missing=has_missing)
 
 
 def decode_scaling(n_features: int, kind: str | None, moments: Any, arrays: dict[str, Tensor]) -> Scaling:
@@ -77,11 +81,15 @@ def decode_scaling(n_features: int, kind: str | None, moments: Any, arrays: dict
         if type(count) is not int or not 0 < count < 2**53 or type(eps) is not float or not 0 <= eps < 1:
             raise ModelFileError(f"its moments are of {shown(count)} rows, with rounding errors of {shown(eps)}")
         shapes["moments"] = (5, n_features)
+        if "n_observed" in numbers:
+            shapes["n_observed"] = (n_features,)
     check_table(
         {f"scaling/{name}": (torch.float64, shape) for name, shape in shapes.items()},
         {f"scaling/{name}": (array.dtype, tuple(array.shape)) for name, array in numbers.items()},
     )
-    decoded = None if moments is None else Moments(count, numbers["moments"], eps)
+    if "n_observed" in shapes and not bool(((numbers["n_observed"] >= 1) & (numbers["n_observed"] <= count)).all()):
+        raise ModelFileError("its features have impossible numbers of values")
+    decoded = None if moments is None else Moments(count, numbers["moments"], eps, numbers.get("n_observed"))
     return Scaling(**{name: numbers[name] for name in ARRAYS}, kind=kind, moments=decoded)
 
 

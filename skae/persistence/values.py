@@ -37,7 +37,8 @@ KEYS = {
     "": {"kind", "versions", "parameters", "spec", "layout", "n_components", "batch_size", "cycles", "history"}
     | {"n_epochs", "best_epoch", "feature_names", "frame", "output", "target"},
     "spec": set(SPEC),
-    "layout": {"sample_shape", "axes", "flattened", "dtype", "input_dtype", "n_tokens", "scaling", "moments"},
+    "layout": {"sample_shape", "axes", "flattened", "dtype", "input_dtype", "n_tokens", "scaling", "moments"}
+    | {"has_missing"},
     "frame": {"library", "columns", "levels"},
 }
 # Dates and times in ISO format, and pandas' units of them.

@@ -16,6 +16,9 @@ from torch.utils.data import Dataset
 from skae.data import Rows, SparseRows, slice_length
 from skae.data.sources import BLOCK_ROWS, BUFFER_BYTES
 
+# Stands for missing values where rows are compared.
+UNLIKELY = 1234.5
+
 
 @dataclass(frozen=True)
 class Part(Dataset):
@@ -82,6 +85,8 @@ def equal_rows(part: Part) -> np.ndarray:
         pairs = np.empty((len(part), 2), dtype=np.float32)
         for start in range(0, len(part), length):
             flat = rows.take(part.indices[start : start + length]).flatten(1)
+            if rows.layout.has_missing:
+                flat = flat.masked_fill(flat.isnan(), UNLIKELY)
             weights = torch.arange(1, flat.shape[1] + 1, dtype=torch.float32, device=flat.device)
             for column, k in enumerate((1.0, 1.3)):
                 pairs[start : start + length, column] = (flat * torch.sin(k * weights)).sum(1).cpu().numpy()

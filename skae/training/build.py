@@ -26,6 +26,7 @@ from skae.model import (
     Identity,
     LayerRow,
     LinearPath,
+    MissingValues,
     Softmax,
     UnitInterval,
     layer_rows,
@@ -83,8 +84,18 @@ def build(
     pseudo_inputs = torch.zeros(n_pseudo_inputs, *shape, dtype=torch.float32) if n_pseudo_inputs else None
     link = output_link(spec.loss, layout)
     code_map = CodeMap(n_components) if has_code_map(spec, parts, bottleneck) else None
+    missing = MissingValues(layout.observed_share) if layout.has_missing else None
     module = Autoencoder(
-        encoder_decoder, linear, latent_scale, link, bottleneck, parts.corruption, pseudo_inputs, head, code_map
+        encoder_decoder,
+        linear,
+        latent_scale,
+        link,
+        bottleneck,
+        parts.corruption,
+        pseudo_inputs,
+        head,
+        code_map,
+        missing,
     )
     module.input_requires_grad = parts.input_requires_grad
     return module, layer_rows(encoder_decoder, linear, shape)
@@ -115,7 +126,7 @@ def initialize(module: Autoencoder, spec: TrainSpec, rows: Rows) -> None:
             )
         warn(f"{message}.")
     if module.linear is not None:
-        components, mean, deviations = fit_pca(rows, n_components, spec.seed, spec.solver)
+        components, mean, deviations = fit_pca(rows, n_components, spec.seed)
         if bool(deviations.any()):
             # A lower bound for directions of almost no variance.
             module.latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))
@@ -129,7 +140,7 @@ def initialize(module: Autoencoder, spec: TrainSpec, rows: Rows) -> None:
         n_inputs = len(module.pseudo_inputs)
         indices = np.resize(np.random.RandomState(spec.seed).permutation(len(rows))[:n_inputs], n_inputs)
         with torch.no_grad():
-            module.pseudo_inputs.copy_(rows.take(np.sort(indices)))
+            module.pseudo_inputs.copy_(rows.take(np.sort(indices)).nan_to_num_())
 
 
 def output_link(loss: Any, layout: SampleLayout) -> Identity | UnitInterval | Softmax:

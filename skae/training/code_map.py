@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skae.data import zero_missing
 from skae.model import Autoencoder, CodeMap, Identity
 
 from .batches import Part
@@ -128,8 +129,9 @@ def explained_variance(module: Autoencoder, part: Part, length: int, n_trained: 
     n_rows = max(MIN_MEASURED, MEASURED_NUMBERS // part.rows.layout.n_features, int(MEASURED_SHARE * n_trained))
 
     def squares(x: Tensor) -> np.ndarray:
-        errors = (module.decode(module.encode(x)) - x).square_()
-        return np.array([float(errors.sum(dtype=torch.float64)), float(x.square().sum(dtype=torch.float64))])
+        errors = zero_missing((module.decode(module.encode(x)) - x).square_(), x)
+        squares = zero_missing(x, x).square()
+        return np.array([float(errors.sum(dtype=torch.float64)), float(squares.sum(dtype=torch.float64))])
 
     error, total = np.sum(map_evenly_spaced(module, part, min(MAX_MEASURED, n_rows), length, squares), axis=0)
     return 1 - error / total if total > 0 else 1.0

@@ -174,8 +174,9 @@ class Sample:
 
 
 def flat(rows: Rows, indices: np.ndarray) -> Tensor:
-    """Scaled rows at ascending indices as (n, n_features) on the CPU."""
-    return rows.take(indices).flatten(1).cpu()
+    """Scaled rows at ascending indices as (n, n_features) on the CPU; missing values are 0, the mean."""
+    x = rows.take(indices).flatten(1).cpu()
+    return x.nan_to_num_() if rows.layout.has_missing else x
 
 
 def continuous_columns(x: Tensor, discrete: float) -> Tensor:

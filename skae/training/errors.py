@@ -68,7 +68,7 @@ def diverged(net: Any, losses: Any, part: Part) -> DivergenceError:
     wrong = [(number, float(loss)) for number, loss in enumerate(losses, start=1) if not math.isfinite(loss)]
     number, loss = wrong[0] if wrong else (len(losses), math.inf)
     slices = iterate_slices(part.rows.X, slice_length(part.rows.layout.n_features))
-    largest = max(float(rows.double().abs().max()) for rows in slices)
+    largest = max(float(rows.double().abs().nan_to_num().max()) for rows in slices)
     return DivergenceError(
         f"The loss became non-finite ({loss}) in batch {number} of epoch {len(net.history)} at lr={lr:.3g} (peak "
         f"lr={net.lr:.3g}); max |X| is {largest:.3g}. Pass a smaller lr, scaling='columns' if "

@@ -22,11 +22,14 @@ def initialize_head(module: Autoencoder, spec: TrainSpec, part: Part) -> None:
         return
     x = part.rows.take(part.indices[np.linspace(0, len(part) - 1, min(len(part), MEASURED_ROWS)).astype(np.intp)]).cpu()
     y = part.rows.y.cpu()[torch.from_numpy(part.indices)]
-    target = module.link.to_output_space(x)
+    layout = part.rows.layout
+    observed = ~x.isnan() if layout.has_missing else None
+    target = module.link.to_output_space(x.nan_to_num_() if layout.has_missing else x)
     constant = target.mean(0, keepdim=True).expand_as(target)
     if spec.loss == "cross_entropy":
         constant = constant.clamp(min=1e-6).log()
-    reconstruction = float(Objective(spec.loss)(Trace(x, target, Code(x, x), constant)))
+    trace = Trace(x, target, Code(x, x), constant, observed=observed, observed_share=layout.observed_share)
+    reconstruction = float(Objective(spec.loss)(trace))
     if y.ndim == 1:
         shares = torch.bincount(y[y >= 0]).double() / len(y)
         prediction = float(torch.special.entr(shares / shares.sum()).sum() * shares.sum())

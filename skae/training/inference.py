@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from skae.data import Rows, apply_padded, inference_length, map_batches
+from skae._parameters import warn
+from skae.data import (
+    Rows,
+    apply_padded,
+    count_observed,
+    has_missing,
+    inference_length,
+    map_batches,
+    zero_missing,
+)
 
 from .device import full_precision
 from .result import FitResult
@@ -19,35 +28,39 @@ from .result import FitResult
 def encode(result: FitResult, X: Any) -> np.ndarray:
     """Codes (n, n_components), float32, of checked samples."""
     codes = np.empty((len(X), result.n_components), dtype=np.float32)
-    return fill(codes, result, X, lambda x: compute(result, result.net.module_.encode, x))
+    return write(codes, result, X, lambda x: compute(result, result.net.module_.encode, x))
 
 
 def reconstruct(result: FitResult, X: Any) -> np.ndarray:
     """Reconstructions (n, \\*caller_shape) of checked samples."""
     layout = result.layout
     samples = np.empty((len(X), *layout.caller_shape), dtype=layout.dtype)
-    return fill(samples, result, X, lambda x: layout.to_caller(autoencode(result, x)))
+    return write(samples, result, X, lambda x: layout.to_caller(autoencode(result, x)))
 
 
 def squared_errors(result: FitResult, X: Any) -> np.ndarray:
-    """Mean squared reconstruction error per sample (n,), float32, in s(X)."""
-    errors = np.empty(len(X), dtype=np.float32)
-    return fill(errors, result, X, lambda x: (x - autoencode(result, x)).square_().flatten(1).mean(1))
+    """Mean squared reconstruction error per sample (n,), float32, in s(X); 0 if all of its values are missing."""
+
+    def mean_squares(x: Tensor) -> Tensor:
+        squares = (x - autoencode(result, x)).square_()
+        if not has_missing(x):
+            return squares.flatten(1).mean(1)
+        return zero_missing(squares, x).flatten(1).sum(1) / count_observed(x)
+
+    return write(np.empty(len(X), dtype=np.float32), result, X, mean_squares)
 
 
 def sums_of_squares(result: FitResult, X: Any) -> tuple[float, float]:
-    """Sum of squared reconstruction errors, and of squares, in s(X)."""
+    """Sum of squared reconstruction errors, and of squares, in s(X); missing values do not count."""
 
     def sums(x: Tensor) -> tuple[Tensor, Tensor]:
-        errors = (x - autoencode(result, x)).square_()
-        return errors.sum(dtype=torch.float64), x.square().sum(dtype=torch.float64)
+        errors = zero_missing((x - autoencode(result, x)).square_(), x)
+        return errors.sum(dtype=torch.float64), zero_missing(x, x).square().sum(dtype=torch.float64)
 
     error = total = 0.0
-    device = torch.device(result.net.device)
-    with full_precision(device):
-        for _, _, (part_error, part_total) in Rows(X, result.layout, device).map(sums):
-            error += float(part_error)
-            total += float(part_total)
+    for _, _, (part_error, part_total) in map_rows(result, X, sums):
+        error += float(part_error)
+        total += float(part_total)
     return error, total
 
 
@@ -66,13 +79,31 @@ def decode(result: FitResult, Z: np.ndarray) -> np.ndarray:
     return samples
 
 
-def fill(out: np.ndarray, result: FitResult, X: Any, function: Callable[[Tensor], Any]) -> np.ndarray:
+def write(out: np.ndarray, result: FitResult, X: Any, function: Callable[[Tensor], Any]) -> np.ndarray:
     """Write ``function`` of scaled samples into ``out`` (n, ...), in large batches."""
-    device = torch.device(result.net.device)
-    with full_precision(device):
-        for start, stop, part in Rows(X, result.layout, device).map(function):
-            out[start:stop] = part.cpu().numpy() if isinstance(part, Tensor) else part
+    for start, stop, part in map_rows(result, X, function):
+        out[start:stop] = part.cpu().numpy() if isinstance(part, Tensor) else part
     return out
+
+
+def map_rows(result: FitResult, X: Any, function: Callable[[Tensor], Any]) -> Iterator[tuple[int, int, Any]]:
+    """Yield (start, stop, ``function`` of scaled samples) in large batches.
+
+    Missing values are NaN; one warning says so if the training rows had none.
+    """
+    device = torch.device(result.net.device)
+    warned = result.layout.has_missing
+    with full_precision(device):
+        for start, stop, (part, is_new) in Rows(X, result.layout, device).map(
+            lambda x: (function(x), not result.layout.has_missing and has_missing(x))
+        ):
+            if is_new and not warned:
+                warn(
+                    "Values of X are missing (NaN), but fit had rows without missing values. They are filled by "
+                    "reconstructions, which are more accurate if fit has rows with missing values too."
+                )
+                warned = True
+            yield start, stop, part
 
 
 def autoencode(result: FitResult, x: Tensor) -> Tensor:
@@ -82,5 +113,7 @@ def autoencode(result: FitResult, x: Tensor) -> Tensor:
 
 
 def compute(result: FitResult, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """``function`` of a batch, to the same bits for every batch size."""
+    """``function`` of a batch, to the same bits for every batch size; missing values are filled."""
+    if not result.layout.has_missing and has_missing(x):
+        x = result.net.module_.fill(x)
     return apply_padded(function, x, math.prod(result.layout.network_shape))

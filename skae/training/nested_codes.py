@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skae.data import zero_missing
 from skae.model import Autoencoder
 
 from .batches import Part
@@ -25,7 +26,8 @@ def cumulative_explained_variance(module: Autoencoder, part: Part, length: int) 
     def squares(x: Tensor) -> tuple[list[float], float]:
         codes = module.encode(x)
         errors = (module.decode(codes[:, : k + 1]).sub_(x).square_() for k in range(codes.shape[1]))
-        return [float(e.sum(dtype=torch.float64)) for e in errors], float(x.square().sum(dtype=torch.float64))
+        total = zero_missing(x, x).square().sum(dtype=torch.float64)
+        return [float(zero_missing(e, x).sum(dtype=torch.float64)) for e in errors], float(total)
 
     errors, totals = zip(*map_evenly_spaced(module, part, MEASURED_ROWS, length, squares), strict=True)
     error, total = np.sum(errors, axis=0), sum(totals)
@@ -37,7 +39,7 @@ def training_codes(module: Autoencoder, part: Part, length: int) -> np.ndarray:
     bottleneck = module.bottleneck
 
     def codes(x: Tensor) -> np.ndarray:
-        return bottleneck.codes_to_keep(module.features(x)).cpu().numpy()
+        return bottleneck.codes_to_keep(module.features(module.without_missing(x))).cpu().numpy()
 
     return np.concatenate(map_evenly_spaced(module, part, bottleneck.max_kept, length, codes))
 

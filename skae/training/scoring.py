@@ -55,10 +55,10 @@ class ArrayScoring(Callback):
 
 
 def evenly_spaced_rows(part: Part) -> np.ndarray:
-    """At most SCORED_BYTES of scaled samples of a part."""
+    """At most SCORED_BYTES of scaled samples of a part; missing values are 0, the mean, for scikit-learn's metrics."""
     size = max(2, SCORED_BYTES // (4 * part.rows.layout.n_features))
     positions = np.unique(np.linspace(0, len(part) - 1, min(size, len(part))).astype(np.intp))
-    return part.rows.take(part.indices[positions]).cpu().numpy()
+    return np.nan_to_num(part.rows.take(part.indices[positions]).cpu().numpy(), copy=False)
 
 
 def adapt_scoring(entry: Any) -> Any:

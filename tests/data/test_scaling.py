@@ -22,6 +22,20 @@ def test_columns_are_standardized_as_scikit_learn_does(tables):
         np.testing.assert_allclose(scaled.numpy(), StandardScaler().fit_transform(X), atol=1e-5)
 
 
+def test_moments_of_missing_values_are_those_of_known_values_in_any_slices(tables):
+    X = tables["wine"].copy()
+    X[np.random.RandomState(0).random_sample(X.shape) < 0.4] = np.nan
+    X[:30, 2] = np.nan
+    for length in (1, 7, 178):
+        scaling = learned(X, "columns", length=length)
+        np.testing.assert_allclose(scaling.mean.numpy(), np.nanmean(X, 0))
+        np.testing.assert_allclose(scaling.scale.numpy(), np.nanstd(X, 0))
+        np.testing.assert_array_equal(scaling.moments.n_observed.numpy(), (~np.isnan(X)).sum(0))
+        np.testing.assert_array_equal(scaling.low.numpy(), np.nanmin(X, 0))
+        np.testing.assert_array_equal(scaling.moments.at_low.numpy(), (np.nanmin(X, 0) == X).sum(0))
+        np.testing.assert_array_equal(torch.isnan(scaling.transform(torch.from_numpy(X))).numpy(), np.isnan(X))
+
+
 def test_auto_standardizes_mixed_units_only(tables, digits):
     assert learned(tables["wine"]).scale.ndim == 1
     assert learned(tables["breast cancer"]).scale.ndim == 1

@@ -21,6 +21,19 @@ from skae.exceptions import PCAKeptWarning
 ONE = AutoencoderTransformer(1, max_epochs=2)
 
 
+@pytest.mark.parametrize("distance", ["neighbors", "mahalanobis", "error"])
+def test_missing_values_do_not_count(distance):
+    """Rows with a tenth of their values missing are scored like complete ones, and missing values have no error."""
+    normal, other = X, 8 * np.random.RandomState(1).standard_normal((40, X.shape[1]))
+    gaps = np.where(np.random.RandomState(0).random_sample(normal.shape) < 0.1, np.nan, normal)
+    novelty = AutoencoderNovelty(ONE, distance=distance, n_members=2, random_state=0).fit(gaps)
+    other[:, 0] = np.nan
+    rows = np.concatenate([gaps, other])
+    labels = np.arange(len(rows)) < len(gaps)
+    assert roc_auc_score(labels, novelty.score_samples(rows)) > 0.95
+    assert not novelty.explain(rows)[np.isnan(rows)].any()
+
+
 def test_members_that_keep_pca_do_not_warn():
     noise = np.random.RandomState(0).standard_normal((120, 4))
     autoencoder = AutoencoderTransformer(2, max_epochs=10, lr=1e-6, random_state=0)
