@@ -19,6 +19,7 @@ from skae._parameters import (
     invalid,
     is_auto,
     is_fraction,
+    is_integer,
     suggest_class,
 )
 from skae.data import SCALINGS, SampleLayout, TokenLayout
@@ -33,6 +34,9 @@ ARCHITECTURES = ("auto", "dense", "conv", "sequence")
 # PICTURE_SIDE pixels, convolutions have a much lower error in twice the time (benchmarks/README.md).
 DENSE_FEATURES = 4096
 PICTURE_SIDE = 16
+# Values of the parameters of scikit-learn's PCA.
+SVD_SOLVERS = ("auto", "full", "covariance_eigh", "arpack", "randomized")
+NORMALIZERS = ("auto", "QR", "LU", "none")
 # Losses that determine the output function of the network.
 OUTPUT_LOSSES = ("bce", "cross_entropy")
 
@@ -49,15 +53,7 @@ class Architecture(Protocol):
 
 def check_parameters(estimator: Any) -> None:
     """Raise InvalidParameterError, a ValueError and TypeError, if a constructor parameter is invalid."""
-    share = is_fraction(estimator.n_components)
-    if not share and estimator.n_components is not None:
-        check_integer(
-            OWNER, "n_components", estimator.n_components, otherwise=" or a float in the range (0.0, 1.0), or None"
-        )
-    elif estimator.warm_start:
-        raise InvalidParameterError(
-            f"warm_start=True needs an int as n_components. Got {estimator.n_components!r} instead."
-        )
+    check_pca_parameters(estimator)
     check_integer(OWNER, "verbose", int(estimator.verbose) if estimator.verbose is True else estimator.verbose, 0)
     for name in ("max_epochs", "batch_size", "n_iter_no_change"):
         value = getattr(estimator, name)
@@ -76,17 +72,43 @@ def check_parameters(estimator: Any) -> None:
     if estimator.checkpoint_dir is not None and not isinstance(estimator.checkpoint_dir, (str, os.PathLike)):
         raise invalid(OWNER, "checkpoint_dir", "a path or None", estimator.checkpoint_dir)
     check_choice(OWNER, "scaling", estimator.scaling, SCALINGS)
-    for name in ("early_stopping", "warm_start", "compile", "whiten"):
+    for name in ("early_stopping", "warm_start", "compile", "whiten", "copy"):
         check_bool(OWNER, name, getattr(estimator, name))
     if estimator.sample_shape is not None:
         check_sizes(OWNER, "sample_shape", estimator.sample_shape)
     check_architecture(estimator.architecture)
     check_variant(OWNER, estimator.variant)
-    if share:
+    if is_fraction(estimator.n_components):
         nested_variant(estimator.variant).check()
     check_net_params(estimator.net_params)
     draw_seed(estimator.random_state if not hasattr(estimator.random_state, "randint") else 0)
     resolve_device(estimator.device)
+
+
+def check_pca_parameters(estimator: Any) -> None:
+    """Raise InvalidParameterError if a parameter that PCA has too is invalid."""
+    size, solver = estimator.n_components, estimator.svd_solver
+    is_number = not is_fraction(size) and size is not None and not is_mle(size)
+    if is_number:
+        otherwise = " or a float in the range (0.0, 1.0), or None, or 'mle'"
+        check_integer(OWNER, "n_components", size, otherwise=otherwise)
+    elif estimator.warm_start:
+        raise InvalidParameterError(f"warm_start=True needs an int as n_components. Got {size!r} instead.")
+    check_choice(OWNER, "svd_solver", solver, SVD_SOLVERS)
+    if solver in ("arpack", "randomized") and not (is_number or size is None):
+        raise InvalidParameterError(
+            f"n_components={size!r} needs all components, which svd_solver={solver!r} does not compute. Pass "
+            f"svd_solver='auto', or an int as n_components."
+        )
+    if not is_auto(estimator.iterated_power):
+        check_integer(OWNER, "iterated_power", estimator.iterated_power, 0, otherwise=" or 'auto'")
+    check_integer(OWNER, "n_oversamples", estimator.n_oversamples)
+    check_choice(OWNER, "power_iteration_normalizer", estimator.power_iteration_normalizer, NORMALIZERS)
+
+
+def is_mle(value: Any) -> bool:
+    """Whether value is "mle"; arrays are not compared."""
+    return isinstance(value, str) and value == "mle"
 
 
 def check_architecture(architecture: Any) -> None:
@@ -111,12 +133,13 @@ def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None
     is_share = is_fraction(size)
     if is_auto(loss):
         loss = "cross_entropy" if isinstance(layout, TokenLayout) else "mse"
-    parameters = ("optimizer", "lr", "batch_size", "max_epochs", "validation_fraction", "n_iter_no_change", "tol")
+    of_training = ("optimizer", "lr", "batch_size", "max_epochs", "validation_fraction", "n_iter_no_change", "tol")
+    of_pca = ("svd_solver", "iterated_power", "n_oversamples", "power_iteration_normalizer")
     return TrainSpec(
         architecture=architecture_for(estimator.architecture, layout),
         variant=nested_variant(estimator.variant) if is_share else variant_for(estimator.variant),
         loss=loss,
-        n_components=size if is_share or size is None else int(size),
+        n_components=int(size) if is_integer(size) else size,
         early_stopping=bool(estimator.early_stopping),
         device=resolve_device(estimator.device) if device is None else device,
         precision=estimator.precision,
@@ -124,7 +147,7 @@ def train_spec(estimator: Any, layout: SampleLayout, device: torch.device | None
         whiten=bool(estimator.whiten),
         net_params=estimator.net_params,
         verbose=int(estimator.verbose),
-        **{name: getattr(estimator, name) for name in parameters},
+        **{name: getattr(estimator, name) for name in (*of_training, *of_pca)},
     )
 
 
@@ -150,7 +173,11 @@ def check_same_network(estimator: Any, result: FitResult, spec: TrainSpec, shape
     output_losses = [loss for loss in (fitted.loss, spec.loss) if isinstance(loss, str) and loss in OUTPUT_LOSSES]
     same_output = not output_losses or fitted.loss == spec.loss
     for name, old, new in (
-        ("n_components", result.n_components, spec.n_components or result.n_components),
+        (
+            "n_components",
+            result.n_components,
+            spec.n_components if is_integer(spec.n_components) else result.n_components,
+        ),
         ("architecture", fitted.architecture, spec.architecture),
         ("variant", fitted.variant, spec.variant),
         ("sample_shape", layout.sample_shape, sample_shape),

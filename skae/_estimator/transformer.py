@@ -98,11 +98,12 @@ class AutoencoderTransformer(
 
     Parameters
     ----------
-    n_components : int, float or None, default=2
+    n_components : int, float, None or "mle", default=2
         Size of the latent code, at least 1. With ``variant="plain"``, it is at most the number of features. A float in
         (0, 1) is the explained variance to reach on the training rows: codes are then nested (``variant=Nested()``),
         and have the smallest size that reaches it, at most that of PCA and at most 256. None is the number of training
-        rows or of features, whichever is less, and at most 256.
+        rows or of features, whichever is less, and at most 256. "mle" is the estimate of Minka (2000) of the rank of
+        s(X), which needs at least as many rows as features.
     architecture : {"auto", "dense", "conv", "sequence"} or architecture object, default="auto"
         The network: a name, or a :class:`Dense`, :class:`Convolutional`, :class:`Sequence` or :class:`Custom` object
         with parameters. "sequence" reads X as tokens. "auto" is "sequence" for tokens; "conv" for pictures of at least
@@ -130,6 +131,19 @@ class AutoencoderTransformer(
     whiten : bool, default=False
         Whether coordinates of codes are uncorrelated with unit variance on the training rows, for a next step that
         depends on the scale of its features. Nested codes, and codes of more than 512 components, are not whitened.
+    copy : bool, default=True
+        Has no effect, and is there for calls that are written for PCA. X is never changed.
+    svd_solver : {"auto", "full", "covariance_eigh", "arpack", "randomized"}, default="auto"
+        Solver of the PCA that training starts from, as in :class:`sklearn.decomposition.PCA`. "arpack" needs
+        ``n_components < min(n_samples, n_features)``. For sparse X, "auto" is "arpack"; "full" and "randomized" use
+        dense rows. Of rows that are not kept in memory, the solver computes the PCA of a sample, which passes over all
+        rows refine; up to 2,048 features, "auto", "full" and "covariance_eigh" use the covariance of the rows.
+    iterated_power : "auto" or int, default="auto"
+        Number of power iterations of ``svd_solver="randomized"`` (Halko et al., 2011), at least 0.
+    n_oversamples : int, default=10
+        Additional random vectors of ``svd_solver="randomized"``, at least 1.
+    power_iteration_normalizer : {"auto", "QR", "LU", "none"}, default="auto"
+        Normalization in the power iterations of ``svd_solver="randomized"``.
     loss : {"auto", "mse", "mae", "huber", "bce", "cross_entropy"} or callable, default="auto"
         Reconstruction loss on s(X): squared, absolute or Huber (1964) error. "bce" is the binary cross-entropy of
         values rescaled from [minimum, maximum] of the training data to [0, 1]. "cross_entropy" is for tokens. "auto" is
@@ -278,7 +292,7 @@ class AutoencoderTransformer(
 
     def __init__(
         self,
-        n_components: int | float = 2,
+        n_components: int | float | Literal["mle"] | None = 2,
         *,
         architecture: Literal["auto", "dense", "conv", "sequence"] | Architecture = "auto",
         sample_shape: Sequence[int] | None = None,
@@ -286,6 +300,11 @@ class AutoencoderTransformer(
         scaling: Literal["auto", "columns", "channels", "global"] | None = "auto",
         variant: str | Variant = "plain",
         whiten: bool = False,
+        copy: bool = True,
+        svd_solver: Literal["auto", "full", "covariance_eigh", "arpack", "randomized"] = "auto",
+        iterated_power: Literal["auto"] | int = "auto",
+        n_oversamples: int = 10,
+        power_iteration_normalizer: Literal["auto", "QR", "LU", "none"] = "auto",
         loss: Literal["auto", "mse", "mae", "huber", "bce", "cross_entropy"] | Loss = "auto",
         optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw",
         lr: Literal["auto"] | float = "auto",
@@ -312,6 +331,11 @@ class AutoencoderTransformer(
         self.scaling = scaling
         self.variant = variant
         self.whiten = whiten
+        self.copy = copy
+        self.svd_solver = svd_solver
+        self.iterated_power = iterated_power
+        self.n_oversamples = n_oversamples
+        self.power_iteration_normalizer = power_iteration_normalizer
         self.loss = loss
         self.optimizer = optimizer
         self.lr = lr

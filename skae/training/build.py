@@ -126,7 +126,7 @@ def initialize(module: Autoencoder, spec: TrainSpec, rows: Rows) -> None:
             )
         warn(f"{message}.")
     if module.linear is not None:
-        components, mean, deviations = fit_pca(rows, n_components, spec.seed)
+        components, mean, deviations = fit_pca(rows, n_components, spec.seed, spec.solver)
         if bool(deviations.any()):
             # A lower bound for directions of almost no variance.
             module.latent_scale.fill_(float(deviations.clamp(min=1e-6).median()))

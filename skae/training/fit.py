@@ -27,7 +27,7 @@ from .history import plain_history, report_stage
 from .nested_codes import cumulative_explained_variance, training_codes
 from .net import AutoencoderNet
 from .net_state import continue_optimizer
-from .pca_init import all_components, components_for_share
+from .pca_init import count_components
 from .rescaling import forget_features
 from .result import FitResult
 from .spec import TrainSpec
@@ -84,12 +84,8 @@ class Training:
         rows, n_train = data.train.rows, len(data.train)
         if start is None:
             with report_stage("Building the network and its PCA initialization", spec.verbose):
-                n_components = spec.n_components
-                if n_components is None:
-                    n_components = all_components(n_train, rows.layout.n_features)
-                elif is_fraction(n_components):
-                    n_components = components_for_share(rows, n_components, spec.seed)
-                module, layers = build(spec, rows.layout, int(n_components), data.target)
+                n_components = count_components(rows, n_train, spec)
+                module, layers = build(spec, rows.layout, n_components, data.target)
                 initialize(module, spec, rows)
                 initialize_head(module, spec, data.train)
         else:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
 from skae._inner import fit_inner
-from skae._parameters import warn
+from skae._parameters import InvalidParameterError, is_fraction, warn
 from skae.data import Rows, Scaling, SparseRows, slice_length
 from skae.data.sources import STORED_VALUES
 from skae.exceptions import DivergenceError
+
+from .spec import TrainSpec
 
 # Without a cache of the scaled rows, PCA of at most COVARIANCE_FEATURES features uses the covariance matrix. With more
 # features, it starts from the PCA of a sample of SAMPLE_BYTES (float32), and PASSES over all rows refine it.
@@ -24,27 +28,42 @@ ROWS_PER_FEATURE, SAME_VARIANCE = 256, 0.002
 MOST_FILLS, SAME_FILLS, FILLED_VALUES = 30, 0.01, 2**20
 # Maximum number of components for a share of the variance.
 MAX_COMPONENTS = 256
+# Solvers that compute some of the components.
+TRUNCATED = ("arpack", "randomized")
 # Components (k, n_features), mean (n_features,) and standard deviations along the components (k,).
 Components = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def fit_pca(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Components (k, n_features), mean, standard deviations of the scaled rows; DivergenceError if squares overflow."""
-    k = min(n_components, len(rows), rows.layout.n_features)
+def fit_pca(
+    rows: Rows, n_components: int, seed: int, solver: dict[str, Any] | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Components (k, n_features), mean, standard deviations of the scaled rows; DivergenceError if squares overflow.
+
+    ``solver`` are parameters of scikit-learn's PCA, ``{"svd_solver": "arpack"}``; by default, the solver is "auto".
+    """
+    largest = min(len(rows), rows.layout.n_features)
+    k, solver = min(n_components, largest), solver or {"svd_solver": "auto"}
+    name = solver["svd_solver"]
+    if name == "arpack" and k == largest:
+        raise InvalidParameterError(
+            f"svd_solver='arpack' computes fewer components than min(n_samples, n_features) = {largest}. Got "
+            f"n_components={n_components}. Pass svd_solver='auto' or a smaller n_components."
+        )
     # Constant rows have no variance ratios; overflow is detected below.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         try:
             varies = float(rows.layout.scaling.total_variance) > 0
-            if isinstance(rows.X, SparseRows) and k < min(rows.X.shape) and varies:
-                arrays = pca_of_sparse(rows.X, rows.layout.scaling, k, seed)
+            if isinstance(rows.X, SparseRows) and k < largest and varies and name not in ("full", "randomized"):
+                arrays = pca_of_sparse(rows.X, rows.layout.scaling, k, seed, solver)
             elif (
                 rows.cache is None
                 and not rows.layout.has_missing
                 and len(rows) > rows.layout.n_features <= COVARIANCE_FEATURES
+                and name not in TRUNCATED
             ):
                 arrays = pca_of_covariance(rows, k)
             else:
-                arrays = pca_of_sample(rows, k, seed)
+                arrays = pca_of_sample(rows, k, seed, solver)
         except (ValueError, np.linalg.LinAlgError) as error:
             raise overflow_error(rows) from error
     if not all(np.isfinite(array).all() for array in arrays):
@@ -53,9 +72,21 @@ def fit_pca(rows: Rows, n_components: int, seed: int) -> tuple[Tensor, Tensor, T
     return components, mean, deviations
 
 
-def all_components(n_rows: int, n_features: int) -> int:
+def count_components(rows: Rows, n_train: int, spec: TrainSpec) -> int:
+    """The number of components of a spec: its int, or what a share of the variance, "mle" or None is for the rows."""
+    if spec.n_components is None:
+        return all_components(n_train, rows.layout.n_features, spec.svd_solver)
+    if isinstance(spec.n_components, str):
+        return components_by_likelihood(rows, spec.seed)
+    if is_fraction(spec.n_components):
+        return components_for_share(rows, spec.n_components, spec.seed, spec.solver)
+    return int(spec.n_components)
+
+
+def all_components(n_rows: int, n_features: int, svd_solver: str = "auto") -> int:
     """The number of components of ``n_components=None``: that of PCA, at most MAX_COMPONENTS, with a warning."""
-    n_components = min(n_rows, n_features)
+    # As in PCA, "arpack" computes all but one.
+    n_components = max(1, min(n_rows, n_features) - (svd_solver == "arpack"))
     if n_components > MAX_COMPONENTS:
         warn(
             f"n_components=None is {MAX_COMPONENTS} components here, of the {n_components} that PCA has. Pass "
@@ -64,29 +95,53 @@ def all_components(n_rows: int, n_features: int) -> int:
     return min(n_components, MAX_COMPONENTS)
 
 
-def components_for_share(rows: Rows, share: float, seed: int) -> int:
+def components_by_likelihood(rows: Rows, seed: int) -> int:
+    """The number of principal components of most evidence (Minka, 2000), of all rows or a sample; at least 1."""
+    if len(rows) < rows.layout.n_features:
+        raise InvalidParameterError(
+            f"n_components='mle' needs at least as many samples as features. Got n_samples={len(rows)} and "
+            f"n_features={rows.layout.n_features}. Pass an int, or a float: the explained variance to reach."
+        )
+    sample = sample_rows(rows, rows.layout.n_features, rows.layout.n_features, seed)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        try:
+            pca = fit_inner(PCA("mle", svd_solver="full", copy=rows.cache is not None), sample)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            raise overflow_error(rows) from error
+    return max(1, int(pca.n_components_))
+
+
+def components_for_share(rows: Rows, share: float, seed: int, solver: dict[str, Any] | None = None) -> int:
     """Number of principal components that explain ``share`` of the variance of the rows; at most MAX_COMPONENTS."""
     maximum = min(len(rows), rows.layout.n_features, MAX_COMPONENTS)
-    _, _, deviations = fit_pca(rows, maximum, seed)
+    _, _, deviations = fit_pca(rows, maximum, seed, solver)
     explained = np.cumsum(deviations.numpy().astype(np.float64) ** 2)
     total = max(float(rows.layout.scaling.total_variance), explained[-1])
     return min(maximum, int(np.searchsorted(explained, share * total)) + 1)
 
 
-def pca_of_sample(rows: Rows, k: int, seed: int) -> Components:
-    """PCA of all rows if they are cached, else of a sample of SAMPLE_BYTES, refined on all rows.
+def sample_rows(rows: Rows, least: int, k: int, seed: int) -> np.ndarray:
+    """All rows (n, n_features) if they are cached, else a sample of SAMPLE_BYTES and at least ``least`` rows.
 
-    If values are missing, the sample is filled by ``fill_by_pca`` and not refined.
+    Missing values are filled by ``k`` components.
     """
     if rows.cache is not None:
         sample = rows.cache.flatten(1).cpu().numpy()
     else:
-        size = max(k, SAMPLE_BYTES // (4 * rows.layout.n_features))
+        size = max(least, SAMPLE_BYTES // (4 * rows.layout.n_features))
         indices = np.sort(np.random.RandomState(seed).permutation(len(rows))[:size])
         sample = rows.take(indices).flatten(1).cpu().numpy()
-    if rows.layout.has_missing:
-        sample = fill_by_pca(sample.copy(), k, seed)
-    pca = fit_inner(PCA(k, random_state=seed % 2**31, copy=rows.cache is not None), sample)
+    return fill_by_pca(sample.copy(), k, seed) if rows.layout.has_missing else sample
+
+
+def pca_of_sample(rows: Rows, k: int, seed: int, solver: dict[str, Any]) -> Components:
+    """PCA of all rows if they are cached, else of a sample of SAMPLE_BYTES, refined on all rows.
+
+    If values are missing, the PCA of the sample is not refined.
+    """
+    # With ARPACK, the sample has more rows than components.
+    sample = sample_rows(rows, k + 1, k, seed)
+    pca = fit_inner(PCA(k, random_state=seed % 2**31, copy=rows.cache is not None, **solver), sample)
     if len(sample) < len(rows) and not rows.layout.has_missing:
         return refine_pca(rows, pca.components_)
     return pca.components_, pca.mean_, pca.singular_values_ / np.sqrt(max(1, len(sample) - 1))
@@ -137,14 +192,15 @@ def refine_pca(rows: Rows, components: np.ndarray) -> Components:
     return (basis @ rotation[:, ::-1]).T, mean, np.sqrt(np.maximum(variances[::-1], 0))
 
 
-def pca_of_sparse(X: SparseRows, scaling: Scaling, k: int, seed: int) -> Components:
-    """PCA of CSR rows without a dense copy."""
+def pca_of_sparse(X: SparseRows, scaling: Scaling, k: int, seed: int, solver: dict[str, Any]) -> Components:
+    """PCA of CSR rows without a dense copy, by ARPACK or the covariance matrix."""
     scale = scaling.scale.cpu().numpy()
     scaled = X.csr.astype(np.float64)
     gain = 1 / np.broadcast_to(scale, X.shape[1])
     for start in range(0, scaled.nnz, STORED_VALUES):
         scaled.data[start : start + STORED_VALUES] *= gain[scaled.indices[start : start + STORED_VALUES]]
-    pca = fit_inner(PCA(k, svd_solver="arpack", random_state=seed % 2**31), scaled)
+    name = "arpack" if solver["svd_solver"] == "auto" else solver["svd_solver"]
+    pca = fit_inner(PCA(k, svd_solver=name, random_state=seed % 2**31), scaled)
     mean = pca.mean_ - scaling.mean.cpu().numpy() / scale
     return pca.components_, mean, pca.singular_values_ / np.sqrt(max(1, len(X) - 1))
 

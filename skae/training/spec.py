@@ -20,7 +20,7 @@ class TrainSpec:
     architecture: Any
     variant: Any
     loss: Any
-    n_components: int | float | None
+    n_components: int | float | str | None
     optimizer: str
     lr: float | str
     batch_size: int | str
@@ -33,10 +33,20 @@ class TrainSpec:
     precision: str
     compile: bool
     whiten: bool
+    svd_solver: str
+    iterated_power: int | str
+    n_oversamples: int
+    power_iteration_normalizer: str
     net_params: dict[str, Any] | None
     seed: int = 0
     verbose: int = 0
     single_pass: bool = False
+
+    @property
+    def solver(self) -> dict[str, Any]:
+        """The parameters of scikit-learn's PCA that determine how it is computed."""
+        names = ("svd_solver", "iterated_power", "n_oversamples", "power_iteration_normalizer")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def peak_lr(self) -> float:

@@ -54,6 +54,40 @@ PARAMETERS = [
     *parameter(5, "n_components", [True], N_COMPONENTS + "True"),
     *parameter(6, "n_components", [float("nan")], N_COMPONENTS + "nan"),
     works(6, "n_components=None", n_components=None),
+    works(6, "n_components='mle'", n_components="mle"),
+    *parameter(6, "n_components", ["MLE"], N_COMPONENTS + "'MLE'"),
+    Case(
+        6,
+        "n_components='mle' of few rows",
+        InvalidParameterError,
+        "n_components='mle' needs at least as many samples as features.*n_samples=7 and n_features=8",
+        {"n_components": "mle", "early_stopping": False},
+        lambda estimator: estimator.fit(X[:7]),
+        "n_components",
+        "mle",
+    ),
+    *parameter(6, "svd_solver", ["lapack", None], "svd_solver.*one of 'auto', 'full'.*Got ('lapack'|None)"),
+    *parameter(6, "svd_solver", ["randomised"], "Did you mean 'randomized'"),
+    *[
+        Case(
+            6,
+            f"{size!r} by {solver}",
+            InvalidParameterError,
+            match,
+            {"n_components": size, "svd_solver": solver},
+            parameter="n_components",
+            value=size,
+        )
+        for size, solver, match in [
+            (0.9, "arpack", "n_components=0.9 needs all components.*Pass svd_solver='auto'"),
+            ("mle", "randomized", "n_components='mle' needs all components"),
+            (8, "arpack", "fewer components than min\\(n_samples, n_features\\) = 8. Got n_components=8"),
+        ]
+    ],
+    *parameter(6, "iterated_power", [-1, 2.5, "7", None], "iterated_power.*\\[0, inf\\) or 'auto'. Got "),
+    *parameter(6, "n_oversamples", [0, 1.5], "n_oversamples.*\\[1, inf\\). Got"),
+    *parameter(6, "power_iteration_normalizer", ["qr", None], "power_iteration_normalizer.*one of 'auto', 'QR'"),
+    *parameter(6, "copy", [None, 1], "copy.*True or False"),
     works(7, "n_components=np.int64(2)", n_components=np.int64(2)),
     *parameter(
         8,

@@ -130,3 +130,17 @@ def test_one_search_compares_different_transformers():
     for scoring in (explained_variance_scorer, neg_reconstruction_error_scorer):
         search = GridSearchCV(pipeline, {"reduce": baselines}, scoring=scoring, cv=ShuffleSplit(2, random_state=0))
         assert isinstance(search.fit(X).best_params_["reduce"], AutoencoderTransformer)
+
+
+def test_a_pipeline_with_a_cache_fits_one_autoencoder_per_fold(tmp_path, monkeypatch):
+    fits = []
+    fit_transform = AutoencoderTransformer.fit_transform
+    monkeypatch.setattr(
+        AutoencoderTransformer,
+        "fit_transform",
+        lambda *args, **kwargs: fits.append(0) or fit_transform(*args, **kwargs),
+    )
+    steps = [("codes", AutoencoderTransformer(2, **SHORT)), ("classifier", LogisticRegression(max_iter=2000))]
+    pipeline = Pipeline(steps, memory=str(tmp_path))
+    GridSearchCV(pipeline, {"classifier__C": [0.01, 0.1, 1.0]}, cv=2, refit=False).fit(X[:100], y[:100])
+    assert len(fits) == 2
