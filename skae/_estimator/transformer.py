@@ -32,6 +32,7 @@ from skae.data import Rows, SampleLayout
 from skae.exceptions import OtherVersionWarning, PCAKeptWarning
 from skae.model import LayerTable, layer_table
 from skae.training import (
+    NO_ERROR,
     AutoencoderNet,
     FitResult,
     Part,
@@ -66,7 +67,7 @@ from .training_data import check_groups, training_data
 # Length of history_ after partial_fit.
 MAX_HISTORY = 100
 # There is no PCAKeptWarning if the relative error of PCA is at most NO_ERROR, or max_epochs is below TRIAL_EPOCHS.
-NO_ERROR, TRIAL_EPOCHS = 1e-6, 10
+TRIAL_EPOCHS = 10
 SCALING_NOTES = {
     "columns": "columns, each divided by its own standard deviation",
     "channels": "channels, each divided by one number",

@@ -7,7 +7,7 @@ from .code_map import mean_decoder_directions
 from .concurrency import begin_computing, one_at_a_time, snapshot, with_snapshots
 from .dependent_rows import joined_groups, row_groups
 from .device import PRECISIONS, draw_seed, full_precision, resolve_device, with_gradients
-from .early_stopping import BestWeights
+from .early_stopping import NO_ERROR, BestWeights
 from .errors import reports_out_of_memory
 from .fit import TrainData, TrainingInterrupted, train
 from .history import report_stage

@@ -13,10 +13,12 @@ from skae.data import is_out_of_memory
 from skae.exceptions import DivergenceError
 
 from .batches import Part, split_rows
-from .early_stopping import FEWEST_GROUPS, FEWEST_ROWS
+from .early_stopping import FEWEST_GROUPS, FEWEST_ROWS, UNCLEAR, standard_errors_lower
 from .spec import TrainSpec
 
 N_FOLDS = 5
+# After this number of folds, no more networks are trained if those so far are not better than PCA.
+LEAST_FOLDS = 2
 # Folds and their networks do not depend on the seed of the fit, so that fits with other seeds decide alike.
 SEED = 0
 
@@ -35,9 +37,10 @@ def cross_validation_losses(
     train_fold: Callable[[TrainSpec, Part, Part, Callback], None],
     best_epoch: int,
 ) -> tuple[np.ndarray, np.ndarray, int] | None:
-    """Losses per validation group, of networks and of PCA, in all folds, and the number of validation rows.
+    """Losses per validation group, of networks and of PCA, in the folds, and the number of validation rows.
 
-    ``best_epoch`` is that of the fit. None if training diverged or ran out of memory.
+    There are up to N_FOLDS folds, until ``is_decided``. ``best_epoch`` is that of the fit. None if training diverged or
+    ran out of memory.
     """
     # Callbacks of the user observe the fit only.
     net_params = {**(spec.net_params or {}), "callbacks": None}
@@ -56,8 +59,17 @@ def cross_validation_losses(
             return None
         results.append((losses_at_best_epochs(np.stack(losses.by_epoch), best_epoch), losses.at_start))
         n_rows += len(validation)
+        if is_decided(*map(np.concatenate, zip(*results, strict=True)), n_rows, fold + 1):
+            break
     of_networks, of_pca = map(np.concatenate, zip(*results, strict=True))
     return of_networks, of_pca, n_rows
+
+
+def is_decided(of_networks: np.ndarray, of_pca: np.ndarray, n_rows: int, n_folds: int) -> bool:
+    """Whether the folds so far decide: networks are clearly better than PCA, or not better at all."""
+    improvement = standard_errors_lower(of_networks, of_pca)
+    is_enough = n_rows >= FEWEST_ROWS and len(of_pca) >= FEWEST_GROUPS
+    return (improvement > UNCLEAR[1] and is_enough) or (improvement <= UNCLEAR[0] and n_folds >= LEAST_FOLDS)
 
 
 class LossesPerGroup(Callback):

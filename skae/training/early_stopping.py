@@ -27,6 +27,8 @@ SUGGESTIVE = 1.28
 IMPROVING = 0.8
 # There is no further cycle if the validation loss is below this share of the variance.
 EXPLAINED = 1e-3
+# Training ends after one epoch if the loss of PCA is below this share: PCA has no error, except for rounding.
+NO_ERROR = 1e-6
 
 
 class StopTraining(Exception):  # noqa: N818 - like StopIteration, it is no error
@@ -36,7 +38,8 @@ class StopTraining(Exception):  # noqa: N818 - like StopIteration, it is no erro
 class BestWeights(Callback):
     """Keeps the weights of the epoch with the lowest validation loss, and stops early.
 
-    Training stops after ``n_iter_no_change`` epochs without a relative decrease by ``tol``. A network with PCA
+    Training stops after ``n_iter_no_change`` epochs without a relative decrease by ``tol``, and after one epoch if PCA
+    has no error. A network with PCA
     initialization falls back to PCA unless the improvement on the validation set is significant: a one-sided paired
     t-test of the best epoch at 97.5 %, on at least 20 rows of at least 5 groups. If it is suggestive,
     ``cross_validate`` is called with the best epoch; see ``cross_validation_losses``.
@@ -46,6 +49,7 @@ class BestWeights(Callback):
     start_: Any = None
     before_: tuple[int, dict[str, Any], np.ndarray] | None = None
     pca_loss_: float | None = None
+    is_exact_ = False
 
     def __init__(self, n_iter_no_change: int, tol: float):
         self.n_iter_no_change = n_iter_no_change
@@ -58,6 +62,8 @@ class BestWeights(Callback):
         losses = net.losses_per_row(X[1]) if starts_at_pca else None
         self.start_ = None if losses is None else X[1].group_means(losses)
         self.pca_loss_ = None if losses is None else float(losses.mean())
+        no_error = NO_ERROR * X[1].rows.layout.mean_variance
+        self.is_exact_ = self.pca_loss_ is not None and self.pca_loss_ <= no_error
         self.start_weights_ = copy.deepcopy(net.module_.state_dict())
         self.best_weights_ = copy.deepcopy(self.start_weights_)
         self.before_ = None
@@ -76,7 +82,7 @@ class BestWeights(Callback):
         if loss < self.mark_ * (1 - self.tol):
             self.mark_, self.waited_ = loss, 0
         # A second cycle improves most at its end.
-        if self.waited_ >= self.n_iter_no_change and net.cycle_ == 0:
+        if self.is_exact_ or (self.waited_ >= self.n_iter_no_change and net.cycle_ == 0):
             net.stop_ = True
         elif len(net.history) == net.cycle_start_ + net.cycles[net.cycle_]:
             self._end_cycle(net)

@@ -13,7 +13,7 @@ from skae import AutoencoderTransformer, Dense, DivergenceError
 from skae.data import Rows
 from skae.exceptions import PCAKeptWarning
 from skae.training import AutoencoderNet, BestWeights, Part, cross_validation, early_stopping, row_groups, split_rows
-from skae.training.cross_validation import cross_validation_losses, losses_at_best_epochs
+from skae.training.cross_validation import cross_validation_losses, is_decided, losses_at_best_epochs
 from skae.training.early_stopping import significantly_lower
 from skae.training.schedule import automatic_batch_size, planned_cycles
 
@@ -105,14 +105,40 @@ def test_few_validation_rows_start_cross_validation(cross_validations, monkeypat
     X = curve(60)
     autoencoder = AutoencoderTransformer(1, max_epochs=60, random_state=0).fit(X)
     ((losses, by_pca, n_rows),) = cross_validations
-    assert losses.shape == by_pca.shape == (30,)
-    assert n_rows == 30
+    # The result is clear after four of five folds.
+    assert losses.shape == by_pca.shape == (24,)
+    assert n_rows == 24
     assert losses.mean() < by_pca.mean() / 2
     assert autoencoder.score(X) > pca_explained_variance(autoencoder, X) + 0.05
     assert autoencoder.best_epoch_ > 0
     monkeypatch.setattr(early_stopping, "FEWEST_ROWS", 31)
     assert autoencoder.fit(X).best_epoch_ == 0
     assert autoencoder.score(X) == pytest.approx(pca_explained_variance(autoencoder, X), abs=1e-5)
+
+
+def test_cross_validation_ends_when_the_result_is_clear():
+    random = np.random.RandomState(0)
+    by_pca = 1 + 0.1 * random.standard_normal(24)
+    better, unclear, worse = (
+        by_pca - 0.5 * random.uniform(0.5, 1.0, 24),
+        by_pca - 0.02 * random.standard_normal(24),
+        by_pca + 0.1,
+    )
+    unclear -= unclear.mean() - by_pca.mean() + 1e-3
+    assert is_decided(better, by_pca, 24, 1)
+    assert not is_decided(better[:12], by_pca[:12], 12, 2)  # too few rows
+    assert not is_decided(unclear, by_pca, 24, 4)
+    assert [is_decided(worse, by_pca, 24, n_folds) for n_folds in (1, 2)] == [False, True]
+
+
+def test_no_epoch_follows_the_first_if_pca_has_no_error(digits):
+    low_rank = digits[:300] @ np.linalg.qr(np.random.RandomState(0).standard_normal((64, 64)))[0][:, :3]
+    X = np.hstack([low_rank, low_rank[:, ::-1]])
+    autoencoder = AutoencoderTransformer(3, random_state=0).fit(X)
+    assert autoencoder.n_iter_ == 1
+    assert autoencoder.is_pca_
+    assert autoencoder.score(X) == pytest.approx(1)
+    assert AutoencoderTransformer(2, max_epochs=3, random_state=0).fit(X).n_iter_ == 3
 
 
 @pytest.mark.parametrize(
