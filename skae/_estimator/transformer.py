@@ -22,7 +22,6 @@ from skae._inputs.validation import (
     FAR_AWAY,
     check_codes,
     check_no_overflow,
-    check_samples,
     encode_groups,
     warn_if_y_is_target,
 )
@@ -708,7 +707,7 @@ class AutoencoderTransformer(
 
     def _check(self, X: Any, layout: SampleLayout, schema: Schema) -> Any:
         """Check X against a fitted layout and schema."""
-        X = check_samples(schema.estimator(type(self).__name__), X, reset=False, sample_shape=layout.sample_shape)
+        X = schema.check(type(self).__name__, X, layout.sample_shape)
         check_same_tokens(layout, X)
         return X
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
 
 from .data_frames import FrameSchema
-from .validation import check_samples
+from .plain import is_plain, plain_values
+from .validation import check_samples, convert_container
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,19 @@ class Schema:
     n_features: int
     feature_names: np.ndarray | None = None  # of the columns of a data frame
     frame: FrameSchema | None = None  # of a pandas or polars data frame
+
+    def check(self, owner: str, X: Any, sample_shape: tuple[int, ...]) -> Any:
+        """Check X against these features, as ``check_samples`` does for an estimator of class name ``owner``."""
+        if isinstance(X, (list, tuple)):
+            X = convert_container(X)
+        values = plain_values(X, self._names)
+        if is_plain(values, sample_shape, self.n_features):
+            return X.detach() if isinstance(X, torch.Tensor) else values
+        return check_samples(self.estimator(owner), X, reset=False, sample_shape=sample_shape)
+
+    @functools.cached_property
+    def _names(self) -> list[str] | None:
+        return None if self.feature_names is None else list(self.feature_names)
 
     def estimator(self, owner: str) -> Any:
         """Make an estimator of class name ``owner`` with these features, for the validation of scikit-learn."""

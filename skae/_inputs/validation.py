@@ -20,10 +20,10 @@ from skae._inputs.containers import (
     name_encoders,
     unwrap_dataset,
 )
+from skae._inputs.plain import LARGEST, is_finite, is_plain, plain_values
 from skae._parameters import warn
 from skae.data import SparseRows, slice_length
 
-LARGEST = float(np.finfo(np.float32).max)
 # A cause of overflow, for ``check_no_overflow``.
 FAR_AWAY = "X holds values far from those fitted"
 
@@ -261,6 +261,9 @@ def check_range(rows: np.ndarray) -> None:
 @np.errstate(invalid="ignore")
 def check_codes(Z: Any, n_components: int, nested: bool = False) -> np.ndarray:
     """Check codes (n, n_components); nested codes may have fewer columns."""
+    values = plain_values(Z, None)
+    if is_plain(values, (n_components,), n_components):
+        return values
     Z = convert_container(Z)
     Z = check_array(as_array(Z) if isinstance(Z, torch.Tensor) else Z, dtype="numeric")
     check_kind(Z.dtype)
@@ -274,6 +277,8 @@ def check_codes(Z: Any, n_components: int, nested: bool = False) -> np.ndarray:
 
 def check_no_overflow(result: np.ndarray, name: str, cause: str) -> None:
     """Raise ValueError if values computed from finite ones overflowed."""
+    if is_finite(result):
+        return
     length = slice_length(max(1, result[0].size)) if len(result) else 1
     if not all(np.isfinite(result[start : start + length]).all() for start in range(0, len(result), length)):
         raise ValueError(f"The {name} are not finite in float32: {cause}.")

@@ -24,7 +24,7 @@ from skae._estimator.transformer import AutoencoderTransformer, convert_like
 from skae._inputs.data_frames import FrameSchema, pandas_index
 from skae._inputs.layout_inference import infer_layout, token_setting
 from skae._inputs.schema import Schema, read_samples
-from skae._inputs.validation import as_array, check_samples, encode_groups
+from skae._inputs.validation import as_array, encode_groups
 from skae._novelty.distances import (
     DISTANCES,
     TINY,
@@ -235,8 +235,7 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
 
     def _samples(self, result: NoveltyResult, X: Any) -> SelectedRows:
         """Check X against the fitted schema and sample shape."""
-        estimator = result.schema.estimator(type(self).__name__)
-        X = check_samples(estimator, X, reset=False, sample_shape=result.sample_shape)
+        X = result.schema.check(type(self).__name__, X, result.sample_shape)
         if X.shape[1:] != result.sample_shape:
             raise ValueError(
                 f"X has samples of shape {X.shape[1:]}, but {OWNER} was fitted on samples of shape "

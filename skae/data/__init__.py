@@ -1,10 +1,10 @@
 """Data: layout and scaling of samples, and access to rows in memory, in files and on devices."""
 
 from .axes import feature_channels, infer_axes, warn_if_sensor_windows
-from .batching import apply_padded, free_cache, is_out_of_memory, map_batches
+from .batching import PADDED_ROWS, SMALL_SAMPLE, apply_padded, free_cache, is_out_of_memory, map_batches
 from .layout import SampleLayout
 from .missing import contains_missing, count_observed, has_missing, zero_missing
 from .scaling import ARRAYS, SCALINGS, Moments, Scaling
-from .sources import Rows, SelectedRows, SparseRows, inference_length, iterate_slices, slice_length
+from .sources import Rows, SelectedRows, SparseRows, flat_rows, inference_length, iterate_slices, slice_length
 from .targets import Target
 from .tokens import TokenLayout, check_tokens

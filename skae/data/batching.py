@@ -50,15 +50,15 @@ def map_batches(function: Callable[[int, int], Result], n_rows: int, length: int
         start = stop
 
 
-def apply_padded(function: Callable[[Tensor], Tensor], x: Tensor, n_features: int) -> Tensor:
-    """Apply ``function`` to x, padded to PADDED_ROWS rows if samples are small: results do not depend on batch sizes.
+def apply_padded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply ``function`` to x, padded to PADDED_ROWS rows.
 
-    Otherwise, matrix products of a few rows would be summed in another order than products of many rows.
+    Matrix products of a few rows would be summed in another order than products of many rows.
     """
-    missing = PADDED_ROWS - len(x)
-    if missing <= 0 or n_features > SMALL_SAMPLE:
-        return function(x)
-    return function(torch.cat([x, x[:1].expand(missing, *x.shape[1:])]))[: len(x)]
+    if len(x) == 1:
+        return function(x.expand(PADDED_ROWS, *x.shape[1:]))[:1]
+    padding = x[:1].expand(PADDED_ROWS - len(x), *x.shape[1:])
+    return function(torch.cat([x, padding]))[: len(x)]
 
 
 def free_cache() -> None:

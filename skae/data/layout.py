@@ -113,7 +113,8 @@ class SampleLayout:
 
     def to(self, device: torch.device) -> SampleLayout:
         """The same layout with the scaling on ``device``."""
-        return replace(self, scaling=self.scaling.to(device))
+        scaling = self.scaling.to(device)
+        return self if scaling is self.scaling else replace(self, scaling=scaling)
 
     def to_network(self, rows: Tensor) -> Tensor:
         """Convert raw rows (n, ...) of any dtype to scaled float32 samples (n, \\*network_shape).

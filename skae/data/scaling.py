@@ -239,7 +239,7 @@ class Scaling:
 
     def to(self, device: torch.device) -> Scaling:
         """The same scaling on ``device``, if that supports float64."""
-        if device.type == "mps":
+        if device.type == "mps" or self.mean.device == device:
             return self
         return replace(self, **{name: getattr(self, name).to(device) for name in ARRAYS})
 

@@ -7,7 +7,7 @@ import functools
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -21,6 +21,9 @@ from .concurrency import begin_computing, check_not_forked
 Method = TypeVar("Method", bound=Callable[..., Any])
 PRECISIONS = ("auto", "float32", "bfloat16")
 OWNER = "AutoencoderTransformer"
+# Types of devices with an autocast.
+AUTOCAST = ("cpu", "cuda")
+NULL_CONTEXT = contextlib.nullcontext()
 # Held while the state of torch's global generators is replaced.
 _WEIGHTS_LOCK = threading.Lock()
 
@@ -116,15 +119,21 @@ class BorrowedStream:
             torch.cuda.set_rng_state(states[1], self.device)
 
 
-@contextlib.contextmanager
-def ignore_caller_torch_context() -> Iterator[None]:
+def ignore_caller_torch_context() -> contextlib.AbstractContextManager:
     """Disable the autocast and the default device of the caller."""
+    contexts: list[Any] = [torch.autocast(kind, enabled=False) for kind in AUTOCAST if torch.is_autocast_enabled(kind)]
+    # A third of the time of torch.get_default_device.
+    if torch.empty(0).device.type != "cpu":
+        contexts.append(torch.device("cpu"))
+    return enter_all(contexts) if contexts else NULL_CONTEXT
+
+
+@contextlib.contextmanager
+def enter_all(contexts: Iterable[contextlib.AbstractContextManager]) -> Iterator[None]:
+    """Enter all contexts."""
     with contextlib.ExitStack() as stack:
-        for kind in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        if torch.get_default_device().type != "cpu":
-            stack.enter_context(torch.device("cpu"))
+        for context in contexts:
+            stack.enter_context(context)
         yield
 
 
@@ -139,14 +148,16 @@ def with_gradients(method: Method) -> Method:
     return cast("Method", training)
 
 
-@contextlib.contextmanager
-def full_precision(device: torch.device) -> Iterator[None]:
+def full_precision(device: torch.device) -> contextlib.AbstractContextManager:
     """Inference in float32 without TF32, whatever the precision of training."""
     begin_computing()
     check_not_forked(device)
-    exact = without_tf32() if device.type == "cuda" else contextlib.nullcontext()
-    with ignore_caller_torch_context(), torch.inference_mode(), exact:
-        yield
+    contexts = [ignore_caller_torch_context()]
+    if device.type == "cuda":
+        contexts.append(without_tf32())
+    if contexts == [NULL_CONTEXT]:
+        return torch.inference_mode()
+    return enter_all([*contexts, torch.inference_mode()])
 
 
 @contextlib.contextmanager

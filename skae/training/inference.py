@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,12 @@ from torch import Tensor
 
 from skae._parameters import warn
 from skae.data import (
+    PADDED_ROWS,
+    SMALL_SAMPLE,
     Rows,
     apply_padded,
     count_observed,
+    flat_rows,
     has_missing,
     inference_length,
     map_batches,
@@ -93,10 +96,16 @@ def map_rows(result: FitResult, X: Any, function: Callable[[Tensor], Any]) -> It
     """
     device = torch.device(result.net.device)
     warned = result.layout.has_missing
+
+    def apply(x: Tensor) -> tuple[Any, bool]:
+        return function(x), not result.layout.has_missing and has_missing(x)
+
     with full_precision(device):
-        for start, stop, (part, is_new) in Rows(X, result.layout, device).map(
-            lambda x: (function(x), not result.layout.has_missing and has_missing(x))
-        ):
+        if device.type == "cpu" and are_padded(result, X):
+            batches: Iterable[Any] = [(0, len(X), apply(result.layout.to_network(flat_rows(X[:]))))]
+        else:
+            batches = Rows(X, result.layout, device).map(apply)
+        for start, stop, (part, is_new) in batches:
             if is_new and not warned:
                 warn(
                     "Values of X are missing (NaN), but fit had rows without missing values. They are filled by "
@@ -116,4 +125,9 @@ def compute(result: FitResult, function: Callable[[Tensor], Tensor], x: Tensor) 
     """``function`` of a batch, to the same bits for every batch size; missing values are filled."""
     if not result.layout.has_missing and has_missing(x):
         x = result.net.module_.fill(x)
-    return apply_padded(function, x, math.prod(result.layout.network_shape))
+    return apply_padded(function, x) if are_padded(result, x) else function(x)
+
+
+def are_padded(result: FitResult, X: Any) -> bool:
+    """Whether X has so few and small rows that they are padded."""
+    return len(X) < PADDED_ROWS and math.prod(result.layout.network_shape) <= SMALL_SAMPLE
