@@ -45,7 +45,8 @@ def cross_validation_losses(
     # Callbacks of the user observe the fit only.
     net_params = {**(spec.net_params or {}), "callbacks": None}
     spec = replace(spec, compile=False, verbose=0, net_params=net_params)
-    results, n_rows = [(np.empty(0), np.empty(0))], 0
+    of_networks = of_pca = np.empty(0)
+    results, n_rows = [(of_networks, of_pca)], 0
     for fold in range(min(N_FOLDS, len(whole) // n_validation)):
         train, validation = split_rows(whole, n_validation, torch.Generator().manual_seed(SEED), fold)
         if len(validation) == 0:
@@ -59,9 +60,9 @@ def cross_validation_losses(
             return None
         results.append((losses_at_best_epochs(np.stack(losses.by_epoch), best_epoch), losses.at_start))
         n_rows += len(validation)
-        if is_decided(*map(np.concatenate, zip(*results, strict=True)), n_rows, fold + 1):
+        of_networks, of_pca = map(np.concatenate, zip(*results, strict=True))
+        if is_decided(of_networks, of_pca, n_rows, fold + 1):
             break
-    of_networks, of_pca = map(np.concatenate, zip(*results, strict=True))
     return of_networks, of_pca, n_rows
 
 

@@ -68,7 +68,7 @@ def fit_pca(
             raise overflow_error(rows) from error
     if not all(np.isfinite(array).all() for array in arrays):
         raise overflow_error(rows)
-    components, mean, deviations = (torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32)) for a in arrays)
+    components, mean, deviations = (torch.from_numpy(np.array(a, dtype=np.float32, order="C")) for a in arrays)
     return components, mean, deviations
 
 
