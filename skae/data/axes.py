@@ -19,6 +19,8 @@ from .sources import iterate_slices
 EXAMINED, CORRELATED = 500, 0.2
 # Samples with higher correlations along both axes are pictures, whatever the deviations along each axis.
 SMOOTH = 0.5
+# Share of values at the minimum from which samples have a background, as drawings have.
+BACKGROUND = 0.1
 # Samples whose aspect ratio is at least this, without correlation along either axis, are no pictures.
 OBLONG = 2
 
@@ -123,7 +125,11 @@ def warn_if_sensor_windows(X: Any, sample_shape: tuple[int, ...]) -> None:
         rows = torch.where(rows.isnan(), rows.nanmean(0).nan_to_num(float(rows.nanmean().nan_to_num())), rows)
     if bool(((rows == rows.min()) | (rows == rows.max())).all()):
         return  # black and white
-    along = neighbor_correlations((rows - rows.mean(0)).numpy())
+    mean = rows.mean(0, keepdim=True)
+    has_background = bool((rows == rows.min()).double().mean() >= BACKGROUND)
+    if has_background and min(neighbor_correlations((mean - mean.mean()).numpy())) > CORRELATED:
+        return  # similar pictures on a background: what they share is in their mean
+    along = neighbor_correlations((rows - mean).numpy())
     differ = [deviation_ratio(rows.numpy(), axis) > SAME_UNIT for axis in (1, 2)]
     oblong = max(sample_shape) >= OBLONG * min(sample_shape)
     rough = min(along) <= CORRELATED and (max(along) > CORRELATED or oblong)
@@ -151,7 +157,7 @@ def deviation_ratio(x: np.ndarray, axis: int) -> float:
     """Ratio of the largest to the smallest deviation along an axis of samples; backgrounds of pictures are ignored."""
     low, over = x.min(), (0, 3 - axis)
     others = x > low
-    if others.mean() < 0.9:
+    if others.mean() < 1 - BACKGROUND:
         size = np.sqrt(np.square(x - low).sum(axis=over) / np.maximum(others.sum(axis=over), 1))
         size = size[others.mean(axis=over) >= 0.05]
     else:

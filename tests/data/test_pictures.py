@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_sample_image
+from sklearn.datasets import load_digits, load_sample_image
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
@@ -54,6 +54,18 @@ class TestWindowsReadAsPictures:
         for rows, axes in ((X, "t c"), (X.transpose(0, 2, 1), "c t")):
             with pytest.warns(UserWarning, match=f"read as gray pictures.*axes='{axes}'"):
                 AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(rows)
+
+    @pytest.mark.parametrize("label", range(10))
+    def test_pictures_of_one_class_do_not_warn(self, label):
+        digits = load_digits()
+        X = digits.images[digits.target == label][:90]
+        AutoencoderTransformer(2, max_epochs=1, early_stopping=False, random_state=0).fit(X)
+
+    def test_windows_of_counts_warn(self):
+        rates = np.array([0.1, 5.0, 0.3, 4.0, 0.2, 6.0])
+        X = np.random.RandomState(0).poisson(rates, (100, 24, 6)) * 10.0 ** np.arange(6)
+        with pytest.warns(UserWarning, match="read as gray pictures.*axes='t c'"):
+            AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(X)
 
     def test_pictures_and_windows_with_named_axes_do_not_warn(self, digits):
         pictures = digits.reshape(-1, 8, 8)[:200]
