@@ -1,6 +1,7 @@
 """Sphinx configuration; ``python -m sphinx -W -b html docs docs/_build`` builds the pages and runs the examples."""
 
 import os
+import re
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -47,3 +48,18 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "min_reported_time": 0,
 }
+
+
+def escape_trailing_underscores(app, what, name, obj, options, lines):
+    """Names of fitted attributes in docstrings, such as n_components_, are no references of reStructuredText."""
+    for number, line in enumerate(lines):
+        if ">>>" not in line:
+            name, colon, rest = line.partition(" : ")
+            rest = rest if colon else name
+            parts = re.split(r"(``.*?``|`.*?`)", rest)
+            parts[::2] = [re.sub(r"(?<![\w\\])([A-Za-z]\w*)_(?!\w)", r"\1\\_", part) for part in parts[::2]]
+            lines[number] = (name + colon if colon else "") + "".join(parts)
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", escape_trailing_underscores, priority=100)

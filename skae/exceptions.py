@@ -26,17 +26,49 @@ def shown(value: Any) -> str:
 
 
 class DivergenceError(ValueError):
-    """The training loss became NaN or infinite. The estimator keeps its state from before ``fit``."""
+    """The training loss became NaN or infinite. The estimator keeps its state from before ``fit``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer, DivergenceError
+    >>> autoencoder = AutoencoderTransformer(2, optimizer="sgd", lr=1e30, random_state=0)
+    >>> try:
+    ...     autoencoder.fit(load_iris().data)
+    ... except DivergenceError:
+    ...     print("use a smaller lr")
+    use a smaller lr
+    """
 
 
 class OutOfMemoryError(MemoryError):
-    """The device ran out of memory; the message names the batch size and the device."""
+    """The device ran out of memory; the message names the batch size and the device.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer, OutOfMemoryError
+    >>> autoencoder = AutoencoderTransformer(2, batch_size=128, max_epochs=1, random_state=0)
+    >>> try:
+    ...     autoencoder = autoencoder.fit(load_iris().data)
+    ... except OutOfMemoryError:
+    ...     autoencoder = autoencoder.set_params(batch_size=32).fit(load_iris().data)
+    """
 
 
 class ModelFileError(ValueError):
     """A model file is damaged, was tampered with, or has an unsupported format.
 
     The message is always one line of at most 800 printable characters.
+
+    Examples
+    --------
+    >>> import io, skae
+    >>> try:
+    ...     skae.load(io.BytesIO(b"no model file"))
+    ... except skae.ModelFileError:
+    ...     print("fit again")
+    fit again
     """
 
     def __init__(self, message: str = "") -> None:
@@ -44,11 +76,31 @@ class ModelFileError(ValueError):
 
 
 class PCAKeptWarning(UserWarning):
-    """``fit`` fell back to PCA: no epoch has a significantly lower validation loss."""
+    """``fit`` fell back to PCA: no epoch has a significantly lower validation loss.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.exceptions import PCAKeptWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", PCAKeptWarning)
+    ...     autoencoder = AutoencoderTransformer(3, max_epochs=10, random_state=0).fit(load_iris().data)
+    >>> autoencoder.is_pca_
+    True
+    """
 
 
 class OtherVersionWarning(InconsistentVersionWarning):
-    """A pickle was written by another version of this package."""
+    """A pickle was written by another version of this package.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skae.exceptions import OtherVersionWarning
+    >>> warnings.simplefilter("error", OtherVersionWarning)  # refuse pickles of other versions
+    """
 
     def __init__(self, message: str) -> None:
         Warning.__init__(self, message)

@@ -34,6 +34,15 @@ class BottleneckCurve:
     is_lower_estimate : bool
         Whether all sizes were scored with one network of nested codes. A network that is trained for a single size
         usually scores the same or higher.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.inspection import BottleneckCurve
+    >>> scores, errors = np.array([0.4, 0.7]), np.array([0.01, 0.02])
+    >>> curve = BottleneckCurve("PCA", np.array([1, 2]), scores, errors, chosen=2)
+    >>> curve.chosen
+    2
     """
 
     name: str

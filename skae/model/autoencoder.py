@@ -39,6 +39,16 @@ class Trace:
         Whether each value of the target is known; None if none is missing. Missing ones do not count in losses.
     observed_share : float
         Share of the values of the training rows that are known.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Gaussian
+    >>> from skae.variants.penalties import Trace
+    >>> x = torch.zeros(5, 8)
+    >>> trace = Trace(seen=x, target=x, code=Gaussian(2)(torch.zeros(5, 4)), output=x)
+    >>> trace.code.mean.shape
+    torch.Size([5, 2])
     """
 
     seen: Tensor

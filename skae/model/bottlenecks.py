@@ -42,6 +42,15 @@ class Code:
         minimize. None is their mean.
     extras : mapping
         Tensors that only this bottleneck and its penalties use, by name; read them with ``extra``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Code
+    >>> mean = torch.zeros(5, 2)
+    >>> code = Code(mean + 0.1, mean, extras={"log_variance": torch.ones(5, 2)})
+    >>> code.extra("log_variance").shape
+    torch.Size([5, 2])
     """
 
     latent: Tensor
@@ -84,6 +93,20 @@ class Bottleneck(StochasticModule):
         Number of features from the encoder; width of the decoder's input.
     code_size : int
         Coordinates of a deterministic code; less than ``n_components`` where nested codes were cut.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Bottleneck, Code
+    >>> class Rounded(Bottleneck):
+    ...     def forward(self, features):
+    ...         rounded = features + (features.round() - features).detach()
+    ...         return Code(rounded, rounded)
+    ...
+    ...     def deterministic_code(self, features):
+    ...         return features.round()
+    >>> Rounded(2)(torch.tensor([[0.2, 1.7]])).latent
+    tensor([[0., 2.]])
     """
 
     # Whether NestedDropout can wrap it.
@@ -149,13 +172,29 @@ class Bottleneck(StochasticModule):
 
 
 class Deterministic(Bottleneck):
-    """Codes are the features, the output of the encoder."""
+    """Codes are the features, the output of the encoder.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic
+    >>> Deterministic(2)(torch.ones(1, 2)).latent
+    tensor([[1., 1.]])
+    """
 
 
 class Gaussian(Bottleneck):
     """Normal codes; the encoder returns a mean and a log variance per coordinate (Kingma and Welling, 2014).
 
     Extras: "log_variance" (batch, n_components).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Gaussian
+    >>> code = Gaussian(2).eval()(torch.zeros(1, 4))
+    >>> code.mean, code.extra("log_variance")
+    (tensor([[0., 0.]]), tensor([[-2., -2.]]))
     """
 
     # Beyond this range, variances and their reciprocals lose precision in float32.
@@ -180,7 +219,15 @@ class Gaussian(Bottleneck):
 
 
 class MultiDrawGaussian(Gaussian):
-    """Normal codes; in training the decoder gets ``n_draws`` draws per sample (Burda et al., 2016)."""
+    """Normal codes; in training the decoder gets ``n_draws`` draws per sample (Burda et al., 2016).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import MultiDrawGaussian
+    >>> MultiDrawGaussian(2, n_draws=8)(torch.zeros(5, 4)).decoder_input.shape
+    torch.Size([40, 2])
+    """
 
     can_be_nested = False
 
@@ -212,6 +259,12 @@ class PseudoInputGaussian(Gaussian):
     """Normal codes whose prior is the mixture of the codes of pseudo-inputs (Tomczak and Welling, 2018).
 
     Extras: "log_variance", and "pseudo_codes", the ``Code`` of the pseudo-inputs, which the network adds.
+
+    Examples
+    --------
+    >>> from skae.variants.bottlenecks import PseudoInputGaussian
+    >>> PseudoInputGaussian(2, n_pseudo_inputs=50).n_in
+    4
     """
 
     def __init__(self, n_components: int, n_pseudo_inputs: int):
@@ -225,7 +278,15 @@ class PseudoInputGaussian(Gaussian):
 
 
 class Sphere(Bottleneck):
-    """Codes of length sqrt(n_components), so that coordinates have about unit variance."""
+    """Codes of length sqrt(n_components), so that coordinates have about unit variance.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Sphere
+    >>> Sphere(2)(torch.tensor([[3.0, 0.0]])).latent
+    tensor([[1.4142, 0.0000]])
+    """
 
     can_be_nested = False
 

@@ -21,6 +21,14 @@ class Quantizer(Bottleneck):
 
     Each of the ``n_codebooks`` codebooks has ``size`` vectors. Extras: "quantization_error" (batch,), the mean squared
     difference of features and code.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Quantizer
+    >>> bottleneck = Quantizer(2, size=16, n_codebooks=3)
+    >>> bottleneck.indices(torch.ones(5, 2)).shape  # one vector of each codebook
+    torch.Size([5, 3])
     """
 
     DECAY = 0.99
@@ -116,6 +124,14 @@ class CodebookPrior(Sampler):
         Vectors per codebook.
     look_up : callable
         Maps indices, a tensor of shape (n_samples, n_codebooks), to codes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.variants.bottlenecks import CodebookPrior
+    >>> prior = CodebookPrior(np.array([[0, 1], [0, 1], [1, 0]]), size=2, look_up=lambda indices: indices.float())
+    >>> prior.sample(4, np.random.RandomState(0)).shape
+    (4, 2)
     """
 
     def __init__(self, indices: np.ndarray, size: int, look_up: Callable[[Tensor], Tensor]):

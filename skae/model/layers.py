@@ -103,7 +103,19 @@ class SpectralNorm(nn.Module):
 
 
 class StochasticModule(nn.Module):
-    """A module that draws random numbers in training, from a generator seeded by ``random_state`` of the estimator."""
+    """A module that draws random numbers in training, from a generator seeded by ``random_state`` of the estimator.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.penalties import StochasticModule
+    >>> class NoisyLength(StochasticModule):
+    ...     def forward(self, trace):
+    ...         codes = trace.code.mean
+    ...         return (codes + 0.1 * self.normal(codes)).square().sum(1)
+    >>> NoisyLength().uniform(torch.zeros(3)).shape
+    torch.Size([3])
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,7 +13,18 @@ from torch.nn import functional
 
 
 class Sampler(ABC):
-    """A density of codes that new codes are drawn from."""
+    """A density of codes that new codes are drawn from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.variants.bottlenecks import Sampler
+    >>> class Ones(Sampler):
+    ...     def sample(self, n_samples, random):
+    ...         return np.ones((n_samples, 2))
+    >>> Ones().sample(1, np.random.RandomState(0))
+    array([[1., 1.]])
+    """
 
     @abstractmethod
     def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
@@ -26,7 +37,21 @@ class Sampler(ABC):
 
 @dataclass(frozen=True)
 class Prior(Sampler):
-    """A fixed density that training pulls codes towards."""
+    """A fixed density that training pulls codes towards.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from skae.variants.bottlenecks import Prior
+    >>> class Cube(Prior):
+    ...     def sample(self, n_samples, random):
+    ...         return random.uniform(-1, 1, (n_samples, self.n_components))
+    ...
+    ...     def draw_like(self, codes, generator):
+    ...         return torch.empty_like(codes).uniform_(-1, 1, generator=generator)
+    >>> Cube(2).sample(3, np.random.RandomState(0)).shape
+    (3, 2)
+    """
 
     n_components: int
 
@@ -36,7 +61,15 @@ class Prior(Sampler):
 
 
 class StandardNormal(Prior):
-    """Independent normal coordinates of mean 0 and variance 1."""
+    """Independent normal coordinates of mean 0 and variance 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.variants.bottlenecks import StandardNormal
+    >>> StandardNormal(2).sample(3, np.random.RandomState(0)).shape
+    (3, 2)
+    """
 
     def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
         return random.standard_normal((n_samples, self.n_components))
@@ -49,7 +82,16 @@ class StandardNormal(Prior):
 
 
 class UniformSphere(Prior):
-    """The uniform density on the sphere of radius sqrt(n_components) around 0."""
+    """The uniform density on the sphere of radius sqrt(n_components) around 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.variants.bottlenecks import UniformSphere
+    >>> codes = UniformSphere(2).sample(3, np.random.RandomState(0))
+    >>> np.linalg.norm(codes, axis=1).round(3)
+    array([1.414, 1.414, 1.414])
+    """
 
     def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
         Z = random.standard_normal((n_samples, self.n_components))
@@ -61,7 +103,16 @@ class UniformSphere(Prior):
 
 
 def draw_from_prior(prior: Prior | None, codes: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draws of the prior in the shape of ``codes``; ValueError if there is no prior."""
+    """Draws of the prior in the shape of ``codes``; ValueError if there is no prior.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import StandardNormal
+    >>> from skae.variants.penalties import draw_from_prior
+    >>> draw_from_prior(StandardNormal(2), torch.zeros(5, 2), torch.Generator().manual_seed(0)).shape
+    torch.Size([5, 2])
+    """
     if prior is None:
         raise ValueError(
             "The penalty compares codes with a prior, and the bottleneck has none. Pass one to it, as in "
@@ -72,7 +123,16 @@ def draw_from_prior(prior: Prior | None, codes: Tensor, generator: torch.Generat
 
 @dataclass(frozen=True)
 class NormalMixture(Sampler):
-    """A mixture of n normal densities with diagonal covariance and equal weights; both arrays are (n, n_components)."""
+    """A mixture of n normal densities with diagonal covariance and equal weights; both arrays are (n, n_components).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.variants.bottlenecks import NormalMixture
+    >>> mixture = NormalMixture(mean=np.array([[0.0, 0.0], [9.0, 9.0]]), deviation=np.ones((2, 2)))
+    >>> mixture.sample(3, np.random.RandomState(0)).shape
+    (3, 2)
+    """
 
     mean: np.ndarray
     deviation: np.ndarray

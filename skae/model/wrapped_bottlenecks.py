@@ -19,7 +19,14 @@ WIDTH = 128
 
 
 class WrappedBottleneck(Bottleneck):
-    """A bottleneck around another, ``inner``, which does everything that a subclass does not override."""
+    """A bottleneck around another, ``inner``, which does everything that a subclass does not override.
+
+    Examples
+    --------
+    >>> from skae.variants.bottlenecks import Gaussian, WrappedBottleneck
+    >>> WrappedBottleneck(Gaussian(2)).n_in
+    4
+    """
 
     def __init__(self, inner: Bottleneck):
         super().__init__(inner.n_components, inner.prior)
@@ -66,6 +73,14 @@ class NestedDropout(WrappedBottleneck):
     at two sizes per step: of the numbers tried, two gave the best result per time (benchmarks/README.md). Sizes come
     from a grid of about equal steps in logarithms, so that small ones are as frequent as large ones. The loss at a size
     is weighted by the inverse of PCA's error at that size. The ``can_be_nested`` of ``inner`` must be true.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic, NestedDropout
+    >>> bottleneck = NestedDropout(Deterministic(3))
+    >>> bottleneck.decoder_input(torch.ones(1, 2))  # two coordinates, and the mask
+    tensor([[1., 1., 0., 1., 1., 0.]])
     """
 
     SIZES_PER_SAMPLE = 2
@@ -155,6 +170,14 @@ class WithDiscriminator(WrappedBottleneck):
     If ``shuffled``, the reference codes are those of the batch with every coordinate permuted over the rows, so that
     coordinates are independent (Kim and Mnih, 2018); else they are draws of the prior of ``inner`` (Makhzani et al.,
     2016).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic, StandardNormal, WithDiscriminator
+    >>> bottleneck = WithDiscriminator(Deterministic(2, StandardNormal(2)), shuffled=False)
+    >>> sorted(bottleneck(torch.zeros(5, 2)).extras)
+    ['discriminator_loss', 'log_density_ratio']
     """
 
     def __init__(self, inner: Bottleneck, shuffled: bool):

@@ -36,6 +36,13 @@ class Term:
         reconstruction loss, an average over features.
     in_training_only : bool
         Whether the penalty is left out of the validation loss.
+
+    Examples
+    --------
+    >>> from skae.variants import Term
+    >>> from skae.variants.penalties import l2_penalty
+    >>> Term("length", 0.1, l2_penalty, warm_up=0.5).weight
+    0.1
     """
 
     name: str

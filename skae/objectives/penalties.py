@@ -18,7 +18,17 @@ TINY = 1e-12
 
 
 def gaussian_kl(trace: Trace) -> Tensor:
-    """KL divergence of each sample's normal code from a standard normal (Kingma and Welling, 2014, appendix B)."""
+    """KL divergence of each sample's normal code from a standard normal (Kingma and Welling, 2014, appendix B).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Gaussian
+    >>> from skae.variants.penalties import Trace, gaussian_kl
+    >>> x, features = torch.zeros(5, 8), torch.zeros(5, 4)
+    >>> gaussian_kl(Trace(x, x, Gaussian(2).eval()(features), x)).shape
+    torch.Size([5])
+    """
     return coordinate_kl(trace).sum(1)
 
 
@@ -32,6 +42,15 @@ def monte_carlo_kl(trace: Trace) -> Tensor:
     """The log density of each draw under its own normal code minus that under a standard normal, (draws * batch,).
 
     Its mean over draws estimates the KL divergence. Without draws, as in evaluation, it is ``gaussian_kl``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import MultiDrawGaussian
+    >>> from skae.variants.penalties import Trace, monte_carlo_kl
+    >>> x, features = torch.zeros(5, 8), torch.zeros(5, 4)
+    >>> monte_carlo_kl(Trace(x, x, MultiDrawGaussian(2, n_draws=3)(features), x)).shape
+    torch.Size([15])
     """
     code, log_variance = trace.code, trace.code.extra("log_variance")
     if code.decoder_input is None:
@@ -46,6 +65,16 @@ def mixture_kl(trace: Trace) -> Tensor:
 
     The mixture has equal weights (Tomczak and Welling, 2018). The bound combines the KL divergences from each of its
     components (Hershey and Olsen, 2007).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Gaussian
+    >>> from skae.variants.penalties import Trace, mixture_kl
+    >>> x, bottleneck = torch.zeros(5, 8), Gaussian(2).eval()
+    >>> code = bottleneck(torch.zeros(5, 4)).with_extras(pseudo_codes=bottleneck(torch.zeros(3, 4)))
+    >>> mixture_kl(Trace(x, x, code, x)).abs().max() < 1e-6  # equal densities
+    tensor(True)
     """
     pseudo_codes = trace.code.extra("pseudo_codes")
     mean, log_variance = trace.code.mean[:, None], trace.code.extra("log_variance")[:, None]
@@ -56,7 +85,17 @@ def mixture_kl(trace: Trace) -> Tensor:
 
 
 class FreeBits(nn.Module):
-    """The batch's mean KL divergence, where each coordinate counts as at least ``nats`` (Kingma et al., 2016)."""
+    """The batch's mean KL divergence, where each coordinate counts as at least ``nats`` (Kingma et al., 2016).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Gaussian
+    >>> from skae.variants.penalties import FreeBits, Trace
+    >>> x, features = torch.zeros(5, 8), torch.zeros(5, 4)
+    >>> FreeBits(nats=1.0)(Trace(x, x, Gaussian(2).eval()(features), x))
+    tensor(2.)
+    """
 
     def __init__(self, nats: float):
         super().__init__()
@@ -67,7 +106,17 @@ class FreeBits(nn.Module):
 
 
 class Capacity(nn.Module):
-    """Absolute difference of the batch's mean KL divergence and ``nats`` (Burgess et al., 2018)."""
+    """Absolute difference of the batch's mean KL divergence and ``nats`` (Burgess et al., 2018).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Gaussian
+    >>> from skae.variants.penalties import Capacity, Trace
+    >>> x, features = torch.zeros(5, 8), torch.zeros(5, 4)
+    >>> Capacity(nats=5.0)(Trace(x, x, Gaussian(2).eval()(features), x)) < 5.0
+    tensor(True)
+    """
 
     def __init__(self, nats: float):
         super().__init__()
@@ -82,6 +131,15 @@ def total_correlation(trace: Trace) -> Tensor:
 
     Estimated by minibatch weighted sampling, as in that paper, minus ``(n_components - 1) * log(n / batch)``. That
     constant does not change the gradient, and without it the number of samples n is not needed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Gaussian
+    >>> from skae.variants.penalties import Trace, total_correlation
+    >>> x, features = torch.zeros(5, 8), torch.randn(5, 4)
+    >>> total_correlation(Trace(x, x, Gaussian(2).eval()(features), x)).shape
+    torch.Size([5])
     """
     code, log_variance = trace.code, trace.code.extra("log_variance")
     difference = code.latent[:, None] - code.mean[None]
@@ -96,13 +154,32 @@ def l1_penalty(trace: Trace) -> Tensor:
     """Sum of absolute coordinates, each divided by its root mean square in the batch.
 
     Without the division, the encoder could lower the penalty by smaller codes that are not sparser.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic
+    >>> from skae.variants.penalties import Trace, l1_penalty
+    >>> x, features = torch.zeros(5, 8), torch.ones(5, 2)
+    >>> l1_penalty(Trace(x, x, Deterministic(2)(features), x))
+    tensor([2., 2., 2., 2., 2.])
     """
     code = trace.code.mean
     return (code / code.square().mean(0).add(TINY).sqrt()).abs().sum(1)
 
 
 def l2_penalty(trace: Trace) -> Tensor:
-    """Half the squared length of codes (Ghosh et al., 2020)."""
+    """Half the squared length of codes (Ghosh et al., 2020).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic
+    >>> from skae.variants.penalties import Trace, l2_penalty
+    >>> x, features = torch.zeros(5, 8), torch.ones(5, 2)
+    >>> l2_penalty(Trace(x, x, Deterministic(2)(features), x))
+    tensor([1., 1., 1., 1., 1.])
+    """
     return 0.5 * trace.code.mean.square().sum(1)
 
 
@@ -115,6 +192,15 @@ def prediction_error(trace: Trace) -> Tensor:
     ------
     ValueError
         If the trace has no y or no prediction.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic
+    >>> from skae.variants.penalties import Trace, prediction_error
+    >>> x, features = torch.zeros(5, 8), torch.ones(5, 2)
+    >>> prediction_error(Trace(x, x, Deterministic(2)(features), x, prediction=torch.zeros(5, 1), y=torch.ones(5, 1)))
+    tensor([1., 1., 1., 1., 1.])
     """
     y, prediction = trace.y, trace.prediction
     if y is None or prediction is None:
@@ -129,6 +215,15 @@ class KLSparsity(nn.Module):
     """KL divergence of the mean activation of each coordinate from ``rate`` (Ng, 2011).
 
     Activations are the logistic function of the codes; both distributions are Bernoulli.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic
+    >>> from skae.variants.penalties import KLSparsity, Trace
+    >>> x, features = torch.zeros(5, 8), torch.zeros(5, 2)
+    >>> KLSparsity(rate=0.5)(Trace(x, x, Deterministic(2)(features), x))
+    tensor(0.)
     """
 
     def __init__(self, rate: float):
@@ -146,6 +241,15 @@ class EncoderJacobianPenalty(StochasticModule):
 
     For random signs v, the expectation of the squared length of v' J is that norm (Hutchinson, 1989). Zero where
     gradients are disabled.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic
+    >>> from skae.variants.penalties import EncoderJacobianPenalty, Trace
+    >>> x = torch.zeros(5, 2, requires_grad=True)
+    >>> EncoderJacobianPenalty()(Trace(x, x, Deterministic(2)(3 * x), x)).detach()  # 2 * 3**2
+    tensor([18., 18., 18., 18., 18.])
     """
 
     input_requires_grad = True
@@ -163,7 +267,18 @@ class EncoderJacobianPenalty(StochasticModule):
 
 
 class DecoderJacobianPenalty(EncoderJacobianPenalty):
-    """Squared Frobenius norm of the decoder's Jacobian, the gradient penalty of Ghosh et al. (2020)."""
+    """Squared Frobenius norm of the decoder's Jacobian, the gradient penalty of Ghosh et al. (2020).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic
+    >>> from skae.variants.penalties import DecoderJacobianPenalty, Trace
+    >>> x = torch.zeros(5, 2, requires_grad=True)
+    >>> code = Deterministic(2)(x)
+    >>> DecoderJacobianPenalty()(Trace(x, x, code, 3 * code.latent)).detach()
+    tensor([18., 18., 18., 18., 18.])
+    """
 
     input_requires_grad = False
 
@@ -172,17 +287,47 @@ class DecoderJacobianPenalty(EncoderJacobianPenalty):
 
 
 def quantization_error(trace: Trace) -> Tensor:
-    """Mean squared difference of features and their quantized codes (van den Oord et al., 2017)."""
+    """Mean squared difference of features and their quantized codes (van den Oord et al., 2017).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Quantizer
+    >>> from skae.variants.penalties import Trace, quantization_error
+    >>> x, features = torch.zeros(5, 8), torch.ones(5, 2)
+    >>> quantization_error(Trace(x, x, Quantizer(2, size=4, n_codebooks=1).eval()(features), x)).shape
+    torch.Size([5])
+    """
     return trace.code.extra("quantization_error")
 
 
 def log_density_ratio(trace: Trace) -> Tensor:
-    """The discriminator's estimate of the log ratio of the densities of codes and reference codes, in nats."""
+    """The discriminator's estimate of the log ratio of the densities of codes and reference codes, in nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic, WithDiscriminator
+    >>> from skae.variants.penalties import Trace, log_density_ratio
+    >>> x, bottleneck = torch.zeros(5, 8), WithDiscriminator(Deterministic(2), shuffled=True)
+    >>> log_density_ratio(Trace(x, x, bottleneck(torch.zeros(5, 2)), x)).shape
+    torch.Size([5])
+    """
     return trace.code.extra("log_density_ratio")
 
 
 def discriminator_loss(trace: Trace) -> Tensor:
-    """Cross-entropy of the discriminator on codes and reference codes, in nats."""
+    """Cross-entropy of the discriminator on codes and reference codes, in nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic, WithDiscriminator
+    >>> from skae.variants.penalties import Trace, discriminator_loss
+    >>> x, bottleneck = torch.zeros(5, 8), WithDiscriminator(Deterministic(2), shuffled=True)
+    >>> discriminator_loss(Trace(x, x, bottleneck(torch.zeros(5, 2)), x)).shape
+    torch.Size([5])
+    """
     return trace.code.extra("discriminator_loss")
 
 
@@ -190,6 +335,17 @@ class MMD(StochasticModule):
     """Squared maximum mean discrepancy (MMD) of the batch's codes and draws of the prior (Tolstikhin et al., 2018).
 
     ``kernel`` is "imq", the sum of inverse multiquadratic kernels at seven scales, or "rbf", a Gaussian kernel.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic, StandardNormal
+    >>> from skae.variants.penalties import MMD, Trace
+    >>> x, prior = torch.zeros(100, 8), StandardNormal(2)
+    >>> codes = [Deterministic(2, prior)(prior.draw_like(torch.empty(100, 2), None) + shift) for shift in (0, 5)]
+    >>> near, far = (MMD()(Trace(x, x, code, x, prior)) for code in codes)
+    >>> (near < far).item()
+    True
     """
 
     SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -221,6 +377,17 @@ class SlicedWasserstein(StochasticModule):
     """Squared sliced Wasserstein distance of codes and draws of the prior (Kolouri et al., 2019).
 
     Averaged over random projections and multiplied by n_components, so that it is a sum over coordinates.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.variants.bottlenecks import Deterministic, StandardNormal
+    >>> from skae.variants.penalties import SlicedWasserstein, Trace
+    >>> x, prior = torch.zeros(100, 8), StandardNormal(2)
+    >>> codes = [Deterministic(2, prior)(prior.draw_like(torch.empty(100, 2), None) + shift) for shift in (0, 5)]
+    >>> near, far = (SlicedWasserstein()(Trace(x, x, code, x, prior)) for code in codes)
+    >>> (near < far).item()
+    True
     """
 
     N_PROJECTIONS = 50

@@ -58,6 +58,19 @@ class Variant(BaseEstimator):
     A subclass stores its parameters in ``__init__`` under their own names and overrides ``parts``. It is a
     ``BaseEstimator`` for ``get_params``, ``set_params`` and ``clone``; it has no ``fit``. :mod:`skae.variants` has an
     example.
+
+    Examples
+    --------
+    >>> from skae.variants import Parts, Term, Variant
+    >>> from skae.variants.penalties import l1_penalty
+    >>> class Rare(Variant):
+    ...     def __init__(self, weight=1.0):
+    ...         self.weight = weight
+    ...
+    ...     def parts(self):
+    ...         return Parts(terms=(Term("l1", self.weight, l1_penalty),))
+    >>> Rare(weight=2.0).set_params(weight=3.0)
+    Rare(weight=3.0)
     """
 
     def check(self) -> None:
