@@ -54,11 +54,10 @@ def escape_trailing_underscores(app, what, name, obj, options, lines):
     """Names of fitted attributes in docstrings, such as n_components_, are no references of reStructuredText."""
     for number, line in enumerate(lines):
         if ">>>" not in line:
-            name, colon, rest = line.partition(" : ")
-            rest = rest if colon else name
+            start, colon, rest = line.rpartition(" : ")
             parts = re.split(r"(``.*?``|`.*?`)", rest)
-            parts[::2] = [re.sub(r"(?<![\w\\])([A-Za-z]\w*)_(?!\w)", r"\1\\_", part) for part in parts[::2]]
-            lines[number] = (name + colon if colon else "") + "".join(parts)
+            parts[::2] = [re.sub(r"\b([A-Za-z]\w*)_(?!\w)", r"\1\\_", part) for part in parts[::2]]
+            lines[number] = start + colon + "".join(parts)
 
 
 def setup(app):

@@ -52,7 +52,7 @@ for name, accuracy in accuracies.items():
 # The last rows interpolate between two test digits: their codes are connected by a line, and points on it are
 # decoded.
 rows = {f"{name}: {accuracies[name]:.2f}": digits[:16] for name, digits in samples.items()}
-rows["from one digit to another"], rows["from another to a third"] = plain.interpolate(real[:2], real[2:4], steps=16)
+rows["interpolation"], rows["another interpolation"] = plain.interpolate(real[:2], real[5:7], steps=16)
 figure, axes = plt.subplots(len(rows), 1, figsize=(9, 5), layout="constrained")
 for axis, (name, digits) in zip(axes, rows.items(), strict=True):
     axis.imshow(np.hstack(digits), cmap="gray_r", vmin=0, vmax=16)

@@ -237,16 +237,16 @@ class AutoencoderTransformer(
         One entry per epoch; after ``partial_fit``, those of the last 100 epochs. Keys: "epoch", "train_loss",
         "valid_loss" (with a validation set), "pca_loss" (validation loss of PCA, if training starts from PCA), "lr",
         "duration" (seconds), and "train_" and "valid_" terms of variants with penalties.
-    explained_variance_ratio_ : ndarray of shape (n_components_,), float64
+    explained_variance_ratio_ : ndarray of shape (n_components,), float64
         Explained variance of each coordinate; the sum is the explained variance (R2) of s(X) for at most 1,000 training
         rows. For nested codes, each value is the increase by the coordinate. For other codes, R2 is divided in
         proportion to the variance of the reconstruction along each coordinate. If PCA is kept, values are those of PCA.
-    explained_variance_ : ndarray of shape (n_components_,), float64
+    explained_variance_ : ndarray of shape (n_components,), float64
         ``explained_variance_ratio_`` times the total variance. For the plain variant without ``whiten``, it is the
         variance of each column of the codes.
-    singular_values_ : ndarray of shape (n_components_,), float64
+    singular_values_ : ndarray of shape (n_components,), float64
         ``sqrt((n_samples_ - 1) * explained_variance_)``. Not defined for tokens.
-    components_ : ndarray of shape (n_components_, n_features_in_), float64
+    components_ : ndarray of shape (n_components, n_features), float64
         Direction in X of each coordinate. If PCA is kept and ``whiten=False``, ``Z @ components_ + mean_`` is the
         reconstruction, and with a single scale the rows are PCA's orthonormal components. Otherwise, it is the mean
         Jacobian of the decoder at training codes. Not defined for tokens.
