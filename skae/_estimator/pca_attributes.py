@@ -29,7 +29,7 @@ class PCAAttributesMixin:
     _learned: FitResult
     _optional: Any
     explained_variance_ratio_: np.ndarray = learned(
-        "explained_variance_ratio", "Share of the variance that each coordinate explains, (n_components_,)."
+        "explained_variance_ratio", "Share of the variance that each coordinate explains, (n_components,)."
     )
 
     @property
@@ -39,12 +39,12 @@ class PCAAttributesMixin:
 
     @property
     def explained_variance_(self) -> np.ndarray:
-        """Variance that each coordinate explains, (n_components_,), in squared units of codes."""
+        """Variance that each coordinate explains, (n_components,), in squared units of codes."""
         return self.explained_variance_ratio_ * self._learned.layout.code_variance
 
     @property
     def singular_values_(self) -> np.ndarray:
-        """``sqrt((n_samples_ - 1) * explained_variance_)``, (n_components_,)."""
+        """``sqrt((n_samples_ - 1) * explained_variance_)``, (n_components,)."""
         return np.sqrt((self.n_samples_ - 1) * np.maximum(self.explained_variance_, 0))
 
     @property
@@ -57,7 +57,7 @@ class PCAAttributesMixin:
 
     @property
     def components_(self) -> np.ndarray:
-        """Direction in X of each coordinate, (n_components_, n_features_in_): the mean Jacobian of the decoder."""
+        """Direction in X of each coordinate, (n_components, n_features): the mean Jacobian of the decoder."""
         result = self._learned
         if isinstance(result.layout, TokenLayout):
             raise AttributeError("components_ is not defined for tokens. Compare reconstructions instead.")
@@ -72,7 +72,7 @@ class PCAAttributesMixin:
 
         Returns
         -------
-        covariance : ndarray of shape (n_features_in_, n_features_in_), float64
+        covariance : ndarray of shape (n_features, n_features), float64
             In squared units of X. Defined only if PCA is kept (``is_pca_``).
         """
         layout, components = self._learned.layout, self.components_
@@ -84,7 +84,7 @@ class PCAAttributesMixin:
 
     @available_if(is_linear)
     def get_precision(self) -> np.ndarray:
-        """Inverse of ``get_covariance``, (n_features_in_, n_features_in_), float64.
+        """Inverse of ``get_covariance``, (n_features, n_features), float64.
 
         Raises
         ------
