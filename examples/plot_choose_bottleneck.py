@@ -3,15 +3,13 @@ Choice of the number of components
 ==================================
 
 ``BottleneckSearchCV`` scores all sizes with one fit per fold: codes are nested, so that the first k components are
-a code of size k. Here it is compared with ``GridSearchCV``, which trains one autoencoder per size and fold, and
-with PCA, on the handwritten digits of scikit-learn.
+a code of size k. Here it trains 2 autoencoders. It is compared with ``GridSearchCV``, which trains one per size and
+fold, 10 in all, and with PCA, on the handwritten digits of scikit-learn.
 """
 
 # %%
 # Three searches over the same sizes and folds
 # --------------------------------------------
-import time
-
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -32,13 +30,9 @@ searches = {
     "GridSearchCV": GridSearchCV(autoencoder, {"n_components": sizes}, **common),
     "PCA": GridSearchCV(PCA(random_state=0), {"n_components": sizes}, **common),
 }
-seconds = {}
 for name, search in searches.items():
-    start = time.perf_counter()
-    search.fit(X)
-    seconds[name] = time.perf_counter() - start
-    scores = "".join(f"{score:7.3f}" for score in search.cv_results_["mean_test_score"])
-    print(f"{name:<20}{seconds[name]:6.1f} s {scores}")
+    scores = search.fit(X).cv_results_["mean_test_score"]
+    print(f"{name:<20}" + "".join(f"{score:7.3f}" for score in scores))
 
 # %%
 # By the accuracy of a classifier
@@ -56,8 +50,8 @@ print(f"{by_accuracy.n_components_} components; accuracy {accuracy:.3f} on the t
 # of PCA.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
 BottleneckCurveDisplay.from_results(searches, score_name="explained variance", ax=left)
-ratio = seconds["BottleneckSearchCV"] / seconds["GridSearchCV"]
-left.set_title(f"explained variance, {ratio:.2f} of the time of GridSearchCV")
+left.set_title("explained variance")
+left.legend(loc="upper left")
 BottleneckCurveDisplay.from_results(by_accuracy, "classifier on codes", score_name="accuracy", ax=right)
 right.set_title(f"accuracy: {by_accuracy.n_components_} components chosen, test accuracy {accuracy:.3f}")
 plt.show()
