@@ -22,6 +22,7 @@ SMALL = Dense((32,), normalization=None)
 SIZES = [
     *(("rows", (n, 64), SMALL) for n in (1_000, 10_000, 100_000, 1_000_000)),
     *(("features", (4_000, p), SMALL) for p in (16, 64, 256, 1024, 4096)),
+    *(("columns of few rows", (1_000, p), SMALL) for p in (2_000, 10_000, 50_000)),
     *(("samples", (n, 28, 28), SMALL) for n in (100_000, 2_000_000)),
     *(("pictures", (256, size, size, 3), "conv") for size in (16, 32, 64, 128)),
 ]
@@ -95,9 +96,14 @@ def in_file(shape, folder):
 
 
 def main():
-    device = make_parser(__doc__).parse_args().device
+    parser = make_parser(__doc__)
+    parser.add_argument("--grows", help="measure only this dimension, such as 'features'; others are in another file")
+    options = parser.parse_args()
+    device = options.device
     table = []
     for what, shape, architecture in SIZES:
+        if options.grows not in (None, what):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             path = in_file(shape, folder)
             autoencoder = AutoencoderTransformer(
@@ -113,12 +119,12 @@ def main():
             table.append([what, str(shape), *speeds, round(fit_peak / MIB), round(peak / MIB), round(allowed / MIB)])
             print(*table[-1], flush=True)
     columns = ["grows", "X", "fit rows/s", "transform rows/s", "fit peak MB", "transform peak MB", "allowed MB"]
-    write("scaling", columns, table, device=device)
+    question = "scaling" if options.grows is None else f"scaling_{options.grows.replace(' ', '_')}"
+    write(question, columns, table, device=device)
     for row in table:
         assert row[5] <= row[6], f"transform of {row[1]} took {row[5]} MB, allowed {row[6]}"
         assert row[0] != "samples" or row[4] <= MOST_OF_FIT, f"fit of {row[1]} took {row[4]} MB, allowed {MOST_OF_FIT}"
-    sizes = dict.fromkeys(what for what, _, _ in SIZES)
-    for what in sizes:
+    for what in dict.fromkeys(row[0] for row in table):
         (_, before, _), (_, after, _) = [size for size in SIZES if size[0] == what][-2:]
         rows = [row for row in table if row[0] == what][-2:]
         for column, name in ((2, "fit"), (3, "transform")):

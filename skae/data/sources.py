@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -34,6 +35,14 @@ LARGEST_BATCH = 8192
 NEEDS_FLOAT64 = (np.uint16, np.uint32, np.uint64, np.longdouble, np.object_)
 
 
+@dataclass(frozen=True)
+class Residual:
+    """What the coordinates of rows leave out of ``n_features`` features: the mean square of each row, float64 (n,)."""
+
+    n_features: int
+    mean_squares: Tensor
+
+
 class Rows(Dataset):
     """A torch dataset of the rows of X, read as scaled batches in the layout of the network on a device.
 
@@ -43,6 +52,8 @@ class Rows(Dataset):
 
     # y in supervised training: indices of classes (n,), or numbers (n, n_outputs). -1 or NaN is missing.
     y: Tensor | None = None
+    # If the rows are coordinates of wider rows.
+    residual: Residual | None = None
 
     def __init__(self, X: Any, layout: SampleLayout, device: torch.device, keep: bool = False):
         self.X = X
@@ -84,7 +95,10 @@ class Rows(Dataset):
         """The rows at ``indices`` with the same scaling, copied and cached."""
         sparse = isinstance(self.X, SparseRows)
         chosen = SparseRows(self.X.csr[indices]) if sparse else gather_rows(self.X, indices)
-        return Rows(chosen, self.layout, self.device, keep=True)
+        rows = Rows(chosen, self.layout, self.device, keep=True)
+        if self.residual is not None:
+            rows.residual = replace(self.residual, mean_squares=self.residual.mean_squares[torch.from_numpy(indices)])
+        return rows
 
     def slices(self, length: int, every: int = 1) -> Iterator[Tensor]:
         """Scaled samples in order, ``length`` at a time; only every ``every``-th slice."""

@@ -11,5 +11,6 @@ from .layer_table import LayerRow, LayerTable, layer_rows, layer_table
 from .layers import EncoderDecoder, SpectralNorm, StochasticModule, is_zero
 from .missing import MissingValues
 from .priors import NormalMixture, Prior, Sampler, StandardNormal, UniformSphere, draw_from_prior
+from .projection import Projection
 from .sequential import Sequence
 from .wrapped_bottlenecks import NestedDropout, WithDiscriminator, WrappedBottleneck

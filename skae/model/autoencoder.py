@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from .bottlenecks import Bottleneck, Code
 from .layers import EncoderDecoder
 from .missing import MissingValues
 from .priors import Prior, Sampler
+from .projection import Projection
 
 # Rounds in which missing values are replaced by their reconstructions; fewest rows that are filled together.
 ROUNDS, FEWEST_FILLED = 3, 16
@@ -232,6 +234,12 @@ class Autoencoder(nn.Module):
         The map of codes after ``latent_scale``; None is the identity.
     missing : MissingValues, default=None
         Hides values in training; None if no value of the training rows is missing (NaN).
+
+    Attributes
+    ----------
+    projection : Projection or None
+        Maps samples to the coordinates that the network reads, and back, in ``encode`` and ``decode``. ``forward``,
+        ``features`` and ``output`` are in coordinates: training projects its rows once.
     """
 
     latent_scale: Tensor
@@ -262,6 +270,7 @@ class Autoencoder(nn.Module):
         self.head = head
         self.code_map = code_map
         self.missing = missing
+        self.projection: Projection | None = None
         self.register_buffer("latent_scale", latent_scale)
 
     def forward(self, x: Tensor) -> Trace:
@@ -325,11 +334,13 @@ class Autoencoder(nn.Module):
 
         Without ``missing``, no value may be missing.
         """
-        return self.from_inner(self.bottleneck.deterministic_code(self.features(self.without_missing(x))))
+        x = self.without_missing(x)
+        x = x if self.projection is None else self.projection.encode(x)
+        return self.from_inner(self.bottleneck.deterministic_code(self.features(x)))
 
     def without_missing(self, x: Tensor) -> Tensor:
         """The same scaled samples, with missing values filled if training rows had some."""
-        return x if self.missing is None else self.fill(x)
+        return x if self.missing is None and self.projection is None else self.fill(x)
 
     @torch.no_grad()
     def fill(self, x: Tensor) -> Tensor:
@@ -346,13 +357,25 @@ class Autoencoder(nn.Module):
         is_missing = known.isnan()
         filled = known.masked_fill(is_missing, 0.0)
         for _ in range(ROUNDS):
-            output = self.output(self.bottleneck.deterministic_code(self.features(filled)))
-            filled = torch.where(is_missing, self.link.to_sample(output), known)
+            seen = filled if self.projection is None else self.projection.encode(filled)
+            output = self.output(self.bottleneck.deterministic_code(self.features(seen)))
+            filled = torch.where(is_missing, self._to_samples(output), known)
         return x.index_copy(0, rows, filled)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Scaled samples (batch, \\*shape) from codes: (batch, n_components), or their first columns."""
-        return self.link.to_sample(self.output(self.to_inner(latent)))
+        return self._to_samples(self.output(self.to_inner(latent)))
+
+    def _to_samples(self, output: Tensor) -> Tensor:
+        x = self.link.to_sample(output)
+        return x if self.projection is None else self.projection.decode(x)
+
+    def with_projection(self, projection: Projection | None) -> Autoencoder:
+        """The same network behind another projection; None gives that of the coordinates. Weights are shared."""
+        module = copy.copy(self)
+        module._modules = dict(self._modules)
+        module.projection = projection
+        return module
 
     def from_inner(self, inner: Tensor) -> Tensor:
         """Codes of inner codes (batch, n_components), or of their first columns."""

@@ -39,6 +39,13 @@ class Dense(BaseEstimator):
     linear_path : bool
         Whether to add a linear encoder and decoder in parallel to the network, initialized with PCA and trained with
         it. Without it, ``fit`` does not start from PCA and does not fall back to it.
+    projection : {"auto", None}
+        "auto": the network reads and reconstructs wide samples as coordinates along the leading principal axes of the
+        rows of ``fit``. These are computed once and not trained, so that the time of training does not depend on the
+        number of features. It applies to samples of at least 1,024 features, up to four rows per feature, with
+        ``loss="mse"`` and a variant without corruption of samples or a Jacobian penalty. There are four coordinates
+        per component, at least 256 and at most 511 (if ``n_components`` is larger, as many), or as many as the rows
+        have dimensions, if that is less; no information is lost then. None: the layers read all features.
 
     Attributes
     ----------
@@ -66,12 +73,14 @@ class Dense(BaseEstimator):
         normalization: Literal["auto", "batch", "layer"] | None = "auto",
         dropout: float = 0.0,
         linear_path: bool = True,
+        projection: Literal["auto"] | None = "auto",
     ):
         self.hidden_sizes = hidden_sizes
         self.activation = activation
         self.normalization = normalization
         self.dropout = dropout
         self.linear_path = linear_path
+        self.projection = projection
 
     def check(self) -> None:
         """Raise InvalidParameterError, a ValueError and TypeError, if a parameter is invalid."""
@@ -81,6 +90,7 @@ class Dense(BaseEstimator):
         check_choice("Dense", "normalization", self.normalization, ("auto", *NORMALIZATIONS))
         check_real("Dense", "dropout", self.dropout, "[0.0, 1.0)")
         check_bool("Dense", "linear_path", self.linear_path)
+        check_choice("Dense", "projection", self.projection, ("auto", None))
 
     def build(self, shape: tuple[int, ...], n_components: int) -> EncoderDecoder:
         """Build the modules and their layer table for samples of ``shape``, channels first; (n_features,) for tables.

@@ -77,6 +77,8 @@ class Objective(nn.Module):
         Share of training so far, in [0, 1].
     latest : dict of str to Tensor
         The reconstruction loss and the unweighted penalties of the latest batch.
+    n_features, residual : int or None, float
+        If samples are coordinates: the number of features, and the mean squared error that coordinates leave out.
     """
 
     def __init__(self, loss: str | Callable[[Tensor, Tensor], Tensor] = "mse", terms: tuple[Term, ...] = ()):
@@ -86,6 +88,8 @@ class Objective(nn.Module):
         self.functions = nn.ModuleList(term.function for term in terms if isinstance(term.function, nn.Module))
         self.progress = 1.0
         self.latest: dict[str, Tensor] = {}
+        self.n_features: int | None = None
+        self.residual = 0.0
 
     @property
     def active(self) -> tuple[Term, ...]:
@@ -164,10 +168,10 @@ class Objective(nn.Module):
 
     def _scale(self, trace: Trace, loss: Tensor) -> Tensor | float:
         """The factor from the negative log-likelihood of a sample to the reconstruction loss."""
-        n_features = math.prod(trace.target.shape[1:]) * trace.observed_share
+        n_features = (self.n_features or math.prod(trace.target.shape[1:])) * trace.observed_share
         if callable(self.loss) or self.loss in ("bce", "huber"):
             return 1 / n_features
         if self.loss == "cross_entropy":
             return 1 / math.prod(trace.target.shape[2:])
         # The loss estimates the variance of normal noise, of which this takes twice, or the scale of Laplace noise.
-        return loss.detach() * (2 if self.loss == "mse" else 1) / n_features
+        return (loss.detach() + self.residual) * (2 if self.loss == "mse" else 1) / n_features

@@ -10,16 +10,18 @@ from torch import Tensor, nn
 
 from skae.data import SampleLayout, Target
 from skae.exceptions import ModelFileError, shown
-from skae.model import Autoencoder, LayerRow
+from skae.model import Autoencoder, LayerRow, Projection
 from skae.serialization.container import Table
 from skae.training import AutoencoderNet, TrainSpec, full_precision, get_moments, set_moments
 from skae.training.build import build
+from skae.training.projection import coordinate_layout, with_projection_layers
 
 from .values import check_type
 
 # The state of torch's optimizers for every parameter: arrays of its shape, and a count of steps.
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg")
 COUNT = "step"
+PROJECTION = "module/projection.components"
 # Largest number of values of a reconstruction that the probe compares, and of outputs of all layers for one sample.
 MAX_PROBED, MAX_OUTPUTS = 1024, 2**22
 # Relative to the largest value.
@@ -56,13 +58,26 @@ def build_empty(
     (n_built,) = table["module/latent_scale"][1]
     # Custom modules may need real tensors to be built.
     with torch.device("cpu" if is_custom else "meta"):
-        module, layers = build(spec, layout, n_built, target)
+        module, layers = build_for(spec, layout, n_built, target, table)
     minimum = 1 if module.bottleneck.is_nested else n_built
     if not minimum <= check_type(n_components, int, "n_components") <= n_built:
         raise ModelFileError(f"it has codes of {n_components} components, and a network of {n_built}")
     if module.bottleneck.is_nested:
         module.bottleneck.code_size = n_components
     return module, layers
+
+
+def build_for(
+    spec: TrainSpec, layout: SampleLayout, n_components: int, target: Target | None, table: Table
+) -> tuple[Autoencoder, list[LayerRow]]:
+    """The network and its layers; if the file has a projection, the network of its coordinates behind it."""
+    if PROJECTION not in table:
+        return build(spec, layout, n_components, target)
+    n_coordinates, _ = table[PROJECTION][1]
+    components = torch.empty((n_coordinates, layout.n_features), dtype=torch.float32, device="meta")
+    projection = Projection(components, layout.network_shape)
+    module, layers = build(spec, coordinate_layout(layout, projection), n_components, target)
+    return module.with_projection(projection), with_projection_layers(layers, projection)
 
 
 def load_weights(module: Autoencoder, arrays: dict[str, Tensor]) -> None:
@@ -123,7 +138,8 @@ def probe(module: Autoencoder, shape: tuple[int, ...], codes: Tensor | None = No
         codes = module.encode(x) if codes is None else codes
         samples = module.decode(codes.to(device)).flatten()[:MAX_PROBED]
         # Features are compared, not codes: codes of a codebook change in steps.
-        outputs = {"features": module.features(x), "codes": codes, "samples": samples}
+        seen = x if module.projection is None else module.projection.encode(x)
+        outputs = {"features": module.features(seen), "codes": codes, "samples": samples}
         return {f"probe/{name}": copy_to_cpu(array.float()) for name, array in outputs.items()}
 
 

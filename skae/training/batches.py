@@ -45,6 +45,24 @@ class Part(Dataset):
         np.add.at(sums, labels.ravel(), np.moveaxis(values, -1, 0))
         return np.moveaxis(sums, 0, -1) / sizes
 
+    @property
+    def residuals(self) -> np.ndarray | float:
+        """The squared error that coordinates leave out of each row, (n,); 0.0 if rows are not coordinates."""
+        residual = self.rows.residual
+        return 0.0 if residual is None else residual.mean_squares.numpy()[self.indices]
+
+    @property
+    def visible_share(self) -> float:
+        """The share of the variance of these rows that the network sees: below 1.0 for some coordinates."""
+        if self.rows.residual is None:
+            return 1.0
+        length = slice_length(self.rows.layout.n_features)
+        starts = range(0, len(self), length)
+        slices = (self.rows.take(self.indices[start : start + length]).flatten(1) for start in starts)
+        visible = sum(float(x.square().mean(1).sum(dtype=torch.float64)) for x in slices)
+        total = visible + float(np.sum(self.residuals))
+        return visible / total if total > 0 else 1.0
+
     def __len__(self) -> int:
         return len(self.indices)
 

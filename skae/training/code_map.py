@@ -96,6 +96,7 @@ def training_codes_of(module: Autoencoder, kept: np.ndarray) -> Tensor:
 def mean_decoder_directions(result: FitResult) -> np.ndarray:
     """The mean Jacobian of the decoder at training codes, (n_components, n_features), in s(X); exact if PCA is kept."""
     module, layout, k = result.net.module_, result.layout, result.n_components
+    projection, module = module.projection, module.with_projection(None)
     with full_precision(module.latent_scale.device):
         codes = training_codes_of(module, np.asarray(result.codes))
         if result.best_epoch == 0 and module.linear is not None and isinstance(module.link, Identity):
@@ -104,6 +105,8 @@ def mean_decoder_directions(result: FitResult) -> np.ndarray:
                 jacobian = module.code_map.inverse.double().cpu() @ jacobian
         else:
             jacobian = jacobian_moments(module, codes, min(MOST_CODES, len(codes)))[1]
+        if projection is not None:
+            jacobian = jacobian / projection.gain @ projection.components.double().cpu()
         return layout.to_flat(jacobian.view(k, *layout.network_shape)).numpy()
 
 

@@ -91,7 +91,9 @@ class BestWeights(Callback):
         """Start the next cycle from the best weights if this one improved to its end; else stop."""
         improving = self.best_epoch_ > net.cycle_start_ + IMPROVING * net.cycles[net.cycle_]
         explained = self.best_ <= EXPLAINED * self.validation_.rows.layout.mean_variance
-        if not improving or explained or net.cycle_ + 1 == len(net.cycles):
+        # Wide rows are many steps for networks that are not better than PCA.
+        is_futile = self.validation_.rows.residual is not None and self.best_ >= (self.pca_loss_ or math.inf)
+        if not improving or explained or is_futile or net.cycle_ + 1 == len(net.cycles):
             net.stop_ = True
             return
         net.module_.load_state_dict(self.best_weights_)

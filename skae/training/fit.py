@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skae._parameters import is_fraction, warn
 from skae.data import SampleLayout, Target
-from skae.model import LayerRow, MissingValues
+from skae.model import LayerRow, MissingValues, Projection
 
 from .batches import Part
 from .build import build, initialize, new_net, try_loss
@@ -28,6 +28,7 @@ from .nested_codes import cumulative_explained_variance, training_codes
 from .net import AutoencoderNet
 from .net_state import continue_optimizer
 from .pca_init import count_components
+from .projection import fit_projection, is_projected, net_on_samples, project_rows, with_projection_layers
 from .rescaling import forget_features
 from .result import FitResult
 from .spec import TrainSpec
@@ -60,6 +61,16 @@ class TrainData:
         """The layout of all rows."""
         return self.train.rows.layout
 
+    def projected(self, projection: Projection, fill: Callable[[Tensor], Tensor] | None) -> TrainData:
+        """The same training on coordinates; ``fill`` replaces missing values."""
+        train = replace(self.train, rows=project_rows(self.train.rows, projection, fill))
+        validation = self.validation
+        if validation is not None:
+            is_same = validation.rows is self.train.rows
+            rows = train.rows if is_same else project_rows(validation.rows, projection, fill)
+            validation = replace(validation, rows=rows)
+        return replace(self, train=train, validation=validation, rescaled=None)
+
 
 class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C after at least one epoch; ``result`` has the best weights so far, ``__cause__`` is the interrupt."""
@@ -77,6 +88,7 @@ class Training:
     layers: list[LayerRow]
     best: BestWeights | None
     continues: bool
+    projection: Projection | None = None
 
     @classmethod
     def prepare(cls, spec: TrainSpec, data: TrainData, start: FitResult | None = None) -> Training:
@@ -89,7 +101,7 @@ class Training:
                 initialize(module, spec, rows)
                 initialize_head(module, spec, data.train)
         else:
-            module, layers = copy.deepcopy(start.net.module_), start.layers
+            module, layers = copy.deepcopy(start.net.module_.with_projection(None)), start.layers
             if data.rescaled is not None:
                 forget_features(module, data.rescaled)
             if rows.layout.has_missing:
@@ -97,6 +109,9 @@ class Training:
         try_loss(spec.loss, module, rows)
         cycles = spec.cycles_for(n_train)
         net = new_net(spec, module, batch_size=spec.batch_size_for(n_train), cycles=cycles)
+        if rows.residual is not None:
+            net.criterion_.n_features = rows.residual.n_features
+            net.criterion_.residual = float(np.mean(data.train.residuals))
         if start is not None and spec.single_pass:
             continue_optimizer(net, start.net)
         best = BestWeights(spec.patience_for(cycles), spec.tol) if spec.early_stopping else None
@@ -106,6 +121,12 @@ class Training:
         """Train to the end, or until a callback stops it."""
         own = callbacks if self.best is None else [self.best, *callbacks]
         self.net.run(data.train, data.validation, own, planned=not spec.single_pass, resume=resume)
+
+    def project(self, projection: Projection, has_layers: bool) -> None:
+        """Give results the projection to the coordinates that the net is trained on."""
+        self.projection = projection
+        if not has_layers:
+            self.layers = with_projection_layers(self.layers, projection)
 
     @property
     def n_components(self) -> int:
@@ -126,12 +147,18 @@ def train(
     callbacks. After Ctrl-C, TrainingInterrupted is raised if at least one epoch is done, else KeyboardInterrupt.
     """
     checkpoints = checkpoints or NoCheckpoints()
+    given, projection = data, projection_for(spec, data, start)
+    if projection is not None:
+        is_filled = start is not None and data.layout.has_missing
+        data = data.projected(projection, start.net.module_.fill if is_filled else None)  # type: ignore[union-attr]
     training = Training.prepare(spec, data, start)
+    if projection is not None:
+        training.project(projection, has_layers=start is not None)
     net, best = training.net, training.best
     if best is not None and data.is_split and start is None:
         best.cross_validate = other_folds(spec, data, training)
     before = [] if start is None else start.history[: len(start.history) - checkpoints.counted]
-    present = partial(result_of, spec, data, training, start, before)
+    present = partial(result_of, spec, given, training, start, before)
     callbacks = [listener(sum(net.cycles), present) for listener in listeners]
     interrupt: KeyboardInterrupt | None = None
     try:
@@ -153,6 +180,20 @@ def train(
     if interrupt is not None:
         raise TrainingInterrupted(result) from interrupt
     return result
+
+
+def projection_for(spec: TrainSpec, data: TrainData, start: FitResult | None) -> Projection | None:
+    """The projection of wide rows to coordinates: a new one, or that of the training to continue; None without."""
+    rows = data.train.rows
+    if start is None:
+        if not is_projected(spec, rows.layout, len(rows)):
+            return None
+        with report_stage("Computing the principal axes of wide rows", spec.verbose):
+            return fit_projection(spec, rows)
+    projection = start.net.module_.projection
+    if projection is not None and data.rescaled is not None and bool(data.rescaled.any()):
+        projection = projection.without_features(data.rescaled.to(projection.components.device))
+    return projection
 
 
 def other_folds(spec: TrainSpec, data: TrainData, training: Training) -> Any:
@@ -189,8 +230,8 @@ def finish(training: Training, data: TrainData, present: Callable[..., FitResult
             # PCA was fitted to all rows, so its variances are those of all rows.
             part = Part.whole(part.rows)
             codes = training_codes(net.module_, part, net.batch_size)
-        r2 = explained_variance(net.module_, part, net.batch_size, n_trained)
-        r2_in_units = r2 * data.layout.code_variance
+        r2 = explained_variance(net.module_, part, net.batch_size, n_trained) * part.visible_share
+        r2_in_units = r2 * result.layout.code_variance
         shares = fit_code_map(net.module_, codes, r2_in_units, is_pca, result.spec.whiten, n_trained)
         result = replace(result, explained_variance_ratio=shares * r2)
     if not result.spec.single_pass:
@@ -218,7 +259,7 @@ def result_of(
         spec=spec,
         layout=data.layout,
         schema=data.schema,
-        net=net,
+        net=net if training.projection is None else net_on_samples(net, training.projection),
         layers=training.layers,
         n_components=training.n_components if start is None else start.n_components,
         history=[*before, *plain_history(net, start=done_before)],
@@ -232,7 +273,9 @@ def result_of(
 def with_explained_variance(result: FitResult, part: Part) -> FitResult:
     """The result with the explained variance of each nested coordinate, truncated to the requested share."""
     net, requested = result.net, result.spec.n_components
-    shares = cumulative_explained_variance(net.module_, part, max(net.batch_size, MEASURED_BATCH))
+    module = net.module_.with_projection(None)
+    shares: np.ndarray = cumulative_explained_variance(module, part, max(net.batch_size, MEASURED_BATCH))
+    shares *= part.visible_share
     n_components = result.n_components
     if is_fraction(requested):
         enough = np.flatnonzero(shares >= requested)

@@ -29,7 +29,7 @@ def initialize_head(module: Autoencoder, spec: TrainSpec, part: Part) -> None:
     if spec.loss == "cross_entropy":
         constant = constant.clamp(min=1e-6).log()
     trace = Trace(x, target, Code(x, x), constant, observed=observed, observed_share=layout.observed_share)
-    reconstruction = float(Objective(spec.loss)(trace))
+    reconstruction = float(Objective(spec.loss)(trace)) + float(np.mean(part.residuals))
     if y.ndim == 1:
         shares = torch.bincount(y[y >= 0]).double() / len(y)
         prediction = float(torch.special.entr(shares / shares.sum()).sum() * shares.sum())

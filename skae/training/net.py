@@ -235,9 +235,12 @@ class AutoencoderNet(NeuralNet):
             del batch, step
         by_batch = losses.cpu().double()
         loss = float(by_batch @ torch.tensor(lengths, dtype=torch.float64)) / len(iterator.dataset)
+        residual = float(np.mean(iterator.dataset.residuals))
+        loss += residual
         self.history.record(f"{prefix}_loss", loss)
         for name, value in named.items():
-            self.history.record(f"{prefix}_{name}", float(value) / len(iterator.dataset))
+            mean = float(value) / len(iterator.dataset)
+            self.history.record(f"{prefix}_{name}", mean + residual if name == "reconstruction" else mean)
         # skorch's callbacks read a last batch and ``*_loss_best``.
         self.history.new_batch()
         self.history.record(f"{prefix}_loss_best", loss <= min(self.history[:, f"{prefix}_loss"]))
@@ -314,7 +317,7 @@ class AutoencoderNet(NeuralNet):
             return result
 
         with self.stream_():
-            return with_smaller_batches(self, batches, losses).to("cpu", torch.float64).numpy()
+            return with_smaller_batches(self, batches, losses).to("cpu", torch.float64).numpy() + part.residuals
 
     def forget_training(self) -> None:
         """Drop the moments and gradients, which do not fit the restored weights."""

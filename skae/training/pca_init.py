@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 from torch import Tensor
 
@@ -44,17 +45,18 @@ def fit_pca(
     largest = min(len(rows), rows.layout.n_features)
     k, solver = min(n_components, largest), solver or {"svd_solver": "auto"}
     name = solver["svd_solver"]
-    if name == "arpack" and k == largest:
-        raise InvalidParameterError(
-            f"svd_solver='arpack' computes fewer components than min(n_samples, n_features) = {largest}. Got "
-            f"n_components={n_components}. Pass svd_solver='auto' or a smaller n_components."
-        )
+    if rows.residual is None:
+        check_solver(rows, n_components, name)
     # Constant rows have no variance ratios; overflow is detected below.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         try:
             varies = float(rows.layout.scaling.total_variance) > 0
             if isinstance(rows.X, SparseRows) and k < largest and varies and name not in ("full", "randomized"):
                 arrays = pca_of_sparse(rows.X, rows.layout.scaling, k, seed, solver)
+            elif rows.residual is not None:
+                # Coordinates are principal components already, except of the rows of folds.
+                arrays = pca_of_covariance(rows, k)
+                arrays = (flip_signs(arrays[0]), *arrays[1:])
             elif (
                 rows.cache is None
                 and not rows.layout.has_missing
@@ -70,6 +72,16 @@ def fit_pca(
         raise overflow_error(rows)
     components, mean, deviations = (torch.from_numpy(np.array(a, dtype=np.float32, order="C")) for a in arrays)
     return components, mean, deviations
+
+
+def check_solver(rows: Rows, n_components: int, name: str) -> None:
+    """Raise InvalidParameterError if a solver of scikit-learn's PCA cannot compute so many components of the rows."""
+    largest = min(len(rows), rows.layout.n_features)
+    if name == "arpack" and n_components >= largest:
+        raise InvalidParameterError(
+            f"svd_solver='arpack' computes fewer components than min(n_samples, n_features) = {largest}. Got "
+            f"n_components={n_components}. Pass svd_solver='auto' or a smaller n_components."
+        )
 
 
 def count_components(rows: Rows, n_train: int, spec: TrainSpec) -> int:
@@ -194,15 +206,27 @@ def refine_pca(rows: Rows, components: np.ndarray) -> Components:
 
 def pca_of_sparse(X: SparseRows, scaling: Scaling, k: int, seed: int, solver: dict[str, Any]) -> Components:
     """PCA of CSR rows without a dense copy, by ARPACK or the covariance matrix."""
+    scaled, mean = scaled_csr(X, scaling)
+    name = "arpack" if solver["svd_solver"] == "auto" else solver["svd_solver"]
+    pca = fit_inner(PCA(k, svd_solver=name, random_state=seed % 2**31), scaled)
+    mean = pca.mean_ - mean
+    return pca.components_, mean, pca.singular_values_ / np.sqrt(max(1, len(X) - 1))
+
+
+def scaled_csr(X: SparseRows, scaling: Scaling) -> tuple[csr_array, np.ndarray]:
+    """CSR rows divided by the scale, float64, and their mean (n_features,), which is not subtracted."""
     scale = scaling.scale.cpu().numpy()
     scaled = X.csr.astype(np.float64)
     gain = 1 / np.broadcast_to(scale, X.shape[1])
     for start in range(0, scaled.nnz, STORED_VALUES):
         scaled.data[start : start + STORED_VALUES] *= gain[scaled.indices[start : start + STORED_VALUES]]
-    name = "arpack" if solver["svd_solver"] == "auto" else solver["svd_solver"]
-    pca = fit_inner(PCA(k, svd_solver=name, random_state=seed % 2**31), scaled)
-    mean = pca.mean_ - scaling.mean.cpu().numpy() / scale
-    return pca.components_, mean, pca.singular_values_ / np.sqrt(max(1, len(X) - 1))
+    return scaled, scaling.mean.cpu().numpy() / scale
+
+
+def flip_signs(components: np.ndarray) -> np.ndarray:
+    """The components (k, n_features), each with a positive entry of the largest absolute value, as PCA has them."""
+    largest = np.take_along_axis(components, np.abs(components).argmax(1)[:, None], 1)
+    return components * np.where(largest < 0, -1.0, 1.0)
 
 
 def pca_of_covariance(rows: Rows, k: int) -> Components:
