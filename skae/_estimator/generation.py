@@ -89,7 +89,9 @@ class GenerationMixin:
             codes = density.sample(int(n_samples), np.random.RandomState(seed))
         Z = map_codes(result, codes, result.net.module_.from_inner)
         given = like if isinstance(like, torch.Tensor) else Z
-        return self._convert_output(given, self._decode(result, Z), result, None)
+        # Categories have a stream of their own, so that codes are those of a table without them.
+        random = None if result.schema.encoder is None else np.random.RandomState((seed, 1))
+        return self._convert_output(given, self._decode(result, Z, random), result, None, random)
 
     def interpolate(self: Any, X_a: Any, X_b: Any, steps: int = 10) -> Any:
         """Interpolate between each row of X_a and the same row of X_b: decode codes between their codes.

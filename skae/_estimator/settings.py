@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Set
+from numbers import Integral
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 
@@ -37,6 +40,8 @@ PICTURE_SIDE = 16
 # Values of the parameters of scikit-learn's PCA.
 SVD_SOLVERS = ("auto", "full", "covariance_eigh", "arpack", "randomized")
 NORMALIZERS = ("auto", "QR", "LU", "none")
+# Types of the entries of ``categorical_features``: masks, indices and names.
+KINDS_OF_COLUMNS = ((bool, np.bool_), Integral, str)
 # Losses that determine the output function of the network.
 OUTPUT_LOSSES = ("bce", "cross_entropy")
 
@@ -76,6 +81,7 @@ def check_parameters(estimator: Any) -> None:
         check_bool(OWNER, name, getattr(estimator, name))
     if estimator.sample_shape is not None:
         check_sizes(OWNER, "sample_shape", estimator.sample_shape)
+    check_categorical_features(estimator.categorical_features)
     check_architecture(estimator.architecture)
     check_variant(OWNER, estimator.variant)
     if is_fraction(estimator.n_components):
@@ -109,6 +115,19 @@ def check_pca_parameters(estimator: Any) -> None:
 def is_mle(value: Any) -> bool:
     """Whether value is "mle"; arrays are not compared."""
     return isinstance(value, str) and value == "mle"
+
+
+def check_categorical_features(value: Any) -> None:
+    """Raise InvalidParameterError unless it is None, "from_dtype", or columns by index, name or mask."""
+    if value is None or (isinstance(value, str) and value == "from_dtype"):
+        return
+    expected = "'from_dtype', None, or a list of columns: indices, names or a mask"
+    if not hasattr(value, "__len__") or isinstance(value, (str, Mapping, Set)):
+        raise invalid(OWNER, "categorical_features", expected, value)
+    entries = list(value) if isinstance(value, (list, tuple)) else np.asarray(value).tolist()
+    kinds = {next((kind for kind in KINDS_OF_COLUMNS if isinstance(entry, kind)), None) for entry in entries}
+    if len(kinds) > 1 or None in kinds:
+        raise invalid(OWNER, "categorical_features", expected, value)
 
 
 def check_architecture(architecture: Any) -> None:

@@ -16,7 +16,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skae._inputs.data_frames import output_library, pandas_index, round_to_dtype
-from skae._inputs.layout_inference import check_same_tokens, extend_layout, infer_layout, note_missing
+from skae._inputs.layout_inference import (
+    check_same_tokens,
+    extend_layout,
+    infer_layout,
+    note_missing,
+    reads_token_rows,
+)
 from skae._inputs.schema import Schema, read_samples
 from skae._inputs.validation import (
     FAR_AWAY,
@@ -27,7 +33,7 @@ from skae._inputs.validation import (
 )
 from skae._parameters import check_choice, check_integer, check_nested, is_fraction, warn
 from skae._version import __version__
-from skae.data import Rows, SampleLayout
+from skae.data import Rows, SampleLayout, TableColumns
 from skae.exceptions import OtherVersionWarning, PCAKeptWarning
 from skae.model import LayerTable, layer_table
 from skae.training import (
@@ -40,6 +46,7 @@ from skae.training import (
     TrainSpec,
     checkpoints_for,
     decode,
+    draw,
     draw_seed,
     encode,
     is_extensible,
@@ -123,8 +130,8 @@ class AutoencoderTransformer(
         "auto" chooses "global" if all values have one unit: uint8 pictures and videos, tables of pixels, flags, counts
         or term weights, and principal components. For other data, it compares standard deviations. If they differ by
         more than a factor of ten, it chooses "columns" for tables and "channels" for samples with channels; else
-        "global". A column that varies by rounding errors only counts as constant. ``scaling_`` and ``scale_`` report
-        the result.
+        "global". It chooses "columns" for tables with categories or dates. A column that varies by rounding errors only
+        counts as constant. ``scaling_`` and ``scale_`` report the result.
     variant : str or variant object, default="plain"
         A name in :data:`skae.variants.VARIANTS`, or an object with parameters, such as ``Variational(beta=4)``. The
         variant determines the bottleneck, the corruption of training samples and the penalties.
@@ -144,6 +151,18 @@ class AutoencoderTransformer(
         Additional random vectors of ``svd_solver="randomized"``, at least 1.
     power_iteration_normalizer : {"auto", "QR", "LU", "none"}, default="auto"
         Normalization in the power iterations of ``svd_solver="randomized"``.
+    categorical_features : "from_dtype", array-like of int, str or bool, or None, default="from_dtype"
+        Which columns of a table are categories, as in :class:`~sklearn.ensemble.HistGradientBoostingClassifier`. Each
+        has at most 255. "from_dtype": the columns of a data frame of type ``category`` (pandas), ``Categorical`` or
+        ``Enum`` (polars) or ``dictionary`` (pyarrow), and of text. Others: indices, names, or a boolean mask of columns
+        of a data frame or array. None: no column.
+
+        A column of categories is one-hot encoded and, with ``scaling="columns"``, divided by the square root of its
+        total variance, so that it counts as one column. Rare categories (one row, or less than 0.001 of the rows) share
+        one feature, and so do categories that occur for the first time in ``transform``; without rare categories, these
+        are encoded as 0. Booleans are 0 and 1. Dates and time spans of data frames are numbers, the share of their
+        range. ``inverse_transform``, ``reconstruct`` and ``sample`` return tables with categories or dates as data
+        frames like the fitted one: the most likely category (``sample`` draws one), with the types of all columns.
     loss : {"auto", "mse", "mae", "huber", "bce", "cross_entropy"} or callable, default="auto"
         Reconstruction loss on s(X): squared, absolute or Huber (1964) error. "bce" is the binary cross-entropy of
         values rescaled from [minimum, maximum] of the training data to [0, 1]. "cross_entropy" is for tokens. "auto" is
@@ -214,7 +233,12 @@ class AutoencoderTransformer(
     n_components_ : int
         Size of the latent code.
     mean_ : ndarray of shape sample_shape_, float64
-        Mean of the rows of X. For tokens: the share of each token at each position, (n_tokens, length).
+        Mean of the rows of X. For tokens: the share of each token at each position, (n_tokens, length). For tables with
+        categories or dates: the mean of the encoded features, (n_encoded_features,), which ``scale_`` and
+        ``components_`` have too.
+    encoded_feature_names_ : ndarray of str, shape (n_encoded_features,)
+        Names of the encoded features of a table, such as "city=Paris". Defined only if columns of X are categories,
+        dates, or Python objects that are booleans.
     scaling_ : {"columns", "channels", "global", None}
         The kind of scaling that was chosen.
     scale_ : ndarray of float64
@@ -289,6 +313,8 @@ class AutoencoderTransformer(
     _result: FitResult
     # Whether ``fit`` reports that PCA is kept. AutoencoderNovelty sets it to False while it fits its members.
     _reports_pca = True
+    # The columns of rows of numbers and codes. AutoencoderNovelty sets it while it fits its members.
+    _table: TableColumns | None = None
 
     def __init__(
         self,
@@ -305,6 +331,7 @@ class AutoencoderTransformer(
         iterated_power: Literal["auto"] | int = "auto",
         n_oversamples: int = 10,
         power_iteration_normalizer: Literal["auto", "QR", "LU", "none"] = "auto",
+        categorical_features: Literal["from_dtype"] | ArrayLike | None = "from_dtype",
         loss: Literal["auto", "mse", "mae", "huber", "bce", "cross_entropy"] | Loss = "auto",
         optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw",
         lr: Literal["auto"] | float = "auto",
@@ -336,6 +363,7 @@ class AutoencoderTransformer(
         self.iterated_power = iterated_power
         self.n_oversamples = n_oversamples
         self.power_iteration_normalizer = power_iteration_normalizer
+        self.categorical_features = categorical_features
         self.loss = loss
         self.optimizer = optimizer
         self.lr = lr
@@ -654,6 +682,8 @@ class AutoencoderTransformer(
         if result.best_epoch == 0:
             epoch = f"those of PCA; none of {result.n_epochs} epochs is significantly better"
         notes = [f"scaling: {SCALING_NOTES[result.layout.scaling.kind]}", f"weights: {epoch}"]
+        if result.schema.encoder is not None:
+            notes.insert(0, f"columns: {result.schema.encoder.describe()}")
         table = layer_table(result.layers, result.layout.caller_view, notes)
         print(table)
         return table
@@ -685,6 +715,13 @@ class AutoencoderTransformer(
     _n_features_out: int = learned("n_components", "Number of columns, for get_feature_names_out.")
 
     @property
+    def encoded_feature_names_(self) -> np.ndarray:
+        """Names of the features that a table with categories or dates is encoded as."""
+        encoder = self._learned.schema.encoder
+        names = None if encoder is None else np.array(encoder.feature_names, dtype=object)
+        return self._optional("encoded_feature_names_", names)
+
+    @property
     def is_pca_(self) -> bool:
         """Whether ``fit`` fell back to PCA."""
         return self._learned.best_epoch == 0
@@ -693,8 +730,10 @@ class AutoencoderTransformer(
         """Check X; infer its layout and schema, or take those of ``start``, the fit that training continues."""
         with report_stage("Reading X", self.verbose):
             if start is None:
-                X, schema = read_samples(type(self).__name__, X)
-                layout = infer_layout(self, X, schema.feature_names).to(torch.device("cpu"))
+                is_table = self._table is None and not reads_token_rows(self)
+                X, schema = read_samples(type(self).__name__, X, self.categorical_features, is_table)
+                table = self._table if schema.encoder is None else schema.encoder.table
+                layout = infer_layout(self, X, schema.feature_names, table).to(torch.device("cpu"))
             else:
                 layout, schema = start.layout, start.schema
                 X = self._check(X, layout, schema)
@@ -711,17 +750,26 @@ class AutoencoderTransformer(
         check_same_tokens(layout, X)
         return X
 
-    def _decode(self, result: FitResult, Z: np.ndarray) -> np.ndarray:
-        """Decode checked codes."""
-        samples = decode(result, Z)
+    def _decode(self, result: FitResult, Z: np.ndarray, random: np.random.RandomState | None = None) -> np.ndarray:
+        """Decode checked codes; with a ``random``, categories of tables are drawn."""
+        samples = decode(result, Z) if random is None else draw(result, Z, random)
         check_no_overflow(samples, "samples", "the codes are far from those of transform")
         return samples
 
-    def _convert_output(self, X: Any, samples: np.ndarray, result: FitResult, dtype: str | None) -> Any:
-        """Convert samples to the type of X, or to a data frame if ``set_output`` asks for one."""
+    def _convert_output(
+        self,
+        X: Any,
+        samples: np.ndarray,
+        result: FitResult,
+        dtype: str | None,
+        random: np.random.RandomState | None = None,
+    ) -> Any:
+        """Convert samples to the type of X, or to a data frame if ``set_output`` asks for one or X has categories."""
         library, frame = output_library(self), result.schema.frame
+        if result.schema.encoder is not None:
+            return convert_like(X, result.schema.restore(samples, library, pandas_index(X), random))
         if frame is not None and samples.ndim == 2 and library is not None:
-            return frame.to_frame(samples, library, pandas_index(X))
+            return frame.to_frame(samples.T, library, pandas_index(X))
         if dtype == "input" and result.layout.input_dtype is not None:
             samples = round_to_dtype(samples, result.layout.input_dtype)
         return convert_like(X, samples)
@@ -751,4 +799,6 @@ class AutoencoderTransformer(
 
 def convert_like(X: Any, result: np.ndarray) -> Any:
     """Convert the result to a tensor on the device of X if X is a tensor; else return it."""
-    return torch.from_numpy(result).to(X.device) if isinstance(X, torch.Tensor) else result
+    if not isinstance(X, torch.Tensor) or not isinstance(result, np.ndarray) or result.dtype.kind == "O":
+        return result
+    return torch.from_numpy(result).to(X.device)

@@ -14,8 +14,8 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 STRINGS = (
-    "put skae.text.CharacterEncoder before it in a pipeline, which reads strings character by character, or "
-    "sklearn.preprocessing.OneHotEncoder for categories"
+    "pass a data frame, whose columns of text are categories with categorical_features='from_dtype', or put "
+    "skae.text.CharacterEncoder before it in a pipeline, which reads strings character by character"
 )
 DATES = (datetime.date, datetime.time, datetime.timedelta)
 
@@ -126,8 +126,11 @@ def check_entry(name: Any, value: Any) -> None:
 
 
 def date_error(name: Any, kind: str) -> TypeError:
-    """The error for a column of dates or time spans."""
-    return TypeError(f"Column {name!r} of X has dtype {kind}. Convert it to numbers first, such as seconds.")
+    """The error for a column of objects that are dates or time spans, or of dates where only numbers are read."""
+    return TypeError(
+        f"Column {name!r} of X has dtype {kind}. Convert it to datetime64 (pandas.to_datetime) or to numbers, such as "
+        f"seconds, first."
+    )
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,8 @@ import numpy as np
 from sklearn import get_config
 
 LIBRARIES = ("pandas", "polars")
+# Data frames of these libraries come back as such.
+READ_LIBRARIES = (*LIBRARIES, "pyarrow")
 
 
 @dataclass(frozen=True)
@@ -22,37 +26,35 @@ class FrameSchema:
 
     @classmethod
     def of(cls, X: Any) -> FrameSchema | None:
-        """The schema of X if it is a pandas or polars data frame, else None."""
+        """The schema of X if it is a data frame of pandas or polars or a table of pyarrow, else None."""
         library = type(X).__module__.partition(".")[0]
-        if library not in LIBRARIES or not hasattr(X, "columns"):
+        if library not in READ_LIBRARIES or not hasattr(X, "columns"):
             return None
         levels = tuple(getattr(X.columns, "names", ()))
-        return cls(library, tuple(X.columns), tuple(X.dtypes), () if levels == (None,) else levels)
+        return cls(library, column_names(X), column_dtypes(X), () if levels == (None,) else levels)
 
-    def to_frame(self, rows: np.ndarray, library: str | None = None, index: Any = None) -> Any:
-        """Convert rows (n, n_columns) to a data frame; categories, decimals and other types become plain numbers."""
-        numbers = [numpy_dtype(dtype) for dtype in self.dtypes]
-        columns = [
-            round_to_dtype(values, dtype) if dtype is not None else values
-            for values, dtype in zip(rows.T, numbers, strict=True)
-        ]
-        if (library or self.library) == "pandas":
-            return self._pandas(columns, numbers, index)
+    def to_frame(self, columns: Iterable[np.ndarray], library: str | None = None, index: Any = None) -> Any:
+        """Convert values (n,) of each column to a data frame. Numbers are rounded to the type of their column; those of
+        a type without numbers, such as decimals, become plain numbers."""
+        library = library or self.library
+        typed = [self.dtypes[i] if library == self.library else None for i in range(len(self.dtypes))]
+        values = [round_column(column, dtype) for column, dtype in zip(columns, self.dtypes, strict=True)]
+        if library == "pandas":
+            return self._pandas(values, typed, index)
+        if library == "pyarrow":
+            import pyarrow as pa
+
+            arrays = [arrow_array(column, dtype) for column, dtype in zip(values, typed, strict=True)]
+            return pa.table(arrays, names=list(self.names))
         import polars as pl
 
-        named = [pl.Series(str(name), values) for name, values in zip(self.names, columns, strict=True)]
-        if self.library == "polars":
-            typed = zip(named, self.dtypes, numbers, strict=True)
-            named = [series if number is None else series.cast(dtype) for series, dtype, number in typed]
-        return pl.DataFrame(named)
+        names = map(str, self.names)
+        return pl.DataFrame([polars_series(*parts) for parts in zip(names, values, typed, strict=True)])
 
-    def _pandas(self, columns: list[np.ndarray], numbers: list[np.dtype | None], index: Any) -> Any:
+    def _pandas(self, columns: list[np.ndarray], dtypes: list[Any], index: Any) -> Any:
         import pandas as pd
 
-        series = []
-        for values, dtype, number in zip(columns, self.dtypes, numbers, strict=True):
-            has_dtype = number is not None and self.library == "pandas"
-            series.append(pd.Series(values, index=index, dtype=values.dtype).astype(dtype) if has_dtype else values)
+        series = [pandas_series(values, dtype, index) for values, dtype in zip(columns, dtypes, strict=True)]
         frame = pd.DataFrame(dict(enumerate(series)), index=index)
         frame.columns = self.pandas_columns()
         return frame
@@ -66,10 +68,81 @@ class FrameSchema:
         return pd.Index(list(self.names), tupleize_cols=False, name=(self.levels or (None,))[0])
 
 
+def column_names(X: Any) -> tuple[Any, ...]:
+    """The names of the columns of a data frame; indices for an array (n, n_columns)."""
+    return tuple(getattr(X, "column_names", X.columns) if hasattr(X, "columns") else range(X.shape[1]))
+
+
+def column_dtypes(X: Any) -> tuple[Any, ...]:
+    """The types of the columns of a data frame, or of an array (n, n_columns)."""
+    if not hasattr(X, "columns"):
+        return (X.dtype,) * X.shape[1]
+    return tuple(X.schema.types if hasattr(X, "column_names") else X.dtypes)
+
+
+def make_frame(X: Any, rows: np.ndarray) -> Any:
+    """Numbers (n, n_columns) as a data frame with the library, names and index of X, or as they are if X is none."""
+    library = type(X).__module__.partition(".")[0]
+    if not hasattr(X, "columns") or library not in READ_LIBRARIES:
+        return rows
+    module = importlib.import_module(library)
+    if library == "pandas":
+        return module.DataFrame(rows, columns=X.columns, index=X.index)
+    if library == "polars":
+        return module.DataFrame(rows, schema=list(X.columns))
+    return module.table(list(rows.T), names=X.column_names)
+
+
+def round_column(values: np.ndarray, dtype: Any) -> np.ndarray:
+    """Numbers rounded to a type of numbers; other values, and numbers of another type, as they are."""
+    number = numpy_dtype(dtype)
+    return values if number is None or values.dtype.kind not in "iuf" else round_to_dtype(values, number)
+
+
+def pandas_series(values: np.ndarray, dtype: Any, index: Any) -> Any:
+    """A column of pandas; numbers whose ``dtype`` is not of numbers keep their own."""
+    import pandas as pd
+
+    series = pd.Series(values, index=index, dtype=values.dtype if values.dtype.kind not in "mM" else None)
+    if dtype is None or (values.dtype.kind in "iuf" and numpy_dtype(dtype) is None):
+        return series
+    if values.dtype.kind == "M" and getattr(dtype, "tz", None) is not None:
+        series = series.dt.tz_localize("UTC")
+    return series.astype(dtype)
+
+
+def polars_series(name: str, values: np.ndarray, dtype: Any) -> Any:
+    """A column of polars; numbers whose ``dtype`` is not of numbers keep their own."""
+    import polars as pl
+
+    if values.dtype.kind == "O":
+        return pl.Series(name, values.tolist(), dtype=dtype)
+    series = pl.Series(name, values)
+    if dtype is None or (values.dtype.kind in "iuf" and numpy_dtype(dtype) is None):
+        return series
+    if getattr(dtype, "time_zone", None):
+        series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
+    return series.cast(dtype)
+
+
+def arrow_array(values: np.ndarray, dtype: Any) -> Any:
+    """A column of pyarrow; numbers whose ``dtype`` is not of numbers keep their own."""
+    import pyarrow as pa
+
+    if values.dtype.kind in "iuf" and numpy_dtype(dtype) is None:
+        return pa.array(values)
+    if pa.types.is_dictionary(dtype):
+        return pa.array(values.tolist(), type=dtype.value_type).dictionary_encode().cast(dtype)
+    return pa.array(values.tolist() if values.dtype.kind == "O" else values).cast(dtype)
+
+
 def numpy_dtype(dtype: Any) -> np.dtype | None:
-    """The numpy type of a pandas or polars type of booleans, integers or floats; None for other types."""
+    """The numpy type of a pandas, polars or pyarrow type of booleans, integers or floats; None for other types."""
     if hasattr(dtype, "is_numeric"):  # polars
         dtype = str(dtype).lower().replace("boolean", "bool")
+    elif hasattr(dtype, "to_pandas_dtype"):  # pyarrow
+        names = {"double": "float64", "float": "float32", "halffloat": "float16"}
+        dtype = names.get(str(dtype), str(dtype))
     else:
         dtype = getattr(dtype, "subtype", dtype)  # sparse columns
         dtype = getattr(dtype, "numpy_dtype", dtype)  # nullable and pyarrow types

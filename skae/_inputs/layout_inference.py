@@ -14,6 +14,8 @@ from skae.data import (
     SampleLayout,
     Scaling,
     SparseRows,
+    TableColumns,
+    TableLayout,
     TokenLayout,
     check_tokens,
     contains_missing,
@@ -31,9 +33,14 @@ SMALLEST_DEVIATION = 1e-16
 MOST_SHOWN = 10
 
 
-def infer_layout(estimator: Any, X: Any, names: Any = None) -> SampleLayout:
-    """Infer shape and axes of checked samples, and learn their scaling in one pass; ``names`` are those of columns."""
+def infer_layout(estimator: Any, X: Any, names: Any = None, table: TableColumns | None = None) -> SampleLayout:
+    """Infer shape and axes of checked samples, and learn their scaling in one pass.
+
+    ``names`` are those of columns, and ``table`` are the columns of a table with categories.
+    """
     setting = token_setting(estimator)
+    if table is not None:
+        return infer_table_layout(estimator, X, names, table)
     if setting and len(X.shape) != 2:
         raise ValueError(f"{setting} needs rows of integer tokens, of shape (n_samples, length). Got shape {X.shape}.")
     sample_shape, axes = infer_sample_shape(X.shape, estimator.sample_shape, resolve_axes(estimator))
@@ -53,12 +60,7 @@ def infer_layout(estimator: Any, X: Any, names: Any = None) -> SampleLayout:
         return replace(layout, input_dtype=input_dtype(X))
     moments = compute_moments(X, math.prod(sample_shape))
     check_observed(moments, names)
-    largest = float(moments.deviation.max())
-    if estimator.scaling is None and 0 < largest < SMALLEST_DEVIATION:
-        raise ValueError(
-            f"scaling=None needs features of a standard deviation of at least {SMALLEST_DEVIATION:g}, whose squares "
-            f"float32 holds. The largest of X is {largest:.3g}. Leave scaling='auto', or multiply X by a power of ten."
-        )
+    check_deviations(estimator.scaling, moments)
     given = input_dtype(X)
     # The dtype of reconstructions is float64 if float32 would lose digits of X.
     dtype = np.dtype(np.float32 if np.result_type(given, np.float32) == np.float32 else np.float64)
@@ -84,8 +86,44 @@ def check_observed(moments: Moments, names: Any = None) -> None:
     )
 
 
+def infer_table_layout(estimator: Any, X: Any, names: Any, table: TableColumns) -> TableLayout:
+    """The layout of checked rows of a table with categories."""
+    for name in ("sample_shape", "axes"):
+        value = getattr(estimator, name)
+        if value is not None and (name == "axes" or tuple(value) != tuple(X.shape[1:])):
+            raise ValueError(
+                f"{name}={value!r} is for pictures and signals, but X is a table with categories, dates or booleans of "
+                f"Python. Leave out {name}, or pass categorical_features=None and numbers only."
+            )
+    if estimator.scaling == "channels":
+        raise ValueError("scaling='channels' needs samples with channels: pass scaling='columns' for a table.")
+    moments = compute_table_moments(X, table)
+    if moments.n_observed is not None:
+        check_observed(replace(moments, n_observed=moments.n_observed[table.starts]), names)
+    check_deviations(estimator.scaling, moments)
+    return TableLayout.of(moments, estimator.scaling, table)
+
+
+def compute_table_moments(X: Any, table: TableColumns) -> Moments:
+    """Compute the moments of the features of checked rows of a table with categories."""
+    length = slice_length(len(table.sources))
+    return Moments.of(table.expand(rows) for rows in iterate_slices(X, length))
+
+
+def check_deviations(scaling: str | None, moments: Moments) -> None:
+    """Raise ValueError if squares of features underflow in float32 because they are not divided by a scale."""
+    largest = float(moments.deviation.max())
+    if scaling is None and 0 < largest < SMALLEST_DEVIATION:
+        raise ValueError(
+            f"scaling=None needs features of a standard deviation of at least {SMALLEST_DEVIATION:g}, whose squares "
+            f"float32 holds. The largest of X is {largest:.3g}. Leave scaling='auto', or multiply X by a power of ten."
+        )
+
+
 def extend_layout(layout: SampleLayout, scaling: str | None, X: Any) -> tuple[SampleLayout, torch.Tensor]:
     """Update the scaling of a layout with checked samples X; also returns which features (n_features,) changed."""
+    if isinstance(layout, TableLayout):
+        return layout.extend(compute_table_moments(X, layout.columns))
     more, channels = compute_moments(X, layout.n_features), feature_channels(layout.sample_shape, layout.axes)
     kind = resolve_scaling(scaling, layout.axes, layout.input_dtype)
     extended, changed = layout.scaling.extend(more, kind, not layout.axes, channels)
@@ -121,6 +159,11 @@ def resolve_axes(estimator: Any) -> Any:
 def reads_tokens(architecture: Any) -> bool:
     """Whether an architecture reads only tokens."""
     return isinstance(architecture, Sequence) or (isinstance(architecture, str) and architecture == "sequence")
+
+
+def reads_token_rows(estimator: Any) -> bool:
+    """Whether the parameters say that X are rows of tokens."""
+    return bool(token_setting(estimator)) or resolve_axes(estimator) == "n"
 
 
 def token_setting(estimator: Any) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
 
 from .data_frames import FrameSchema
 from .plain import is_plain, plain_values
+from .table_encoding import TableEncoder
 from .validation import check_samples, convert_container
 
 
@@ -21,10 +23,13 @@ class Schema:
 
     n_features: int
     feature_names: np.ndarray | None = None  # of the columns of a data frame
-    frame: FrameSchema | None = None  # of a pandas or polars data frame
+    frame: FrameSchema | None = None  # of a pandas or polars data frame, or a table of pyarrow
+    encoder: TableEncoder | None = None  # of a table with categories or dates
 
     def check(self, owner: str, X: Any, sample_shape: tuple[int, ...]) -> Any:
         """Check X against these features, as ``check_samples`` does for an estimator of class name ``owner``."""
+        if self.encoder is not None:
+            return self._check_table(owner, X, sample_shape)
         if isinstance(X, (list, tuple)):
             X = convert_container(X)
         values = plain_values(X, self._names)
@@ -44,14 +49,54 @@ class Schema:
             estimator.feature_names_in_ = self.feature_names
         return estimator
 
+    def _check_table(self, owner: str, X: Any, sample_shape: tuple[int, ...]) -> Any:
+        """Check a table, and convert its categories and dates to numbers."""
+        assert self.encoder is not None
+        estimator = self.estimator(owner)
+        check_table(estimator, X)
+        X = self.encoder.encode(X)
+        if not hasattr(X, "columns"):
+            # The names were checked, with scikit-learn's warning if there are none.
+            estimator = Schema(self.n_features).estimator(owner)
+        return check_samples(estimator, X, reset=False, sample_shape=sample_shape)
 
-def read_samples(owner: str, X: Any) -> tuple[Any, Schema]:
-    """Check X and make its schema; error messages name the class ``owner``."""
+    def restore(
+        self,
+        rows: np.ndarray,
+        library: str | None = None,
+        index: Any = None,
+        random: np.random.RandomState | None = None,
+    ) -> Any:
+        """Convert rows (..., n_columns) of an encoded table to a data frame like the fitted one, or an array.
+
+        Rare categories are drawn if there is a ``random``.
+        """
+        assert self.encoder is not None
+        columns = self.encoder.decode(rows.reshape(-1, rows.shape[-1]), random)
+        if self.frame is not None and rows.ndim == 2:
+            return self.frame.to_frame(columns, library, index)
+        return self.encoder.to_array(columns).reshape(rows.shape)
+
+
+def read_samples(owner: str, X: Any, categorical_features: Any = None, is_table: bool = True) -> tuple[Any, Schema]:
+    """Check X and make its schema; error messages name the class ``owner``.
+
+    Categories and dates of tables become numbers.
+    """
     frame = FrameSchema.of(X)
     # The validation of scikit-learn sets attributes of an estimator.
     estimator = estimator_class(owner)()
-    X = check_samples(estimator, X, reset=True)
-    return X, Schema(estimator.n_features_in_, getattr(estimator, "feature_names_in_", None), frame)
+    encoder = TableEncoder.learn(X, categorical_features) if is_table else None
+    X = check_samples(estimator, X if encoder is None else encoder.encode(X), reset=True)
+    return X, Schema(estimator.n_features_in_, getattr(estimator, "feature_names_in_", None), frame, encoder)
+
+
+def check_table(estimator: Any, X: Any) -> None:
+    """Check the names and number of columns as scikit-learn does, without reading values."""
+    if hasattr(X, "columns") or len(getattr(X, "shape", ())) == 2:
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+    elif isinstance(X, (list, tuple)):
+        validate_data(estimator, np.asarray(X, dtype=object), reset=False, skip_check_array=True)
 
 
 @functools.cache

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.neighbors import NearestNeighbors
 
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._inner import fit_inner
-from skae.data import inference_length
+from skae.data import TableColumns, TableLayout, inference_length
+from skae.training import reconstruct_features
 
 DISTANCES = ("neighbors", "mahalanobis", "error")
 N_NEIGHBORS, MAX_NEIGHBORS = 5, 100
@@ -81,60 +83,71 @@ class Distance:
         self.whitening = whitening(errors, is_table=not member._result.layout.axes)
         if rows is None:
             return
-        reconstructions, errors_of_rows = scaled_parts(member, rows)
+        positions, errors_of_rows = positions_and_errors(member, rows)
         if member._result.layout.axes:
-            spread = np.sqrt(np.square(reconstructions - reconstructions.mean(0)).sum(1).mean())
+            spread = np.sqrt(np.square(positions - positions.mean(0)).sum(1).mean())
             self.spread = spread if spread > 0 else 1.0
         else:
-            self.columns = column_deviations(reconstructions + errors_of_rows)
-        self.neighbors = index_neighbors(self._join(reconstructions, errors_of_rows, missing_factor(rows)))
+            self.columns = column_deviations(positions, getattr(member._result.layout, "columns", None))
+        joined = self._join(positions, errors_of_rows, missing_factor(rows))
+        self.neighbors = index_neighbors(joined, positions.shape[1])
 
     def measure(self, X: np.ndarray, kind: str) -> np.ndarray:
         """Compute distances (n,) of a kind in DISTANCES."""
-        reconstructions, errors = scaled_parts(self.member, X)
+        positions, errors = positions_and_errors(self.member, X)
         if kind == "neighbors":
-            return self.neighbors.kneighbors(self._join(reconstructions, errors, missing_factor(X)))[0].mean(1)
+            return self.neighbors.kneighbors(self._join(positions, errors, missing_factor(X)))[0].mean(1)
         errors = errors * missing_factor(X)
         return np.square(errors).mean(1) if kind == "error" else np.linalg.norm(self._whiten(errors), axis=1)
 
-    def _join(self, reconstructions: np.ndarray, errors: np.ndarray, factor: Any = 1) -> np.ndarray:
+    def _join(self, positions: np.ndarray, errors: np.ndarray, factor: Any = 1) -> np.ndarray:
         """Join positions and whitened errors to vectors, each scaled to a typical length of 1.
 
-        Positions are the standardized columns of a table, or the reconstructions of pictures and signals, and of tables
-        in earlier model files. Missing values of a table are their reconstructions, and ``factor`` is
-        that of ``missing_factor``.
+        ``factor`` is that of ``missing_factor``.
         """
         root = np.sqrt(errors.shape[1])
-        is_table = hasattr(self, "columns")
-        positions = (reconstructions + errors) / self.columns / root if is_table else reconstructions / self.spread
+        positions = positions / self.columns / root if hasattr(self, "columns") else positions / self.spread
         return np.hstack([positions, self._whiten(errors * factor) / root])
 
     def _whiten(self, errors: np.ndarray) -> np.ndarray:
         return errors @ self.whitening if self.whitening.ndim == 2 else errors * self.whitening
 
 
-def index_neighbors(rows: np.ndarray) -> NearestNeighbors:
+def index_neighbors(rows: np.ndarray, n_positions: int) -> NearestNeighbors:
     """Index joined rows for a search of N_NEIGHBORS neighbors, or more if there are copies of rows.
+
+    The first ``n_positions`` columns are positions.
 
     Frequent and rare rows alike would be at distance 0 of N_NEIGHBORS copies.
     """
     # Errors of copies differ by rounding.
-    positions = rows[:, : rows.shape[1] // 2]
+    positions = rows[:, :n_positions]
     n_copies = math.ceil(N_NEIGHBORS * len(rows) / len(np.unique(positions, axis=0)))
     n_neighbors = min(n_copies, MAX_NEIGHBORS, max(N_NEIGHBORS, len(rows) // 2), len(rows))
     return fit_inner(NearestNeighbors(n_neighbors=n_neighbors), rows)
 
 
-def scaled_parts(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute reconstructions and errors, (n, n_features) each, in the scaling of the member.
+def positions_and_errors(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute positions (n, n_features) and errors (n, n_errors), in the scaling of the member.
 
-    The error of a missing value is 0.
+    Positions are the scaled columns of a table, or the reconstructions of pictures and signals. A column of categories
+    has one error, the norm of the errors of its features. Missing values are their reconstructions, without an error.
     """
-    scaling = member._result.layout.scaling
-    mean, scale = (values.cpu().numpy().ravel() for values in (scaling.mean, scaling.scale))
-    reconstructions = np.asarray(member.reconstruct(X), dtype=np.float64).reshape(len(X), -1)
-    X = X.reshape(len(X), -1)
-    return (reconstructions - mean) / scale, (np.where(np.isnan(X), reconstructions, X) - reconstructions) / scale
+    layout = member._result.layout
+    samples, reconstructions = raw_features(member, X)
+    samples = np.where(np.isnan(samples), reconstructions, samples)
+    mean, scale = (values.cpu().numpy().ravel() for values in (layout.scaling.mean, layout.scaling.scale))
+    scaled, errors = (reconstructions - mean) / scale, (samples - reconstructions) / scale
+    positions = scaled if layout.axes else scaled + errors
+    return positions, layout.columns.column_norms(errors) if isinstance(layout, TableLayout) else errors
+
+
+def raw_features(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Features of checked rows and of their reconstructions, (n, n_features) each, in the units of X."""
+    layout = member._result.layout
+    if isinstance(layout, TableLayout):
+        return layout.columns.expand(torch.from_numpy(X)).numpy(), reconstruct_features(member._result, X)
+    return X.reshape(len(X), -1), np.asarray(member.reconstruct(X), dtype=np.float64).reshape(len(X), -1)
 
 
 def missing_factor(X: np.ndarray) -> Any:
@@ -157,9 +170,15 @@ def root_mean_square(errors: ErrorSums) -> np.ndarray:
     return limit_below(np.sqrt(errors.squares / errors.counts), MIN_DEVIATION)
 
 
-def column_deviations(rows: np.ndarray) -> np.ndarray:
-    """Compute the standard deviation of each column, limited by MIN_COLUMN_DEVIATION; 1 if all are 0."""
-    return limit_below(rows.std(0), MIN_COLUMN_DEVIATION)
+def column_deviations(rows: np.ndarray, table: TableColumns | None = None) -> np.ndarray:
+    """Compute the standard deviation of the column of each feature, limited by MIN_COLUMN_DEVIATION; 1 if all are 0.
+
+    That of a column of categories is the square root of the total variance of its features.
+    """
+    deviations = rows.std(0)
+    if table is None:
+        return limit_below(deviations, MIN_COLUMN_DEVIATION)
+    return limit_below(table.column_norms(deviations[None])[0], MIN_COLUMN_DEVIATION)[table.sources]
 
 
 def limit_below(columns: np.ndarray, share: float) -> np.ndarray:

@@ -31,11 +31,12 @@ from skae._novelty.distances import (
     Distance,
     ErrorSums,
     batch_slices,
+    positions_and_errors,
+    raw_features,
     root_mean_square,
-    scaled_parts,
 )
 from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid
-from skae.data import Rows, SelectedRows
+from skae.data import Rows, SelectedRows, TableColumns, TableLayout
 from skae.training import components_for_share, joined_groups, one_at_a_time, row_groups
 
 OWNER = "AutoencoderNovelty"
@@ -193,15 +194,18 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         Returns
         -------
         error : ndarray of the shape of X, float64; 0 for missing values
-            A data frame with the columns and the index of X if X is a data frame.
+            A data frame with the columns and the index of X if X is a data frame. For a column of categories, it is the
+            distance of its one-hot vector from the reconstructed probabilities, divided by the square root of 2: 0 if
+            the category is certain, about 1 if another one is. For dates, it is the share of their range in ``fit``.
         """
         result = self._get_result()
         form, index = FrameSchema.of(X), pandas_index(X)
         rows = self._samples(result, X)
         weights, error = member_weights(result, rows), np.empty(rows.shape)
         for batch in batch_slices(rows):
-            reconstructions = np.stack([member.reconstruct(rows[batch]) for member in result.members])
-            error[batch] = rows[batch] - np.einsum("mn,mn...->n...", weights[:, batch], reconstructions)
+            samples = [raw_features(member, rows[batch]) for member in result.members]
+            reconstruction = np.einsum("mn,mnf->nf", weights[:, batch], np.stack([after for _, after in samples]))
+            error[batch] = to_columns(result.members[0], samples[0][0] - reconstruction).reshape(error[batch].shape)
         error[np.isnan(error)] = 0.0
         if standardized:
             error /= result.typical_error
@@ -265,7 +269,9 @@ class NoveltyResult:
 
 def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResult:
     """Train the members; learn distances and the threshold."""
-    X, schema = read_samples(OWNER, X)
+    categorical_features = "from_dtype" if novelty.autoencoder is None else novelty.autoencoder.categorical_features
+    X, schema = read_samples(OWNER, X, categorical_features)
+    table = None if schema.encoder is None else schema.encoder.table
     X = select_all(X)
     if len(X) < 4:
         raise ValueError(f"Members need training rows and validation rows: at least 4, got n_samples={len(X)}.")
@@ -274,13 +280,15 @@ def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResu
         raise ValueError("All rows are of one group, but members are scored on other groups. Pass 2 groups or more.")
     random = check_random_state(novelty.random_state)
     seed = random.randint(2**31 - 1)
-    autoencoder = prepare_autoencoder(novelty.autoencoder, X, seed)
-    rows = Rows(X, infer_layout(autoencoder, X), torch.device("cpu"))
+    autoencoder = prepare_autoencoder(novelty.autoencoder, X, seed, table)
+    rows = Rows(X, infer_layout(autoencoder, X, table=table), torch.device("cpu"))
     if groups is None and has_chance_copies(X):
         groups = np.arange(len(X))
     parts = split_into_parts(X, row_groups(rows, groups), novelty.n_members, seed)
     seeds = random.randint(2**31 - 1, size=len(parts))
-    members = [train_member(autoencoder, X, train, part, s) for (train, part), s in zip(parts, seeds, strict=True)]
+    members = [
+        train_member(autoencoder, X, train, part, s, table) for (train, part), s in zip(parts, seeds, strict=True)
+    ]
     part_of = find_parts(X, parts)
     error, measures = learn_distances(members, X, parts, seed, novelty.distance)
     result = NoveltyResult(schema, X.shape[1:], members, novelty.distance, measures, part_of, error)
@@ -300,8 +308,7 @@ def learn_distances(
     """Learn the root mean square error of each feature, and the distance of each member."""
     random = np.random.RandomState(seed)
     errors = [sum_errors(member, X.at(part)) for member, (_, part) in zip(members, parts, strict=True)]
-    scale = np.broadcast_to(members[0]._result.layout.scaling.scale.cpu().numpy(), (math.prod(X.shape[1:]),))
-    feature_errors = (root_mean_square(add_errors(errors)) * scale).reshape(X.shape[1:])
+    feature_errors = (root_mean_square(add_errors(errors)) * error_scale(members[0])).reshape(X.shape[1:])
     measures = []
     for number, (train, _) in enumerate(parts):
         # A whitening learned from the part of this member would overfit: distances of the part, and the threshold,
@@ -310,6 +317,23 @@ def learn_distances(
         rows = X[random.permutation(train)[:MAX_NEIGHBOR_ROWS]] if distance == "neighbors" else None
         measures.append(Distance(members[number], other_errors, rows))
     return feature_errors, measures
+
+
+def error_scale(member: AutoencoderTransformer) -> np.ndarray:
+    """The factor of the errors of ``positions_and_errors`` (n_errors,) that gives those of ``explain``."""
+    layout = member._result.layout
+    scale = np.broadcast_to(layout.scaling.scale.cpu().numpy(), (layout.n_features,))
+    if not isinstance(layout, TableLayout):
+        return scale
+    return scale[layout.columns.starts] * np.where(layout.columns.is_number, 1.0, math.sqrt(0.5))
+
+
+def to_columns(member: AutoencoderTransformer, errors: np.ndarray) -> np.ndarray:
+    """Errors of features (n, n_features), in the units of X, as errors of columns (n, n_columns)."""
+    layout = member._result.layout
+    if not isinstance(layout, TableLayout):
+        return errors
+    return layout.columns.column_norms(errors) * np.where(layout.columns.is_number, 1.0, math.sqrt(0.5))
 
 
 def threshold(logs: np.ndarray, median: float, contamination: float | str) -> float:
@@ -376,7 +400,7 @@ def split_into_parts(
 
 
 def prepare_autoencoder(
-    autoencoder: AutoencoderTransformer | None, X: SelectedRows, seed: int
+    autoencoder: AutoencoderTransformer | None, X: SelectedRows, seed: int, table: TableColumns | None
 ) -> AutoencoderTransformer:
     """Clone the autoencoder, or make the default one for X; ValueError if it reads tokens."""
     # Several members are trained, so by default pictures use dense layers too, which are faster.
@@ -387,21 +411,26 @@ def prepare_autoencoder(
         reason = token_setting(prepared) or "axes='n'"
         raise ValueError(f"{OWNER} compares numbers, not tokens. Pass an autoencoder without {reason}.")
     if autoencoder is None:
-        layout = infer_layout(prepared, X)
+        layout = infer_layout(prepared, X, table=table)
         n_pca = components_for_share(Rows(X, layout, torch.device("cpu"), keep=True), EXPLAINED_VARIANCE, seed)
         prepared.n_components = max(1, min(n_pca, layout.n_features - 1, len(X) // 2))
     return prepared
 
 
 def train_member(
-    autoencoder: AutoencoderTransformer, X: SelectedRows, train: np.ndarray, part: np.ndarray, seed: int
+    autoencoder: AutoencoderTransformer,
+    X: SelectedRows,
+    train: np.ndarray,
+    part: np.ndarray,
+    seed: int,
+    table: TableColumns | None,
 ) -> AutoencoderTransformer:
     """Train a member on the rows ``train``, with the rows ``part`` as validation set."""
     # Ctrl-C ends the fit of all members.
     member = clone(autoencoder).set_params(random_state=int(seed), on_interrupt="raise")
-    member._reports_pca = False
+    member._reports_pca, member._table = False, table
     member.fit(X.at(train), X_val=X.at(part) if member.early_stopping else None)
-    del member._reports_pca
+    del member._reports_pca, member._table
     return member
 
 
@@ -414,7 +443,7 @@ def sum_errors(member: AutoencoderTransformer, X: SelectedRows) -> ErrorSums:
     """Sum the errors of a member, in its scaling."""
 
     def sums(rows: np.ndarray) -> ErrorSums:
-        return ErrorSums.of(scaled_parts(member, rows)[1], np.isnan(rows).reshape(len(rows), -1))
+        return ErrorSums.of(positions_and_errors(member, rows)[1], np.isnan(rows).reshape(len(rows), -1))
 
     return add_errors(sums(X[batch]) for batch in batch_slices(X))
 
@@ -426,6 +455,8 @@ def add_errors(errors: Iterable[ErrorSums]) -> ErrorSums:
 def to_data_frame(form: FrameSchema, rows: np.ndarray, index: Any) -> Any:
     """Convert rows of float64 to a data frame with the library and the columns of ``form``."""
     library = importlib.import_module(form.library)
+    if form.library == "pyarrow":
+        return library.table(list(rows.T), names=list(form.names))
     if form.library == "pandas":
         return library.DataFrame(rows, columns=form.pandas_columns(), index=index)
     return library.DataFrame(rows, schema=list(form.names))

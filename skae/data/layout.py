@@ -71,6 +71,11 @@ class SampleLayout:
         return float(self.scaling.total_variance) / self.n_features
 
     @property
+    def feature_columns(self) -> np.ndarray | None:
+        """The column of each feature (n_features,) of a table with categories, else None."""
+        return None
+
+    @property
     def observed_share(self) -> float:
         """Share of the values of the fitted rows that are not missing, in (0, 1]."""
         return 1.0 if self.scaling.moments is None else self.scaling.moments.observed_share
@@ -140,8 +145,11 @@ class SampleLayout:
 
     def to_caller(self, x: Tensor) -> np.ndarray:
         """Convert scaled samples (n, \\*network_shape) to the caller's shape, axes and units."""
-        rows = self.scaling.inverse_transform(self.to_flat(x), self.dtype)
-        return rows.reshape(len(rows), *self.caller_shape)
+        return self.to_features(x).reshape(len(x), *self.caller_shape)
+
+    def to_features(self, x: Tensor) -> np.ndarray:
+        """Convert scaled samples (n, \\*network_shape) to features (n, n_features) in the units of X."""
+        return self.scaling.inverse_transform(self.to_flat(x), self.dtype)
 
     @property
     def _order(self) -> tuple[int, ...]:

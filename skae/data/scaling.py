@@ -192,12 +192,21 @@ class Scaling:
     moments: Moments | None = None  # of the rows that the scaling was learned from, on the CPU
 
     @classmethod
-    def of(cls, moments: Moments, kind: str | None, is_table: bool, channels: Tensor | None = None) -> Scaling:
+    def of(
+        cls,
+        moments: Moments,
+        kind: str | None,
+        is_table: bool,
+        channels: Tensor | None = None,
+        blocks: Tensor | None = None,
+    ) -> Scaling:
         """The scaling for these moments; ``kind`` is one of SCALINGS.
 
         "auto" selects "columns" for a table whose columns have different units, "channels" for samples whose channels
         have different units, else "global". None subtracts the mean only.
-        ``channels`` (n_features,) is the channel index of each feature, if samples have channels.
+        ``channels`` (n_features,) is the channel index of each feature, if samples have channels. ``blocks``
+        (n_features,) is the column of each feature of a table: the features of a column share one scale for "columns",
+        the square root of their total variance.
         """
         deviation = moments.deviation
         if kind == "auto":
@@ -205,7 +214,8 @@ class Scaling:
         if kind == "channels" and channels is None:
             kind = "global"
         if kind == "columns":
-            scale, low, high = deviation, moments.low, moments.high
+            scale = deviation if blocks is None else block_deviation(deviation, blocks)
+            low, high = moments.low, moments.high
         elif kind == "channels" and channels is not None:
             scale, low, high = (of_channel[channels] for of_channel in moments.of_channels(channels))
         else:
@@ -215,7 +225,12 @@ class Scaling:
         return cls(moments.mean, scale, low, high, (deviation / scale).square().sum(), kind, moments)
 
     def extend(
-        self, more: Moments, kind: str | None, is_table: bool, channels: Tensor | None = None
+        self,
+        more: Moments,
+        kind: str | None,
+        is_table: bool,
+        channels: Tensor | None = None,
+        blocks: Tensor | None = None,
     ) -> tuple[Scaling, Tensor]:
         """Update the scaling with the moments of more rows; also returns whether each feature is rescaled.
 
@@ -224,11 +239,13 @@ class Scaling:
         """
         assert self.moments is not None
         moments = self.moments.merge(more)
-        target = Scaling.of(moments, self.kind if self.scale.ndim > 0 else kind, is_table, channels)
+        target = Scaling.of(moments, self.kind if self.scale.ndim > 0 else kind, is_table, channels, blocks)
         changed = (self.moments.deviation == 0) & (moments.deviation > 0)
         ratio = (target.scale / self.scale).expand(moments.mean.shape)
         if target.kind is not None:
             changed = changed | (ratio > SAME_UNIT) | (ratio * SAME_UNIT < 1)
+        if blocks is not None:
+            changed = torch.zeros(len(changed)).index_add_(0, blocks, changed.float())[blocks] > 0
         if target.scale.ndim > 0:
             scale = torch.where(changed, target.scale, self.scale)
         else:
@@ -272,6 +289,14 @@ class Scaling:
         span = torch.where(self.high > self.low, self.high - self.low, torch.ones_like(self.high))
         gain = (self.scale / span).expand(self.mean.shape)
         return gain.to(torch.float32), ((self.mean - self.low) / span).to(torch.float32)
+
+
+def block_deviation(deviation: Tensor, blocks: Tensor) -> Tensor:
+    """The square root of the total variance of the column of each feature (n_features,)."""
+    variance = torch.zeros_like(deviation).index_add_(0, blocks, deviation.square())[blocks]
+    # Squares of the deviation of a single number may underflow.
+    is_single = torch.bincount(blocks)[blocks] == 1
+    return torch.where(is_single, deviation, variance.sqrt())
 
 
 def root_mean_square(values: Tensor) -> Tensor:

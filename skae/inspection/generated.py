@@ -21,7 +21,7 @@ from .drawing import (
     share_y_limits,
     value_label,
 )
-from .samples import SampleFormat, find_autoencoder, to_numpy
+from .samples import SampleFormat, find_autoencoder, to_features
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -100,8 +100,8 @@ class GeneratedSamplesDisplay:
         import_pyplot(OWNER)
         check_integer(OWNER, "n_samples", n_samples)
         autoencoder, like = find_autoencoder(OWNER, estimator, like)
-        samples = to_numpy(autoencoder.sample(n_samples, random_state=random_state, sampler=sampler, like=like))
-        return cls(samples=samples, sample_format=SampleFormat.of(autoencoder)).plot(ax)
+        samples = autoencoder.sample(n_samples, random_state=random_state, sampler=sampler, like=like)
+        return cls(samples=to_features(autoencoder, samples), sample_format=SampleFormat.of(autoencoder)).plot(ax)
 
     def plot(self, ax: Any = None) -> GeneratedSamplesDisplay:
         """Draw the samples; at most four channels of a signal, and the first frames of a video.

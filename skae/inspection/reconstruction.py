@@ -22,7 +22,7 @@ from .drawing import (
     share_y_limits,
     value_label,
 )
-from .samples import SampleFormat, find_autoencoder, take_rows, to_numpy
+from .samples import SampleFormat, find_autoencoder, reconstruct_samples, take_rows, to_features, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -115,8 +115,8 @@ class ReconstructionDisplay:
         titles = [f"{name}: row {row}\n{scores[row]:.2g}" for name, row in zip(names, indices, strict=True)]
         samples = take_rows(X, indices)
         return cls(
-            samples=to_numpy(samples),
-            reconstructions=to_numpy(autoencoder.reconstruct(samples)),
+            samples=to_features(autoencoder, samples),
+            reconstructions=reconstruct_samples(autoencoder, samples),
             sample_format=SampleFormat.of(autoencoder),
             titles=titles,
             indices=indices,

@@ -12,7 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._parameters import invalid
-from skae.training import snapshot
+from skae.data import TableLayout
+from skae.data.sources import flat_rows
+from skae.training import decode_features, reconstruct_features, snapshot
 
 # Number of frames of a video, or slices of a volume, that are drawn side by side.
 N_FRAMES = 4
@@ -60,7 +62,8 @@ class SampleFormat:
     def of(cls, autoencoder: Any) -> SampleFormat:
         """The format of the samples of a fitted autoencoder; pictures have the value range of its training data."""
         layout, scaling = autoencoder._result.layout, autoencoder._result.layout.scaling
-        names = tuple(str(name) for name in getattr(autoencoder, "feature_names_in_", ()))
+        named = "encoded_feature_names_" if isinstance(layout, TableLayout) else "feature_names_in_"
+        names = tuple(str(name) for name in getattr(autoencoder, named, ()))
         if layout.axes:
             limits = (float(scaling.low.min()), float(scaling.high.max()))
             return cls(tuple(layout.sample_shape), " ".join(layout.axes), names, limits=limits)
@@ -149,7 +152,9 @@ def find_autoencoder(owner: str, estimator: Any, X: Any = None) -> tuple[Autoenc
 def take_rows(X: Any, indices: Any) -> Any:
     """Rows of X at ``indices``: a data frame for a data frame, else a dense array. X needs to support slicing only."""
     if hasattr(X, "columns"):
-        return X.iloc[indices] if hasattr(X, "iloc") else X[indices.tolist()]
+        if hasattr(X, "iloc"):
+            return X.iloc[indices]
+        return X.take(indices) if hasattr(X, "column_names") else X[indices.tolist()]
     if sparse.issparse(X):
         return sparse.csr_array(X)[np.asarray(indices)].toarray()
     if not hasattr(X, "shape"):
@@ -160,3 +165,26 @@ def take_rows(X: Any, indices: Any) -> Any:
 def to_numpy(X: Any) -> np.ndarray:
     """Convert an array, a data frame or a tensor on any device to a numpy array."""
     return np.asarray(X.detach().cpu() if hasattr(X, "detach") else X)
+
+
+def to_features(autoencoder: AutoencoderTransformer, samples: Any) -> np.ndarray:
+    """Samples as a numpy array; rows of a table with categories as the features of the network."""
+    layout, schema = autoencoder._result.layout, autoencoder._result.schema
+    if not isinstance(layout, TableLayout):
+        return to_numpy(samples)
+    return layout.columns.expand(flat_rows(autoencoder._check(samples, layout, schema))).numpy()
+
+
+def reconstruct_samples(autoencoder: AutoencoderTransformer, samples: Any) -> np.ndarray:
+    """Reconstructions of samples in the form of ``to_features``."""
+    layout, schema = autoencoder._result.layout, autoencoder._result.schema
+    if not isinstance(layout, TableLayout):
+        return to_numpy(autoencoder.reconstruct(samples))
+    return reconstruct_features(autoencoder._result, autoencoder._check(samples, layout, schema))
+
+
+def decode_samples(autoencoder: AutoencoderTransformer, codes: np.ndarray) -> np.ndarray:
+    """Decoded codes in the form of ``to_features``."""
+    if not isinstance(autoencoder._result.layout, TableLayout):
+        return to_numpy(autoencoder.inverse_transform(codes))
+    return decode_features(autoencoder._result, codes)

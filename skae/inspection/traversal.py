@@ -10,7 +10,7 @@ import numpy as np
 from skae._parameters import check_integer, check_real, check_sizes
 
 from .drawing import MAX_COLUMNS, axes_grid, draw_picture, import_pyplot, label_columns, value_label
-from .samples import SampleFormat, find_autoencoder, join_pictures, to_numpy
+from .samples import SampleFormat, decode_samples, find_autoencoder, join_pictures, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -110,7 +110,7 @@ class LatentTraversalDisplay:
         codes = np.tile(center, (len(varied), n_steps, 1))
         for row, coordinate in enumerate(varied):
             codes[row, :, coordinate] += steps * deviation[coordinate]
-        samples = to_numpy(autoencoder.inverse_transform(codes.reshape(-1, len(center))))
+        samples = decode_samples(autoencoder, codes.reshape(-1, len(center)))
         samples = samples.reshape(len(varied), n_steps, *samples.shape[1:])
         sample_format = SampleFormat.of(autoencoder)
         return cls(samples=samples, coordinates=varied, steps=steps, sample_format=sample_format).plot(ax)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,14 +15,19 @@ HIDDEN = 0.4
 class MissingValues(StochasticModule):
     """Hides values from the encoder in training, so that the network learns to fill them.
 
-    ``observed_share`` is the share of the values of training rows that are not missing.
+    ``observed_share`` is the share of the values of training rows that are not missing. ``columns`` (n_features,) is
+    the column of each feature of a table with categories; the features of a column are hidden together.
     """
 
-    def __init__(self, observed_share: float):
+    def __init__(self, observed_share: float, columns: np.ndarray | None = None):
         super().__init__()
         self.observed_share = observed_share
+        self.columns = None if columns is None else torch.from_numpy(columns)
 
     def forward(self, x: Tensor) -> Tensor:
         """Samples (batch, \\*shape) with a random share of their values missing (NaN)."""
         share = self.uniform(x.new_empty((len(x), *[1] * (x.ndim - 1)))).mul_(HIDDEN)
-        return x.masked_fill(self.uniform(x) < share, torch.nan)
+        if self.columns is None:
+            return x.masked_fill(self.uniform(x) < share, torch.nan)
+        is_hidden = self.uniform(x.new_empty((len(x), int(self.columns[-1]) + 1))) < share
+        return x.masked_fill(is_hidden[:, self.columns.to(x.device)], torch.nan)

@@ -11,22 +11,12 @@ from skae._inputs.schema import Schema
 from skae._parameters import warn
 from skae.exceptions import ModelFileError, shown
 
+from .column_types import NAMES, decode_dtype, encode_dtype
+from .table_columns import decode_encoder, encode_encoder
 from .values import Decoder, NotStorableError, check_name, check_type, encode
 
-INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
-NUMPY = ("bool", *INTEGERS, "float16", "float32", "float64", "object")
-# Types of pandas that allow missing values, and types of polars.
-CAPITALIZED = (*(f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)), "Float32", "Float64")
-PYARROW = tuple(f"{name}[pyarrow]" for name in ("bool", *INTEGERS, "halffloat", "float", "double"))
-# Categories are not saved: reconstructed columns hold numbers.
-LIBRARIES = {
-    "pandas": (*NUMPY, "boolean", *CAPITALIZED, *PYARROW, "category"),
-    "polars": ("Boolean", *CAPITALIZED, "Object", "Categorical", "Enum"),
-}
 # Largest number of types or names in a warning.
 MAX_LISTED = 5
-# The type in a file of a column whose own type is in no table.
-FALLBACK = {"pandas": "object", "polars": "Object"}
 
 
 def encode_schema(schema: Schema) -> dict[str, Any]:
@@ -34,6 +24,7 @@ def encode_schema(schema: Schema) -> dict[str, Any]:
     names = schema.feature_names
     return {
         "feature_names": None if names is None else [str(name) for name in names],
+        "table": encode_encoder(schema.encoder),
         "frame": encode_frame(schema.frame),
     }
 
@@ -48,21 +39,18 @@ def decode_schema(content: dict[str, Any], n_features: int, decode: Decoder) -> 
         names = np.array(names, dtype=object)
     if frame is not None and len(frame.names) != n_features:
         raise ModelFileError(f"its data frame has {len(frame.names)} columns for {n_features} features")
-    return Schema(n_features, names, frame)
+    labels = tuple(range(n_features)) if names is None else tuple(names)
+    encoder = decode_encoder(content["table"], labels if frame is None else frame.names, decode)
+    return Schema(n_features, names, frame, encoder)
 
 
 def encode_frame(schema: FrameSchema | None) -> Any:
     """The schema as JSON; warns of types and names that a file cannot hold."""
     if schema is None:
         return None
-    dtypes, unknown_dtypes = [], []
+    unknown_dtypes: list[str] = []
     unknown_names: list[Any] = []
-    for dtype in map(str, schema.dtypes):
-        # Types of polars may have settings, such as the categories of an Enum.
-        name = dtype.partition("(")[0] if schema.library == "polars" else dtype
-        is_known = name in LIBRARIES[schema.library]
-        dtypes.append(name if is_known else FALLBACK[schema.library])
-        unknown_dtypes += [] if is_known else [dtype]
+    dtypes = [encode_dtype(schema.library, dtype, unknown_dtypes) for dtype in schema.dtypes]
     names = [encode_name(name, unknown_names) for name in schema.names]
     levels = [encode_name(name, unknown_names) for name in schema.levels]
     warn_of_columns("name the types", unknown_dtypes, "columns of them as plain numbers")
@@ -97,12 +85,10 @@ def decode_frame(encoded: Any, decode: Decoder) -> FrameSchema | None:
         return None
     library, columns = encoded["library"], check_type(encoded["columns"], list, "columns")
     levels = tuple(map(decode, check_type(encoded["levels"], list, "levels")))
-    check_name(library, LIBRARIES, "data frame library")
+    check_name(library, NAMES, "data frame library")
     names, dtype_names = zip(*columns, strict=True)
-    for name in dtype_names:
-        check_name(name, LIBRARIES[library], "column type")
     try:
-        dtypes = tuple((pandas_dtypes if library == "pandas" else polars_dtypes)(dtype_names))
+        dtypes = tuple(decode_dtype(library, name, decode) for name in dtype_names)
     except ImportError:
         warn(f"The model was fitted on a data frame of {library}, which is not installed: samples come back as arrays.")
         return None
@@ -110,20 +96,3 @@ def decode_frame(encoded: Any, decode: Decoder) -> FrameSchema | None:
     if len(levels) > 1 and any(len(check_type(name, tuple, "a column's name")) != len(levels) for name in decoded):
         raise ModelFileError(f"its columns do not have {len(levels)} levels")
     return FrameSchema(library, decoded, dtypes, levels)
-
-
-def pandas_dtypes(names: tuple[str, ...]) -> list[Any]:
-    """Types of pandas from names in LIBRARIES."""
-    if set(names) <= set(NUMPY):
-        return [np.dtype(name) for name in names]
-    import pandas as pd
-
-    return [pd.api.types.pandas_dtype(name) for name in names]
-
-
-def polars_dtypes(names: tuple[str, ...]) -> list[Any]:
-    """Types of polars from names in LIBRARIES."""
-    import polars as pl
-
-    # Categories of an Enum are not saved.
-    return [getattr(pl, name.replace("Enum", "Categorical"))() for name in names]

@@ -9,11 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae.data import ARRAYS, SCALINGS, Moments, SampleLayout, Scaling, TokenLayout, infer_axes
+from skae._inputs.table_columns import MAX_CATEGORIES
+from skae.data import (
+    ARRAYS,
+    SCALINGS,
+    Moments,
+    SampleLayout,
+    Scaling,
+    TableColumns,
+    TableLayout,
+    TokenLayout,
+    infer_axes,
+)
 from skae.exceptions import ModelFileError, shown
 from skae.serialization.container import Table
 
-from .data_frames import NUMPY
+from .column_types import NUMPY
 from .values import check_name, check_type
 
 # Types of the arrays that inverse_transform returns: samples of numbers, and of tokens.
@@ -38,6 +49,7 @@ def encode_layout(layout: SampleLayout) -> tuple[dict[str, Any], dict[str, Tenso
         "dtype": layout.dtype.name,
         "input_dtype": next((name for name, dtype in INPUTS.items() if dtype == layout.input_dtype), None),
         "n_tokens": layout.n_tokens if isinstance(layout, TokenLayout) else None,
+        "columns": encode_columns(layout.columns) if isinstance(layout, TableLayout) else None,
         "scaling": scaling.kind,
         "moments": None if moments is None else [moments.count, moments.eps],
         "has_missing": layout.has_missing,
@@ -66,9 +78,32 @@ def decode_layout(encoded: dict[str, Any], arrays: dict[str, Tensor]) -> SampleL
         n_tokens = check_type(encoded["n_tokens"], int, "n_tokens")
         scaling = decode_scaling(n_tokens * sample_shape[0], kind, None, arrays)
         return TokenLayout(sample_shape, axes, flattened, scaling, dtype, n_tokens, input_dtype=input_dtype)
-    scaling = decode_scaling(math.prod(sample_shape), kind, encoded["moments"], arrays)
     has_missing = check_type(encoded["has_missing"], bool, "has_missing")
+    if encoded["columns"] is not None:
+        columns = decode_columns(encoded["columns"])
+        if axes or sample_shape != (len(columns.sizes),):
+            raise ModelFileError(f"it describes {len(columns.sizes)} columns of samples of shape {sample_shape}")
+        scaling = decode_scaling(len(columns.sources), kind, check_type(encoded["moments"], list, "moments"), arrays)
+        return TableLayout(
+            sample_shape, axes, flattened, scaling, dtype, columns, input_dtype=input_dtype, has_missing=has_missing
+        )
+    scaling = decode_scaling(math.prod(sample_shape), kind, encoded["moments"], arrays)
     return SampleLayout(sample_shape, axes, flattened, scaling, dtype, input_dtype=input_dtype, has_missing=has_missing)
+
+
+def encode_columns(columns: TableColumns) -> list[list[Any]]:
+    """The columns of a table as JSON: the number of categories of each, and whether it is boolean."""
+    return [[size, flag] for size, flag in zip(columns.sizes, columns.is_boolean, strict=True)]
+
+
+def decode_columns(encoded: Any) -> TableColumns:
+    """The columns of a table; ModelFileError for JSON that ``encode_columns`` does not make."""
+    entries = [check_type(entry, list, "a column") for entry in check_type(encoded, list, "columns")]
+    sizes = tuple(check_type(size, int, "a number of categories") for size, _ in entries)
+    flags = tuple(check_type(flag, bool, "whether a column is boolean") for _, flag in entries)
+    if not all(0 <= size <= MAX_CATEGORIES for size in sizes):
+        raise ModelFileError(f"its columns have {shown(max(sizes))} categories")
+    return TableColumns(sizes, flags)
 
 
 def decode_scaling(n_features: int, kind: str | None, moments: Any, arrays: dict[str, Tensor]) -> Scaling:

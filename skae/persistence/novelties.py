@@ -22,7 +22,7 @@ from .data_frames import decode_schema, encode_schema
 from .results import decode_parameters
 from .values import Decoder, check_type, encode
 
-KEYS = {"kind", "versions", "parameters", "autoencoder", "learned", "feature_names", "frame", "members"}
+KEYS = {"kind", "versions", "parameters", "autoencoder", "learned", "feature_names", "frame", "table", "members"}
 # Fields of the result that are saved as JSON, and attributes of a Distance that are saved as arrays.
 JSON_FIELDS = ("offset", "distance", "median", "sample_shape")
 DISTANCE_ARRAYS = ("whitening", "spread", "columns")
@@ -104,12 +104,12 @@ def decode_result(
     members = decode_members(file, fields, decode_member)
     prefixes = tuple(f"{MEMBERS}{number}/" for number in range(len(members)))
     arrays = {name: array.numpy() for name, array in file.arrays().items() if not name.startswith(prefixes)}
-    n_features = math.prod(fields["sample_shape"])
+    n_errors = math.prod(fields["sample_shape"])
     result = NoveltyResult(
-        schema=decode_schema(file.content, n_features, decode),
+        schema=decode_schema(file.content, n_errors, decode),
         members=members,
         measures=[
-            decode_measure(member, arrays, number, n_features, fields["distance"])
+            decode_measure(member, arrays, number, n_errors, fields["distance"])
             for number, member in enumerate(members)
         ],
         part_of=decode_parts(arrays, len(members)),
@@ -150,23 +150,24 @@ def decode_members(
 
 
 def decode_measure(
-    member: AutoencoderTransformer, arrays: dict[str, np.ndarray], number: int, n_features: int, kind: str
+    member: AutoencoderTransformer, arrays: dict[str, np.ndarray], number: int, n_errors: int, kind: str
 ) -> Distance:
     """The ``Distance`` of a member."""
+    n_features = member._result.layout.n_features
     measure = object.__new__(Distance)
     measure.member = member
-    whitening_shapes = ((), (n_features,), (n_features, n_features))
+    whitening_shapes = ((), (n_errors,), (n_errors, n_errors))
     measure.whitening = pop_array(arrays, f"whitening/{number}", *whitening_shapes)
     if kind == "neighbors":
-        # Pictures, and tables of earlier versions, have a spread instead.
+        # Pictures have a spread instead.
         if f"columns/{number}" in arrays:
             measure.columns = deviations = pop_array(arrays, f"columns/{number}", (n_features,))
         else:
             deviations = pop_array(arrays, f"spread/{number}", ())
             measure.spread = float(deviations)
         n_rows = max(1, len(arrays[f"places/{number}"]))
-        rows = pop_array(arrays, f"places/{number}", (n_rows, 2 * n_features))
-        measure.neighbors = index_neighbors(rows)
+        rows = pop_array(arrays, f"places/{number}", (n_rows, n_features + n_errors))
+        measure.neighbors = index_neighbors(rows, n_features)
         if deviations.min() <= 0:
             raise ModelFileError(f"the deviation of its rows is {deviations.min()}")
     return measure

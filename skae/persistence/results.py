@@ -12,6 +12,7 @@ from torch import Tensor
 
 from skae._estimator.settings import train_spec
 from skae._estimator.transformer import AutoencoderTransformer
+from skae._inputs.schema import Schema
 from skae._parameters import is_real
 from skae.data import SampleLayout, Target
 from skae.exceptions import LONGEST_VALUE, ModelFileError, printable, shown
@@ -128,10 +129,12 @@ def decode_result(file: Stored, decode: Decoder, device: torch.device) -> FitRes
     net.module_.eval()
     net.criterion_.eval()
     network.load_optimizer(net, arrays)
+    schema = decode_schema(content, math.prod(layout.sample_shape), decode)
+    check_table_schema(schema, layout)
     return FitResult(
         spec=spec,
         layout=layout,
-        schema=decode_schema(content, math.prod(layout.sample_shape), decode),
+        schema=schema,
         net=net,
         layers=layers,
         n_components=content["n_components"],
@@ -142,6 +145,12 @@ def decode_result(file: Stored, decode: Decoder, device: torch.device) -> FitRes
         explained_variance_ratio=arrays["explained_variance_ratio"].numpy(),
         target=target,
     )
+
+
+def check_table_schema(schema: Schema, layout: SampleLayout) -> None:
+    """Raise ModelFileError if the categories of a table are not those of its layout."""
+    if schema.encoder is not None and schema.encoder.table != getattr(layout, "columns", None):
+        raise ModelFileError("the categories of its columns are not those of its network")
 
 
 def encode_target(target: Target) -> dict[str, Any]:

@@ -35,10 +35,10 @@ SPEC = tuple(field.name for field in dataclasses.fields(TrainSpec) if field.name
 # The keys of the JSON of an autoencoder, and of its parts.
 KEYS = {
     "": {"kind", "versions", "parameters", "spec", "layout", "n_components", "batch_size", "cycles", "history"}
-    | {"n_epochs", "best_epoch", "feature_names", "frame", "output", "target"},
+    | {"n_epochs", "best_epoch", "feature_names", "frame", "table", "output", "target"},
     "spec": set(SPEC),
-    "layout": {"sample_shape", "axes", "flattened", "dtype", "input_dtype", "n_tokens", "scaling", "moments"}
-    | {"has_missing"},
+    "layout": {"sample_shape", "axes", "flattened", "dtype", "input_dtype", "n_tokens", "columns"}
+    | {"scaling", "moments", "has_missing"},
     "frame": {"library", "columns", "levels"},
 }
 # Dates and times in ISO format, and pandas' units of them.
@@ -67,7 +67,7 @@ def encode(value: Any, name: str) -> Any:
         return float(value) if math.isfinite(value) else {"number": str(float(value))}
     if isinstance(value, list):
         return [encode(part, name) for part in value]
-    if isinstance(value, tuple) or (isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biuf"):
+    if isinstance(value, tuple) or (isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biufU"):
         return {"tuple": [encode(part, name) for part in value]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {str(key): encode(part, f"{name}[{key!r}]") for key, part in value.items()}}

@@ -11,7 +11,16 @@ from .early_stopping import NO_ERROR, BestWeights
 from .errors import reports_out_of_memory
 from .fit import TrainData, TrainingInterrupted, train
 from .history import report_stage
-from .inference import decode, encode, reconstruct, squared_errors, sums_of_squares
+from .inference import (
+    decode,
+    decode_features,
+    draw,
+    encode,
+    reconstruct,
+    reconstruct_features,
+    squared_errors,
+    sums_of_squares,
+)
 from .net import OPTIMIZERS, AutoencoderNet
 from .net_state import get_moments, set_moments
 from .pca_init import components_for_share

@@ -84,7 +84,7 @@ def build(
     pseudo_inputs = torch.zeros(n_pseudo_inputs, *shape, dtype=torch.float32) if n_pseudo_inputs else None
     link = output_link(spec.loss, layout)
     code_map = CodeMap(n_components) if has_code_map(spec, parts, bottleneck) else None
-    missing = MissingValues(layout.observed_share) if layout.has_missing else None
+    missing = MissingValues(layout.observed_share, layout.feature_columns) if layout.has_missing else None
     module = Autoencoder(
         encoder_decoder,
         linear,

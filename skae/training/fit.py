@@ -105,7 +105,7 @@ class Training:
             if data.rescaled is not None:
                 forget_features(module, data.rescaled)
             if rows.layout.has_missing:
-                module.missing = MissingValues(rows.layout.observed_share)
+                module.missing = MissingValues(rows.layout.observed_share, rows.layout.feature_columns)
         try_loss(spec.loss, module, rows)
         cycles = spec.cycles_for(n_train)
         net = new_net(spec, module, batch_size=spec.batch_size_for(n_train), cycles=cycles)

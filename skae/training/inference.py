@@ -15,6 +15,7 @@ from skae.data import (
     PADDED_ROWS,
     SMALL_SAMPLE,
     Rows,
+    TableLayout,
     apply_padded,
     count_observed,
     flat_rows,
@@ -41,14 +42,26 @@ def reconstruct(result: FitResult, X: Any) -> np.ndarray:
     return write(samples, result, X, lambda x: layout.to_caller(autoencode(result, x)))
 
 
+def reconstruct_features(result: FitResult, X: Any) -> np.ndarray:
+    """Reconstructed features (n, n_features) of checked rows of a table with categories, in the units of X."""
+    layout = result.layout
+    features = np.empty((len(X), layout.n_features))
+    return write(features, result, X, lambda x: layout.to_features(autoencode(result, x)))
+
+
 def squared_errors(result: FitResult, X: Any) -> np.ndarray:
-    """Mean squared reconstruction error per sample (n,), float32, in s(X); 0 if all of its values are missing."""
+    """Mean squared reconstruction error per sample (n,), float32, in s(X); 0 if all of its values are missing.
+
+    A column of categories counts as one value.
+    """
+    table = result.layout.columns if isinstance(result.layout, TableLayout) else None
 
     def mean_squares(x: Tensor) -> Tensor:
         squares = (x - autoencode(result, x)).square_()
         if not has_missing(x):
-            return squares.flatten(1).mean(1)
-        return zero_missing(squares, x).flatten(1).sum(1) / count_observed(x)
+            return squares.flatten(1).mean(1) if table is None else squares.sum(1) / len(table.sizes)
+        observed = count_observed(x if table is None else x[:, torch.from_numpy(table.starts)])
+        return zero_missing(squares, x).flatten(1).sum(1) / observed
 
     return write(np.empty(len(X), dtype=np.float32), result, X, mean_squares)
 
@@ -69,12 +82,31 @@ def sums_of_squares(result: FitResult, X: Any) -> tuple[float, float]:
 
 def decode(result: FitResult, Z: np.ndarray) -> np.ndarray:
     """Samples (n, \\*caller_shape) from checked codes, in the units of the X that was fitted."""
+    layout = result.layout
+    return decode_to(np.empty((len(Z), *layout.caller_shape), dtype=layout.dtype), result, Z, layout.to_caller)
+
+
+def decode_features(result: FitResult, Z: np.ndarray) -> np.ndarray:
+    """Features (n, n_features) of a table with categories from checked codes, as ``TableLayout.to_features``."""
+    layout = result.layout
+    return decode_to(np.empty((len(Z), layout.n_features)), result, Z, layout.to_features)
+
+
+def draw(result: FitResult, Z: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+    """Rows (n, n_columns) of a table with categories from checked codes; categories and booleans are drawn."""
+    assert isinstance(result.layout, TableLayout)
+    return result.layout.draw(decode_features(result, Z), random)
+
+
+def decode_to(
+    samples: np.ndarray, result: FitResult, Z: np.ndarray, convert: Callable[[Tensor], np.ndarray]
+) -> np.ndarray:
+    """Write the outputs for checked codes, converted by ``convert``, into ``samples`` (n, ...)."""
     layout, net = result.layout, result.net
-    samples = np.empty((len(Z), *layout.caller_shape), dtype=layout.dtype)
 
     def decoded(start: int, stop: int) -> np.ndarray:
         codes = torch.from_numpy(Z[start:stop].astype(np.float32)).to(net.device)
-        return layout.to_caller(compute(result, net.module_.decode, codes))
+        return convert(compute(result, net.module_.decode, codes))
 
     with full_precision(torch.device(net.device)):
         for start, stop, part in map_batches(decoded, len(Z), inference_length(layout.n_features)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import tempfile
 import warnings
 from typing import Any
@@ -139,7 +140,14 @@ FITTED = [
     works(70, "a frame with NA", FRAME.astype("Float64").mask(FRAME > 5)),
     *fitting(71, "dates", X.astype("datetime64[s]"), TypeError, "datetime64"),
     *fitting(71, "time spans", X.astype("timedelta64[s]"), TypeError, "timedelta64"),
-    *fitting(71, "a frame of dates", FRAME.assign(day=pd.Timestamp("2026-01-01"))[["day"]], TypeError, "datetime64"),
+    works(71, "a frame of dates", FRAME.assign(day=pd.Timestamp("2026-01-01"))),
+    *fitting(
+        71,
+        "a frame of dates of Python",
+        FRAME.assign(day=datetime.date(2026, 1, 1)),
+        TypeError,
+        "Column 'day'.*dtype date.*to_datetime",
+    ),
     *fitting(72, "structures", np.zeros(5, dtype=[("a", float), ("b", float)]), TypeError, "structured"),
     *[
         works(73, f"{form.__name__} rows", form(X))
@@ -163,14 +171,32 @@ FITTED = [
         82, "a frame with mixed names", FRAME.rename(columns={"column 3": 3}), TypeError, "feature names.* string"
     ),
     *fitting(83, "a frame with repeated names", FRAME.rename(columns={"column 3": "column 2"}), ValueError, "unique"),
-    *fitting(84, "a frame with text", FRAME.assign(text="x"), ValueError, "could not convert string to float"),
-    *fitting(84, "a column of text", FRAME.assign(text="x"), ValueError, "Column 'text'.*string to float: 'x'.*Encode"),
+    works(84, "a column of text", FRAME.assign(text="x")),
+    works(84, "a column of categories", FRAME.assign(kind=pd.Categorical(["a", "b"] * (len(FRAME) // 2)))),
+    works(84, "one column of text", FRAME.assign(text=["x", "y"] * (len(FRAME) // 2))[["text"]], n_components=1),
     *fitting(
         84,
-        "a column of categories",
-        FRAME.assign(kind=pd.Categorical(["a", "b"] * (len(FRAME) // 2))),
+        "a column of text that is not a category",
+        FRAME.assign(text="x"),
         ValueError,
-        "Column 'kind'.*could not convert string to float: 'a'",
+        "Column 'text'.*string to float: 'x'.*Encode",
+        categorical_features=None,
+    ),
+    *fitting(
+        84,
+        "a column of mixed types",
+        FRAME.assign(kind=["a", 1] * (len(FRAME) // 2)),
+        (TypeError, ValueError),
+        "Column 'kind'.*types int and str.*to_numeric",
+        "Column 'kind'.*string to float: 'a'",
+    ),
+    *fitting(
+        84,
+        "a column of free text",
+        pd.DataFrame({"text": [f"text {i}" for i in range(256)]}),
+        ValueError,
+        "Column 'text'.*256 different categories, more than 255.*CharacterEncoder",
+        "Column 'text'.*string to float: 'text 0'",
     ),
     works(81, "a frame of sparse columns", FRAME.astype(pd.SparseDtype(float, 0.0))),
     works(85, "a frame of nullable numbers", FRAME.astype("Float64")),

@@ -1,19 +1,12 @@
 """Error messages say what to pass instead."""
 
 import numpy as np
-import polars as pl
 import pytest
 from scipy import sparse
 
 from skae import AutoencoderTransformer
 
 X = np.random.RandomState(0).standard_normal((80, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
-
-
-def test_dates_in_data_frames_raise():
-    days = np.arange("2020-01", "2020-02", dtype="datetime64[D]")[:20]
-    with pytest.raises(TypeError, match="Column 'day' of X has dtype datetime64"):
-        AutoencoderTransformer(1).fit(pl.DataFrame({"day": days, "number": np.arange(20.0)}))
 
 
 def test_axes_without_sample_shape_raise_for_rows():

@@ -10,7 +10,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae._novelty.distances import DISTANCES, Distance, ErrorSums, column_deviations, scaled_parts, whitening
+from skae._novelty.distances import DISTANCES, Distance, ErrorSums, column_deviations, positions_and_errors, whitening
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
 
@@ -43,10 +43,7 @@ def test_positions_and_errors_have_typical_length_one(axes):
     errors = np.random.RandomState(0).standard_normal((5000, 6)) @ np.random.RandomState(1).standard_normal((6, 6))
     member = AutoencoderTransformer(2, axes=axes, max_epochs=2, random_state=0).fit(samples)
     distance = Distance(member, ErrorSums.of(errors), samples)
-    reconstructions, true_errors = scaled_parts(member, samples)
-    if axes is None:
-        reconstructions += true_errors - errors[: len(X)]
-    vectors = distance._join(reconstructions, errors[: len(X)])
+    vectors = distance._join(positions_and_errors(member, samples)[0], errors[: len(X)])
     vectors[:, :6] -= vectors[:, :6].mean(0)
     lengths = [np.sqrt(np.square(part).sum(1).mean()) for part in (vectors[:, :6], vectors[:, 6:])]
     np.testing.assert_allclose(lengths, 1, rtol=0.1)
@@ -55,7 +52,7 @@ def test_positions_and_errors_have_typical_length_one(axes):
 def test_rare_rows_of_flags_have_larger_distances_than_frequent_ones():
     flags = (np.random.RandomState(0).random_sample((600, 4)) < [0.1, 0.2, 0.3, 0.4]).astype(float)
     member = AutoencoderTransformer(1, max_epochs=2, random_state=0).fit(flags)
-    distance = Distance(member, ErrorSums.of(scaled_parts(member, flags)[1]), flags)
+    distance = Distance(member, ErrorSums.of(positions_and_errors(member, flags)[1]), flags)
     kinds, counts = np.unique(flags, axis=0, return_counts=True)
     assert distance.neighbors.n_neighbors > 50
     assert spearmanr(distance.measure(kinds, "neighbors"), counts)[0] < -0.7

@@ -1,0 +1,223 @@
+"""Tables with categories and dates as rows of numbers and back; ``Schema`` has the encoder of the fitted table."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+
+from skae._parameters import InvalidParameterError
+from skae.data import TableColumns
+
+from .containers import STRINGS, check_entry
+from .data_frames import column_dtypes, column_names, make_frame, numpy_dtype
+from .table_columns import Booleans, Categories, Dates, family_of, find_missing, to_floats
+
+OWNER = "AutoencoderTransformer"
+CATEGORY_TYPES = ("categor", "enum", "dictionary")
+Column = Categories | Dates | Booleans | None
+
+
+@dataclass(frozen=True)
+class TableEncoder:
+    """One entry per column of a table: how it is converted to numbers; None for a column of numbers.
+
+    Categories become codes, dates shares of the fitted range, and booleans 0 and 1.
+    """
+
+    names: tuple[Any, ...]
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def learn(cls, X: Any, categorical_features: Any = "from_dtype") -> TableEncoder | None:
+        """The encoder of a table; None if it has numbers only. ``categorical_features`` is that of the estimator."""
+        is_frame = hasattr(X, "columns")
+        if not is_frame:
+            if categorical_features is None or isinstance(categorical_features, str):
+                return None
+            X = as_table(X)
+        names = column_names(X)
+        chosen = choose_columns(categorical_features, names, is_frame)
+        dtypes = column_dtypes(X)
+        if chosen is None and all(numpy_dtype(dtype) is not None for dtype in dtypes):
+            return None
+        columns = tuple(
+            learn_column(name, dtype, read_column(X, index), None if chosen is None else chosen[index])
+            for index, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
+        )
+        needed = any(
+            column is not None and not (isinstance(column, Booleans) and numpy_dtype(dtype) is not None)
+            for column, dtype in zip(columns, dtypes, strict=True)
+        )
+        return cls(names, columns) if needed else None
+
+    @functools.cached_property
+    def table(self) -> TableColumns:
+        """Sizes and kinds of the columns, for the layout."""
+        sizes = tuple(column.size if isinstance(column, Categories) else 0 for column in self.columns)
+        return TableColumns(sizes, tuple(isinstance(column, Booleans) for column in self.columns))
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The name of each feature in the network, such as "city=Paris"."""
+        names: list[str] = []
+        for name, column in zip(self.names, self.columns, strict=True):
+            if isinstance(column, Categories):
+                values = [column.values[members[0]] for members in column.members]
+                values = [*values[:-1], "others"] if column.is_rare.any() else values
+                names += [f"{name}={value}" for value in values]
+            else:
+                names.append(str(name))
+        return tuple(names)
+
+    def describe(self) -> str:
+        """Number of columns of each kind, for example "2 of numbers, 1 of categories (5 features)"."""
+        kinds = {Categories: "categories", Dates: "dates", Booleans: "booleans", type(None): "numbers"}
+        counts = Counter(kinds[type(column)] for column in self.columns)
+        listed = ", ".join(f"{count} of {kind}" for kind, count in counts.items())
+        return f"{listed} ({len(self.feature_names)} features)"
+
+    def encode(self, X: Any) -> Any:
+        """Numbers in a container of the kind of X with its column names; ValueError names a column of another type."""
+        X = X if hasattr(X, "columns") else as_table(X)
+        given = column_names(X)
+        columns = [
+            to_floats(name, read_column(X, index)) if column is None else column.encode(name, read_column(X, index))
+            for index, (name, column) in enumerate(zip(given, self.columns, strict=True))
+        ]
+        return make_frame(X, np.column_stack(columns))
+
+    def decode(self, rows: np.ndarray, random: np.random.RandomState | None = None) -> list[np.ndarray]:
+        """The values (n,) of each column; rare categories are drawn if there is a ``random``."""
+        return [
+            values
+            if column is None
+            else column.decode(values, random)
+            if isinstance(column, Categories)
+            else column.decode(values)
+            for column, values in zip(self.columns, rows.T, strict=True)
+        ]
+
+    def to_array(self, columns: list[np.ndarray]) -> np.ndarray:
+        """Decoded columns as an array (n, n_columns) of float64, or of objects unless all values are numbers."""
+        if all(family_of(name, values) == "numbers" for name, values in zip(self.names, columns, strict=True)):
+            return np.column_stack([values.astype(np.float64) for values in columns])
+        return np.column_stack([values.astype(object) for values in columns])
+
+
+def as_table(X: Any) -> np.ndarray:
+    """X as an array (n_samples, n_columns) of numbers or objects; TypeError or ValueError if it is none."""
+    if issparse(X):
+        raise TypeError("Categories cannot be read from sparse rows. Pass X.toarray().")
+    X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
+    table = np.asarray(X, dtype=object) if isinstance(X, (list, tuple)) else np.asarray(X)
+    if table.ndim != 2:
+        raise ValueError(
+            f"Categories need a table of shape (n_samples, n_columns). Got shape {table.shape}. Pass such an X, or "
+            f"categorical_features=None."
+        )
+    return table
+
+
+def read_column(X: Any, index: int) -> np.ndarray:
+    """The values of a column; categories of any type as objects."""
+    if isinstance(X, np.ndarray):
+        return X[:, index]
+    column = X.iloc[:, index] if hasattr(X, "iloc") else X[column_names(X)[index]]
+    dtype = column_dtypes(X)[index]
+    try:
+        if is_category_type(dtype):
+            return np.asarray(column, dtype=object)
+        if getattr(dtype, "tz", None) is not None and hasattr(column, "iloc"):  # times of UTC
+            return np.asarray(column, dtype=f"datetime64[{dtype.unit}]")
+        if str(dtype).startswith("date32"):
+            return np.asarray(column, dtype="datetime64[D]")
+        return np.asarray(column)
+    except Exception as error:  # each data frame library has its own error types
+        raise TypeError(f"Column {column_names(X)[index]!r} of X cannot be read as numbers: {error}") from error
+
+
+def is_category_type(dtype: Any) -> bool:
+    """Whether a type is the category of pandas, Enum or Categorical of polars, or a dictionary of pyarrow."""
+    return str(dtype).lower().startswith(CATEGORY_TYPES)
+
+
+def learn_column(name: Any, dtype: Any, values: np.ndarray, is_chosen: bool | None) -> Column:
+    """How to convert a column; ``is_chosen`` says whether it holds categories, None decides by its type."""
+    if values.dtype.kind in "mM" and is_chosen:
+        raise TypeError(
+            f"Column {name!r} of X holds dates, which cannot be categories. Leave it out of categorical_features, or "
+            f"convert it to text."
+        )
+    if is_chosen or (is_chosen is None and is_category_type(dtype)):
+        return Categories.learn(name, values)
+    if values.dtype.kind in "mM":
+        return Dates.learn(values)
+    if values.dtype.kind in "biuf":
+        return Booleans() if values.dtype.kind == "b" else None
+    observed = values[~find_missing(values)]
+    for value in observed[:1]:
+        check_entry(name, value)
+    family = family_of(name, observed)
+    if family == "text" and is_chosen is None:
+        return Categories.learn(name, values)
+    if family == "booleans":
+        return Booleans()
+    if family == "text":
+        to_numbers(name, observed)
+    elif family not in ("numbers", ""):
+        raise TypeError(
+            f"Column {name!r} of X holds {observed[0]!r} of type {family}, which is not a number. Convert it to "
+            f"numbers, datetime64 or text."
+        )
+    return None
+
+
+def to_numbers(name: Any, values: np.ndarray) -> np.ndarray:
+    """Text as numbers; ValueError, which names the column, if it cannot be converted."""
+    try:
+        return values.astype(np.float64)
+    except ValueError as error:
+        raise ValueError(f"Column {name!r} of X holds text ({error}). For strings, {STRINGS}.") from error
+
+
+def choose_columns(chosen: Any, names: tuple[Any, ...], is_frame: bool) -> list[bool] | None:
+    """Whether each column is chosen as categories; None for "from_dtype"."""
+    if chosen is None:
+        return [False] * len(names)
+    if isinstance(chosen, str):
+        return None
+    entries = np.asarray(chosen).tolist() if not isinstance(chosen, (list, tuple)) else list(chosen)
+    expected = f"X has {len(names)} columns"
+    if entries and all(isinstance(entry, (bool, np.bool_)) for entry in entries):
+        if len(entries) != len(names):
+            raise InvalidParameterError(
+                f"The 'categorical_features' parameter of {OWNER} is a mask of {len(entries)} entries, but {expected}."
+            )
+        return [bool(entry) for entry in entries]
+    if all(isinstance(entry, Integral) for entry in entries):
+        outside = [entry for entry in entries if not 0 <= entry < len(names)]
+        if outside:
+            raise InvalidParameterError(
+                f"The 'categorical_features' parameter of {OWNER} has the index {outside[0]}, but {expected}: indices "
+                f"are 0 to {len(names) - 1}."
+            )
+        return [index in entries for index in range(len(names))]
+    unknown = [entry for entry in entries if entry not in names]
+    if not is_frame:
+        raise InvalidParameterError(
+            f"The 'categorical_features' parameter of {OWNER} names the column {entries[0]!r}, but X is no data frame. "
+            f"Pass indices of columns."
+        )
+    if unknown:
+        raise InvalidParameterError(
+            f"The 'categorical_features' parameter of {OWNER} names {unknown[0]!r}, which is no column of X. Its "
+            f"columns are {', '.join(map(repr, names[:10]))}{', ...' if len(names) > 10 else ''}."
+        )
+    return [name in entries for name in names]

@@ -1,0 +1,143 @@
+"""Layout of tables with categories, which the network gets one-hot encoded."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .layout import SampleLayout
+from .scaling import Moments, Scaling
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """The columns of a table: ``sizes`` are numbers of categories, 0 for a column of numbers; ``is_boolean`` marks
+    numbers that are 0 or 1.
+
+    Categories are codes from 0 on: a column of ``size`` categories is a block of as many features. NaN is a missing
+    category, and the block is NaN; -1 is an unknown category, and the block is 0.
+    """
+
+    sizes: tuple[int, ...]
+    is_boolean: tuple[bool, ...]
+
+    @functools.cached_property
+    def sources(self) -> np.ndarray:
+        """The column of each feature (n_features,)."""
+        return np.repeat(np.arange(len(self.sizes)), np.maximum(self.sizes, 1))
+
+    @functools.cached_property
+    def starts(self) -> np.ndarray:
+        """The first feature of each column (n_columns,)."""
+        return np.searchsorted(self.sources, np.arange(len(self.sizes)))
+
+    @property
+    def is_number(self) -> np.ndarray:
+        """Whether each column holds numbers (n_columns,)."""
+        return np.array(self.sizes) == 0
+
+    def expand(self, rows: Tensor) -> Tensor:
+        """Convert rows (n, n_columns) to features (n, n_features), float64: categories are one-hot blocks."""
+        sources = torch.from_numpy(self.sources).to(rows.device)
+        codes = torch.from_numpy(np.arange(len(self.sources)) - self.starts[self.sources]).to(rows.device)
+        is_number = torch.from_numpy(self.is_number[self.sources]).to(rows.device)
+        values = rows.to(torch.float64)[:, sources]
+        return torch.where(is_number | values.isnan(), values, (values == codes).to(torch.float64))
+
+    def collapse(self, features: np.ndarray) -> np.ndarray:
+        """Convert features (n, n_features) to rows (n, n_columns): the category with the largest value."""
+        rows = features[:, self.starts].astype(np.float64)
+        for column, block in self.blocks(features):
+            rows[:, column] = block.argmax(1)
+        return rows
+
+    def draw(self, features: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+        """As ``collapse``, but categories and booleans are drawn: their values, clipped at 0, are probabilities."""
+        rows = self.collapse(features)
+        for column, block in self.blocks(features):
+            cumulative = np.maximum(block, 0).cumsum(1)
+            drawn = (cumulative <= random.uniform(size=(len(block), 1)) * cumulative[:, -1:]).sum(1)
+            rows[:, column] = np.where(cumulative[:, -1] > 0, np.minimum(drawn, block.shape[1] - 1), rows[:, column])
+        flags = np.array(self.is_boolean)
+        rows[:, flags] = random.uniform(size=(len(rows), int(flags.sum()))) < rows[:, flags]
+        return rows
+
+    def column_norms(self, features: np.ndarray) -> np.ndarray:
+        """Numbers as they are, and the Euclidean norm of each block of features (n, n_features): (n, n_columns)."""
+        norms = features[:, self.starts]
+        for column, block in self.blocks(features):
+            norms[:, column] = np.linalg.norm(block, axis=1)
+        return norms
+
+    def blocks(self, features: np.ndarray) -> Iterable[tuple[int, np.ndarray]]:
+        """The index of each column of categories, and its features (n, size)."""
+        for column in np.flatnonzero(~self.is_number):
+            start = self.starts[column]
+            yield int(column), features[:, start : start + self.sizes[column]]
+
+
+@dataclass(frozen=True)
+class TableLayout(SampleLayout):
+    """Layout of a table with categories: rows (n, n_columns) of numbers and codes, float64."""
+
+    columns: TableColumns
+
+    @classmethod
+    def of(cls, moments: Moments, kind: str | None, columns: TableColumns) -> TableLayout:
+        """The layout for the moments of features; "auto" is "columns", in which a block counts as one column."""
+        # Deviations of columns of different units differ by any factor, so small ones are no rounding errors.
+        moments = replace(moments, eps=0.0)
+        scaling = Scaling.of(moments, "columns" if kind == "auto" else kind, True, blocks=block_index(columns))
+        shape, float64 = (len(columns.sizes),), np.dtype(np.float64)
+        has_missing = moments.n_observed is not None
+        return cls(shape, (), True, scaling, float64, columns, input_dtype=float64, has_missing=has_missing)
+
+    def extend(self, moments: Moments) -> tuple[TableLayout, Tensor]:
+        """Update the scaling with moments of more rows; also returns which features (n_features,) are rescaled."""
+        moments = replace(moments, eps=0.0)
+        scaling, changed = self.scaling.extend(moments, self.scaling.kind, True, blocks=block_index(self.columns))
+        return replace(self, scaling=scaling), changed
+
+    @property
+    def n_features(self) -> int:
+        """Number of features of a sample in the network."""
+        return len(self.columns.sources)
+
+    @property
+    def feature_columns(self) -> np.ndarray:
+        return self.columns.sources
+
+    @property
+    def caller_shape(self) -> tuple[int, ...]:
+        return self.sample_shape
+
+    @property
+    def scaled_shape(self) -> tuple[int, ...]:
+        return self.network_shape
+
+    def to_network(self, rows: Tensor) -> Tensor:
+        """Convert numbers and codes (n, n_columns) to scaled features (n, n_features)."""
+        return self.scaling.transform(self.columns.expand(rows))
+
+    def to_caller(self, x: Tensor) -> np.ndarray:
+        """Convert scaled features (n, n_features) to numbers and codes of the most likely categories."""
+        return self.columns.collapse(self.to_features(x))
+
+    def draw(self, features: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+        """Draw rows (n, n_columns) from ``to_features``: numbers are clipped to the range of the fitted rows."""
+        moments = self.scaling.moments
+        assert moments is not None
+        rows, numbers = self.columns.draw(features, random), self.columns.is_number
+        low, high = (ends.numpy()[self.columns.starts[numbers]] for ends in (moments.low, moments.high))
+        rows[:, numbers] = np.clip(rows[:, numbers], low, high)
+        return rows
+
+
+def block_index(columns: TableColumns) -> Tensor:
+    """The column of each feature, as a tensor (n_features,)."""
+    return torch.from_numpy(columns.sources)
