@@ -17,19 +17,20 @@ from torch.nn.modules import module as torch_module
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from skae.model import Autoencoder, CodeMap, Deterministic, Identity, LinearPath
+from skae.model import Autoencoder, CodeMap, Deterministic, Identity, LinearPath, NestedDropout
 from skae.model.layers import ACTIVATIONS
 from skae.objectives import Objective
 
 # False turns step replay off.
 ENABLED = True
-# Modules without random numbers and without state, which run the same operations for all values.
+# Modules without state, which run the same operations for all values. Random numbers are drawn by RANDOM operations.
 REPLAYABLE = {
     Autoencoder,
     CodeMap,
     Deterministic,
     Identity,
     LinearPath,
+    NestedDropout,
     Objective,
     nn.Flatten,
     nn.LayerNorm,
@@ -52,6 +53,8 @@ MAX_WEIGHTS, MAX_BATCH_NUMEL = 2**22, 2**20
 aten = torch.ops.aten
 SAME = (aten.detach.default, aten.alias.default)
 VIEWS = (aten.t.default, aten.view.default)
+# In place, on new tensors.
+RANDOM = (aten.uniform_.default,)
 # Functions of torch for the same operations, which take a microsecond less per call.
 FASTER: dict[Any, Callable[..., Any]] = {
     aten.add.Tensor: torch.add,
@@ -72,7 +75,8 @@ def step_replay_for(net: Any) -> StepReplay | None:
         return None
     if not is_replayable(net.module_, net.criterion_):
         return None
-    return StepReplay(lambda batch: net.criterion_(net.module_(batch)), net.parameters_)
+    buffers = list(net.module_.buffers())
+    return StepReplay(lambda batch: net.criterion_(net.module_(batch)), net.parameters_, buffers, net.noise_)
 
 
 def is_replayable(module: nn.Module, objective: Objective) -> bool:
@@ -91,9 +95,17 @@ def is_replayable(module: nn.Module, objective: Objective) -> bool:
 class StepReplay:
     """Computes the loss of a batch and sets gradients, by recordings that were compared with autograd bit by bit."""
 
-    def __init__(self, compute_loss: Callable[[Tensor], Tensor], parameters: Sequence[nn.Parameter]):
+    def __init__(
+        self,
+        compute_loss: Callable[[Tensor], Tensor],
+        parameters: Sequence[nn.Parameter],
+        buffers: Sequence[Tensor] = (),
+        generator: torch.Generator | None = None,
+    ):
         self.compute_loss = compute_loss
         self.parameters = parameters
+        self.constants = [*parameters, *buffers]
+        self.generator = torch.Generator() if generator is None else generator
         self.n_steps: dict[torch.Size, int] = {}
         # For each shape of batches; None if the step cannot be replayed.
         self.recordings: dict[torch.Size, Callable[[Tensor], tuple[Tensor, ...]] | None] = {}
@@ -116,15 +128,21 @@ class StepReplay:
         shape = batch.shape
         self.n_steps[shape] = self.n_steps.get(shape, 0) + 1
         if self.n_steps[shape] == FIRST_RECORDED and batch.numel() <= MAX_BATCH_NUMEL:
-            with Recorder(batch, self.parameters) as recorder:
+            gradients = [parameter.grad for parameter in self.parameters]
+            with Recorder(batch, self.constants, gradients, self.generator) as recorder:
                 results = self._compute_gradients(batch)
             self.recordings[shape] = recorder.recording(*results)
             return results
-        results = self._compute_gradients(batch)
         recording = self.recordings.pop(shape, None)
-        if recording is not None:
+        state = None if recording is None else self.generator.get_state()
+        results = self._compute_gradients(batch)
+        if recording is not None and state is not None:
+            after = self.generator.get_state()
+            # The same random numbers again.
+            self.generator.set_state(state)
             with torch.no_grad():
                 replayed = recording(batch)
+            self.generator.set_state(after)
             if all(torch.equal(a, b) for a, b in zip(results, replayed, strict=True)):
                 self.recordings[shape] = recording
                 self.checked.add(shape)
@@ -138,27 +156,35 @@ class StepReplay:
 class Recorder(TorchDispatchMode):
     """Records the torch operations inside its context as a function of ``batch``.
 
-    ``parameters`` may change in place. Gradients are written to the present ones, if the operation supports ``out``.
+    ``constants``, the weights and buffers, may change in place. New gradients are written to the present ``gradients``,
+    if the operation supports ``out``. Random numbers are drawn from ``generator``.
     """
 
-    def __init__(self, batch: Tensor, parameters: Sequence[Tensor]):
+    def __init__(
+        self,
+        batch: Tensor,
+        constants: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        generator: torch.Generator,
+    ):
         super().__init__()
         self.graph = fx.Graph()
-        self.constants: dict[fx.Node, Tensor] = {}
+        self.constants: dict[fx.Node, Any] = {}
         self.transposed: dict[fx.Node, fx.Node] = {}
         # By the id of tensors, which are stored so that no id is used twice.
         self.nodes: dict[int, fx.Node] = {}
         self.tensors: list[Tensor] = []
         self.is_complete = True
         self._set_node(batch, self.graph.placeholder("batch"))
-        for parameter in parameters:
-            self._set_node(parameter, self._add_constant(parameter))
-        self.gradients = [None if p.grad is None else self._add_constant(p.grad) for p in parameters]
+        for constant in constants:
+            self._set_node(constant, self._add_constant(constant))
+        self.gradients = [None if gradient is None else self._add_constant(gradient) for gradient in gradients]
+        self.generator_node = self._add_constant(generator)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        self.is_complete &= not func._schema.is_mutable
+        self.is_complete &= not func._schema.is_mutable or func in RANDOM
         args, kwargs = tree_map(self._node, args), tree_map(self._node, kwargs)
         if func in SAME:
             self._set_node(result, args[0])
@@ -201,6 +227,8 @@ class Recorder(TorchDispatchMode):
         return partial(replay, namespace["forward"], list(self.constants.values()))
 
     def _node(self, value: Any) -> Any:
+        if isinstance(value, torch.Generator):  # the only one, as another Python object
+            return self.generator_node
         if not isinstance(value, Tensor):
             return value
         self.is_complete &= id(value) in self.nodes
@@ -210,10 +238,10 @@ class Recorder(TorchDispatchMode):
         self.nodes[id(tensor)] = node
         self.tensors.append(tensor)
 
-    def _add_constant(self, tensor: Tensor) -> fx.Node:
-        """Add an argument of the recording that is the same tensor in every replay."""
+    def _add_constant(self, value: Any) -> fx.Node:
+        """Add an argument of the recording that is the same tensor or generator in every replay."""
         node = self.graph.placeholder(f"constant_{len(self.constants)}")
-        self.constants[node] = tensor
+        self.constants[node] = value
         return node
 
     def _set_nodes(self, result: Any, node: fx.Node) -> None:
@@ -228,6 +256,6 @@ class Recorder(TorchDispatchMode):
             self.is_complete = False
 
 
-def replay(function: Callable[..., Any], constants: Sequence[Tensor], batch: Tensor) -> tuple[Tensor, ...]:
+def replay(function: Callable[..., Any], constants: Sequence[Any], batch: Tensor) -> tuple[Tensor, ...]:
     """Results of a recorded function for a batch."""
     return function(None, batch, *constants)

@@ -59,6 +59,18 @@ def test_replayed_steps_train_to_the_same_bits(architecture, optimizer, loss, re
     assert losses[0] == losses[1]
 
 
+def test_replayed_steps_of_nested_codes_draw_the_same_sizes(replays, monkeypatch, digits):
+    def fit():
+        return AutoencoderTransformer(
+            6, variant="nested", batch_size=50, max_epochs=15, early_stopping=False, device="cpu", random_state=0
+        ).fit(digits[:101])
+
+    with_recordings = fit()
+    assert len(replays) > 10
+    monkeypatch.setattr(step_replay, "ENABLED", False)
+    np.testing.assert_array_equal(weights(with_recordings), weights(fit()))
+
+
 @pytest.mark.parametrize(
     "settings",
     [
