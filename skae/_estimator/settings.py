@@ -28,7 +28,16 @@ from skae._parameters import (
 from skae.data import SCALINGS, SampleLayout, TokenLayout
 from skae.model import Convolutional, Dense, EncoderDecoder, Sequence
 from skae.objectives import LOSSES
-from skae.training import OPTIMIZERS, PRECISIONS, FitResult, TrainSpec, check_net_params, draw_seed, resolve_device
+from skae.training import (
+    OPTIMIZERS,
+    PRECISIONS,
+    FitResult,
+    TrainSpec,
+    check_bfloat16,
+    check_net_params,
+    draw_seed,
+    resolve_device,
+)
 from skae.variants import check_variant, nested_variant, variant_for
 
 OWNER = "AutoencoderTransformer"
@@ -88,7 +97,7 @@ def check_parameters(estimator: Any) -> None:
         nested_variant(estimator.variant).check()
     check_net_params(estimator.net_params)
     draw_seed(estimator.random_state if not hasattr(estimator.random_state, "randint") else 0)
-    resolve_device(estimator.device)
+    check_bfloat16(estimator.precision, resolve_device(estimator.device))
 
 
 def check_pca_parameters(estimator: Any) -> None:

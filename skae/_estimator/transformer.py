@@ -207,7 +207,11 @@ class AutoencoderTransformer(
     device : str or torch.device, default="auto"
         "auto" is CUDA if available, then MPS, then the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Precision of training. "auto" is bfloat16 on GPUs that support it. Codes are always computed in float32.
+        Precision of the encoder and the decoder in training. "auto" is bfloat16 on GPUs that support it, and for large
+        networks and batches on CPUs with instructions for it (AVX512-BF16 or AMX); otherwise, and for custom modules on
+        CPUs, float32. The same seed gives the same bits on one machine, but another machine may train in the other
+        precision. Weights, losses and codes are always float32. On a CPU without instructions for it, "bfloat16" is
+        slower than "float32", and ``fit`` warns.
     compile : bool, default=False
         Whether to train with ``torch.compile``. It saves time if training takes minutes.
     checkpoint_dir : str or path, default=None

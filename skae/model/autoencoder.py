@@ -245,6 +245,9 @@ class Autoencoder(nn.Module):
     latent_scale: Tensor
     # Whether a penalty differentiates with respect to the encoder's input.
     input_requires_grad = False
+    # In training, the encoder and the decoder compute in this dtype. Weights, codes and outputs are float32, and so is
+    # the linear path: rounding errors are relative to the difference from PCA, not to the samples.
+    training_dtype = torch.float32
 
     def __init__(
         self,
@@ -313,7 +316,7 @@ class Autoencoder(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """The bottleneck's input (batch, n_in); the first n_components features have about unit variance."""
-        features = self.encoder(x)
+        features = self._compute(self.encoder, x)
         if self.linear is None:
             return features
         linear = self.linear.encode(x)
@@ -324,10 +327,17 @@ class Autoencoder(nn.Module):
 
     def output(self, latent: Tensor) -> Tensor:
         """The output (batch, \\*shape) for inner codes, in the link's output space."""
-        output = self.decoder(self.bottleneck.decoder_input(latent))
+        output = self._compute(self.decoder, self.bottleneck.decoder_input(latent))
         if self.linear is not None:
             output = output + self.linear.decode(self.bottleneck.linear_input(latent))
         return output
+
+    def _compute(self, module: nn.Module, x: Tensor) -> Tensor:
+        """Apply the encoder or the decoder."""
+        if not self.training or self.training_dtype is torch.float32:
+            return module(x)
+        with torch.autocast(x.device.type, self.training_dtype):
+            return module(x).float()
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (batch, n_components) of scaled samples (batch, \\*shape), whose missing values are filled.

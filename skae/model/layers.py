@@ -94,12 +94,14 @@ class SpectralNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         weight = self.layer.get_parameter("weight")
         matrix = weight.flatten(1)
-        with torch.no_grad():
-            out = functional.normalize(matrix @ self.direction, dim=0)
-            direction = functional.normalize(matrix.T @ out, dim=0)
-            if self.training:
-                self.direction.copy_(direction)
-        return functional_call(self.layer, {"weight": weight / (out @ matrix @ direction)}, x)
+        with torch.autocast(weight.device.type, enabled=False):
+            with torch.no_grad():
+                out = functional.normalize(matrix @ self.direction, dim=0)
+                direction = functional.normalize(matrix.T @ out, dim=0)
+                if self.training:
+                    self.direction.copy_(direction)
+            normalized = weight / (out @ matrix @ direction)
+        return functional_call(self.layer, {"weight": normalized}, x)
 
 
 class StochasticModule(nn.Module):

@@ -6,7 +6,7 @@ from .checkpoints import checkpoints_for
 from .code_map import mean_decoder_directions
 from .concurrency import begin_computing, one_at_a_time, snapshot, with_snapshots
 from .dependent_rows import joined_groups, row_groups
-from .device import PRECISIONS, draw_seed, full_precision, resolve_device, with_gradients
+from .device import draw_seed, full_precision, resolve_device, with_gradients
 from .early_stopping import NO_ERROR, BestWeights
 from .errors import reports_out_of_memory
 from .fit import TrainData, TrainingInterrupted, train
@@ -24,6 +24,7 @@ from .inference import (
 from .net import OPTIMIZERS, AutoencoderNet
 from .net_state import get_moments, set_moments
 from .pca_init import components_for_share
+from .precision import PRECISIONS, check_bfloat16
 from .rescaling import is_extensible
 from .result import FitResult
 from .spec import TrainSpec

@@ -243,8 +243,10 @@ def check_net_params(net_params: Any) -> None:
         )
 
 
-def new_net(spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple[int, ...]) -> AutoencoderNet:
-    """The initialized skorch net of ``module``."""
+def new_net(
+    spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple[int, ...], precision: str = "float32"
+) -> AutoencoderNet:
+    """The initialized skorch net of ``module``; ``precision`` is that of training."""
     parts, net_params = spec.variant.parts(), spec.net_params or {}
     unit = 1.0 if module.head is None else float(module.head.unit)
     terms = [replace(t, weight=t.weight * unit) if t.function is prediction_error else t for t in parts.terms]
@@ -278,7 +280,7 @@ def new_net(spec: TrainSpec, module: Autoencoder, batch_size: int, cycles: tuple
             batch_size=batch_size,
             cycles=cycles,
             compiled=bool(spec.compile),
-            precision=spec.precision,
+            precision=precision,
             is_custom=spec.architecture.is_custom or callable(spec.loss),
             seed=spec.seed,
             **params,

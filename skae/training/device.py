@@ -1,4 +1,4 @@
-"""Device, precision and random streams of a fit. All global settings are restored."""
+"""Device, random streams and full precision of a fit. All global settings are restored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from skae._parameters import InvalidParameterError, invalid
 from .concurrency import begin_computing, check_not_forked
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-PRECISIONS = ("auto", "float32", "bfloat16")
 OWNER = "AutoencoderTransformer"
 # Types of devices with an autocast.
 AUTOCAST = ("cpu", "cuda")
@@ -56,14 +55,6 @@ def resolve_device(device: Any) -> torch.device:
     if name == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"device={device!r}: MPS is not available on this machine. Write device='auto' or 'cpu'.")
     return torch.device(name)
-
-
-def training_precision(precision: str, device: torch.device) -> torch.dtype:
-    """The dtype of training; "auto" is bfloat16 on GPUs that support it, else float32."""
-    if precision == "auto":
-        has_bfloat16 = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
-        return torch.bfloat16 if has_bfloat16 else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
 def draw_seed(random_state: Any) -> int:

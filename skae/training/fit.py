@@ -28,6 +28,7 @@ from .nested_codes import cumulative_explained_variance, training_codes
 from .net import AutoencoderNet
 from .net_state import continue_optimizer
 from .pca_init import count_components
+from .precision import training_precision
 from .projection import fit_projection, is_projected, net_on_samples, project_rows, with_projection_layers
 from .rescaling import forget_features
 from .result import FitResult
@@ -108,7 +109,9 @@ class Training:
                 module.missing = MissingValues(rows.layout.observed_share, rows.layout.feature_columns)
         try_loss(spec.loss, module, rows)
         cycles = spec.cycles_for(n_train)
-        net = new_net(spec, module, batch_size=spec.batch_size_for(n_train), cycles=cycles)
+        batch_size = spec.batch_size_for(n_train)
+        precision = training_precision(spec, layers, min(batch_size, n_train))
+        net = new_net(spec, module, batch_size, cycles, precision)
         if rows.residual is not None:
             net.criterion_.n_features = rows.residual.n_features
             net.criterion_.residual = float(np.mean(data.train.residuals))

@@ -21,7 +21,7 @@ from skae.model.layers import set_generator
 from skae.objectives import Objective
 
 from .batches import Batches, LabeledBatch, Part
-from .device import BorrowedStream, training_precision
+from .device import BorrowedStream
 from .early_stopping import StopTraining
 from .errors import check_enough, check_last_update, diverged, note_place, out_of_memory, with_smaller_batches
 from .fused_update import Update, fused_update_for
@@ -42,10 +42,11 @@ HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 class AutoencoderNet(NeuralNet):
     """A skorch net whose datasets are a ``Part``, shuffled by its own generator.
 
-    ``seed`` is that of shuffling, dropout and noise; ``precision`` that of training, as inference is in float32.
-    Training steps of a ``compiled`` net use ``torch.compile``. Custom code may draw from torch's global generators.
-    ``clip_norm`` limits the norm of the gradient of all weights. ``cycles`` are the epochs per cycle of the learning
-    rate: a callback starts the next one by increasing ``cycle_``, else training stops at the end of the first.
+    ``seed`` is that of shuffling, dropout and noise; ``precision``, "float32" or "bfloat16", that of encoder and
+    decoder in training, while the rest is in float32. Training steps of a ``compiled`` net use ``torch.compile``.
+    Custom code may draw from torch's global generators. ``clip_norm`` limits the norm of the gradient of all weights.
+    ``cycles`` are the epochs per cycle of the learning rate: a callback starts the next one by increasing ``cycle_``,
+    else training stops at the end of the first.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class AutoencoderNet(NeuralNet):
         criterion=Objective,
         *,
         seed=0,
-        precision="auto",
+        precision="float32",
         compiled=False,
         is_custom=False,
         clip_norm=None,
@@ -140,7 +141,7 @@ class AutoencoderNet(NeuralNet):
             if isinstance(self.fused_update_, Update):
                 self.fused_update_.separate()
             self.generator_ = self.noise_ = self.forward_ = self.replay_ = self.fused_update_ = None
-            self.parameters_ = ()
+            self.parameters_, self.module_.training_dtype = (), torch.float32
             for part in (self.module_, self.criterion_):
                 set_generator(part, None)
                 part.eval()
@@ -156,7 +157,7 @@ class AutoencoderNet(NeuralNet):
         for part in (self.module_, self.criterion_):
             set_generator(part, self.noise_)
         self.stream_ = BorrowedStream(self.seed, device) if self.is_custom else contextlib.nullcontext
-        self.autocast_dtype_ = training_precision(self.precision, device)
+        self.module_.training_dtype = getattr(torch, self.precision)
         self.replay_ = None if self.is_observed_ else step_replay_for(self)
         self.epochs_done_ = self.step_count_ = self.batch_ = 0
         self.n_batches_, self.planned_ = n_batches, planned
@@ -275,7 +276,7 @@ class AutoencoderNet(NeuralNet):
         """Set the gradients of a batch; returns its loss and trace."""
         for parameter in self.parameters_:  # zero_grad is slower, because it is profiled
             parameter.grad = None
-        with self.stream_(), self._autocast():
+        with self.stream_():
             # A batch of another size would be compiled again.
             trace = self._trace(batch, self.forward_ if len(batch) == self.batch_size else self.module_)
             loss = self.criterion_(trace)
@@ -334,8 +335,3 @@ class AutoencoderNet(NeuralNet):
     def __setstate__(self, state):
         self.__dict__.update(state)
         move_net(self, available_device(self.device))
-
-    def _autocast(self):
-        if self.autocast_dtype_ is torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(torch.device(self.device).type, dtype=self.autocast_dtype_)

@@ -71,7 +71,7 @@ def step_replay_for(net: Any) -> StepReplay | None:
     """The step replay of a net on the CPU in float32; None if its steps may run different operations."""
     if not ENABLED or net.is_custom or net.compiled or torch.is_anomaly_enabled():
         return None
-    if torch.device(net.device).type != "cpu" or net.autocast_dtype_ is not torch.float32:
+    if torch.device(net.device).type != "cpu" or net.precision != "float32":
         return None
     if not is_replayable(net.module_, net.criterion_):
         return None
