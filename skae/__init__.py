@@ -3,6 +3,7 @@
 import importlib
 
 from ._estimator.transformer import AutoencoderTransformer
+from ._imputer.imputer import AutoencoderImputer
 from ._novelty.novelty import AutoencoderNovelty
 from ._search.search import BottleneckSearchCV
 from ._version import __version__
@@ -11,6 +12,7 @@ from .model import Convolutional, Custom, Dense, Sequence
 from .persistence import load, save
 
 __all__ = [
+    "AutoencoderImputer",
     "AutoencoderNovelty",
     "AutoencoderTransformer",
     "BottleneckSearchCV",

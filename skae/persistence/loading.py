@@ -14,6 +14,7 @@ from skae.exceptions import ModelFileError, printable
 from skae.serialization.container import Stored, read
 from skae.training import resolve_device
 
+from .imputers import decode_imputer
 from .novelties import decode_novelty
 from .pipelines import decode_pipeline
 from .results import decode_parameters, decode_result
@@ -46,7 +47,7 @@ def load(
 
     Returns
     -------
-    estimator : AutoencoderTransformer, AutoencoderNovelty, BottleneckSearchCV or Pipeline
+    estimator : AutoencoderTransformer, AutoencoderImputer, AutoencoderNovelty, BottleneckSearchCV or Pipeline
 
     Raises
     ------
@@ -108,7 +109,7 @@ def decode_file(file: Stored, decode: Decoder, device: torch.device) -> Any:
 
 
 def decode_part(file: Stored, decode: Decoder, device: torch.device) -> Any:
-    """The autoencoder or novelty detector that a file, or a part of it, describes."""
+    """The autoencoder, imputer or novelty detector that a file, or a part of it, describes."""
     kind = file.content["kind"]
     if kind == "settings":
         if set(file.content) != {"kind", "parameters"} or file.table:
@@ -116,6 +117,11 @@ def decode_part(file: Stored, decode: Decoder, device: torch.device) -> Any:
         return decode_parameters(file.content["parameters"], decode)
     if kind == "novelty":
         return decode_novelty(file, decode, lambda member: decode_autoencoder(member, decode, device))
+    if kind == "imputer":
+        imputer = decode_imputer(file, decode, lambda part: decode_autoencoder(part, decode, device))
+        if file.content["output"] is not None:
+            imputer.set_output(transform=check_name(file.content["output"], OUTPUTS, "output"))
+        return imputer
     return decode_autoencoder(file, decode, device)
 
 

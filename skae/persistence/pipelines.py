@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from torch import Tensor
 
 from skae._estimator.transformer import AutoencoderTransformer
+from skae._imputer.imputer import AutoencoderImputer
 from skae._novelty.novelty import AutoencoderNovelty
 from skae._search.search import BottleneckSearchCV
 from skae.exceptions import ModelFileError, shown
@@ -45,7 +46,7 @@ TRUSTED = (
     *(f"sklearn.model_selection._split.{name}" for name in SPLITTERS),
 )
 # Estimators that skops does not write: each is a part of the file, and a placeholder replaces it in the archive.
-WITH_OWN_PART = (AutoencoderTransformer, AutoencoderNovelty)
+WITH_OWN_PART = (AutoencoderTransformer, AutoencoderImputer, AutoencoderNovelty)
 # Older versions trust types that this one refuses.
 OLDEST_SKOPS = (0, 16)
 # Parameters by which later calls read or write files, with their defaults: the folder of a cache, which holds pickles,

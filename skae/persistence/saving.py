@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skae._estimator.transformer import AutoencoderTransformer
+from skae._imputer.imputer import AutoencoderImputer
 from skae._novelty.novelty import AutoencoderNovelty
 from skae._parameters import warn
 from skae._search.search import BottleneckSearchCV
@@ -22,6 +23,7 @@ from skae.exceptions import ModelFileError
 from skae.serialization.container import check_replaceable, pack, write
 from skae.training import snapshot
 
+from .imputers import encode_imputer
 from .loading import load
 from .novelties import encode_novelty
 from .pipelines import WITH_OWN_PART, encode_pipeline
@@ -42,7 +44,7 @@ def save(estimator: Any, path: str | os.PathLike[str] | IO[bytes], *, overwrite:
 
     Parameters
     ----------
-    estimator : AutoencoderTransformer, AutoencoderNovelty, BottleneckSearchCV or Pipeline
+    estimator : AutoencoderTransformer, AutoencoderImputer, AutoencoderNovelty, BottleneckSearchCV or Pipeline
         Other steps of pipelines must be CharacterEncoder or of types that skops trusts: scalers, linear models and
         others of scikit-learn. The ``scoring`` of a search must be a name or None.
     path : str, path-like or binary file object
@@ -109,9 +111,10 @@ def encode_estimator(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]
         return encode_part(estimator)
     if not isinstance(estimator, Pipeline) and type(estimator) is not BottleneckSearchCV:
         raise TypeError(
-            f"save takes a fitted AutoencoderTransformer, AutoencoderNovelty or BottleneckSearchCV, or a Pipeline of "
-            f"scikit-learn's steps and the first two. Got {type(estimator).__name__} instead. Of another search save "
-            f"its best_estimator_; for other estimators use pickle."
+            f"save takes a fitted AutoencoderTransformer, AutoencoderImputer, AutoencoderNovelty or "
+            f"BottleneckSearchCV, or a Pipeline of scikit-learn's steps and the first three. Got "
+            f"{type(estimator).__name__} instead. Of another search save its best_estimator_; for other estimators use "
+            f"pickle."
         )
     check_is_fitted(estimator)
     content, arrays = encode_pipeline(snapshot(estimator), encode_part)
@@ -119,13 +122,18 @@ def encode_estimator(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]
 
 
 def encode_part(estimator: Any, fitted: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The JSON and arrays of an autoencoder or novelty detector; of its parameters alone if not ``fitted``."""
+    """The JSON and arrays of an estimator of WITH_OWN_PART; of the parameters of an autoencoder if not ``fitted``."""
     estimator = snapshot(estimator)
     if not fitted:
+        if not isinstance(estimator, AutoencoderTransformer):
+            raise TypeError(f"A model file cannot hold an {type(estimator).__name__} that is not fitted.")
         return {"kind": "settings", "parameters": encode_settings(estimator)}, {}
     check_is_fitted(estimator)
     if isinstance(estimator, AutoencoderNovelty):
         content, arrays = encode_novelty(estimator, encode_settings, encode_part)
+        return {"versions": versions(), **content}, arrays
+    if isinstance(estimator, AutoencoderImputer):
+        content, arrays = encode_imputer(estimator, encode_settings, encode_part)
         return {"versions": versions(), **content}, arrays
     check_settings(estimator)
     parameters, left_out = encode_parameters(estimator.get_params(deep=False))

@@ -23,7 +23,7 @@ from .inference import (
 )
 from .net import OPTIMIZERS, AutoencoderNet
 from .net_state import get_moments, set_moments
-from .pca_init import components_for_share
+from .pca_init import components_for_share, fill_by_pca
 from .precision import PRECISIONS, check_bfloat16
 from .rescaling import is_extensible
 from .result import FitResult

@@ -1,0 +1,123 @@
+"""Estimates of missing values, and their weighted sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+from torch import Tensor
+
+from skae._estimator.transformer import AutoencoderTransformer
+from skae.data import inference_length
+from skae.training import full_precision
+
+from .gaussian import MAX_FEATURES, Gaussian
+
+ESTIMATES = ("gaussian", "network", "network from gaussian")
+# The number of values that the prior of the weights counts as.
+PRIOR_VALUES = 100
+# Fewer errors of a feature are pooled with those of all features.
+FEWEST_ERRORS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """Weights of the estimates (3,), or (1,) without a normal distribution, and the deviations of their errors.
+
+    ``deviation`` (n_features,), float64, is the root mean square error of each feature on hidden values, in s(X).
+    """
+
+    gaussian: Gaussian | None
+    weights: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def fit(
+        cls, autoencoder: AutoencoderTransformer, X: np.ndarray, seen: np.ndarray, is_hidden: np.ndarray, seed: int
+    ) -> Combination:
+        """Fit the weights to the values of X that are hidden in ``seen``; the normal distribution to all of X."""
+        layout = autoencoder._result.layout
+        gaussian = None
+        if layout.n_features <= MAX_FEATURES:
+            gaussian = Gaussian.fit(scaled_rows(autoencoder, seen), seed)
+        n_estimates = 1 if gaussian is None else len(ESTIMATES)
+        rows = is_hidden.reshape(len(X), -1).any(1)
+        if not rows.any():
+            return cls(gaussian, np.full(n_estimates, 1 / n_estimates), np.zeros(layout.n_features))
+        hidden = is_hidden[rows].reshape(rows.sum(), -1)
+        known = scaled_rows(autoencoder, X[rows]).to(torch.float64).numpy()
+        estimates = np.stack([e.numpy() for e in estimate(autoencoder, gaussian, seen[rows])])
+        weights = fit_weights(estimates[:, hidden].T, known[hidden])
+        errors = np.where(hidden, np.tensordot(weights, estimates, 1) - known, 0.0)
+        deviation = pooled_deviation(errors, hidden)
+        if gaussian is not None:
+            gaussian = Gaussian.fit(scaled_rows(autoencoder, X), seed)
+        return cls(gaussian, weights, deviation)
+
+    @property
+    def named_weights(self) -> dict[str, float]:
+        """Weights by the names of the estimates."""
+        names = ESTIMATES if self.gaussian is not None else ESTIMATES[1:2]
+        return dict(zip(names, self.weights.tolist(), strict=True))
+
+    def impute(
+        self, autoencoder: AutoencoderTransformer, X: np.ndarray, random: np.random.RandomState | None
+    ) -> np.ndarray:
+        """Estimates of the missing values of X, in the shape and units of X, float64; other values are arbitrary.
+
+        ``random`` draws deviations of the estimates.
+        """
+        layout = autoencoder._result.layout
+        moments, flat = layout.scaling.moments, np.zeros((len(X), layout.n_features))
+        assert moments is not None
+        rows = np.flatnonzero(np.isnan(X).reshape(len(X), -1).any(1))
+        for batch in np.array_split(rows, -(-len(rows) // inference_length(layout.n_features)) or 1):
+            if len(batch) == 0:
+                continue
+            estimates = estimate(autoencoder, self.gaussian, X[batch])
+            total = sum(weight * e for weight, e in zip(self.weights, estimates, strict=True))
+            if random is not None:
+                total = total + torch.from_numpy(random.standard_normal(total.shape) * self.deviation)
+            values = layout.scaling.inverse_transform(total, np.dtype(np.float64))
+            flat[batch] = np.clip(values, moments.low.numpy(), moments.high.numpy())
+        return flat.reshape(X.shape)
+
+
+def scaled_rows(autoencoder: AutoencoderTransformer, X: np.ndarray) -> Tensor:
+    """The scaled rows of X, (n, n_features), float32, on the CPU."""
+    layout = autoencoder._result.layout
+    return layout.to_flat(layout.to_network(torch.from_numpy(X))).cpu()
+
+
+def estimate(autoencoder: AutoencoderTransformer, gaussian: Gaussian | None, X: np.ndarray) -> list[Tensor]:
+    """The estimates of X in s(X), (n, n_features) each, float64, on the CPU."""
+    result = autoencoder._result
+    layout, module, device = result.layout, result.net.module_, torch.device(result.net.device)
+    rows = scaled_rows(autoencoder, X)
+    with full_precision(device):
+        network = layout.to_flat(module.fill(layout.from_flat(rows.to(device)))).cpu().double()
+        if gaussian is None:
+            return [network]
+        filled = gaussian.fill(rows)
+        x = layout.from_flat(filled.float().to(device))
+        from_gaussian = layout.to_flat(module.decode(module.encode(x))).cpu().double()
+    return [filled, network, from_gaussian]
+
+
+def fit_weights(estimates: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Weights of the columns of ``estimates`` (n_values, n_estimates), at least 0, with the lowest squared error.
+
+    They are shrunk to the first estimate, as if it had been exact for PRIOR_VALUES further values.
+    """
+    n_estimates = estimates.shape[1]
+    prior = np.sqrt(PRIOR_VALUES * np.square(estimates).mean()) * np.eye(n_estimates)
+    return nnls(np.vstack([estimates, prior]), np.concatenate([known, prior[0]]))[0]
+
+
+def pooled_deviation(errors: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Root mean square error of each feature (n_features,), pooled with FEWEST_ERRORS errors of all features."""
+    n = hidden.sum(0)
+    overall = np.square(errors).sum() / max(1, n.sum())
+    return np.sqrt((np.square(errors).sum(0) + FEWEST_ERRORS * overall) / (n + FEWEST_ERRORS))
