@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import ArrayLike
 from skae._parameters import check_integer
 
 from .drawing import (
-    MAX_COLUMNS,
     axes_grid,
     draw_difference,
     draw_error,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 OWNER = "ReconstructionDisplay"
-# Maximum width in inches of all tables; each gets at least two inches.
-PAGE = 28.0
+# Of a table with more named columns, those with the largest errors are drawn.
+SHOWN_COLUMNS = 10
 
 
 class ReconstructionDisplay:
@@ -125,6 +125,8 @@ class ReconstructionDisplay:
     def plot(self, ax: Any = None) -> ReconstructionDisplay:
         """Draw the samples. The error is reconstruction minus input. Columns of a table are drawn scaled.
 
+        Of a table with more than ten named columns, the ten with the largest errors of these samples are drawn.
+
         Parameters
         ----------
         ax : matplotlib Axes or array of Axes, default=None
@@ -159,17 +161,31 @@ class ReconstructionDisplay:
 
     def _draw_lines(self, ax: Any) -> None:
         before, after = self.sample_format.to_lines(self.samples), self.sample_format.to_lines(self.reconstructions)
-        width = 2.0
-        if self.sample_format.kind == "table":
+        sample_format, width = self.sample_format, 2.0
+        if sample_format.kind == "table" and sample_format.names:
+            before, after, sample_format = select_columns(before, after, sample_format)
             # Column names need space side by side.
-            width = max(width, min(0.2 * min(before.shape[1], MAX_COLUMNS), PAGE / len(before)))
+            width = max(width, 0.2 * before.shape[1])
         self.ax_ = axes_grid(OWNER, ax, (2, len(before)), (width, 1.9))
         for column in range(len(before)):
-            draw_pair(self.ax_[0, column], self.sample_format, before[column], after[column])
-            draw_difference(self.ax_[1, column], self.sample_format, after[column] - before[column])
+            draw_pair(self.ax_[0, column], sample_format, before[column], after[column])
+            draw_difference(self.ax_[1, column], sample_format, after[column] - before[column])
             self.ax_[0, column].tick_params(labelbottom=False)
-            label_columns(self.ax_[1, column], self.sample_format)
-        for cells, label in zip(self.ax_, (value_label(self.sample_format), "error"), strict=True):
+            label_columns(self.ax_[1, column], sample_format)
+        for cells, label in zip(self.ax_, (value_label(sample_format), "error"), strict=True):
             share_y_limits(cells)
-            cells[0].set_ylabel(label)
+            cells[0].set_ylabel(label, fontsize="small")
+        if len(before[0]) < np.prod(self.sample_format.sample_shape):
+            columns = f"{len(before[0])} of {len(self.sample_format.names)} columns, those with the largest errors"
+            self.ax_[0, 0].figure.suptitle(columns, fontsize="small")
         self.ax_[0, -1].legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+
+
+def select_columns(
+    before: np.ndarray, after: np.ndarray, sample_format: SampleFormat
+) -> tuple[np.ndarray, np.ndarray, SampleFormat]:
+    """The columns of a table (n, n_columns, 1) with the largest mean absolute errors, in their order."""
+    largest = np.argsort(-np.abs(after - before).mean((0, 2)), kind="stable")[:SHOWN_COLUMNS]
+    shown = np.sort(largest)
+    names = tuple(sample_format.names[column] for column in shown)
+    return before[:, shown], after[:, shown], replace(sample_format, sample_shape=(len(shown),), names=names)

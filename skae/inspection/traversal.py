@@ -156,9 +156,10 @@ class LatentTraversalDisplay:
         for cell, samples, coordinate in zip(self.ax_[:, 0], self.samples, self.coordinates, strict=True):
             for line, color, step in zip(self.sample_format.to_lines(samples), colors, self.steps, strict=True):
                 cell.plot(line[:, 0], color=color, linewidth=1.2, label=format_signed(step), **style)
-            cell.set_ylabel(f"code {coordinate}\n{value_label(self.sample_format)}", fontsize="small")
+            cell.set_ylabel(f"code {coordinate}", rotation=0, ha="right", va="center")
             cell.tick_params(labelbottom=cell is self.ax_[-1, 0])
         label_columns(self.ax_[-1, 0], self.sample_format)
+        self.ax_[0, 0].set_title(value_label(self.sample_format), fontsize="small", loc="left")
         self.ax_[0, 0].legend(
             title="standard deviations from the mean code",
             fontsize="x-small",

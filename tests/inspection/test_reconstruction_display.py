@@ -40,10 +40,17 @@ def test_reconstructions_are_drawn_worst_first(fitted, kind):
     assert display.ax_[0, 0].get_title().startswith(f"worst: row {display.indices[0]}")
 
 
-def test_reconstructions_of_wide_tables_fit_a_page():
+def test_columns_of_wide_tables_with_the_largest_errors_are_drawn():
     X = load_breast_cancer(as_frame=True).data
     autoencoder = AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(X)
-    assert drawn(ReconstructionDisplay.from_estimator(autoencoder, X)).figure_.get_size_inches()[0] < 30
+    display = drawn(ReconstructionDisplay.from_estimator(autoencoder, X, n_samples=2))
+    errors = np.abs(display.reconstructions - display.samples) / autoencoder.scale_
+    largest = X.columns[np.sort(np.argsort(-errors.mean(0))[:10])]
+    assert [label.get_text() for label in display.ax_[1, 0].get_xticklabels()] == [
+        name if len(name) <= 18 else f"{name[:17]}…" for name in largest
+    ]
+    assert display.figure_.get_suptitle().startswith("10 of 30 columns")
+    assert display.figure_.get_size_inches()[0] < 10
 
 
 FORMS = {
