@@ -44,8 +44,10 @@ class Dense(BaseEstimator):
         rows of ``fit``. These are computed once and not trained, so that the time of training does not depend on the
         number of features. It applies to samples of at least 1,024 features, up to four rows per feature, with
         ``loss="mse"`` and a variant without corruption of samples or a Jacobian penalty. There are four coordinates
-        per component, at least 256 and at most 511 (if ``n_components`` is larger, as many), or as many as the rows
-        have dimensions, if that is less; no information is lost then. None: the layers read all features.
+        per component, at least 128 and at most 511, or ``n_components`` if that is more; n rows have at most n - 1.
+        "auto" is then (512, 256), GELU and batch normalization. With early stopping, a network of the sizes for few
+        features is tried first: if it is not better than PCA after about 300 steps, it is trained instead, as PCA will
+        probably be kept. None: the layers read all features.
 
     Attributes
     ----------

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from skae._parameters import is_auto
 from skae.data import SampleLayout, Target
 from skae.exceptions import ModelFileError, shown
 from skae.model import Autoencoder, LayerRow, Projection
 from skae.serialization.container import Table
 from skae.training import AutoencoderNet, TrainSpec, full_precision, get_moments, set_moments
 from skae.training.build import build
-from skae.training.projection import coordinate_layout, with_projection_layers
+from skae.training.projection import LARGE, coordinate_layout, network_on_coordinates, with_projection_layers
 
 from .values import check_type
 
 # The state of torch's optimizers for every parameter: arrays of its shape, and a count of steps.
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg")
 COUNT = "step"
-PROJECTION = "module/projection.components"
+PROJECTION, FIRST_LAYER = "module/projection.components", "module/encoder.0.weight"
 # Largest number of values of a reconstruction that the probe compares, and of outputs of all layers for one sample.
 MAX_PROBED, MAX_OUTPUTS = 1024, 2**22
 # Relative to the largest value.
@@ -76,6 +78,9 @@ def build_for(
     n_coordinates, _ = table[PROJECTION][1]
     components = torch.empty((n_coordinates, layout.n_features), dtype=torch.float32, device="meta")
     projection = Projection(components, layout.network_shape)
+    sizes = getattr(spec.architecture, "hidden_sizes", ())
+    is_large = not is_auto(sizes) or table.get(FIRST_LAYER, ((), ()))[1][:1] == LARGE["hidden_sizes"][:1]
+    spec = replace(spec, architecture=network_on_coordinates(spec.architecture, is_large))
     module, layers = build(spec, coordinate_layout(layout, projection), n_components, target)
     return module.with_projection(projection), with_projection_layers(layers, projection)
 

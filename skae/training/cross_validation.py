@@ -42,9 +42,7 @@ def cross_validation_losses(
     There are up to N_FOLDS folds, until ``is_decided``. ``best_epoch`` is that of the fit. None if training diverged or
     ran out of memory.
     """
-    # Callbacks of the user observe the fit only.
-    net_params = {**(spec.net_params or {}), "callbacks": None}
-    spec = replace(spec, compile=False, verbose=0, net_params=net_params)
+    spec = without_reports(spec)
     of_networks = of_pca = np.empty(0)
     results, n_rows = [(of_networks, of_pca)], 0
     for fold in range(min(N_FOLDS, len(whole) // n_validation)):
@@ -64,6 +62,12 @@ def cross_validation_losses(
         if is_decided(of_networks, of_pca, n_rows, fold + 1):
             break
     return of_networks, of_pca, n_rows
+
+
+def without_reports(spec: TrainSpec) -> TrainSpec:
+    """The spec of a training besides the fit, which callbacks of the user do not observe."""
+    net_params = {**(spec.net_params or {}), "callbacks": None}
+    return replace(spec, compile=False, verbose=0, net_params=net_params)
 
 
 def is_decided(of_networks: np.ndarray, of_pca: np.ndarray, n_rows: int, n_folds: int) -> bool:

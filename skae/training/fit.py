@@ -14,13 +14,14 @@ from torch import Tensor
 
 from skae._parameters import is_fraction, warn
 from skae.data import SampleLayout, Target
+from skae.exceptions import DivergenceError
 from skae.model import LayerRow, MissingValues, Projection
 
 from .batches import Part
 from .build import build, initialize, new_net, try_loss
 from .checkpoints import Checkpoints, NoCheckpoints
 from .code_map import explained_variance, fit_code_map
-from .cross_validation import cross_validation_losses, has_enough_folds
+from .cross_validation import LossesPerGroup, cross_validation_losses, has_enough_folds
 from .early_stopping import BestWeights
 from .head import initialize_head
 from .history import plain_history, report_stage
@@ -29,7 +30,16 @@ from .net import AutoencoderNet
 from .net_state import continue_optimizer
 from .pca_init import count_components
 from .precision import training_precision
-from .projection import fit_projection, is_projected, net_on_samples, project_rows, with_projection_layers
+from .projection import (
+    fit_projection,
+    has_trial,
+    is_projected,
+    net_on_samples,
+    network_on_coordinates,
+    project_rows,
+    trial_spec,
+    with_projection_layers,
+)
 from .rescaling import forget_features
 from .result import FitResult
 from .spec import TrainSpec
@@ -62,7 +72,7 @@ class TrainData:
         """The layout of all rows."""
         return self.train.rows.layout
 
-    def projected(self, projection: Projection, fill: Callable[[Tensor], Tensor] | None) -> TrainData:
+    def projected(self, projection: Projection, fill: Callable[[Tensor], Tensor] | None = None) -> TrainData:
         """The same training on coordinates; ``fill`` replaces missing values."""
         train = replace(self.train, rows=project_rows(self.train.rows, projection, fill))
         validation = self.validation
@@ -150,16 +160,17 @@ def train(
     callbacks. After Ctrl-C, TrainingInterrupted is raised if at least one epoch is done, else KeyboardInterrupt.
     """
     checkpoints = checkpoints or NoCheckpoints()
-    given, projection = data, projection_for(spec, data, start)
-    if projection is not None:
-        is_filled = start is not None and data.layout.has_missing
-        data = data.projected(projection, start.net.module_.fill if is_filled else None)  # type: ignore[union-attr]
-    training = Training.prepare(spec, data, start)
+    given, fitted = data, spec
+    if start is None:
+        fitted, data, projection = on_coordinates(spec, data)
+    else:
+        data, projection = on_known_coordinates(start, data)
+    training = Training.prepare(fitted, data, start)
     if projection is not None:
         training.project(projection, has_layers=start is not None)
     net, best = training.net, training.best
     if best is not None and data.is_split and start is None:
-        best.cross_validate = other_folds(spec, data, training)
+        best.cross_validate = other_folds(fitted, data, training)
     before = [] if start is None else start.history[: len(start.history) - checkpoints.counted]
     present = partial(result_of, spec, given, training, start, before)
     callbacks = [listener(sum(net.cycles), present) for listener in listeners]
@@ -185,18 +196,40 @@ def train(
     return result
 
 
-def projection_for(spec: TrainSpec, data: TrainData, start: FitResult | None) -> Projection | None:
-    """The projection of wide rows to coordinates: a new one, or that of the training to continue; None without."""
+def on_coordinates(spec: TrainSpec, data: TrainData) -> tuple[TrainSpec, TrainData, Projection | None]:
+    """The training of wide rows on their coordinates, and the projection; other rows are not projected."""
     rows = data.train.rows
-    if start is None:
-        if not is_projected(spec, rows.layout, len(rows)):
-            return None
-        with report_stage("Computing the principal axes of wide rows", spec.verbose):
-            return fit_projection(spec, rows)
-    projection = start.net.module_.projection
-    if projection is not None and data.rescaled is not None and bool(data.rescaled.any()):
+    if not is_projected(spec, rows.layout, len(rows)):
+        return spec, data, None
+    with report_stage("Computing the principal axes of wide rows", spec.verbose):
+        projection = fit_projection(spec, rows)
+        data = data.projected(projection)
+    is_tried = has_trial(spec) and data.validation is not None
+    with report_stage("Trying a small network", spec.verbose and is_tried):
+        is_large = not is_tried or is_promising(spec, data)
+    return replace(spec, architecture=network_on_coordinates(spec.architecture, is_large)), data, projection
+
+
+def is_promising(spec: TrainSpec, data: TrainData) -> bool:
+    """Whether a trial of a few epochs is better than PCA on the validation set."""
+    assert data.validation is not None
+    losses = LossesPerGroup(data.validation)
+    try:
+        train_fold(trial_spec(spec, len(data.train)), data.train, data.validation, losses)
+    except DivergenceError:
+        return False
+    return min(loss.mean() for loss in losses.by_epoch) < losses.at_start.mean()
+
+
+def on_known_coordinates(start: FitResult, data: TrainData) -> tuple[TrainData, Projection | None]:
+    """The same on the coordinates of the training to continue; missing values are filled."""
+    module = start.net.module_
+    projection = module.projection
+    if projection is None:
+        return data, None
+    if data.rescaled is not None and bool(data.rescaled.any()):
         projection = projection.without_features(data.rescaled.to(projection.components.device))
-    return projection
+    return data.projected(projection, module.fill if data.layout.has_missing else None), projection
 
 
 def other_folds(spec: TrainSpec, data: TrainData, training: Training) -> Any:

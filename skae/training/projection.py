@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.linalg import eigh
+from sklearn.base import clone
 from torch import Tensor
 
-from skae._parameters import is_fraction
+from skae._parameters import is_auto, is_fraction
 from skae.data import Residual, Rows, SampleLayout, Scaling, SparseRows, TokenLayout, slice_length
-from skae.model import LayerRow, Projection
+from skae.model import Dense, LayerRow, Projection
 from skae.objectives import penalties
 
+from .cross_validation import without_reports
 from .device import full_precision
 from .net import AutoencoderNet
 from .pca_init import MAX_COMPONENTS, check_solver, fit_pca, flip_signs, scaled_csr
@@ -28,7 +31,11 @@ from .spec import TrainSpec
 # Samples of at least WIDE features are projected, if there are at most ROWS_PER_FEATURE rows per feature.
 WIDE, ROWS_PER_FEATURE = 1024, 4
 # Number of coordinates: PER_COMPONENT times n_components, but FEWEST to MOST, unless there are more components.
-PER_COMPONENT, FEWEST, MOST = 4, 256, 511
+PER_COMPONENT, FEWEST, MOST = 4, 128, 511
+# The "auto" parameters of a network on coordinates, unless a network of the parameters for few features has not got
+# better than PCA in about TRIAL_STEPS steps: PCA will probably be kept, and that network, which is faster, is trained.
+LARGE: dict[str, Any] = {"hidden_sizes": (512, 256), "activation": "gelu", "normalization": "batch"}
+TRIAL_STEPS = 300
 # Principal axes of at most GRAM_ROWS rows are computed from the inner products of rows. Those with less than the share
 # LEAST of the largest variance are rounding errors.
 GRAM_ROWS, LEAST = 2048, 1e-10
@@ -59,6 +66,31 @@ def depends_on_codes(penalty: Any) -> bool:
     return penalty.__module__ == penalties.__name__ and not isinstance(penalty, penalties.EncoderJacobianPenalty)
 
 
+def has_trial(spec: TrainSpec) -> bool:
+    """Whether a trial with a small network chooses the size of the network: it compares the network with PCA."""
+    architecture = spec.architecture
+    return (
+        is_auto(architecture.hidden_sizes)
+        and architecture.linear_path
+        and spec.early_stopping
+        and not spec.variant.parts().terms
+    )
+
+
+def trial_spec(spec: TrainSpec, n_rows: int) -> TrainSpec:
+    """The spec of the trial: about TRIAL_STEPS steps."""
+    n_batches = -(-n_rows // spec.batch_size_for(n_rows))
+    return replace(without_reports(spec), max_epochs=max(1, round(TRIAL_STEPS / n_batches)))
+
+
+def network_on_coordinates(architecture: Dense, is_large: bool) -> Dense:
+    """The architecture with the values of "auto" on coordinates: those of LARGE, or those of few features."""
+    if not is_large:
+        return architecture
+    values = {name: value for name, value in LARGE.items() if is_auto(getattr(architecture, name))}
+    return clone(architecture).set_params(**values)
+
+
 def fit_projection(spec: TrainSpec, rows: Rows) -> Projection:
     """The projection to the leading principal axes of the rows."""
     n, n_features = len(rows), rows.layout.n_features
@@ -66,7 +98,7 @@ def fit_projection(spec: TrainSpec, rows: Rows) -> Projection:
     if isinstance(spec.n_components, int):
         check_solver(rows, k, spec.svd_solver)
     # Codes for a share of the variance can have MAX_COMPONENTS components, but most have few.
-    wanted = FEWEST if is_fraction(spec.n_components) else min(MOST, max(FEWEST, PER_COMPONENT * k))
+    wanted = MAX_COMPONENTS if is_fraction(spec.n_components) else min(MOST, max(FEWEST, PER_COMPONENT * k))
     m = min(n_features, max(k, min(n - 1, wanted)))
     if n <= GRAM_ROWS and (rows.cache is not None or isinstance(rows.X, SparseRows)):
         axes = torch.from_numpy(axes_of_inner_products(rows, min(m, n - 1)))

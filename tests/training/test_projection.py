@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 from torch import nn
 
-from skae import AutoencoderTransformer, Convolutional, Custom, Dense
+from skae import AutoencoderTransformer, Convolutional, Custom, Dense, load, save
 from skae.exceptions import PCAKeptWarning
 from skae.model import Code, Projection, Trace
 from skae.objectives import Objective, Term
@@ -196,3 +196,19 @@ def test_missing_values_are_filled_before_rows_are_projected():
     autoencoder.partial_fit(holes)
     assert np.isfinite(autoencoder.transform(holes)).all()
     assert n_coordinates(fit(holes)) is None
+
+
+@pytest.mark.parametrize("is_promising", [False, True])
+def test_a_small_network_is_trained_if_its_trial_is_not_better_than_pca(is_promising, monkeypatch, tmp_path):
+    def train_fold(spec, train, validation, losses):
+        assert spec.max_epochs == 75  # of four batches
+        losses.at_start, losses.by_epoch = np.ones(7), [np.full(7, 0.9 if is_promising else 1.1)]
+
+    with monkeypatch.context() as patched:
+        patched.setattr("skae.training.fit.train_fold", train_fold)
+        autoencoder = fit(architecture="dense", max_epochs=1, n_components=9)
+    assert autoencoder._result.layers[2].shape == ((512,) if is_promising else (256,))
+    assert repr(autoencoder.architecture_) == "Dense()"
+    save(autoencoder, tmp_path / "model.skae")
+    loaded = load(tmp_path / "model.skae")
+    assert np.array_equal(loaded.transform(X), autoencoder.transform(X))
