@@ -18,6 +18,7 @@ from skae.data import TableColumns
 from .containers import STRINGS, check_entry
 from .data_frames import column_dtypes, column_names, make_frame, numpy_dtype
 from .table_columns import Booleans, Categories, Dates, family_of, find_missing, to_floats
+from .validation import fill_masked
 
 OWNER = "AutoencoderTransformer"
 CATEGORY_TYPES = ("categor", "enum", "dictionary")
@@ -116,6 +117,9 @@ def as_table(X: Any) -> np.ndarray:
     if issparse(X):
         raise TypeError("Categories cannot be read from sparse rows. Pass X.toarray().")
     X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
+    if isinstance(X, (list, tuple)) and any(isinstance(row, np.ma.MaskedArray) for row in X):
+        X = np.ma.asarray(X)
+    X = fill_masked(X) if isinstance(X, np.ma.MaskedArray) else X
     table = np.asarray(X, dtype=object) if isinstance(X, (list, tuple)) else np.asarray(X)
     if table.ndim != 2:
         raise ValueError(

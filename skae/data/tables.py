@@ -43,11 +43,20 @@ class TableColumns:
 
     def expand(self, rows: Tensor) -> Tensor:
         """Convert rows (n, n_columns) to features (n, n_features), float64: categories are one-hot blocks."""
-        sources = torch.from_numpy(self.sources).to(rows.device)
-        codes = torch.from_numpy(np.arange(len(self.sources)) - self.starts[self.sources]).to(rows.device)
-        is_number = torch.from_numpy(self.is_number[self.sources]).to(rows.device)
-        values = rows.to(torch.float64)[:, sources]
-        return torch.where(is_number | values.isnan(), values, (values == codes).to(torch.float64))
+        rows, device = rows.to(torch.float64), rows.device
+        numbers, blocks, starts, sources = (
+            torch.from_numpy(index).to(device)
+            for index in (np.flatnonzero(self.is_number), np.flatnonzero(~self.is_number), self.starts, self.sources)
+        )
+        features = rows.new_zeros((len(rows), len(sources)))
+        features[:, starts[numbers]] = rows[:, numbers]
+        codes = rows[:, blocks]
+        places = starts[blocks] + codes.nan_to_num().clamp(min=0).to(torch.int64)
+        features.scatter_(1, places, (codes >= 0).to(torch.float64))
+        missing = rows.isnan()
+        if bool(missing.any()):
+            features.masked_fill_(missing[:, sources], torch.nan)
+        return features
 
     def collapse(self, features: np.ndarray) -> np.ndarray:
         """Convert features (n, n_features) to rows (n, n_columns): the category with the largest value."""

@@ -127,6 +127,14 @@ def test_tables_of_numbers_have_no_encoder(frame):
     assert TableEncoder.learn(frame) is None
 
 
+@pytest.mark.parametrize("kind", [lambda X: X, list])
+def test_masked_categories_are_missing(kind):
+    X = np.ma.MaskedArray([[1, 7], [2, 9], [3, 7]], mask=[[0, 0], [0, 1], [0, 0]])
+    rows, schema = read_samples("AutoencoderTransformer", kind(X), [1])
+    assert schema.encoder.columns[1] == Categories((7,), (2,))
+    np.testing.assert_array_equal(rows, [[1, 0], [2, np.nan], [3, 0]])
+
+
 def test_without_categorical_features_there_are_only_dates():
     encoder = TableEncoder.learn(FRAME[["digit", "day"]], None)
     assert [type(column) for column in encoder.columns] == [type(None), Dates]
