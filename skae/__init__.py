@@ -1,6 +1,7 @@
 """Autoencoders that are scikit-learn transformers."""
 
 import importlib
+from typing import TYPE_CHECKING
 
 from ._estimator.transformer import AutoencoderTransformer
 from ._imputer.imputer import AutoencoderImputer
@@ -10,6 +11,9 @@ from ._version import __version__
 from .exceptions import DivergenceError, ModelFileError, OutOfMemoryError
 from .model import Convolutional, Custom, Dense, Sequence
 from .persistence import load, save
+
+if TYPE_CHECKING:
+    from .export import from_pretrained, push_to_hub, save_pretrained, to_onnx
 
 __all__ = [
     "AutoencoderImputer",
@@ -24,19 +28,27 @@ __all__ = [
     "OutOfMemoryError",
     "Sequence",
     "__version__",
+    "from_pretrained",
     "load",
+    "push_to_hub",
     "save",
+    "save_pretrained",
+    "to_onnx",
 ]
 # Public modules, and packages that can be imported to extend this one (CONTRIBUTING.md); imported on first use.
 MODULES = ("exceptions", "inspection", "metrics", "text", "variants")
-PACKAGES = ("data", "model", "objectives", "persistence", "sampling", "serialization", "training")
+PACKAGES = ("data", "export", "model", "modules", "objectives", "persistence", "sampling", "serialization", "training")
+# Functions of ``export``, imported on first use.
+EXPORTS = ("from_pretrained", "push_to_hub", "save_pretrained", "to_onnx")
 
 
 def __getattr__(name):
+    if name in EXPORTS:
+        return getattr(importlib.import_module(f"{__name__}.export"), name)
     if name in (*MODULES, *PACKAGES):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *MODULES, *PACKAGES})
+    return sorted({*globals(), *MODULES, *PACKAGES, *EXPORTS})

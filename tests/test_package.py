@@ -15,10 +15,12 @@ assert not heavy, heavy
 def test_public_modules_are_imported_lazily():
     code = (
         "import sys, skae\n"
-        "assert not {'skae.metrics', 'skae.inspection', 'matplotlib'} & set(sys.modules)\n"
+        "exporters = {'onnx', 'onnxruntime', 'skl2onnx', 'huggingface_hub'}\n"
+        "assert not {'skae.metrics', 'skae.inspection', 'skae.export', 'matplotlib', *exporters} & set(sys.modules)\n"
         "skae.metrics.explained_variance, skae.text.CharacterEncoder, skae.variants.Denoising\n"
         "skae.inspection.LatentSpaceDisplay\n"
-        "assert 'matplotlib' not in sys.modules\n"
+        "skae.to_onnx, skae.push_to_hub, skae.from_pretrained, skae.save_pretrained\n"
+        "assert not {'matplotlib', *exporters} & set(sys.modules)\n"
         "assert {'inspection', 'metrics', 'text', 'variants'} <= set(dir(skae))\n"
         "assert not hasattr(skae, 'no_such')\n"
     )

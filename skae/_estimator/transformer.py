@@ -65,6 +65,7 @@ from skae.variants import Variant, class_of_variant, is_supervised
 from .callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from .generation import GenerationMixin
 from .labels import Labels
+from .modules import ModulesMixin
 from .pca_attributes import PCAAttributesMixin
 from .results import ResultMixin, learned
 from .settings import Architecture, check_parameters, check_same_network, class_of_architecture, train_spec
@@ -90,6 +91,7 @@ OUTPUT_DTYPES = ("input", None)
 class AutoencoderTransformer(
     GenerationMixin,
     PCAAttributesMixin,
+    ModulesMixin,
     ResultMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,

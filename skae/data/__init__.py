@@ -4,7 +4,7 @@ from .axes import feature_channels, infer_axes, warn_if_sensor_windows
 from .batching import PADDED_ROWS, SMALL_SAMPLE, apply_padded, free_cache, is_out_of_memory, map_batches
 from .layout import SampleLayout
 from .missing import contains_missing, count_observed, has_missing, zero_missing
-from .scaling import ARRAYS, SCALINGS, Moments, Scaling
+from .scaling import ARRAYS, EXACT_IN_FLOAT32, SCALINGS, Moments, Scaling
 from .sources import Residual, Rows, SelectedRows, SparseRows, flat_rows, inference_length, iterate_slices, slice_length
 from .tables import TableColumns, TableLayout
 from .targets import Target

@@ -133,15 +133,15 @@ class SampleLayout:
         """Convert scaled rows (n, n_features) in the caller's order to samples (n, \\*network_shape)."""
         if not self.axes:
             return x
-        x = x.view(len(x), *self.sample_shape).permute(0, *(i + 1 for i in self._order))
-        return x.reshape(len(x), *self.network_shape)
+        x = x.unflatten(1, self.sample_shape).permute(0, *(i + 1 for i in self._order))
+        return x.reshape(-1, *self.network_shape)
 
     def to_flat(self, x: Tensor) -> Tensor:
         """Convert scaled samples (n, \\*network_shape) to rows (n, n_features) in the caller's order."""
         if self.axes:
-            x = x.reshape(len(x), *(self.sample_shape[i] for i in self._order))
+            x = x.reshape(-1, *(self.sample_shape[i] for i in self._order))
             x = x.permute(0, *(self._order.index(i) + 1 for i in range(len(self._order))))
-        return x.reshape(len(x), -1)
+        return x.flatten(1)
 
     def to_caller(self, x: Tensor) -> np.ndarray:
         """Convert scaled samples (n, \\*network_shape) to the caller's shape, axes and units."""

@@ -68,10 +68,10 @@ class TokenLayout(SampleLayout):
         return self.from_flat(self.scaling.transform(one_hot(rows, self.n_tokens)))
 
     def from_flat(self, x: Tensor) -> Tensor:
-        return x.view(len(x), *self.network_shape)
+        return x.unflatten(1, self.network_shape)
 
     def to_flat(self, x: Tensor) -> Tensor:
-        return x.reshape(len(x), -1)
+        return x.flatten(1)
 
     def to_caller(self, x: Tensor) -> np.ndarray:
         """Convert scaled samples (n, n_tokens, length) to the most likely ids (n, length)."""

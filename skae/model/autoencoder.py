@@ -344,7 +344,10 @@ class Autoencoder(nn.Module):
 
         Without ``missing``, no value may be missing.
         """
-        x = self.without_missing(x)
+        return self.encode_complete(self.without_missing(x))
+
+    def encode_complete(self, x: Tensor) -> Tensor:
+        """Codes (batch, n_components) of scaled samples (batch, \\*shape) without missing values."""
         x = x if self.projection is None else self.projection.encode(x)
         return self.from_inner(self.bottleneck.deterministic_code(self.features(x)))
 
@@ -363,14 +366,18 @@ class Autoencoder(nn.Module):
             return x
         # Matrix products of a few rows are summed in another order; copies of a row get the same result.
         rows = torch.cat([rows, rows[:1].expand(max(0, FEWEST_FILLED - len(rows)))])
-        known = x[rows]
-        is_missing = known.isnan()
-        filled = known.masked_fill(is_missing, 0.0)
+        return x.index_copy(0, rows, self.fill_rows(x[rows]))
+
+    @torch.no_grad()
+    def fill_rows(self, x: Tensor) -> Tensor:
+        """As ``fill``, which passes on rows with missing values only: rows without stay as they are."""
+        is_missing = x.isnan()
+        filled = x.masked_fill(is_missing, 0.0)
         for _ in range(ROUNDS):
             seen = filled if self.projection is None else self.projection.encode(filled)
             output = self.output(self.bottleneck.deterministic_code(self.features(seen)))
-            filled = torch.where(is_missing, self._to_samples(output), known)
-        return x.index_copy(0, rows, filled)
+            filled = torch.where(is_missing, self._to_samples(output), x)
+        return filled
 
     def decode(self, latent: Tensor) -> Tensor:
         """Scaled samples (batch, \\*shape) from codes: (batch, n_components), or their first columns."""

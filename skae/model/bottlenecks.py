@@ -142,6 +142,10 @@ class Bottleneck(StochasticModule):
     def initialize_from_pca(self, variances: Tensor, total: float) -> None:
         """Set the state from a PCA: the variances (k,) of its components, and the total variance of the data."""
 
+    def without_training_parts(self) -> Bottleneck:
+        """The bottleneck without parts that only ``forward`` uses; weights are shared."""
+        return self
+
     def codes_to_keep(self, features: Tensor) -> Tensor:
         """Codes (batch, n_components) of training samples to store for ``fit_sampler``, from features (batch, n_in)."""
         return self.deterministic_code(features)

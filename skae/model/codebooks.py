@@ -57,7 +57,10 @@ class Quantizer(Bottleneck):
         return Code(latent, latent, extras={"quantization_error": (features - quantized).square().mean(1)})
 
     def deterministic_code(self, features: Tensor) -> Tensor:
-        return self.look_up(self.indices(features))
+        code = self.look_up(self.indices(features))
+        if torch.is_grad_enabled() and features.requires_grad:
+            return features + (code - features).detach()  # straight through, as in ``forward``
+        return code
 
     def codes_to_keep(self, features: Tensor) -> Tensor:
         """The features: the nearest vectors of a code are not always those of its features."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 
@@ -46,6 +47,11 @@ class WrappedBottleneck(Bottleneck):
 
     def linear_input(self, latent: Tensor) -> Tensor:
         return self.inner.linear_input(latent)
+
+    def without_training_parts(self) -> Bottleneck:
+        part = copy.copy(self)
+        part._modules = {**self._modules, "inner": self.inner.without_training_parts()}
+        return part
 
     def initialize_from_pca(self, variances: Tensor, total: float) -> None:
         self.inner.initialize_from_pca(variances, total)
@@ -190,6 +196,9 @@ class WithDiscriminator(WrappedBottleneck):
             nn.LeakyReLU(0.2),
             nn.Linear(WIDTH, 1),
         )
+
+    def without_training_parts(self) -> Bottleneck:
+        return self.inner.without_training_parts()
 
     def forward(self, features: Tensor) -> Code:
         code = self.inner(features)
