@@ -36,8 +36,8 @@ __all__ = [
     "to_onnx",
 ]
 # Public modules, and packages that can be imported to extend this one (CONTRIBUTING.md); imported on first use.
-MODULES = ("exceptions", "inspection", "metrics", "text", "variants")
-PACKAGES = ("data", "export", "model", "modules", "objectives", "persistence", "sampling", "serialization", "training")
+MODULES = ("exceptions", "inspection", "metrics", "modules", "text", "variants")
+PACKAGES = ("data", "export", "model", "objectives", "persistence", "sampling", "serialization", "training")
 # Functions of ``export``, imported on first use.
 EXPORTS = ("from_pretrained", "push_to_hub", "save_pretrained", "to_onnx")
 

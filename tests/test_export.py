@@ -17,6 +17,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from skorch.callbacks import Freezer
 
 import skae
 from skae import AutoencoderTransformer, BottleneckSearchCV, Custom
@@ -197,6 +198,10 @@ class TestModules:
         encoder = skae.load(file).encoder_
         encoder(torch.from_numpy(digits)).sum().backward()
         np.testing.assert_array_equal(encoder(torch.from_numpy(digits)).detach(), estimator.transform(digits))
+
+    def test_of_a_fit_with_frozen_weights_are_trainable(self):
+        estimator = fit(digits, net_params={"callbacks": [Freezer("*encoder*")]})
+        assert all(weight.requires_grad for weight in estimator.autoencoder_.parameters())
 
     def test_made_in_inference_mode_are_trainable(self):
         estimator = fit(digits)

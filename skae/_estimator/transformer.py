@@ -286,6 +286,12 @@ class AutoencoderTransformer(
         Number of samples of the fitted X. Not defined for tokens.
     architecture_, variant_ : architecture and variant object
         The objects that built the network.
+    encoder_, decoder_, autoencoder_ : torch.nn.Module
+        The network with the scaling inside: ``encoder_`` maps raw samples (n, \\*sample_shape_) of any numeric dtype to
+        the codes of ``transform``, ``decoder_`` maps codes to samples in the units of X, and ``autoencoder_`` does
+        both. For tokens, the last two return a pair, logits (n, n_tokens, length) and ids (n, length). Each access
+        makes a copy in evaluation mode, on the device of ``net_``, which shares nothing with the estimator. All
+        weights are trainable.
     net_ : skorch.NeuralNet
         The trained net. ``net_.module_`` is the torch module, whose ``encode`` and ``decode`` use scaled samples,
         channels first.
@@ -314,6 +320,9 @@ class AutoencoderTransformer(
     (1797, 64)
     >>> autoencoder.score(X) > 0.75  # PCA explains 0.67 with 8 components
     True
+    >>> import torch
+    >>> autoencoder.encoder_(torch.from_numpy(X)).shape
+    torch.Size([1797, 8])
     """
 
     _result: FitResult

@@ -211,7 +211,7 @@ def decoding_part(module: Autoencoder) -> Autoencoder:
 
 
 def copy_of_parts(module: Autoencoder, *names: str, linear: tuple[str, ...]) -> Autoencoder:
-    """A copy of the named parts, and of those of the linear path; the others are None."""
+    """A copy of the named parts, and of those of the linear path, with trainable weights; others are None."""
     part = copy.copy(module)
     kept = (*names, "bottleneck", "code_map", "projection")
     part._modules = {name: child if name in kept else None for name, child in module._modules.items()}
@@ -222,7 +222,10 @@ def copy_of_parts(module: Autoencoder, *names: str, linear: tuple[str, ...]) -> 
         half._modules = {name: child if name in linear else None for name, child in module.linear._modules.items()}
         part._modules["linear"] = half
     with torch.inference_mode(False):
-        return copy.deepcopy(part)
+        part = copy.deepcopy(part)
+    for weight in part.parameters():
+        weight.requires_grad_(weight.is_floating_point())
+    return part
 
 
 def without_scaling(layout: SampleLayout) -> SampleLayout:
