@@ -66,6 +66,7 @@ CASES = {
     "uint8": (digits.astype(np.uint8), {}),
     "large integers": (digits.astype(np.int64) + 2**45, {}),
     "bool": (digits > 4, {}),
+    "projected": (np.random.RandomState(0).standard_normal((80, 1100)), {"architecture": "dense"}),
     "missing values": (np.where(np.random.RandomState(0).uniform(size=digits.shape) < 0.1, np.nan, digits), {}),
     "float16": (digits.astype(np.float16), {}),
 }
@@ -249,6 +250,15 @@ class TestModules:
         estimator = fit(digits, architecture=Custom(torch.nn.Linear(64, 3), torch.nn.Linear(3, 64)))
         codes = estimator.encoder_(torch.from_numpy(digits))
         np.testing.assert_allclose(codes.detach(), estimator.transform(digits), rtol=1e-4, atol=1e-4)
+
+    def test_are_not_defined_for_tables_with_categories(self):
+        pd = pytest.importorskip("pandas")
+        frame = pd.DataFrame({"kind": pd.Categorical(list("abcd") * 20), "size": y * 1.0, "age": digits[:, 20]})
+        estimator = AutoencoderTransformer(2, max_epochs=1, early_stopping=False, random_state=0).fit(frame)
+        with pytest.raises(AttributeError, match="OneHotEncoder"):
+            estimator.encoder_  # noqa: B018
+        with pytest.raises(TypeError, match="OneHotEncoder"):
+            skae.to_onnx(estimator, io.BytesIO())
 
     def test_refuse_other_shapes_and_types(self):
         estimator = fit(digits)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from skae.modules import RawAutoencoder, RawDecoder, RawEncoder
 from skae.training import FitResult
+
+Module = TypeVar("Module", RawEncoder, RawDecoder, RawAutoencoder)
 
 
 class ModulesMixin:
@@ -17,17 +19,25 @@ class ModulesMixin:
     @property
     def encoder_(self) -> RawEncoder:
         """Torch module from raw samples (n, \\*sample_shape_) to codes (n, n_components_); a copy."""
-        return RawEncoder(self._learned.net.module_, self._learned.layout)
+        return self._raw(RawEncoder)
 
     @property
     def decoder_(self) -> RawDecoder:
         """Torch module from codes (n, n_components_) to samples (n, \\*sample_shape_) in the units of X; a copy."""
-        return RawDecoder(self._learned.net.module_, self._learned.layout)
+        return self._raw(RawDecoder)
 
     @property
     def autoencoder_(self) -> RawAutoencoder:
         """Torch module from raw samples to their reconstructions, in the shape and units of its input; a copy."""
-        return RawAutoencoder(self._learned.net.module_, self._learned.layout)
+        return self._raw(RawAutoencoder)
+
+    def _raw(self, kind: type[Module]) -> Module:
+        """A new module of the last fit; AttributeError if there can be none."""
+        result = self._learned
+        try:
+            return kind(result.net.module_, result.layout)
+        except TypeError as error:
+            raise AttributeError(str(error)) from error
 
     def onnx_parser(self) -> Callable[..., Any]:
         """The function by which ``skl2onnx.to_onnx`` names the output."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skae.data import EXACT_IN_FLOAT32, SampleLayout, Scaling, TokenLayout
+from skae.data import EXACT_IN_FLOAT32, SampleLayout, Scaling, TableLayout, TokenLayout
 from skae.model import Autoencoder, Softmax
 
 
@@ -85,6 +85,7 @@ class RawEncoder(nn.Module):
     """
 
     def __init__(self, module: Autoencoder, layout: SampleLayout):
+        check_layout(layout)
         super().__init__()
         self.scaling = RawScaling(layout.scaling)
         self.network = encoding_part(module, layout.has_missing)
@@ -136,6 +137,7 @@ class RawDecoder(nn.Module):
     """Codes to samples in the units of X; tokens to :class:`TokenScores`. Parameters as of :class:`RawEncoder`."""
 
     def __init__(self, module: Autoencoder, layout: SampleLayout):
+        check_layout(layout)
         super().__init__()
         self.scaling = RawScaling(layout.scaling)
         self.network = decoding_part(module)
@@ -223,6 +225,7 @@ def copy_of_parts(module: Autoencoder, *names: str, linear: tuple[str, ...]) -> 
         part._modules["linear"] = half
     with torch.inference_mode(False):
         part = copy.deepcopy(part)
+    part.training_dtype = torch.float32  # type: ignore[assignment]
     for weight in part.parameters():
         weight.requires_grad_(weight.is_floating_point())
     return part
@@ -241,3 +244,13 @@ def check_shape(name: str, X: Tensor, sample_shape: tuple[int, ...]) -> None:
         flat = f", or (n, {n_features}) with flattened samples" if len(sample_shape) > 1 else ""
         expected = ", ".join(map(str, ("n", *sample_shape)))
         raise ValueError(f"{name} must have shape ({expected}){flat}. Got a tensor of shape {tuple(X.shape)}.")
+
+
+def check_layout(layout: SampleLayout) -> None:
+    """Raise TypeError for tables with categories or dates, whose encoding is not a part of the network."""
+    if isinstance(layout, TableLayout):
+        raise TypeError(
+            "The network of a table with categories, text or dates cannot be exported, because tensors do not hold "
+            "them. Encode them first, as in make_pipeline(make_column_transformer((OneHotEncoder(), columns), "
+            "remainder='passthrough'), AutoencoderTransformer()), and export that pipeline."
+        )
