@@ -192,7 +192,8 @@ def wide_rows(device):
     dense = X.toarray() - X.mean(0)
 
     def by_network():
-        network = MLPRegressor((256, 128, N_COMPONENTS, 128, 256), batch_size=16, max_iter=25, random_state=0)
+        sizes = (256, 128, N_COMPONENTS, 128, 256)
+        network = MLPRegressor(hidden_layer_sizes=sizes, batch_size=16, max_iter=25, random_state=0)
         return network.fit(dense, dense).predict(dense)
 
     def by_autoencoder():
