@@ -6,6 +6,11 @@ import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 
+from numpydoc.docscrape_sphinx import SphinxDocString
+
+# sphinx-gallery looks up the names that examples import, also without running them.
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 # Examples and builds on shared machines: two threads are slower on small data.
@@ -56,9 +61,23 @@ def escape_trailing_underscores(app, what, name, obj, options, lines):
         if ">>>" not in line:
             start, colon, rest = line.rpartition(" : ")
             parts = re.split(r"(``.*?``|`.*?`)", rest)
-            parts[::2] = [re.sub(r"\b([A-Za-z]\w*)_(?!\w)", r"\1\\_", part) for part in parts[::2]]
+            # docutils parses the type after a colon twice.
+            escape = r"\1\\\\\\_" if colon else r"\1\\_"
+            parts[::2] = [re.sub(r"\b([A-Za-z]\w*)_(?!\w)", escape, part) for part in parts[::2]]
             lines[number] = start + colon + "".join(parts)
 
 
+process_param = SphinxDocString._process_param
+# Attributes have the description of the class docstring, not the shorter one of their property.
+SphinxDocString._process_param = lambda self, param, desc, fake_autosummary: process_param(self, param, desc, False)
+
+
+def skip_member(app, what, name, obj, skip, options):
+    """Leave out fitted attributes, which the class docstring describes, and methods with docstrings of scikit-learn."""
+    of_scikit_learn = {"get_metadata_routing", "set_callbacks", "set_output"}
+    return skip or name.endswith(("_", "_request")) or name in of_scikit_learn
+
+
 def setup(app):
+    app.connect("autodoc-skip-member", skip_member)
     app.connect("autodoc-process-docstring", escape_trailing_underscores, priority=100)
