@@ -183,9 +183,23 @@ def reconstruct(estimator: Any, X: Any) -> Any:
     return estimator.inverse_transform(estimator.transform(X))
 
 
+def to_float64(X: Any) -> np.ndarray:
+    """Samples as a dense array of float64; ValueError if X is a data frame with categories or dates."""
+    try:
+        return np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        if not hasattr(X, "columns"):
+            raise
+        raise ValueError(
+            f"Metrics of reconstructions compare numbers, but the data frame has columns of other values ({error}). "
+            f"Use the method score of the autoencoder, which compares encoded columns (scoring=None in a search), or "
+            f"pass the columns of numbers."
+        ) from error
+
+
 def check_same_shape(X: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
     """Convert both arrays to float64 (n_samples, n_features); ValueError if their shapes differ."""
-    X, other = (np.asarray(a.toarray() if sparse.issparse(a) else a, dtype=np.float64) for a in (X, other))
+    X, other = map(to_float64, (X, other))
     assert_all_finite(X, allow_nan=True)
     assert_all_finite(other)
     if X.shape != other.shape or X.ndim == 0 or X.size == 0:

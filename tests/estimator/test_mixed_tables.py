@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
+from skae.metrics import explained_variance_scorer
 from skae.variants import Supervised
 
 N = 120
@@ -235,6 +236,11 @@ def test_pipelines_searches_and_column_transformers_take_tables():
     assert search.best_estimator_.reconstruct(frame).dtypes.equals(frame.dtypes)
     columns = make_column_transformer((AutoencoderTransformer(1, **QUICK), ["city", "size"]), remainder="drop")
     assert columns.fit_transform(frame).shape == (N, 1)
+
+
+def test_metrics_of_numbers_name_the_score_of_tables(fitted):
+    with pytest.raises(ValueError, match=r"columns of other values.*method score"):
+        explained_variance_scorer(fitted, TABLE)
 
 
 def test_one_column_and_only_categories_work():
