@@ -112,13 +112,14 @@ def pandas_series(values: np.ndarray, dtype: Any, index: Any) -> Any:
 
 
 def polars_series(name: str, values: np.ndarray, dtype: Any) -> Any:
-    """A column of polars; numbers whose ``dtype`` is not of numbers keep their own."""
+    """A column of polars; numbers whose ``dtype`` is not of numbers keep their own, as do dates of unknown types."""
     import polars as pl
 
     if values.dtype.kind == "O":
         return pl.Series(name, values.tolist(), dtype=dtype)
     series = pl.Series(name, values)
-    if dtype is None or (values.dtype.kind in "iuf" and numpy_dtype(dtype) is None):
+    is_plain = (values.dtype.kind in "iuf" and numpy_dtype(dtype) is None) or dtype == pl.Object
+    if dtype is None or is_plain:
         return series
     if getattr(dtype, "time_zone", None):
         series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
@@ -126,11 +127,11 @@ def polars_series(name: str, values: np.ndarray, dtype: Any) -> Any:
 
 
 def arrow_array(values: np.ndarray, dtype: Any) -> Any:
-    """A column of pyarrow; numbers whose ``dtype`` is not of numbers keep their own."""
+    """A column of pyarrow; numbers whose ``dtype`` is not of numbers, and others of numbers, keep their own."""
     import pyarrow as pa
 
-    if values.dtype.kind in "iuf" and numpy_dtype(dtype) is None:
-        return pa.array(values)
+    if (values.dtype.kind in "iuf") != (numpy_dtype(dtype) is not None) and values.dtype.kind != "b":
+        return pa.array(values.tolist() if values.dtype.kind == "O" else values)
     if pa.types.is_dictionary(dtype):
         return pa.array(values.tolist(), type=dtype.value_type).dictionary_encode().cast(dtype)
     return pa.array(values.tolist() if values.dtype.kind == "O" else values).cast(dtype)

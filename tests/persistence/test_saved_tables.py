@@ -111,6 +111,19 @@ def test_novelty_detectors_of_tables_are_stored():
     pd.testing.assert_frame_equal(loaded.explain(frame), model.explain(frame))
 
 
+def test_dates_and_text_of_other_types_are_restored_with_a_warning():
+    days = pa.array(DAYS, pa.date64())
+    table = ARROW.select(["number", "text"]).append_column("day", days).append_column("view", ARROW["text"])
+    table = table.set_column(3, "view", table["view"].cast(pa.string_view()))
+    model = small_autoencoder().fit(table)
+    assert model.reconstruct(table).schema == table.schema
+    with pytest.warns(UserWarning, match=r"cannot name the types .*date64.*string_view"):
+        loaded = save_and_load(model)
+    before, after = model.reconstruct(table), loaded.reconstruct(table)
+    assert after["view"].to_pylist() == before["view"].to_pylist()
+    assert [day.date() for day in after["day"].to_pylist()] == before["day"].to_pylist()
+
+
 def test_categories_that_a_file_cannot_hold_are_named():
     frame = PANDAS[["number"]].assign(part=pd.cut(PANDAS["number"], 3))
     with pytest.raises(TypeError, match=r"column 'part' holds Interval.*which a model file cannot hold"):
