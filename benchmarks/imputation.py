@@ -2,7 +2,8 @@
 
 Tables of scikit-learn. Values are hidden at random (10, 30 and 50 %) and in blocks (half of the columns, adjacent, in
 40 % of the rows). The error is the root mean square error of the hidden values, in standard deviations of their column;
-pixels share one scale. Columns are standardized before all imputers. An imputer has rank 1 where its error is lowest.
+pixels share one scale. Columns other than pixels are standardized before all imputers. An imputer has rank 1 where its
+error is lowest. Of the digits, 600 rows are used, because trees take long.
 The claim: among the imputers that take at most ten times as long, AutoencoderImputer has the best mean rank.
 """
 
@@ -17,6 +18,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderImputer
 
@@ -33,7 +35,7 @@ def tables():
         "linnerud": np.hstack([linnerud.data, linnerud.target]),
         "diabetes": load_diabetes().data,
         "breast cancer": load_breast_cancer().data,
-        "digits": load_digits().data,
+        "digits": load_digits().data[:600],
     }
 
 
@@ -71,8 +73,7 @@ def main():
     rows, errors, seconds = [], {}, {}
     for name in options.tables:
         X = tables()[name]
-        deviation = X.std(0) if name != "digits" else np.sqrt(X.var(0).mean())
-        X = (X - X.mean(0)) / np.where(deviation > 0, deviation, 1)
+        X = X / np.sqrt(X.var(0).mean()) if name == "digits" else StandardScaler().fit_transform(X)
         for setting, share in SETTINGS.items():
             for seed in range(options.seeds):
                 hidden = choose_hidden(X.shape, share, np.random.RandomState(seed))

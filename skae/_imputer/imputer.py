@@ -250,12 +250,23 @@ def fit_imputer(imputer: AutoencoderImputer, X: np.ndarray, schema: Schema, seed
 
 
 def choose_hidden(X: np.ndarray, seed: int) -> np.ndarray:
-    """Choose known values at random to hide, (n, \\*sample_shape), bool; each feature keeps at least half of them."""
+    """Choose about HIDDEN_SHARE of the known values to hide, (n, \\*sample_shape), bool.
+
+    Rows hide the values that are missing in another row, so that blocks and missing columns are hidden too: the rows
+    with the most known values first, until there are enough. Otherwise, further values are hidden at random. Each
+    feature keeps at least half of its known values.
+    """
+    random = np.random.RandomState(seed)
     known = ~np.isnan(X).reshape(len(X), -1)
-    order = np.where(known, np.random.RandomState(seed).random_sample(known.shape), np.inf)
-    ranks = order.argsort(0).argsort(0)
-    hidden = known & (order < HIDDEN_SHARE) & (ranks < known.sum(0) // 2)
-    return hidden.reshape(X.shape)
+    order = random.permutation(len(X))
+    hidden = known & ~known[order]
+    rows = np.lexsort((random.random_sample(len(X)), -known.sum(1)))
+    wanted = HIDDEN_SHARE * known.sum()
+    hidden[rows[np.cumsum(hidden.sum(1)[rows]) > wanted]] = False
+    rest = max(0.0, wanted - hidden.sum()) / known.sum()
+    hidden |= known & (random.random_sample(known.shape) < rest)
+    ranks = np.where(hidden, random.random_sample(known.shape), np.inf).argsort(0).argsort(0)
+    return (hidden & (ranks < known.sum(0) // 2)).reshape(X.shape)
 
 
 def prepare_autoencoder(

@@ -10,6 +10,8 @@ from .layers import StochasticModule
 
 # Largest share of the values of a sample that training hides from the encoder; the share is uniform from 0.
 HIDDEN = 0.4
+# Share of the samples that lose the values that are missing in another sample.
+PATTERNS = 0.5
 
 
 class MissingValues(StochasticModule):
@@ -25,9 +27,15 @@ class MissingValues(StochasticModule):
         self.columns = None if columns is None else torch.from_numpy(columns)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Samples (batch, \\*shape) with a random share of their values missing (NaN)."""
+        """Samples (batch, \\*shape) of which more values are missing (NaN).
+
+        Half of the samples lose a random share of their values, the others those that are missing in another sample
+        of the batch, such as a block.
+        """
+        by_pattern = self.uniform(x.new_empty((len(x), *[1] * (x.ndim - 1)))) < PATTERNS
+        pattern = x.isnan().roll(1, 0)
         share = self.uniform(x.new_empty((len(x), *[1] * (x.ndim - 1)))).mul_(HIDDEN)
         if self.columns is None:
-            return x.masked_fill(self.uniform(x) < share, torch.nan)
+            return x.masked_fill(torch.where(by_pattern, pattern, self.uniform(x) < share), torch.nan)
         is_hidden = self.uniform(x.new_empty((len(x), int(self.columns[-1]) + 1))) < share
-        return x.masked_fill(is_hidden[:, self.columns.to(x.device)], torch.nan)
+        return x.masked_fill(torch.where(by_pattern, pattern, is_hidden[:, self.columns.to(x.device)]), torch.nan)

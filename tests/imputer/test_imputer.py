@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from skae import AutoencoderImputer, AutoencoderTransformer, Dense, load, save
 from skae._imputer.combination import fit_weights
 from skae._imputer.gaussian import Gaussian
+from skae._imputer.imputer import choose_hidden
 
 SMALL = AutoencoderTransformer(2, architecture=Dense((8,)), max_epochs=2, early_stopping=False)
 IMPUTER = AutoencoderImputer(SMALL, random_state=0)
@@ -175,6 +176,18 @@ def test_normal_distribution_fills_as_regression_does():
     design = np.column_stack([others, np.ones(len(TRUE))])
     predicted = design @ np.linalg.lstsq(design, TRUE[:, 3], rcond=None)[0]
     np.testing.assert_allclose(gaussian.fill(gaps)[:, 3], predicted, atol=0.1 * TRUE[:, 3].std())
+
+
+def test_hidden_values_follow_the_patterns_of_missing_ones():
+    rows = np.ones((1000, 8))
+    rows[:200, 2:6] = np.nan
+    hidden = choose_hidden(rows, 0)
+    assert 0.09 < hidden.sum() / (~np.isnan(rows)).sum() < 0.11
+    in_block, outside = hidden[200:, 2:6], hidden[200:][:, [0, 1, 6, 7]]
+    assert (in_block.all(1) | ~in_block.any(1)).mean() > 0.9
+    assert outside.mean() < 0.02
+    assert not hidden[np.isnan(rows)].any()
+    assert 0.09 < choose_hidden(np.ones((500, 4)), 0).mean() < 0.11
 
 
 def test_few_values_leave_the_weight_at_the_first_estimate():
