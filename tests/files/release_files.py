@@ -19,6 +19,15 @@ ROWS = np.sin(np.arange(480.0)).reshape(80, 6) * np.arange(1, 7)
 PICTURES = np.sin(np.arange(40 * 64.0)).reshape(40, 8, 8)
 TOKENS = (np.arange(300) ** 2 % 5).reshape(60, 5)
 FRAME = pd.DataFrame(ROWS, columns=list("äbcdef")).assign(c=np.arange(80))
+TABLE = pd.DataFrame(
+    {
+        "number": ROWS[:, 0],
+        "text": np.array(["a", "ü", ""], dtype=object)[np.arange(80) % 3],
+        "category": pd.Categorical(np.array([3, 1])[np.arange(80) % 2], [1, 2, 3], ordered=True),
+        "flag": ROWS[:, 0] > 0,
+        "day": np.datetime64("2024-01-01", "s") + (np.arange(80) % 7) * np.timedelta64(1, "D"),
+    }
+)
 NOISE = np.random.RandomState(0).standard_normal((60, 4))
 QUICK = {"max_epochs": 2, "random_state": 0, "device": "cpu"}
 SMALL = Dense((8,))
@@ -40,6 +49,7 @@ def models():
         "tokens": (lambda: sequence.fit(TOKENS), TOKENS),
         "quantized": (lambda: quantized.fit(ROWS), ROWS),
         "frame": (lambda: clone(small).fit(FRAME), FRAME),
+        "table": (lambda: clone(small).fit(TABLE), TABLE),
         "going on": (lambda: clone(small).partial_fit(ROWS).partial_fit(ROWS), ROWS),
         "pipeline": (lambda: pipeline.fit(ROWS), ROWS),
         "search": (lambda: search.fit(NOISE), NOISE),
