@@ -1,10 +1,11 @@
-"""A user's script: compress a table, choose the size, find anomalies, save and load. ``mypy --strict`` accepts it."""
+"""A user's script: compress a table, choose the size, find anomalies, save, export. ``mypy --strict`` accepts it."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.datasets import load_wine
 
 import skae
@@ -41,12 +42,22 @@ def find_anomalies(X: Array, path: Path) -> npt.NDArray[np.int_]:
     return loaded.predict(X)
 
 
+def export(X: Array, folder: Path) -> torch.Tensor:
+    """Write a model and its card to a folder, and use the encoder as the first layer of a network."""
+    skae.save_pretrained(AutoencoderTransformer(2, max_epochs=5, random_state=0).fit(X), folder, license="mit")
+    autoencoder: AutoencoderTransformer = skae.from_pretrained(folder)
+    network = torch.nn.Sequential(autoencoder.encoder_, torch.nn.Linear(2, 3))
+    logits: torch.Tensor = network(torch.from_numpy(X))
+    return logits
+
+
 def main() -> None:
     X: Array = load_wine().data
     print(compress(X).shape)
     print(choose_size(X))
     with TemporaryDirectory() as folder:
         print((find_anomalies(X, Path(folder) / "novelty.skae") == -1).sum(), "anomalies")
+        print(export(X, Path(folder) / "wine").shape)
 
 
 if __name__ == "__main__":
