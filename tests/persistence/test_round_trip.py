@@ -47,11 +47,11 @@ CASES = {
     "polars": ({"architecture": SMALL}, pl.DataFrame(X, schema=list("abcdef"))),
     "numbered columns": ({"architecture": SMALL}, pd.DataFrame(X)),
     "missing values": ({"architecture": SMALL}, np.where(np.abs(X) < 0.3, np.nan, X)),
-    "sparse": ({"architecture": SMALL}, sparse.random_array((60, 9), density=0.3, rng=RANDOM, format="csr")),
+    "sparse": ({"architecture": SMALL}, sparse.random_array((60, 9), density=0.3, rng=np.random.default_rng(0), format="csr")),
     "wide": ({"architecture": SMALL}, RANDOM.standard_normal((30, 1100))),
     "wide and sparse": (
         {"architecture": SMALL},
-        sparse.random_array((30, 1100), density=0.3, rng=RANDOM, format="csr"),
+        sparse.random_array((30, 1100), density=0.3, rng=np.random.default_rng(0), format="csr"),
     ),
     "float64 that needs it": ({"architecture": SMALL, "scaling": "columns"}, X * 1e-3 + 1.7e9),
     "sample_shape": ({"architecture": SMALL, "sample_shape": (2, 3), "axes": "h w"}, X),
