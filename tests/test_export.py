@@ -128,7 +128,10 @@ class TestEveryModule:
         module, X = estimator.autoencoder_, torch.from_numpy(X)
         program = torch.export.export(module, (X[:4],), dynamic_shapes=({0: torch.export.Dim("n")},))
         for n in (1, 9):
-            torch.testing.assert_close(tuple(program.module()(X[:n])), tuple(module(X[:n])))
+            got, expected = tuple(program.module()(X[:n])), tuple(module(X[:n]))
+            # Missing values are filled in batches of other sizes, in float32.
+            tolerance = {"rtol": 1e-4, "atol": 1e-5} if case == "missing values" else {}
+            torch.testing.assert_close(got, expected, **tolerance)
 
     @pytest.mark.slow
     def test_onnx_gives_the_same(self, fitted, case):
@@ -149,8 +152,9 @@ class TestEveryModule:
                 else:
                     expected = estimator.reconstruct(X[:n])
                     assert outputs[0].shape == expected.shape
-                    difference = (outputs[0].astype(np.float64) - expected).reshape(n, -1)
-                    assert np.abs(difference / estimator._result.layout.feature_scale).max() < 1e-3
+                    # Float32 values far from zero are apart by more than the tolerance.
+                    difference = np.abs(outputs[0].astype(np.float64) - expected) - np.spacing(np.abs(expected))
+                    assert (difference.reshape(n, -1) / estimator._result.layout.feature_scale).max() < 1e-3
 
 
 class TestModules:
@@ -328,6 +332,7 @@ class TestToOnnx:
         np.testing.assert_allclose(probabilities, pipeline.predict_proba(digits), atol=1e-4)
 
     @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore:n_components=2 was chosen")
     def test_converts_pipelines_and_searches(self):
         import onnxruntime
 
@@ -361,7 +366,7 @@ class TestToOnnx:
         ).fit(frame)
         model = skl2onnx.to_onnx(transformer, frame[:1])
         session = onnxruntime.InferenceSession(model.SerializeToString())
-        outputs = session.run(None, {name: frame[[name]].to_numpy() for name in "abde"})
+        outputs = session.run(None, {name: frame[[name]].to_numpy() for name in frame})
         np.testing.assert_allclose(outputs[0], transformer.transform(frame), rtol=0, atol=1e-3)
 
     def test_names_what_a_pipeline_needs(self, tmp_path):
