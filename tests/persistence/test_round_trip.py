@@ -47,7 +47,10 @@ CASES = {
     "polars": ({"architecture": SMALL}, pl.DataFrame(X, schema=list("abcdef"))),
     "numbered columns": ({"architecture": SMALL}, pd.DataFrame(X)),
     "missing values": ({"architecture": SMALL}, np.where(np.abs(X) < 0.3, np.nan, X)),
-    "sparse": ({"architecture": SMALL}, sparse.random_array((60, 9), density=0.3, rng=np.random.default_rng(0), format="csr")),
+    "sparse": (
+        {"architecture": SMALL},
+        sparse.random_array((60, 9), density=0.3, rng=np.random.default_rng(0), format="csr"),
+    ),
     "wide": ({"architecture": SMALL}, RANDOM.standard_normal((30, 1100))),
     "wide and sparse": (
         {"architecture": SMALL},
