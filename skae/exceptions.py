@@ -4,6 +4,13 @@ from typing import Any
 
 from sklearn.exceptions import InconsistentVersionWarning
 
+__all__ = [
+    "DivergenceError",
+    "ModelFileError",
+    "OtherVersionWarning",
+    "OutOfMemoryError",
+    "PCAKeptWarning",
+]
 # Maximum number of characters of a message about an untrusted file, and of one value from the file.
 LONGEST_MESSAGE, LONGEST_VALUE = 800, 100
 

@@ -13,6 +13,13 @@ from sklearn.utils import assert_all_finite
 from skae._parameters import check_choice
 from skae.training import snapshot
 
+__all__ = [
+    "explained_variance",
+    "explained_variance_scorer",
+    "neg_reconstruction_error_scorer",
+    "reconstruction_error",
+    "uniform_explained_variance_scorer",
+]
 METRICS = {"mse": mean_squared_error, "rmse": root_mean_squared_error, "mae": mean_absolute_error}
 
 

@@ -13,6 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from skae._parameters import check_integer
 from skae.training import with_snapshots
 
+__all__ = [
+    "CharacterEncoder",
+]
 PADDING, UNKNOWN = 0, 1
 REPLACEMENT = "\ufffd"
 
