@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from skae._estimator.transformer import AutoencoderTransformer
-from skae.data import inference_length
+from skae.data import TableLayout, inference_length
 from skae.training import full_precision
 
 from .gaussian import MAX_FEATURES, Gaussian
@@ -47,6 +48,8 @@ class Combination:
         if not rows.any():
             return cls(gaussian, np.full(n_estimates, 1 / n_estimates), np.zeros(layout.n_features))
         hidden = is_hidden[rows].reshape(rows.sum(), -1)
+        if layout.feature_columns is not None:
+            hidden = hidden[:, layout.feature_columns]
         known = scaled_rows(autoencoder, X[rows]).to(torch.float64).numpy()
         estimates = np.stack([e.numpy() for e in estimate(autoencoder, gaussian, seen[rows])])
         weights = fit_weights(estimates[:, hidden].T, known[hidden])
@@ -70,7 +73,7 @@ class Combination:
         ``random`` draws deviations of the estimates.
         """
         layout = autoencoder._result.layout
-        moments, flat = layout.scaling.moments, np.zeros((len(X), layout.n_features))
+        moments, flat = layout.scaling.moments, np.zeros((len(X), math.prod(X.shape[1:])))
         assert moments is not None
         rows = np.flatnonzero(np.isnan(X).reshape(len(X), -1).any(1))
         for batch in np.array_split(rows, -(-len(rows) // inference_length(layout.n_features)) or 1):
@@ -78,10 +81,17 @@ class Combination:
                 continue
             estimates = estimate(autoencoder, self.gaussian, X[batch])
             total = sum(weight * e for weight, e in zip(self.weights, estimates, strict=True))
+            deviation = self.deviation
+            if isinstance(layout, TableLayout):
+                # Categories are drawn instead.
+                deviation = deviation * layout.columns.is_number[layout.columns.sources]
             if random is not None:
-                total = total + torch.from_numpy(random.standard_normal(total.shape) * self.deviation)
+                total = total + torch.from_numpy(random.standard_normal(total.shape) * deviation)
             values = layout.scaling.inverse_transform(total, np.dtype(np.float64))
-            flat[batch] = np.clip(values, moments.low.numpy(), moments.high.numpy())
+            if isinstance(layout, TableLayout):
+                flat[batch] = layout.to_rows(values, random)
+            else:
+                flat[batch] = np.clip(values, moments.low.numpy(), moments.high.numpy())
         return flat.reshape(X.shape)
 
 

@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from skae._inputs.data_frames import numpy_dtype, round_to_dtype
+from skae._inputs.data_frames import (
+    arrow_array,
+    column_dtypes,
+    column_names,
+    numpy_dtype,
+    pandas_series,
+    polars_series,
+    round_column,
+    round_to_dtype,
+)
+from skae._inputs.table_encoding import TableEncoder, as_table
 
 
 def fill_frame(frame: Any, filled: np.ndarray, is_missing: np.ndarray) -> Any:
@@ -40,3 +50,62 @@ def fill_pandas(frame: Any, filled: np.ndarray, is_missing: np.ndarray) -> Any:
             column[missing] = round_to_dtype(values[missing], dtype)
             result.isetitem(index, column)
     return result
+
+
+def fill_table(X: Any, encoder: TableEncoder, filled: np.ndarray, is_missing: np.ndarray) -> Any:
+    """A copy of a table with categories or dates, with decoded ``filled`` (n, n_columns) where ``is_missing``."""
+    columns = encoder.decode(filled)
+    if not hasattr(X, "columns"):
+        values = encoder.to_array(columns)
+        return np.where(is_missing, values, as_table(X).astype(values.dtype))
+    dtypes, names, kept = column_dtypes(X), column_names(X), []
+    for index, (values, missing) in enumerate(zip(columns, is_missing.T, strict=True)):
+        column = X.iloc[:, index] if hasattr(X, "iloc") else X[names[index]]
+        if missing.any():
+            values, dtype = round_column(values, dtypes[index]), dtypes[index]
+            column = REPLACE[type(X).__module__.partition(".")[0]](column, values, dtype, missing)
+        kept.append(column)
+    return join_columns(X, kept)
+
+
+def replace_in_pandas(column: Any, values: np.ndarray, dtype: Any, missing: np.ndarray) -> Any:
+    """A column of pandas with ``values`` where ``missing``."""
+    column = column.copy()
+    column.iloc[np.flatnonzero(missing)] = pandas_series(values[missing], dtype, None).array
+    return column
+
+
+def replace_in_polars(column: Any, values: np.ndarray, dtype: Any, missing: np.ndarray) -> Any:
+    """The same for polars."""
+    import polars as pl
+
+    new = polars_series(column.name, values, dtype)
+    return pl.select(pl.when(pl.Series(missing)).then(new).otherwise(column).alias(column.name)).to_series()
+
+
+def replace_in_arrow(column: Any, values: np.ndarray, dtype: Any, missing: np.ndarray) -> Any:
+    """The same for pyarrow."""
+    import pyarrow as pa
+
+    new = arrow_array(values, dtype).to_pylist()
+    entries = [b if gone else a for a, b, gone in zip(column.to_pylist(), new, missing.tolist(), strict=True)]
+    if pa.types.is_dictionary(dtype):
+        return pa.array(entries, type=dtype.value_type).dictionary_encode().cast(dtype)
+    return pa.array(entries, type=dtype)
+
+
+REPLACE = {"pandas": replace_in_pandas, "polars": replace_in_polars, "pyarrow": replace_in_arrow}
+
+
+def join_columns(X: Any, columns: list[Any]) -> Any:
+    """A data frame of columns with the library, names and index of X."""
+    if hasattr(X, "isetitem"):
+        result = X.copy()
+        for index, column in enumerate(columns):
+            result.isetitem(index, column)
+        return result
+    if hasattr(X, "column_names"):
+        import pyarrow as pa
+
+        return pa.table(columns, names=X.column_names)
+    return X.with_columns(columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from skae.data import SparseRows
 from skae.training import draw_seed, fill_by_pca, one_at_a_time
 
 from .combination import Combination
-from .frames import fill_frame
+from .frames import fill_frame, fill_table
 
 OWNER = "AutoencoderImputer"
 # Share of the known values that are hidden from the fit, to choose the bottleneck size and the weights.
@@ -53,6 +53,9 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
     reconstruction from the row that the normal distribution completed. Their weights are at least 0, and have the
     lowest squared error on a tenth of the known values, which are hidden in training (stacking, Breiman, 1996). Where
     the autoencoder is not better than the normal distribution, its weight is therefore small.
+
+    Tables with categories and dates are estimated as encoded columns. A missing category is filled with the most likely
+    one, or with ``sample_posterior=True`` with one that is drawn, and the output is a data frame like X.
 
     Known values are returned unchanged. Estimates are limited to the range of the known values of their feature.
 
@@ -133,7 +136,7 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
             A table, pictures or signals, as for :meth:`AutoencoderTransformer.fit`, but neither tokens nor sparse. A
-            copy of it is made.
+            copy of it is made. Categories and dates of data frames are filled too.
         y : ignored
 
         Returns
@@ -146,7 +149,13 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
             If a parameter or X is invalid; if a feature has no known value.
         """
         self._check_parameters()
-        X, schema = read_samples(OWNER, X, is_table=False)
+        categorical_features = "from_dtype" if self.autoencoder is None else self.autoencoder.categorical_features
+        X, schema = read_samples(OWNER, X, categorical_features)
+        if schema.encoder is not None and not (self._is_nan and not self.add_indicator):
+            raise ValueError(
+                f"missing_values={self.missing_values!r} and add_indicator={self.add_indicator!r} are for tables of "
+                f"numbers, but X has categories or dates. Leave out both, and pass X with None or NaN where missing."
+            )
         X = self._mark_missing(X)
         seed = draw_seed(self.random_state)
         self._result = fit_imputer(self, X, schema, seed)
@@ -162,7 +171,8 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
         Returns
         -------
         X : ndarray of the shape of X, and the columns of the indicator if ``add_indicator=True``
-            float32 if X is float32, else float64; a tensor if X is one. If ``set_output`` asks for data frames and X is
+            float32 if X is float32, else float64; a tensor if X is one. A data frame like X if it has categories or
+            dates. If ``set_output`` asks for data frames and X is
             one of that library, columns keep their types, and estimates are rounded to them.
         """
         result = self._get_result()
@@ -177,6 +187,8 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
         random = check_random_state(draw_seed(self.random_state)) if self.sample_posterior else None
         is_missing = np.isnan(X)
         filled = np.where(is_missing, result.combination.impute(result.autoencoder, X, random), X).astype(X.dtype)
+        if result.schema.encoder is not None:
+            return convert_like(given, fill_table(given, result.schema.encoder, filled, is_missing))
         library = output_library(self)
         if library is not None and type(frame).__module__.partition(".")[0] == library and result.indicator is None:
             return fill_frame(frame, filled, is_missing)
@@ -239,9 +251,11 @@ def fit_imputer(imputer: AutoencoderImputer, X: np.ndarray, schema: Schema, seed
     is_hidden = choose_hidden(X, seed)
     seen = np.where(is_hidden, np.nan, X)
     autoencoder = prepare_autoencoder(imputer.autoencoder, X, seen, is_hidden, schema, seed)
-    autoencoder._reports_pca = False
+    autoencoder._reports_pca, autoencoder._table = False, schema.table
     autoencoder.set_params(random_state=seed).fit(seen)
-    del autoencoder._reports_pca
+    del autoencoder._reports_pca, autoencoder._table
+    if schema.encoder is not None:
+        autoencoder._result = replace(autoencoder._result, schema=schema)
     combination = Combination.fit(autoencoder, X, seen, is_hidden, seed)
     indicator = None
     if imputer.add_indicator:
@@ -283,7 +297,7 @@ def prepare_autoencoder(
     if prepared.axes == "n" or token_setting(prepared):
         reason = token_setting(prepared) or "axes='n'"
         raise ValueError(f"{OWNER} fills numbers, not tokens. Pass an autoencoder without {reason}.")
-    layout = infer_layout(prepared, X, schema.feature_names)
+    layout = infer_layout(prepared, X, schema.feature_names, schema.table)
     if layout.axes:
         # The fit does not warn again about the axes that were inferred here.
         prepared.axes = " ".join(layout.axes)

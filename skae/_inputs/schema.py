@@ -11,6 +11,8 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from skae.data import TableColumns
+
 from .data_frames import FrameSchema
 from .plain import is_plain, plain_values
 from .table_encoding import TableEncoder
@@ -36,6 +38,11 @@ class Schema:
         if is_plain(values, sample_shape, self.n_features):
             return X.detach() if isinstance(X, torch.Tensor) else values
         return check_samples(self.estimator(owner), X, reset=False, sample_shape=sample_shape)
+
+    @property
+    def table(self) -> TableColumns | None:
+        """The columns of a table with categories or dates, for its layout."""
+        return None if self.encoder is None else self.encoder.table
 
     @functools.cached_property
     def _names(self) -> list[str] | None:

@@ -17,7 +17,7 @@ from skae.data import TableColumns
 
 from .containers import STRINGS, check_entry
 from .data_frames import column_dtypes, column_names, make_frame, numpy_dtype
-from .table_columns import Booleans, Categories, Dates, family_of, find_missing, to_floats
+from .table_columns import Booleans, Categories, Dates, family_of, find_missing, object_column, to_floats
 from .validation import fill_masked
 
 OWNER = "AutoencoderTransformer"
@@ -136,6 +136,9 @@ def read_column(X: Any, index: int) -> np.ndarray:
     column = X.iloc[:, index] if hasattr(X, "iloc") else X[column_names(X)[index]]
     dtype = column_dtypes(X)[index]
     try:
+        if is_category_type(dtype) and hasattr(column, "to_pylist"):
+            # numpy reads missing entries of dictionaries as one of their values.
+            return object_column(column.to_pylist())[:, 0]
         if is_category_type(dtype):
             return np.asarray(column, dtype=object)
         if getattr(dtype, "tz", None) is not None and hasattr(column, "iloc"):  # times of UTC

@@ -271,7 +271,7 @@ def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResu
     """Train the members; learn distances and the threshold."""
     categorical_features = "from_dtype" if novelty.autoencoder is None else novelty.autoencoder.categorical_features
     X, schema = read_samples(OWNER, X, categorical_features)
-    table = None if schema.encoder is None else schema.encoder.table
+    table = schema.table
     X = select_all(X)
     if len(X) < 4:
         raise ValueError(f"Members need training rows and validation rows: at least 4, got n_samples={len(X)}.")

@@ -137,11 +137,13 @@ class TableLayout(SampleLayout):
         """Convert scaled features (n, n_features) to numbers and codes of the most likely categories."""
         return self.columns.collapse(self.to_features(x))
 
-    def draw(self, features: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-        """Draw rows (n, n_columns) from ``to_features``: numbers are clipped to the range of the fitted rows."""
+    def to_rows(self, features: np.ndarray, random: np.random.RandomState | None = None) -> np.ndarray:
+        """Rows (n, n_columns) of features, with numbers clipped to the range of the fitted rows; drawn if there is a
+        ``random``."""
         moments = self.scaling.moments
         assert moments is not None
-        rows, numbers = self.columns.draw(features, random), self.columns.is_number
+        rows = self.columns.collapse(features) if random is None else self.columns.draw(features, random)
+        numbers = self.columns.is_number
         low, high = (ends.numpy()[self.columns.starts[numbers]] for ends in (moments.low, moments.high))
         rows[:, numbers] = np.clip(rows[:, numbers], low, high)
         return rows

@@ -23,7 +23,7 @@ from skae.serialization.container import Stored, with_prefix
 
 from .data_frames import decode_schema, encode_schema
 from .novelties import pop_array
-from .results import decode_parameters
+from .results import check_table_schema, decode_parameters
 from .values import Decoder, check_type, encode
 
 KEYS = {"kind", "versions", "parameters", "autoencoder", "fitted", "feature_names", "frame", "table", "output"}
@@ -81,12 +81,14 @@ def decode_imputer(
     fitted = decode_autoencoder(file.part(content["fitted"], AUTOENCODER))
     arrays = {name: array.numpy() for name, array in file.arrays().items() if not name.startswith(AUTOENCODER)}
     n_features = math.prod(fitted.sample_shape_)
-    combination, indicator = decode_combination(arrays, n_features), decode_indicator(arrays, n_features)
+    combination = decode_combination(arrays, fitted._result.layout.n_features)
+    indicator = decode_indicator(arrays, n_features)
     if arrays:
         raise ModelFileError(f"it holds the array {shown(sorted(arrays)[0])}, which is not known")
     if fitted._result.layout.scaling.moments is None or (indicator is None) == imputer.add_indicator:
         raise ModelFileError("its autoencoder or its indicator is not that of an imputer")
     schema = decode_schema(content, n_features, decode)
+    check_table_schema(schema, fitted._result.layout)
     shape = fitted._result.layout.caller_shape
     imputer._result = ImputerResult(schema, shape, fitted, combination, indicator)
     return imputer

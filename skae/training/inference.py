@@ -95,7 +95,7 @@ def decode_features(result: FitResult, Z: np.ndarray) -> np.ndarray:
 def draw(result: FitResult, Z: np.ndarray, random: np.random.RandomState) -> np.ndarray:
     """Rows (n, n_columns) of a table with categories from checked codes; categories and booleans are drawn."""
     assert isinstance(result.layout, TableLayout)
-    return result.layout.draw(decode_features(result, Z), random)
+    return result.layout.to_rows(decode_features(result, Z), random)
 
 
 def decode_to(

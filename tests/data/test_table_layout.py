@@ -58,14 +58,14 @@ def test_small_numbers_next_to_large_ones_are_no_rounding_errors():
 def test_categories_are_drawn_by_their_values_and_numbers_stay_in_the_fitted_range():
     layout = learn()
     features = np.tile([9.0, 0.5, -0.2, 0.25, 0.75, 1.0], (4000, 1))
-    rows = layout.draw(features, np.random.RandomState(0))
+    rows = layout.to_rows(features, np.random.RandomState(0))
     assert set(rows[:, 0]) == {4.5}
     np.testing.assert_allclose(np.bincount(rows[:, 1].astype(int), minlength=3) / 4000, [2 / 3, 0, 1 / 3], atol=0.03)
     np.testing.assert_allclose(rows[:, 2].mean(), 0.75, atol=0.03)
     assert set(rows[:, 3]) == {0}
     # Without a positive value, the largest one is drawn.
-    assert set(layout.draw(np.tile([2.0, -0.5, -0.1, -0.2, 0, 1], (5, 1)), np.random.RandomState(0))[:, 1]) == {1}
-    assert set(layout.draw(np.tile([2.0, 0, 0, 1, 0, 1], (500, 1)), np.random.RandomState(0))[:, 1]) == {2}
+    assert set(layout.to_rows(np.tile([2.0, -0.5, -0.1, -0.2, 0, 1], (5, 1)), np.random.RandomState(0))[:, 1]) == {1}
+    assert set(layout.to_rows(np.tile([2.0, 0, 0, 1, 0, 1], (500, 1)), np.random.RandomState(0))[:, 1]) == {2}
 
 
 def test_new_moments_rescale_whole_blocks():

@@ -94,6 +94,12 @@ def test_tables_of_pyarrow_come_back():
     assert restored.equals(table)
 
 
+def test_missing_entries_of_dictionaries_of_pyarrow_are_missing():
+    table = pa.table({"k": pa.array(["a", None, "b", "a"]).dictionary_encode(), "text": ["x", None, "y", "x"]})
+    rows, _ = read_samples("AutoencoderTransformer", table, "from_dtype")
+    np.testing.assert_array_equal(rows, [[0, 0], [np.nan, np.nan], [1, 1], [0, 0]])
+
+
 def test_another_library_gets_plain_types():
     restored = round_trip(FRAME[["text", "size", "flag", "day", "count"]], library="polars")
     assert restored["size"].to_list() == SIZES
