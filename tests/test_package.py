@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 IMPORT = """
-import sys, skorch, sklearn.callback
+import contextlib, sys, skorch
+with contextlib.suppress(ImportError):  # scikit-learn before 1.9
+    import sklearn.callback
 before = set(sys.modules)
 import skae
 heavy = {"matplotlib", "pandas", "polars", "rich", "PIL", "onnxruntime"} & (set(sys.modules) - before)
