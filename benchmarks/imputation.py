@@ -64,38 +64,45 @@ def choose_hidden(shape, share, random):
     return hidden
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", nargs="*", default=list(tables()))
-    parser.add_argument("--seeds", type=int, default=1)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    rows, errors, seconds = [], {}, {}
-    for name in options.tables:
+def measure(names, seeds):
+    """Rows of table, setting, seed, imputer, error and seconds of CPU time."""
+    for name in names:
         X = tables()[name]
         X = X / np.sqrt(X.var(0).mean()) if name == "digits" else StandardScaler().fit_transform(X)
         for setting, share in SETTINGS.items():
-            for seed in range(options.seeds):
+            for seed in range(seeds):
                 hidden = choose_hidden(X.shape, share, np.random.RandomState(seed))
                 for who, imputer in imputers(seed).items():
                     start = time.process_time()
                     filled = imputer.fit_transform(np.where(hidden, np.nan, X))
                     took = time.process_time() - start
-                    error = float(np.sqrt(np.square(filled - X)[hidden].mean()))
-                    errors[name, setting, seed, who] = error
-                    seconds[who] = seconds.get(who, 0.0) + took
-                    rows.append([name, setting, seed, who, error, took])
-                    print("  ".join(map(str, rows[-1])), flush=True)
-    cells = sorted({key[:3] for key in errors})
-    affordable = [who for who in seconds if seconds[who] <= SLOWER * seconds[OWN]]
-    table = {who: np.array([errors[(*cell, who)] for cell in cells]) for who in seconds}
-    ranks = {who: np.mean(sum(table[other] < table[who] for other in affordable) + 1) for who in seconds}
-    means = {who: table[who].mean() for who in seconds}
-    summary = [[who, float(ranks[who]), float(means[who]), seconds[who], who in affordable] for who in seconds]
+                    row = [name, setting, seed, who, float(np.sqrt(np.square(filled - X)[hidden].mean())), took]
+                    print("  ".join(map(str, row)), flush=True)
+                    yield row
+
+
+def summarize(rows):
+    """Mean rank, mean error and seconds of each imputer, and whether it takes at most SLOWER times as long as OWN."""
+    whos = list(dict.fromkeys(row[3] for row in rows))
+    errors = {who: np.array([row[4] for row in rows if row[3] == who]) for who in whos}
+    seconds = {who: sum(row[5] for row in rows if row[3] == who) for who in whos}
+    affordable = [who for who in whos if seconds[who] <= SLOWER * seconds[OWN]]
+    ranks = {who: float(np.mean(sum(errors[other] < errors[who] for other in affordable) + 1)) for who in whos}
+    return [[who, ranks[who], float(errors[who].mean()), seconds[who], who in affordable] for who in whos]
+
+
+def report(rows):
+    summary = summarize(rows)
     show(["imputer", "mean rank", "mean error", "seconds", "affordable"], summary)
-    columns = ["table", "hidden", "seed", "imputer", "error", "CPU seconds"]
-    write("imputation", columns, rows, summary=summary)
-    assert min(affordable, key=ranks.get) == OWN
+    write("imputation", ["table", "hidden", "seed", "imputer", "error", "CPU seconds"], rows, summary=summary)
+    assert min((row for row in summary if row[4]), key=lambda row: row[1])[0] == OWN
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=1, help="number of random choices of hidden values")
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    report(list(measure(tables(), parser.parse_args().seeds)))
 
 
 if __name__ == "__main__":

@@ -302,11 +302,11 @@ class AutoencoderTransformer(
     comparison with PCA count known values only. The encoder gets each missing value as its reconstruction, computed in
     three rounds from the mean; for a row without any value, that is a row of means, and ``score_samples`` is 0. PCA of
     rows with missing values is the regularized iterative PCA of Josse and Husson (2012). If rows of ``fit`` have
-    missing values, training hides up to 40 % of the values of each row at random, so that the network learns to fill
-    them. Otherwise, the network is the same as without this mechanism, and other methods warn when they fill missing
-    values. ``reconstruct`` and ``inverse_transform`` return complete rows. A feature without any value in ``fit``,
-    missing values in sparse matrices, and infinite values are errors. A custom ``loss`` gets the output in place of
-    missing values of the target.
+    missing values, training hides further ones, so that the network learns to fill them: up to 40 % of the values of a
+    row at random, or those that are missing in another row. Otherwise, the network is the same as without this
+    mechanism, and other methods warn when they fill missing values. ``reconstruct`` and ``inverse_transform`` return
+    complete rows. A feature without any value in ``fit``, missing values in sparse matrices, and infinite values are
+    errors. A custom ``loss`` gets the output in place of missing values of the target.
 
     Examples
     --------
