@@ -102,18 +102,24 @@ def scaled_rows(autoencoder: AutoencoderTransformer, X: np.ndarray) -> Tensor:
 
 
 def estimate(autoencoder: AutoencoderTransformer, gaussian: Gaussian | None, X: np.ndarray) -> list[Tensor]:
-    """The estimates of X in s(X), (n, n_features) each, float64, on the CPU."""
+    """The estimates of X in s(X), (n, n_features) each, float64, on the CPU.
+
+    They are limited to the range of the known values of ``fit``, because rounds of reconstruction can diverge.
+    """
     result = autoencoder._result
     layout, module, device = result.layout, result.net.module_, torch.device(result.net.device)
     rows = scaled_rows(autoencoder, X)
     with full_precision(device):
         network = layout.to_flat(module.fill(layout.from_flat(rows.to(device)))).cpu().double()
+        moments, scaling = layout.scaling.moments, layout.scaling
+        assert moments is not None
+        low, high = ((ends - scaling.mean.cpu()) / scaling.scale.cpu() for ends in (moments.low, moments.high))
         if gaussian is None:
-            return [network]
+            return [network.clamp(low, high)]
         filled = gaussian.fill(rows)
         x = layout.from_flat(filled.float().to(device))
         from_gaussian = layout.to_flat(module.decode(module.encode(x))).cpu().double()
-    return [filled, network, from_gaussian]
+    return [values.clamp(low, high) for values in (filled, network, from_gaussian)]
 
 
 def fit_weights(estimates: np.ndarray, known: np.ndarray) -> np.ndarray:

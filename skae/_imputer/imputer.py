@@ -30,8 +30,9 @@ from .frames import fill_frame, fill_table
 OWNER = "AutoencoderImputer"
 # Share of the known values that are hidden from the fit, to choose the bottleneck size and the weights.
 HIDDEN_SHARE = 0.1
-# Bottleneck sizes that are compared by PCA of at most SIZE_ROWS rows, in ascending order, until WORSE sizes are worse.
-SIZES, SIZE_ROWS, WORSE = (1, 2, 3, 5, 8, 12, 20, 32, 48, 64, 96, 128), 2000, 2
+# Bottleneck sizes that are compared by PCA of at most SIZE_ROWS rows and SIZE_NUMBERS values, in ascending order, until
+# WORSE sizes are worse. With more components than the largest, reconstructions of wide rows diverge.
+SIZES, SIZE_ROWS, SIZE_NUMBERS, WORSE = (1, 2, 3, 5, 8, 12, 20), 2000, 2**19, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,7 +304,8 @@ def prepare_autoencoder(
         prepared.axes = " ".join(layout.axes)
     if autoencoder is None:
         # Rows with hidden values are of most use to choose the size.
-        rows = np.argsort(~is_hidden.reshape(len(X), -1).any(1), kind="stable")[:SIZE_ROWS]
+        size = max(100, min(SIZE_ROWS, SIZE_NUMBERS // layout.n_features))
+        rows = np.argsort(~is_hidden.reshape(len(X), -1).any(1), kind="stable")[:size]
         known, shown = (layout.to_flat(layout.to_network(torch.from_numpy(array[rows]))).numpy() for array in (X, seen))
         hidden = ~np.isnan(known) & np.isnan(shown)
         prepared.n_components = choose_size(known, shown, hidden, seed)
