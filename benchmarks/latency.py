@@ -5,10 +5,11 @@ programs on the machine disturb all of them alike. The claim is about the defaul
 components).
 """
 
-import sys
 import time
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import torch
 from report import make_parser, write
 from sklearn.datasets import load_digits
@@ -38,10 +39,6 @@ def make_bare(autoencoder, row):
 
 def make_calls(device):
     """Functions without parameters, by name."""
-    del sys.path[0]  # pandas would import the script bottleneck.py as the package of this name
-    import pandas as pd
-    import polars as pl
-
     X = load_digits().data
     row, names = X[:1].copy(), [f"pixel {i}" for i in range(64)]
     frame = pd.DataFrame(row, columns=names)

@@ -131,7 +131,7 @@ def main():
     print(f"digits, accuracy of the chosen pipeline: {ours:.4f}; of GridSearchCV {theirs:.4f} +- {allowed:.4f}")
     columns = ["data", "size", "nested", "alone", "PCA", "nested / alone", "nested / PCA"]
     figures = {"times": times, "choices": steps, "accuracy": [float(ours), float(theirs)]}
-    write("bottleneck", columns, errors, device=args.device, **figures)
+    write("bottleneck_search", columns, errors, device=args.device, **figures)
     ratios = np.array([row[5] for row in errors])
     print(
         f"{np.mean(ratios <= 1.15):.2f} of sizes within 15 % of an autoencoder per size; mean ratio {ratios.mean():.3f}"
