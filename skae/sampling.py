@@ -38,14 +38,19 @@ class Mixture(Sampler):
 
 @dataclass(frozen=True)
 class NormalKernels(Sampler):
-    """A kernel density: normal kernels at ``centers`` (n, n_components) with the covariance ``root @ root.T``."""
+    """A kernel density: normal kernels at ``centers`` (n, n_components) with the covariance ``root @ root.T``.
+
+    All centers are drawn equally often, up to one draw, so that samples have the distribution of the centers.
+    """
 
     centers: np.ndarray
     root: np.ndarray
 
     def sample(self, n_samples: int, random: np.random.RandomState) -> np.ndarray:
         noise = random.standard_normal((n_samples, len(self.root)))
-        return self.centers[random.randint(len(self.centers), size=n_samples)] + noise @ self.root.T
+        n_rounds = -(-n_samples // len(self.centers))
+        order = np.concatenate([random.permutation(len(self.centers)) for _ in range(n_rounds)])
+        return self.centers[order[:n_samples]] + noise @ self.root.T
 
 
 def fit_examples(kind: str, Z: np.ndarray, train_codes: np.ndarray, seed: int) -> Sampler:

@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits, load_wine
 
 from skae import AutoencoderTransformer
 from skae.model import CodebookPrior, NormalMixture, Sphere, StandardNormal, UniformSphere
+from skae.sampling import NormalKernels
 
 X = load_digits().images[:600]
 QUICK = {"max_epochs": 5, "random_state": 0}
@@ -137,3 +138,10 @@ def test_the_marginal_of_a_prior_is_that_of_its_first_coordinates():
     assert StandardNormal(4).marginal(2) == StandardNormal(2)
     with pytest.raises(NotImplementedError):
         UniformSphere(4).marginal(2)
+
+
+def test_kernels_draw_all_centers_equally_often():
+    centers = np.arange(7.0)[:, None]
+    drawn = NormalKernels(centers, np.zeros((1, 1))).sample(20, np.random.RandomState(0))[:, 0]
+    assert set(np.bincount(drawn.astype(int), minlength=7)) == {2, 3}
+    assert len(set(drawn[:7])) == 7

@@ -13,7 +13,7 @@ from skae._inputs.validation import FAR_AWAY, check_no_overflow
 from skae._parameters import check_choice, check_integer
 from skae.model import Bottleneck, Sampler
 from skae.sampling import SAMPLERS, fit_density, fit_examples
-from skae.training import FitResult, draw_seed, encode, full_precision
+from skae.training import FitResult, draw, draw_seed, encode, full_precision
 
 
 class GenerationMixin:
@@ -30,6 +30,10 @@ class GenerationMixin:
         """Draw codes from a density and decode them.
 
         With ``like``, the samples resemble given examples: ``sample(10, like=X[y == 3])`` generates threes.
+
+        Rows of a table with categories, booleans or dates vary around the decoded codes as training rows vary around
+        their reconstructions: normal deviations with the unexplained variance of each column are added. Then the most
+        likely category is chosen, and numbers are clipped to the range of the training rows.
 
         Parameters
         ----------
@@ -89,9 +93,12 @@ class GenerationMixin:
             codes = density.sample(int(n_samples), np.random.RandomState(seed))
         Z = map_codes(result, codes, result.net.module_.from_inner)
         given = like if isinstance(like, torch.Tensor) else Z
-        # Categories have a stream of their own, so that codes are those of a table without them.
-        random = None if result.schema.encoder is None else np.random.RandomState((seed, 1))
-        return self._convert_output(given, self._decode(result, Z, random), result, None, random)
+        if result.schema.encoder is None:
+            return self._convert_output(given, self._decode(result, Z), result, None)
+        # Deviations have a stream of their own, so that codes are those of a table without categories.
+        random = np.random.RandomState((seed, 1))
+        trained = map_codes(result, train_codes(result), result.net.module_.from_inner)
+        return self._convert_output(given, draw(result, Z, trained, random), result, None, random)
 
     def interpolate(self: Any, X_a: Any, X_b: Any, steps: int = 10) -> Any:
         """Interpolate between each row of X_a and the same row of X_b: decode codes between their codes.

@@ -46,7 +46,6 @@ from skae.training import (
     TrainSpec,
     checkpoints_for,
     decode,
-    draw,
     draw_seed,
     encode,
     is_extensible,
@@ -765,9 +764,9 @@ class AutoencoderTransformer(
         check_same_tokens(layout, X)
         return X
 
-    def _decode(self, result: FitResult, Z: np.ndarray, random: np.random.RandomState | None = None) -> np.ndarray:
-        """Decode checked codes; with a ``random``, categories of tables are drawn."""
-        samples = decode(result, Z) if random is None else draw(result, Z, random)
+    def _decode(self, result: FitResult, Z: np.ndarray) -> np.ndarray:
+        """Decode checked codes."""
+        samples = decode(result, Z)
         check_no_overflow(samples, "samples", "the codes are far from those of transform")
         return samples
 

@@ -148,6 +148,23 @@ class TableLayout(SampleLayout):
         rows[:, numbers] = np.clip(rows[:, numbers], low, high)
         return rows
 
+    def residual_deviations(self, decoded: np.ndarray, explained: float) -> np.ndarray:
+        """Standard deviations (n_features,) of the features of fitted rows around their reconstructions.
+
+        ``decoded`` (n, n_features) are reconstructions of some fitted rows, and ``explained`` is the share of the total
+        variance in s(X) that they explain. Each feature gets a part of the rest, in proportion to the variance that it
+        lacks in ``decoded``.
+        """
+        moments = self.scaling.moments
+        assert moments is not None
+        squared_scale = np.square(self.scaling.scale.cpu().numpy().astype(np.float64).reshape(-1))
+        variances = (moments.squares / moments.counts).numpy() / squared_scale
+        lacking = np.clip(variances - decoded.var(0) / squared_scale, 0, None)
+        unexplained = max(0.0, 1 - explained) * variances.sum()
+        if lacking.sum() > 0:
+            lacking *= unexplained / lacking.sum()
+        return np.sqrt(np.minimum(lacking, variances) * squared_scale)
+
 
 def block_index(columns: TableColumns) -> Tensor:
     """The column of each feature, as a tensor (n_features,)."""

@@ -92,10 +92,17 @@ def decode_features(result: FitResult, Z: np.ndarray) -> np.ndarray:
     return decode_to(np.empty((len(Z), layout.n_features)), result, Z, layout.to_features)
 
 
-def draw(result: FitResult, Z: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-    """Rows (n, n_columns) of a table with categories from checked codes; categories and booleans are drawn."""
-    assert isinstance(result.layout, TableLayout)
-    return result.layout.to_rows(decode_features(result, Z), random)
+def draw(result: FitResult, Z: np.ndarray, train_codes: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+    """Rows (n, n_columns) of a table with categories from checked codes, with the residual variance of fitted rows.
+
+    ``train_codes`` (n_codes, n_components) are those of fitted rows.
+    """
+    layout, explained = result.layout, result.explained_variance_ratio
+    assert isinstance(layout, TableLayout)
+    assert explained is not None
+    deviations = layout.residual_deviations(decode_features(result, train_codes), float(explained.sum()))
+    features = decode_features(result, Z)
+    return layout.to_rows(features + deviations * random.standard_normal(features.shape))
 
 
 def decode_to(

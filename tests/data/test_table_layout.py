@@ -68,6 +68,21 @@ def test_categories_are_drawn_by_their_values_and_numbers_stay_in_the_fitted_ran
     assert set(layout.to_rows(np.tile([2.0, 0, 0, 1, 0, 1], (500, 1)), np.random.RandomState(0))[:, 1]) == {2}
 
 
+def test_residual_deviations_have_the_unexplained_variance():
+    random = np.random.RandomState(0)
+    numbers = random.randn(500, 2) * [1.0, 100.0]
+    rows = np.column_stack([numbers[:, 0], random.randint(0, 3, 500), numbers[:, 1] > 0, np.zeros(500)])
+    layout = learn(rows)
+    features, variances = COLUMNS.expand(torch.tensor(rows)).numpy(), layout.scaling.scale.numpy() ** 2
+    assert (layout.residual_deviations(features[:400], 1.0) == 0).all()
+    decoded = features.copy()
+    decoded[:, 0] *= 0.6
+    in_scaled = layout.residual_deviations(decoded, 1 - 0.64 / 3) ** 2 / variances
+    np.testing.assert_allclose(in_scaled, [0.64, 0, 0, 0, 0, 0], atol=1e-5)
+    nothing = layout.residual_deviations(np.zeros((5, 6)), 0.0)
+    np.testing.assert_allclose(nothing, features.std(0), rtol=1e-5)
+
+
 def test_new_moments_rescale_whole_blocks():
     layout = learn(np.array([[0.0, 0, 0, 0], [1.0, 0, 1, 0]] * 5))
     later = np.array([[0.0, 0, 0, 0], [1.0, 1, 1, 0]] * 5)

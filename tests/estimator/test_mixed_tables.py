@@ -160,6 +160,23 @@ def test_samples_hold_drawn_categories_and_numbers_within_the_fitted_range(fitte
     assert (like["city"] == "Paris").mean() > 0.7
 
 
+def test_samples_have_the_variance_that_few_components_do_not_explain():
+    random = np.random.RandomState(0)
+    numbers = random.randn(300, 3) * [1, 2, 5]
+    frame = pd.DataFrame(numbers, columns=["a", "b", "c"]).assign(kind=random.choice(["x", "y"], 300))
+    sampled = AutoencoderTransformer(1, max_epochs=2, random_state=0).fit(frame).sample(1000, random_state=0)
+    np.testing.assert_allclose(sampled[["a", "b", "c"]].std(), frame[["a", "b", "c"]].std(), rtol=0.2)
+    assert 0.35 < (sampled["kind"] == "x").mean() < 0.65
+
+
+def test_samples_of_exact_codes_keep_the_dependence_of_categories():
+    random = np.random.RandomState(0)
+    kind = random.choice(["x", "y", "z"], 200)
+    frame = pd.DataFrame(random.randn(200, 5)).rename(columns=str).assign(kind=kind, same=kind)
+    sampled = AutoencoderTransformer(None, max_epochs=2, random_state=0).fit(frame).sample(500, random_state=0)
+    assert (sampled["kind"] == sampled["same"]).mean() > 0.95
+
+
 def test_interpolation_gives_an_array_of_objects(fitted):
     between = fitted.interpolate(TABLE.head(2), TABLE.tail(2), steps=3)
     assert between.shape == (2, 3, 6)
