@@ -205,6 +205,8 @@ class AutoencoderTransformer(
         Smallest relative decrease of the validation loss that counts as an improvement, in [0, inf).
     warm_start : bool, default=False
         Whether ``fit`` starts with the weights and the scaling of the previous fit. It needs an int as n_components.
+        For data frames, the categories, the kind of data frame and the range of samples are those of the previous fit
+        too; a new category is encoded as an unknown one.
     device : str or torch.device, default="auto"
         "auto" is CUDA if available, then MPS, then the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"

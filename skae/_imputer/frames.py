@@ -16,7 +16,9 @@ from skae._inputs.data_frames import (
     round_column,
     round_to_dtype,
 )
-from skae._inputs.table_encoding import TableEncoder, as_table
+from skae._inputs.schema import Schema
+from skae._inputs.table_columns import object_column
+from skae._inputs.table_encoding import as_table
 
 
 def fill_frame(frame: Any, filled: np.ndarray, is_missing: np.ndarray) -> Any:
@@ -52,9 +54,16 @@ def fill_pandas(frame: Any, filled: np.ndarray, is_missing: np.ndarray) -> Any:
     return result
 
 
-def fill_table(X: Any, encoder: TableEncoder, filled: np.ndarray, is_missing: np.ndarray) -> Any:
-    """A copy of a table with categories or dates, with decoded ``filled`` (n, n_columns) where ``is_missing``."""
+def fill_table(X: Any, schema: Schema, filled: np.ndarray, is_missing: np.ndarray) -> Any:
+    """A copy of a table with categories or dates, with decoded ``filled`` (n, n_columns) where ``is_missing``.
+
+    Numbers are rounded to the fitted types: columns of integers are floats in X if pandas marks missing values by NaN.
+    """
+    encoder = schema.encoder
+    assert encoder is not None
     columns = encoder.decode(filled)
+    if schema.frame is not None:
+        columns = [round_column(values, dtype) for values, dtype in zip(columns, schema.frame.dtypes, strict=True)]
     if not hasattr(X, "columns"):
         values = encoder.to_array(columns)
         return np.where(is_missing, values, as_table(X).astype(values.dtype))
@@ -69,8 +78,12 @@ def fill_table(X: Any, encoder: TableEncoder, filled: np.ndarray, is_missing: np
 
 
 def replace_in_pandas(column: Any, values: np.ndarray, dtype: Any, missing: np.ndarray) -> Any:
-    """A column of pandas with ``values`` where ``missing``."""
+    """A column of pandas with ``values`` where ``missing``; its categories get those values that they lack."""
     column = column.copy()
+    if hasattr(dtype, "categories") and values.dtype.kind == "O":
+        lacking = [value for value in dict.fromkeys(values[missing].tolist()) if value not in dtype.categories]
+        column = column.cat.add_categories(lacking)
+        dtype = column.dtype
     column.iloc[np.flatnonzero(missing)] = pandas_series(values[missing], dtype, None).array
     return column
 
@@ -79,6 +92,14 @@ def replace_in_polars(column: Any, values: np.ndarray, dtype: Any, missing: np.n
     """The same for polars."""
     import polars as pl
 
+    if dtype == pl.Null:
+        return pl.Series(column.name, values.tolist() if values.dtype.kind == "O" else values)
+    if dtype == pl.Enum:
+        lacking = set(values[missing].tolist()) - set(dtype.categories)
+        dtype = pl.Enum([*dtype.categories, *sorted(lacking)])
+        column = column.cast(dtype)
+        values = object_column(values)[:, 0]
+        values[~missing] = None
     new = polars_series(column.name, values, dtype)
     return pl.select(pl.when(pl.Series(missing)).then(new).otherwise(column).alias(column.name)).to_series()
 

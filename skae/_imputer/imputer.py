@@ -189,7 +189,7 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
         is_missing = np.isnan(X)
         filled = np.where(is_missing, result.combination.impute(result.autoencoder, X, random), X).astype(X.dtype)
         if result.schema.encoder is not None:
-            return convert_like(given, fill_table(given, result.schema.encoder, filled, is_missing))
+            return convert_like(given, fill_table(given, result.schema, filled, is_missing))
         library = output_library(self)
         if library is not None and type(frame).__module__.partition(".")[0] == library and result.indicator is None:
             return fill_frame(frame, filled, is_missing)

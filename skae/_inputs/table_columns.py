@@ -75,7 +75,8 @@ class Categories:
         ]
         min_frequency = 2 if self.is_rare.any() else None
         encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=min_frequency)
-        return encoder.fit(object_column(repeated))
+        # Arrays, also if scikit-learn's configuration asks for data frames.
+        return encoder.set_output(transform="default").fit(object_column(repeated))
 
     @functools.cached_property
     def members(self) -> list[np.ndarray]:

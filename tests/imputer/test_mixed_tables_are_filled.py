@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn import config_context
 
 import skae
 from skae import AutoencoderImputer, AutoencoderTransformer
@@ -77,3 +78,46 @@ def test_chosen_categories_of_arrays_are_filled():
 def test_settings_for_numbers_are_refused(params):
     with pytest.raises(ValueError, match="for tables of numbers, but X has categories"):
         AutoencoderImputer(**params).fit(GAPS)
+
+
+def fitted_on_categories(library):
+    """An imputer fitted to numbers, counts and a category of three levels."""
+    table = {"x": np.arange(60.0) % 3, "n": np.arange(60) // 10, "c": list("abc") * 20, "b": [True, False] * 30}
+    frame = pd.DataFrame(table).astype({"c": "category"})
+    frame = pl.from_pandas(frame) if library == "polars" else frame
+    autoencoder = AutoencoderTransformer(2, max_epochs=2, early_stopping=False, random_state=0)
+    return AutoencoderImputer(autoencoder, random_state=0).fit(frame)
+
+
+def test_estimated_categories_that_x_does_not_list_are_added():
+    imputer = fitted_on_categories("pandas")
+    given = pd.Categorical(["a", None, None])
+    rows = pd.DataFrame({"x": [0.0, 1.0, 2.0], "n": [0, 1, 2], "c": given, "b": [True] * 3})
+    filled = imputer.transform(rows)["c"]
+    assert filled.notna().all()
+    assert filled[0] == "a"
+    assert filled.dtype.name == "category"
+
+
+@pytest.mark.parametrize("dtype", [pl.Null, pl.Enum(["a"])])
+def test_columns_of_polars_that_cannot_hold_estimates_are_filled(dtype):
+    imputer = fitted_on_categories("polars")
+    rows = pl.DataFrame({"x": [0.0, 1.0, 2.0], "n": [0, 1, 2], "c": pl.Series([None] * 3, dtype=dtype)})
+    rows = rows.with_columns(b=pl.lit(None))
+    filled = imputer.transform(rows)
+    assert filled.null_count().sum_horizontal()[0] == 0
+    assert set(filled["c"].cast(pl.String)) <= {"a", "b", "c"}
+
+
+def test_missing_integers_of_a_float_column_become_integers():
+    rows = pd.DataFrame({"x": [0.0, 1.0], "n": [np.nan, 3.0], "c": pd.Categorical(["a", "b"]), "b": [True, False]})
+    filled = fitted_on_categories("pandas").transform(rows)["n"]
+    assert filled[0] == round(filled[0])
+    assert filled[1] == 3.0
+
+
+def test_tables_are_read_if_the_configuration_asks_for_data_frames():
+    with config_context(transform_output="pandas"):
+        imputer = fitted_on_categories("pandas")
+        rows = pd.DataFrame({"x": [0.0], "n": [np.nan], "c": pd.Categorical(["a"]), "b": [True]})
+        assert imputer.transform(rows).notna().all(axis=None)
