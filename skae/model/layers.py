@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -94,7 +95,8 @@ class SpectralNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         weight = self.layer.get_parameter("weight")
         matrix = weight.flatten(1)
-        with torch.autocast(weight.device.type, enabled=False):
+        # The meta device has no autocast to disable.
+        with contextlib.nullcontext() if weight.is_meta else torch.autocast(weight.device.type, enabled=False):
             with torch.no_grad():
                 out = functional.normalize(matrix @ self.direction, dim=0)
                 direction = functional.normalize(matrix.T @ out, dim=0)

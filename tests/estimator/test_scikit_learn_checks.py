@@ -75,7 +75,8 @@ def test_pipeline_passes_the_checks_that_a_pipeline_with_pca_passes():
         return {r["check_name"] for r in results if r["status"] != "passed"}
 
     in_place = {"check_dont_overwrite_parameters", "check_estimators_overwrite_params"}
-    assert failed(AutoencoderTransformer(max_epochs=3)) == in_place
+    # A Pipeline does not have the tag allow_nan of its steps, so that a check expects an error for missing values.
+    assert failed(AutoencoderTransformer(max_epochs=3)) == in_place | {"check_estimators_nan_inf"}
     assert failed(PCA()) >= in_place
 
 

@@ -62,7 +62,7 @@ def test_a_pickle_is_loaded_on_the_cpu_if_its_device_is_missing(device, through,
 def test_a_pickle_holds_every_weight_once_and_no_pickle_inside(small):
     made = AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(X)
     weights = sum(value.nbytes for value in made.net_.module_.state_dict().values())
-    assert len(pickle.dumps(made)) < weights + 20_000
+    assert len(pickle.dumps(made)) < weights + 30_000
     assert not [name for name, value in made.net_.__getstate__().items() if isinstance(value, bytes)]
 
 
