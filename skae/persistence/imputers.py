@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.impute import MissingIndicator
-from sklearn.utils import check_random_state
 from torch import Tensor
 
 from skae._estimator.transformer import AutoencoderTransformer
@@ -22,9 +21,9 @@ from skae.exceptions import ModelFileError, shown
 from skae.serialization.container import Stored, with_prefix
 
 from .data_frames import decode_schema, encode_schema
-from .novelties import pop_array
-from .results import check_table_schema, decode_parameters
-from .values import Decoder, check_type, encode
+from .novelties import decode_outer, pop_array
+from .results import check_table_schema
+from .values import Decoder, encode
 
 KEYS = {"kind", "versions", "parameters", "autoencoder", "fitted", "feature_names", "frame", "table", "output"}
 AUTOENCODER = "autoencoder/"
@@ -66,18 +65,8 @@ def decode_imputer(
     file: Stored, decode: Decoder, decode_autoencoder: Callable[[Stored], AutoencoderTransformer]
 ) -> AutoencoderImputer:
     """The imputer that a file describes."""
+    imputer = decode_outer(AutoencoderImputer, file, decode, KEYS)
     content = file.content
-    unknown = set(content) - KEYS
-    if unknown:
-        raise ModelFileError(f"it holds {shown(sorted(unknown)[0])}, which is not known")
-    stored = check_type(content["parameters"], dict, "parameters")
-    if set(stored) != set(AutoencoderImputer._get_param_names()) - {"autoencoder"}:
-        raise ModelFileError(f"its parameters are {shown(sorted(stored))}")
-    parameters = {name: decode(value) for name, value in stored.items()}
-    autoencoder = None if content["autoencoder"] is None else decode_parameters(content["autoencoder"], decode)
-    imputer = AutoencoderImputer(autoencoder, **parameters)
-    imputer._check_parameters()
-    check_random_state(imputer.random_state)
     fitted = decode_autoencoder(file.part(content["fitted"], AUTOENCODER))
     arrays = {name: array.numpy() for name, array in file.arrays().items() if not name.startswith(AUTOENCODER)}
     n_features = math.prod(fitted.sample_shape_)

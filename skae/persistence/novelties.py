@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from typing import Any
 
@@ -54,20 +54,26 @@ def decode_novelty(
     file: Stored, decode: Decoder, decode_member: Callable[[Stored], AutoencoderTransformer]
 ) -> AutoencoderNovelty:
     """The novelty detector that a file describes."""
+    novelty = decode_outer(AutoencoderNovelty, file, decode, KEYS)
+    novelty._result = decode_result(file, decode, decode_member)
+    return novelty
+
+
+def decode_outer(cls: Any, file: Stored, decode: Decoder, keys: Set[str]) -> Any:
+    """An estimator with the parameter ``autoencoder``, not fitted, from a file that can have ``keys``."""
     content = file.content
-    unknown = set(content) - KEYS
+    unknown = set(content) - keys
     if unknown:
         raise ModelFileError(f"it holds {shown(sorted(unknown)[0])}, which is not known")
     stored = check_type(content["parameters"], dict, "parameters")
-    if set(stored) != set(AutoencoderNovelty._get_param_names()) - {"autoencoder"}:
+    if set(stored) != set(cls._get_param_names()) - {"autoencoder"}:
         raise ModelFileError(f"its parameters are {shown(sorted(stored))}")
     parameters = {name: decode(value) for name, value in stored.items()}
     autoencoder = None if content["autoencoder"] is None else decode_parameters(content["autoencoder"], decode)
-    novelty = AutoencoderNovelty(autoencoder, **parameters)
-    novelty._check_parameters()
-    check_random_state(novelty.random_state)
-    novelty._result = decode_result(file, decode, decode_member)
-    return novelty
+    estimator = cls(autoencoder, **parameters)
+    estimator._check_parameters()
+    check_random_state(estimator.random_state)
+    return estimator
 
 
 def encode_result(
