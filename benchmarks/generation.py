@@ -150,6 +150,8 @@ def main():
             for (variant, name), accuracy in told.items()
             if name == sampler and variant != "PCA"
         ]
+        if not pairs:  # no variant of these has a prior
+            continue
         auto, accuracy = np.mean(pairs, axis=0)
         print(f"mean over {len(pairs)} variants: auto {auto:.3f}, {sampler} {accuracy:.3f}")
         assert auto < accuracy, f"'auto' is distinguished more than {sampler!r}"

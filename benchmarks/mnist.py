@@ -40,7 +40,7 @@ class TestError(Callback):
         with torch.no_grad():
             for raw in self.X.split(2000):
                 x = self.layout.to_network(raw.to(net.device))
-                restored = net.module_.link.sample(net.module_(x).output)
+                restored = net.module_.link.to_sample(net.module_(x).output)
                 scale = self.layout.scaling.scale.float() / 255
                 total += float(((restored - x).flatten(1) * scale).square().sum())
         self.own += time.perf_counter() - arrived

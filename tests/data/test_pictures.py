@@ -10,6 +10,7 @@ from skae import AutoencoderTransformer
 QUICK = {"max_epochs": 2, "random_state": 0}
 
 
+@pytest.mark.slow
 def test_videos_are_explained_at_least_as_well_as_by_pca():
     gray = load_sample_image("china.jpg").mean(2)[::8, ::8]
     corners = [(y, x) for y in range(30) for x in range(0, 60, 3)]
@@ -71,7 +72,7 @@ class TestWindowsReadAsPictures:
         pictures = digits.reshape(-1, 8, 8)[:200]
         noise = np.random.RandomState(0).standard_normal((60, 9, 12))
         for X in (pictures, pictures / 16, pictures.astype(np.uint8), (pictures > 7) * 1.0, noise):
-            AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(X)
+            AutoencoderTransformer(2, max_epochs=1, early_stopping=False, random_state=0).fit(X)
         named = AutoencoderTransformer(2, axes="t c", max_epochs=1, random_state=0).fit(self.windows(30, 9))
         assert named.scaling_ == "channels"
         assert named.scale_.shape == (1, 9)

@@ -17,7 +17,7 @@ QUICK = {"max_epochs": 2, "random_state": 0}
 WORDS = sorted(set(re.findall(r"[a-z]{3,10}", " ".join(topics.values()).lower())))
 
 
-@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("loss", [pytest.param("mse", marks=pytest.mark.slow), "cross_entropy"])
 def test_unseen_words_are_reconstructed_better_than_by_pca_of_one_hot_characters(loss):
     ids = CharacterEncoder().fit_transform(WORDS[::2])
     train, test = train_test_split(ids, test_size=0.25, random_state=0)

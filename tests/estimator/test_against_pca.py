@@ -21,13 +21,13 @@ def scores(X, n_components):
     return autoencoder.score(test), 1 - ((scaled_test - restored) ** 2).sum() / (scaled_test**2).sum()
 
 
-@pytest.mark.parametrize("n_components", [2, 8, 16])
+@pytest.mark.parametrize("n_components", [8, *(pytest.param(k, marks=pytest.mark.slow) for k in (2, 16))])
 def test_digits_are_explained_clearly_better_than_by_pca(n_components, digits):
     autoencoder, pca = scores(digits, n_components)
     assert autoencoder > pca + 0.05
 
 
-@pytest.mark.parametrize("n_components", [1, 2, 4])
+@pytest.mark.parametrize("n_components", [2, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 4))])
 @pytest.mark.parametrize("name", ["wine", "breast cancer", "diabetes"])
 def test_tables_are_explained_at_least_as_well_as_by_pca(name, n_components, tables):
     autoencoder, pca = scores(tables[name], n_components)

@@ -214,6 +214,7 @@ def test_dependent_rows_are_never_worse_than_pca_on_new_series_and_subjects(make
     assert explained(found) > pca - 0.01
 
 
+@pytest.mark.slow
 def test_a_gain_that_all_groups_share_is_kept(digits):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

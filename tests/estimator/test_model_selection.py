@@ -23,7 +23,7 @@ from skae.variants import Variational
 X, y = load_digits(return_X_y=True)
 X, y = X[:400], y[:400]
 SHORT = {"architecture": Dense((16,)), "max_epochs": 3, "random_state": 0}
-QUICK = AutoencoderTransformer(8, max_epochs=3, random_state=0)
+QUICK = AutoencoderTransformer(8, **SHORT)
 
 
 def test_codes_are_features_in_a_pipeline():
@@ -40,9 +40,8 @@ def test_works_in_a_feature_union_and_a_column_transformer():
     assert list(codes.columns) == ["codes__autoencodertransformer0", "codes__autoencodertransformer1"]
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_grid_search_over_the_bottleneck(n_jobs):
-    search = GridSearchCV(clone(QUICK), {"n_components": [1, 16]}, cv=2, n_jobs=n_jobs).fit(X)
+def test_grid_search_over_the_bottleneck():
+    search = GridSearchCV(clone(QUICK), {"n_components": [1, 16]}, cv=2).fit(X)
     assert search.best_params_ == {"n_components": 16}
     assert search.best_estimator_.n_components_ == 16
     assert search.transform(X).shape == (400, 16)

@@ -34,6 +34,7 @@ class ByParts(AutoencoderTransformer):
 
 CONFIGURATIONS = {
     "defaults": AutoencoderTransformer(),
+    "few epochs": AutoencoderTransformer(max_epochs=3),
     "one component": AutoencoderTransformer(n_components=1, max_epochs=3),
     "dense, mean absolute error": AutoencoderTransformer(architecture="dense", loss="mae", max_epochs=3),
     "dense, cross entropy": AutoencoderTransformer(architecture=Dense((8,)), loss="bce", max_epochs=3),
@@ -51,7 +52,7 @@ CONFIGURATIONS = {
     **{name: AutoencoderTransformer(variant=name, max_epochs=2) for name in VARIANTS if name != "plain"},
 }
 # Those that differ most; the others are marked slow.
-QUICK = ("defaults", "one-dimensional convolution", "custom modules", "vector_quantized")
+QUICK = ("few epochs", "one-dimensional convolution", "custom modules", "vector_quantized")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ class TestCallbacks:
         assert "AutoencoderTransformer" in out
         assert "3/3" in out or "100%" in out
 
-    @pytest.mark.parametrize("n_jobs", [1, 2])
+    @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
     def test_progress_bar_in_a_search_over_pipelines(self, n_jobs, capsys):
         from sklearn.callback import ProgressBar
 
