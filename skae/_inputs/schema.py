@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,16 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from skae._parameters import warn
 from skae.data import TableColumns
 
 from .data_frames import FrameSchema
 from .plain import is_plain, plain_values
 from .table_encoding import TableEncoder
 from .validation import check_samples, convert_container
+
+# New categories that a message lists.
+MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,23 @@ class Schema:
         if is_plain(values, sample_shape, self.n_features):
             return X.detach() if isinstance(X, torch.Tensor) else values
         return check_samples(self.estimator(owner), X, reset=False, sample_shape=sample_shape)
+
+    def continued(self, X: Any, is_warm_start: bool) -> Schema:
+        """The schema after further training on checked X.
+
+        A warm start restores data frames as X, and ValueError names its new categories, for which the network has no
+        features. ``partial_fit`` keeps the schema, and warns of new categories.
+        """
+        new = {} if self.encoder is None else self.encoder.find_new(X)
+        for name, values in new.items():
+            shown = f"{', '.join(map(repr, values[:MOST_SHOWN]))}{', ...' if len(values) > MOST_SHOWN else ''}"
+            message = f"Column {name!r} of X has categories that the first fit did not have: {shown}."
+            if is_warm_start:
+                raise ValueError(
+                    f"{message} The network has no features for them. Call fit with warm_start=False, or replace them."
+                )
+            warn(f"{message} They are encoded as unknown. The rows of the first call should have all categories.")
+        return replace(self, frame=FrameSchema.of(X) or self.frame) if is_warm_start else self
 
     @property
     def table(self) -> TableColumns | None:

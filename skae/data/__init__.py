@@ -6,6 +6,6 @@ from .layout import SampleLayout
 from .missing import contains_missing, count_observed, has_missing, zero_missing
 from .scaling import ARRAYS, EXACT_IN_FLOAT32, SCALINGS, Moments, Scaling
 from .sources import Residual, Rows, SelectedRows, SparseRows, flat_rows, inference_length, iterate_slices, slice_length
-from .tables import TableColumns, TableLayout
+from .tables import LIKE_RARE, UNKNOWN, TableColumns, TableLayout
 from .targets import Target
 from .tokens import TokenLayout, check_tokens
