@@ -8,26 +8,69 @@ from typing import Any
 import numpy as np
 import torch
 
-from skae.data import Rows, SampleLayout
-from skae.training import Part, TrainData, TrainSpec, row_groups, split_rows
+from skae.data import PartwiseRows, Rows, SampleLayout, Stream, StreamRows
+from skae.training import Part, StreamPart, TrainData, TrainSpec, equal_rows, row_groups, split_rows
+
+# Of rows that are larger than memory, the validation set is kept in memory, at most of this size as float32.
+VALIDATION_BYTES = 64 * 2**20
 
 
 def training_data(
     spec: TrainSpec, X: Any, X_val: Any, groups: np.ndarray | None, layout: SampleLayout, schema: Any
 ) -> TrainData:
     """Split checked X, or use X_val for validation; ValueError if there are too few rows for a validation set."""
-    rows = Rows(X, layout, spec.device, keep=True)
+    whole = all_rows(X, layout, spec.device)
+    rows = whole.rows
     if X_val is not None:
         validation_rows = Rows(X_val, layout, spec.device, keep=True)
         groups = row_groups(validation_rows, silent=True) if spec.early_stopping else None
         validation = Part.whole(validation_rows, groups)
-        return TrainData(Part.whole(rows), validation, schema)
+        return TrainData(whole, validation, schema)
     if not spec.early_stopping:
-        return TrainData(Part.whole(rows), schema=schema)
-    n_validation = validation_size(len(rows), spec.validation_fraction)
+        return TrainData(whole, schema=schema)
+    n_validation = validation_size(len(X), spec.validation_fraction)
+    generator = torch.Generator().manual_seed(spec.seed)
+    if isinstance(rows, StreamRows):
+        return split_stream(rows, n_validation, generator, schema)
+    is_read_in_parts = isinstance(X, PartwiseRows) and rows.cache is None
+    if is_read_in_parts:
+        n_validation = min(n_validation, max(1, VALIDATION_BYTES // (4 * layout.n_features)))
     part = Part.whole(rows, row_groups(rows, groups))
-    train, validation = split_rows(part, n_validation, torch.Generator().manual_seed(spec.seed))
+    train, validation = split_rows(part, n_validation, generator)
+    if is_read_in_parts:
+        # Validation rows are in all chunks, which would be read once more in every epoch.
+        return TrainData(train, validation.extract(), schema)
     return TrainData(train, validation, schema, is_split=True)
+
+
+def all_rows(X: Any, layout: SampleLayout, device: torch.device) -> Part:
+    """All rows of checked X."""
+    if not isinstance(X, Stream):
+        return Part.whole(Rows(X, layout, device, keep=True))
+    rows = StreamRows(X, layout, device)
+    return StreamPart(rows, np.arange(len(rows)), n_rows=len(X))
+
+
+def split_stream(rows: StreamRows, n_validation: int, generator: torch.Generator, schema: Any) -> TrainData:
+    """Draw the validation set from the sample of a stream. It is kept in memory; passes skip its rows."""
+    is_complete = len(rows) == len(rows.stream)
+    if not is_complete:
+        n_validation = min(n_validation, len(rows) // 2)
+    # Equal rows are in one set.
+    groups = row_groups(rows) if is_complete else equal_rows(Part.whole(rows))
+    train, validation = split_rows(Part.whole(rows, groups), n_validation, generator)
+    n_rows = rows.exclude(validation.indices)
+    return TrainData(StreamPart(rows, train.indices, n_rows=n_rows), validation.extract(), schema)
+
+
+def check_stream(X: Any, groups: Any, supervised: bool) -> None:
+    """Raise TypeError if X is a stream, whose rows have no numbers, and groups or y are given."""
+    if isinstance(X, Stream) and (groups is not None or supervised):
+        what = "y" if supervised else "groups"
+        raise TypeError(
+            f"{X.name} is read in passes, and its rows need not have the same order in each, so {what} cannot be "
+            f"assigned to them. Pass an array, a memory map or a map-style dataset."
+        )
 
 
 def check_groups(groups: np.ndarray | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import os
@@ -22,8 +23,9 @@ from skae._inputs.layout_inference import (
     infer_layout,
     note_missing,
     reads_token_rows,
-    with_moments,
 )
+from skae._inputs.outputs import OutputArray
+from skae._inputs.readers import load
 from skae._inputs.schema import Schema, read_samples
 from skae._inputs.validation import (
     FAR_AWAY,
@@ -34,14 +36,13 @@ from skae._inputs.validation import (
 )
 from skae._parameters import check_choice, check_integer, check_nested, is_fraction, warn
 from skae._version import __version__
-from skae.data import Rows, SampleLayout, TableColumns
+from skae.data import SampleLayout, Stream, TableColumns, sources
 from skae.exceptions import OtherVersionWarning, PCAKeptWarning
 from skae.model import LayerTable, layer_table
 from skae.training import (
     NO_ERROR,
     AutoencoderNet,
     FitResult,
-    Part,
     TrainData,
     TrainingInterrupted,
     TrainSpec,
@@ -49,11 +50,13 @@ from skae.training import (
     decode,
     draw_seed,
     encode,
+    encode_batches,
     is_extensible,
     one_at_a_time,
     reconstruct,
     report_stage,
     reports_out_of_memory,
+    snapshot,
     squared_errors,
     sums_of_squares,
     train,
@@ -65,11 +68,12 @@ from skae.variants import Variant, class_of_variant, is_supervised
 from .callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from .generation import GenerationMixin
 from .labels import Labels
+from .lazy import is_dask, map_blocks
 from .modules import ModulesMixin
 from .pca_attributes import PCAAttributesMixin
 from .results import ResultMixin, learned
 from .settings import Architecture, check_parameters, check_same_network, class_of_architecture, train_spec
-from .training_data import check_groups, training_data
+from .training_data import all_rows, check_groups, check_stream, training_data
 
 # Length of history_ after partial_fit.
 MAX_HISTORY = 100
@@ -206,9 +210,8 @@ class AutoencoderTransformer(
         Smallest relative decrease of the validation loss that counts as an improvement, in [0, inf).
     warm_start : bool, default=False
         Whether ``fit`` starts with the weights and the scaling of the previous fit. It needs an int as n_components.
-        A data frame must have the columns of the previous fit, and categories that it had; others are an error, because
-        the network has no features for them. The ranges of numbers in samples, and the library and the types of data
-        frames that are returned, are those of the new X; dates are rounded to the step of the previous fit.
+        For data frames, the categories, the kind of data frame and the range of samples are those of the previous fit
+        too; a new category is encoded as an unknown one.
     device : str or torch.device, default="auto"
         "auto" is CUDA if available, then MPS, then the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -303,14 +306,13 @@ class AutoencoderTransformer(
     -----
     Missing values of X (NaN) may be in any sample of numbers, in every method. Means, scales, losses, scores and the
     comparison with PCA count known values only. The encoder gets each missing value as its reconstruction, computed in
-    three rounds from the mean, and limited to the range of the known values of its feature in ``fit``. The score of a
-    row without any value is 0 in ``score_samples``. PCA of rows with missing values is the regularized iterative PCA of
-    Josse and Husson (2012). If rows of ``fit`` have missing values, training hides further ones, so that the
-    network learns to fill them: up to 40 % of the values of a row at random, or those that are missing in another row.
-    Otherwise, the network is the same as without this mechanism, and other methods warn when they fill missing values.
-    ``reconstruct`` and ``inverse_transform`` return complete rows. A feature without any value in ``fit``, missing
-    values in sparse matrices, and infinite values are errors. A custom ``loss`` gets the output in place of missing
-    values of the target.
+    three rounds from the mean; for a row without any value, that is a row of means, and ``score_samples`` is 0. PCA of
+    rows with missing values is the regularized iterative PCA of Josse and Husson (2012). If rows of ``fit`` have
+    missing values, training hides further ones, so that the network learns to fill them: up to 40 % of the values of a
+    row at random, or those that are missing in another row. Otherwise, the network is the same as without this
+    mechanism, and other methods warn when they fill missing values. ``reconstruct`` and ``inverse_transform`` return
+    complete rows. A feature without any value in ``fit``, missing values in sparse matrices, and infinite values are
+    errors. A custom ``loss`` gets the output in place of missing values of the target.
 
     Examples
     --------
@@ -415,11 +417,15 @@ class AutoencoderTransformer(
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
             A table, pictures (n, h, w), (n, h, w, c) or (n, c, h, w), signals (n, t, c), or videos (n, t, h, w, c), as
-            an array, a data frame, a torch tensor, a sparse matrix (converted to dense batch by batch), a memmap, or
-            any object with shape, dtype, len and slicing. Values are converted to float64 before the mean is
-            subtracted, so integers beyond 2**53 are rounded. NaN, None, the NA of pandas, nulls of polars and masked
-            values are missing (see Notes). Rows that are not in memory and take more than 256 MiB as
-            float32 are shuffled in blocks; the network then differs from that of the same rows in memory.
+            an array, a data frame, a torch tensor, a sparse matrix (converted to dense batch by batch), or a container
+            that is larger than memory and read in parts: a memmap, any object with shape, dtype and slicing (zarr,
+            h5py, dask, xarray), a dataset of pyarrow, a LazyFrame of polars, a dataset of torch or Hugging Face, or a
+            DataLoader. Values are converted to float64 before the mean is subtracted, so integers beyond 2**53 are
+            rounded. NaN, None, the NA of pandas, nulls of polars and masked values are missing (see Notes).
+
+            Rows that are not in memory and take more than 256 MiB as float32 are shuffled in blocks; the network then
+            differs from that of the same rows in memory. Iterable datasets, loaders, and LazyFrames of this size are
+            streams: they are read once per epoch, in their own order, and cannot have ``groups`` or y.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Class labels or numbers for :class:`~skae.variants.Supervised`. Other variants ignore y, and ``fit`` warns
             if y has the shape of X and other values, like clean samples for noisy X.
@@ -452,9 +458,13 @@ class AutoencoderTransformer(
         """
         check_parameters(self)
         start = self._result if self.warm_start and self.__sklearn_is_fitted__() else None
-        X, layout, schema, spec = self._prepare(X, y, start, is_warm_start=start is not None)
+        X, layout, schema, spec = self._prepare(X, y, start)
+        check_stream(X, groups, is_supervised(self.variant))
         labels = Labels.read(self.variant, y, len(X), start)
-        samples = {"X": X} if X_val is None else {"X": X, "X_val": self._check(X_val, layout, schema)}
+        samples = {"X": X}
+        if X_val is not None:
+            X_val = self._check(X_val, layout, schema, streams=True)
+            samples["X_val"] = load(X_val, "X_val", sources.CACHE_BYTES)
         layout = note_missing(layout, X if start is not None else None, samples.get("X_val"))
         if labels is not None and X_val is not None:
             labels = labels.with_validation(y_val, len(samples["X_val"]))
@@ -497,8 +507,8 @@ class AutoencoderTransformer(
         A later call updates the scaling of a feature that varies for the first time, or whose scale changes by more
         than a factor of ten. It also resets the weights of this feature, so the feature does not affect codes until
         these weights are trained again. All other features keep the scaling of the first call. With ``loss="bce"`` and
-        for tokens, scaling is never updated. The axes of codes, ``explained_variance_ratio_``, the categories and the
-        kind of data frame are those of the first call; a new category is encoded as an unknown one, with a warning.
+        for tokens, scaling is never updated. The axes of codes, and ``explained_variance_ratio_``, are those of the
+        first call.
 
         Parameters
         ----------
@@ -515,6 +525,7 @@ class AutoencoderTransformer(
             raise ValueError(f"partial_fit needs an int as n_components. Got {self.n_components!r} instead.")
         start, rescaled = self._result if self.__sklearn_is_fitted__() else None, None
         X, layout, schema, spec = self._prepare(X, y, start)
+        check_stream(X, None, is_supervised(self.variant))
         labels = Labels.read(self.variant, y, len(X), start)
         if start is not None:
             if is_extensible(start.net.module_, layout):
@@ -524,21 +535,26 @@ class AutoencoderTransformer(
                 layout = note_missing(layout, X)
             start = replace(start, history=start.history[1 - MAX_HISTORY :])
         spec = replace(spec, early_stopping=False, single_pass=True, seed=draw_seed(self.random_state))
-        data = TrainData(Part.whole(Rows(X, layout, spec.device, keep=True)), schema=schema, rescaled=rescaled)
+        data = TrainData(all_rows(X, layout, spec.device), schema=schema, rescaled=rescaled)
         self._result = train(spec, data if labels is None else labels.add_to(data), start)
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any, out: Any = None) -> Any:
         """Encode samples.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+            As in ``fit``.
+        out : array of shape (n_samples, n_components), float32 or float64, default=None
+            Codes are written to this numpy array, memory map or array of zarr or h5py, batch by batch, and it is
+            returned. After an error, some of its rows may be written.
 
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components), float32
-            A tensor on the device of X if X is a tensor; a data frame if ``set_output`` asks for one. As for PCA, codes
+            ``out`` if it is given; a tensor on the device of X if X is a tensor; a lazy dask array if X is a dask
+            array; a data frame if ``set_output`` asks for one. As for PCA, codes
             of the plain variant are in the units of X (of s(X) if columns or channels have scales of their own), have
             mean 0 on the training rows, and their coordinates are uncorrelated, in order of their variance. Distances
             between codes approximate distances between reconstructions. Codes of variants with a penalty, a prior or
@@ -550,9 +566,12 @@ class AutoencoderTransformer(
             If X is invalid, or differs in shape or column names from the fitted X.
         """
         result = self._get_result()
-        Z = encode(result, self._check(X, result.layout, result.schema))
-        check_no_overflow(Z, "codes", FAR_AWAY)
-        return convert_like(X, Z)
+        if out is not None:
+            return self._encode_to(result, X, out)
+        if is_dask(X):  # ``self`` is a snapshot
+            compute = partial(self._encode, result)
+            return map_blocks(compute, X, (result.schema.n_features,), (result.n_components,), np.float32)
+        return convert_like(X, self._encode(result, X))
 
     def inverse_transform(self, X: Any, *, dtype: Literal["input"] | None = None) -> Any:
         """Decode latent codes to samples in the shape and units of the fitted X.
@@ -572,12 +591,6 @@ class AutoencoderTransformer(
             If ``fit`` got a data frame and ``set_output`` asks for data frames, a data frame of that library with the
             column names and types of ``fit``, and the index of X if X is a pandas data frame.
 
-            If ``fit`` got a data frame with categories, text or dates, it is a data frame like the fitted one, also
-            without ``set_output``: categories are the most likely ones, numbers are rounded to the type of their
-            column, and dates to the step between the fitted dates. Numbers of types without arithmetic, such as
-            decimals, become plain numbers. If ``fit`` got an array with categories, it is an array of objects, or of
-            float64 if all categories are numbers.
-
         Raises
         ------
         ValueError
@@ -585,10 +598,11 @@ class AutoencoderTransformer(
         """
         result = self._get_result()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
-        is_nested = result.net.module_.bottleneck.is_nested
-        return self._convert_output(
-            X, self._decode(result, check_codes(X, result.n_components, is_nested)), result, dtype
-        )
+        if is_dask(X):
+            is_nested, k = result.net.module_.bottleneck.is_nested, result.n_components
+            sizes = tuple(range(1 if is_nested else k, k + 1))
+            return self._map_to_samples(X, result, dtype, sizes, self._check_and_decode)
+        return self._convert_output(X, self._check_and_decode(result, X), result, dtype)
 
     def reconstruct(self, X: Any, *, dtype: Literal["input"] | None = None) -> Any:
         """Compute ``inverse_transform(transform(X))`` in one pass, batch by batch.
@@ -606,9 +620,9 @@ class AutoencoderTransformer(
         """
         result = self._get_result()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
-        samples = reconstruct(result, self._check(X, result.layout, result.schema))
-        check_no_overflow(samples, "samples", FAR_AWAY)
-        return self._convert_output(X, samples, result, dtype)
+        if is_dask(X):
+            return self._map_to_samples(X, result, dtype, (result.schema.n_features,), self._reconstruct)
+        return self._convert_output(X, self._reconstruct(result, X), result, dtype)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Explained variance (R2): 1 for a perfect reconstruction, 0 for reconstruction by the training mean.
@@ -633,7 +647,7 @@ class AutoencoderTransformer(
             If X is so far from the training data that squares overflow in float32.
         """
         result = self._get_result()
-        error, total = sums_of_squares(result, self._check(X, result.layout, result.schema))
+        error, total = sums_of_squares(result, self._check(X, result.layout, result.schema, streams=True))
         check_no_overflow(np.array([error, total]), "squared errors", FAR_AWAY)
         return 1.0 - error / total if total > 0 else float(error == 0)
 
@@ -656,8 +670,7 @@ class AutoencoderTransformer(
             If X is so far from the training data that squares overflow in float32.
         """
         result = self._get_result()
-        # Not -0.0 for a row without an error.
-        scores = 0.0 - squared_errors(result, self._check(X, result.layout, result.schema))
+        scores = -squared_errors(result, self._check(X, result.layout, result.schema, streams=True))
         check_no_overflow(scores, "scores", FAR_AWAY)
         return convert_like(X, scores)
 
@@ -752,24 +765,19 @@ class AutoencoderTransformer(
         """Whether ``fit`` fell back to PCA."""
         return self._learned.best_epoch == 0
 
-    def _prepare(
-        self, X: Any, y: Any, start: FitResult | None, is_warm_start: bool = False
-    ) -> tuple[Any, SampleLayout, Schema, TrainSpec]:
-        """Check X; infer its layout and schema, or take those of ``start``, the fit that training continues.
-
-        A warm start takes the ranges of features and the kind of data frame from X.
-        """
+    def _prepare(self, X: Any, y: Any, start: FitResult | None) -> tuple[Any, SampleLayout, Schema, TrainSpec]:
+        """Check X; infer its layout and schema, or take those of ``start``, the fit that training continues."""
         with report_stage("Reading X", self.verbose):
             if start is None:
                 is_table = self._table is None and not reads_token_rows(self)
-                X, schema = read_samples(type(self).__name__, X, self.categorical_features, is_table)
+                X, schema = read_samples(type(self).__name__, X, self.categorical_features, is_table, streams=True)
                 table = self._table if schema.encoder is None else schema.encoder.table
                 layout = infer_layout(self, X, schema.feature_names, table).to(torch.device("cpu"))
             else:
-                layout, given = start.layout, X
-                X = self._check(X, layout, start.schema)
-                schema = start.schema.continued(given, is_warm_start)
-                layout = with_moments(layout, X, schema.feature_names) if is_warm_start else layout
+                layout, schema = start.layout, start.schema
+                X = self._check(X, layout, schema, streams=True)
+                if isinstance(X, Stream):
+                    X.learn()
         spec = train_spec(self, layout)
         if start is not None:
             check_same_network(self, start, spec, X.shape)
@@ -777,17 +785,64 @@ class AutoencoderTransformer(
             warn_if_y_is_target(X, y)
         return X, layout, schema, spec
 
-    def _check(self, X: Any, layout: SampleLayout, schema: Schema) -> Any:
-        """Check X against a fitted layout and schema."""
-        X = schema.check(type(self).__name__, X, layout.sample_shape)
+    def _check(self, X: Any, layout: SampleLayout, schema: Schema, streams: bool = False) -> Any:
+        """Check X against a fitted layout and schema; ``streams`` as in ``Schema.check``."""
+        X = schema.check(type(self).__name__, X, layout.sample_shape, streams)
         check_same_tokens(layout, X)
         return X
+
+    def _encode(self, result: FitResult, X: Any) -> np.ndarray:
+        """Encode samples."""
+        Z = encode(result, self._check(X, result.layout, result.schema, streams=True))
+        check_no_overflow(Z, "codes", FAR_AWAY)
+        return Z
+
+    def _encode_to(self, result: FitResult, X: Any, out: Any) -> Any:
+        """Encode samples batch by batch into ``out``."""
+        if output_library(self) is not None:
+            raise ValueError(
+                f"out is an array, but set_output asks for data frames of {output_library(self)}. Call "
+                f"set_output(transform='default')."
+            )
+        X = self._check(X, result.layout, result.schema, streams=True)
+        target = OutputArray(out, None if isinstance(X, Stream) else len(X), (result.n_components,))
+        with contextlib.closing(encode_batches(result, X)) as batches:
+            for _, _, part in batches:
+                codes = part.cpu().numpy()
+                check_no_overflow(codes, "codes", FAR_AWAY)
+                target.write(codes)
+        return target.close()
+
+    def _check_and_decode(self, result: FitResult, Z: Any) -> np.ndarray:
+        """Decode codes."""
+        is_nested = result.net.module_.bottleneck.is_nested
+        return self._decode(result, check_codes(Z, result.n_components, is_nested))
 
     def _decode(self, result: FitResult, Z: np.ndarray) -> np.ndarray:
         """Decode checked codes."""
         samples = decode(result, Z)
         check_no_overflow(samples, "samples", "the codes are far from those of transform")
         return samples
+
+    def _reconstruct(self, result: FitResult, X: Any) -> np.ndarray:
+        """Reconstruct samples."""
+        samples = reconstruct(result, self._check(X, result.layout, result.schema, streams=True))
+        check_no_overflow(samples, "samples", FAR_AWAY)
+        return samples
+
+    def _map_to_samples(
+        self, X: Any, result: FitResult, dtype: str | None, sizes: tuple[int, ...], compute: Callable[..., np.ndarray]
+    ) -> Any:
+        """The lazy array of samples that ``compute`` returns for the blocks of a dask array."""
+        if result.schema.encoder is not None:
+            raise TypeError(
+                "Samples of this table are data frames with categories or dates, which no dask array can hold. Pass X "
+                "in parts: X.blocks[i].compute()."
+            )
+        layout, compute = result.layout, getattr(snapshot(self), compute.__name__)
+        kind = layout.input_dtype if dtype == "input" and layout.input_dtype is not None else layout.dtype
+        convert = partial(compute_samples, partial(compute, result), dtype == "input", kind)
+        return map_blocks(convert, X, sizes, layout.caller_shape, kind)
 
     def _convert_output(
         self,
@@ -828,6 +883,14 @@ class AutoencoderTransformer(
         tags.input_tags.allow_nan = True
         tags.target_tags.required = is_supervised(self.variant)
         return tags
+
+
+def compute_samples(
+    compute: Callable[[np.ndarray], np.ndarray], is_rounded: bool, dtype: np.dtype, block: np.ndarray
+) -> np.ndarray:
+    """The samples for a block of a dask array, rounded to the dtype of the fitted X if ``is_rounded``."""
+    samples = compute(block)
+    return round_to_dtype(samples, dtype) if is_rounded else samples
 
 
 def convert_like(X: Any, result: np.ndarray) -> Any:

@@ -1,4 +1,4 @@
-"""Containers of samples other than arrays: data frames, lists, torch datasets, arrays without a length.
+"""Containers of samples other than arrays: data frames and lists. Those larger than memory are in ``readers``.
 
 Each is converted to an array, or raises an error that names the column and the code to write.
 """
@@ -11,55 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset, TensorDataset
-
-from .data_frames import column_names
 
 STRINGS = (
     "pass a data frame, whose columns of text are categories with categorical_features='from_dtype', or put "
     "skae.text.CharacterEncoder before it in a pipeline, which reads strings character by character"
 )
 DATES = (datetime.date, datetime.time, datetime.timedelta)
-
-
-class SizedArray:
-    """Adds a length to an array that has a shape, a dtype and slicing only, such as an array of zarr 3."""
-
-    def __init__(self, X: Any):
-        self.X = X
-        self.shape, self.dtype = tuple(X.shape), np.dtype(X.dtype)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: slice) -> np.ndarray:
-        return np.asarray(self.X[key])
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return np.asarray(self.X[0 : len(self)], dtype=dtype)
-
-
-def add_length(X: Any) -> Any:
-    """Wrap X if it has a numpy dtype, a shape and slicing, but no length; else return it unchanged."""
-    if hasattr(X, "__len__") or not all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__")):
-        return X
-    return SizedArray(X) if len(X.shape) > 0 and isinstance(X.dtype, np.dtype) else X
-
-
-def unwrap_dataset(X: Any) -> Any:
-    """The tensor of a TensorDataset; TypeError for other torch datasets. Other X are returned unchanged."""
-    if isinstance(X, TensorDataset) and len(X.tensors) == 1:
-        return X.tensors[0]
-    if isinstance(X, TensorDataset):
-        raise TypeError(f"X is a TensorDataset of {len(X.tensors)} tensors. Pass the samples alone: X.tensors[0].")
-    if isinstance(X, DataLoader):
-        raise TypeError("X is a DataLoader. Pass its samples as one tensor: torch.cat(list(X)); batches are made here.")
-    if isinstance(X, Dataset) and not hasattr(X, "shape"):
-        raise TypeError(
-            f"X is a torch dataset ({type(X).__name__}). Pass its samples as one tensor: torch.stack(list(X)), or "
-            f"torch.stack([sample for sample, *_ in X]) where it holds labels too."
-        )
-    return X
 
 
 def check_one_shape(X: list | tuple) -> None:
@@ -148,7 +105,7 @@ def name_encoders() -> Iterator[None]:
 
 def iterate_columns(frame: Any) -> Iterator[tuple[Any, np.ndarray]]:
     """Yield the name and the values of each column of a data frame."""
-    for index, name in enumerate(column_names(frame)):
+    for index, name in enumerate(getattr(frame, "column_names", frame.columns)):
         column = frame.iloc[:, index] if hasattr(frame, "iloc") else frame[name]
         try:
             yield name, np.asarray(column)

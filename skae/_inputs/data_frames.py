@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +28,8 @@ class FrameSchema:
     def of(cls, X: Any) -> FrameSchema | None:
         """The schema of X if it is a data frame of pandas or polars or a table of pyarrow, else None."""
         library = type(X).__module__.partition(".")[0]
-        if library not in READ_LIBRARIES or not hasattr(X, "columns"):
-            return None
+        if library not in READ_LIBRARIES or not hasattr(X, "shape") or not hasattr(X, "columns"):
+            return None  # a LazyFrame of polars has columns, and no shape
         levels = tuple(getattr(X.columns, "names", ()))
         return cls(library, column_names(X), column_dtypes(X), () if levels == (None,) else levels)
 
@@ -70,12 +69,8 @@ class FrameSchema:
 
 
 def column_names(X: Any) -> tuple[Any, ...]:
-    """The names of the columns of a data frame; indices for an array (n, n_columns). ValueError for repeated names."""
-    names = tuple(getattr(X, "column_names", X.columns) if hasattr(X, "columns") else range(X.shape[1]))
-    if len(set(names)) < len(names):
-        name, count = Counter(names).most_common(1)[0]
-        raise ValueError(f"Expected unique column names of X. Got {name!r} {count} times. Rename or drop columns.")
-    return names
+    """The names of the columns of a data frame; indices for an array (n, n_columns)."""
+    return tuple(getattr(X, "column_names", X.columns) if hasattr(X, "columns") else range(X.shape[1]))
 
 
 def column_dtypes(X: Any) -> tuple[Any, ...]:
@@ -111,7 +106,7 @@ def pandas_series(values: np.ndarray, dtype: Any, index: Any) -> Any:
     series = pd.Series(values, index=index, dtype=values.dtype if values.dtype.kind not in "mM" else None)
     if dtype is None or (values.dtype.kind in "iuf" and numpy_dtype(dtype) is None):
         return series
-    if values.dtype.kind == "M" and has_zone(dtype):
+    if values.dtype.kind == "M" and getattr(dtype, "tz", None) is not None:
         series = series.dt.tz_localize("UTC")
     return series.astype(dtype)
 
@@ -126,7 +121,7 @@ def polars_series(name: str, values: np.ndarray, dtype: Any) -> Any:
     is_plain = (values.dtype.kind in "iuf" and numpy_dtype(dtype) is None) or dtype == pl.Object
     if dtype is None or is_plain:
         return series
-    if has_zone(dtype):
+    if getattr(dtype, "time_zone", None):
         series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
     return series.cast(dtype)
 
@@ -135,8 +130,7 @@ def arrow_array(values: np.ndarray, dtype: Any) -> Any:
     """A column of pyarrow; numbers whose ``dtype`` is not of numbers, and others of numbers, keep their own."""
     import pyarrow as pa
 
-    is_plain = (values.dtype.kind in "iuf") != (numpy_dtype(dtype) is not None) and values.dtype.kind != "b"
-    if dtype is None or is_plain:
+    if (values.dtype.kind in "iuf") != (numpy_dtype(dtype) is not None) and values.dtype.kind != "b":
         return pa.array(values.tolist() if values.dtype.kind == "O" else values)
     if pa.types.is_dictionary(dtype):
         return pa.array(values.tolist(), type=dtype.value_type).dictionary_encode().cast(dtype)
@@ -158,12 +152,6 @@ def numpy_dtype(dtype: Any) -> np.dtype | None:
     except (TypeError, ValueError):
         return None
     return result if result.kind in "biuf" else None
-
-
-def has_zone(dtype: Any) -> bool:
-    """Whether a type of pandas, polars or pyarrow is that of times with a time zone."""
-    dtype = getattr(dtype, "pyarrow_dtype", dtype)
-    return getattr(dtype, "tz", None) is not None or getattr(dtype, "time_zone", None) is not None
 
 
 def round_to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

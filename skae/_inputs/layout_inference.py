@@ -14,6 +14,7 @@ from skae.data import (
     SampleLayout,
     Scaling,
     SparseRows,
+    Stream,
     TableColumns,
     TableLayout,
     TokenLayout,
@@ -56,7 +57,7 @@ def infer_layout(estimator: Any, X: Any, names: Any = None, table: TableColumns 
         if isinstance(X, SparseRows):
             raise TypeError("Tokens cannot be sparse: 0 is a token too. Pass X.toarray().")
         check_tokens(X)
-        layout = TokenLayout.learn(iterate_slices(X, slice_length(sample_shape[0])), sample_shape[0])
+        layout = TokenLayout.learn(X, sample_shape[0])
         return replace(layout, input_dtype=input_dtype(X))
     moments = compute_moments(X, math.prod(sample_shape))
     check_observed(moments, names)
@@ -72,16 +73,15 @@ def infer_layout(estimator: Any, X: Any, names: Any = None, table: TableColumns 
     )
 
 
-def check_observed(moments: Moments, names: Any = None, table: TableColumns | None = None) -> None:
-    """Raise ValueError if a feature, or a column of a ``table``, has no value in any row; the message names it."""
+def check_observed(moments: Moments, names: Any = None) -> None:
+    """Raise ValueError if a feature has no value in any row; the message gives its name or its index."""
     if moments.n_observed is None or bool((moments.n_observed > 0).all()):
         return
-    n_observed = moments.n_observed if table is None else moments.n_observed[table.starts]
-    empty = torch.nonzero(n_observed == 0)[:, 0].tolist()
+    empty = torch.nonzero(moments.n_observed == 0)[:, 0].tolist()
     shown = ", ".join(repr(names[i] if names is not None else i) for i in empty[:MOST_SHOWN])
     more = f" and {len(empty) - MOST_SHOWN} more" if len(empty) > MOST_SHOWN else ""
     raise ValueError(
-        f"All values of {len(empty)} of {len(n_observed)} features of X are missing (NaN): {shown}{more}"
+        f"All values of {len(empty)} of {len(moments.n_observed)} features of X are missing (NaN): {shown}{more}"
         f"{'' if names is not None else ' (indices in flattened samples)'}. Nothing can be learned about them. Leave "
         f"them out, or fill them with a constant."
     )
@@ -99,7 +99,8 @@ def infer_table_layout(estimator: Any, X: Any, names: Any, table: TableColumns) 
     if estimator.scaling == "channels":
         raise ValueError("scaling='channels' needs samples with channels: pass scaling='columns' for a table.")
     moments = compute_table_moments(X, table)
-    check_observed(moments, names, table)
+    if moments.n_observed is not None:
+        check_observed(replace(moments, n_observed=moments.n_observed[table.starts]), names)
     check_deviations(estimator.scaling, moments)
     return TableLayout.of(moments, estimator.scaling, table)
 
@@ -129,16 +130,6 @@ def extend_layout(layout: SampleLayout, scaling: str | None, X: Any) -> tuple[Sa
     extended, changed = layout.scaling.extend(more, kind, not layout.axes, channels)
     has_missing = layout.has_missing or more.n_observed is not None
     return replace(layout, scaling=extended, has_missing=has_missing), changed
-
-
-def with_moments(layout: SampleLayout, X: Any, names: Any = None) -> SampleLayout:
-    """The layout with the moments of checked samples X, such as their ranges, and the same scaling."""
-    if layout.scaling.moments is None or isinstance(layout, TokenLayout):
-        return layout
-    table = layout.columns if isinstance(layout, TableLayout) else None
-    moments = compute_moments(X, layout.n_features) if table is None else compute_table_moments(X, table)
-    check_observed(moments, names, table)
-    return replace(layout, scaling=replace(layout.scaling, moments=replace(moments, eps=layout.scaling.moments.eps)))
 
 
 def note_missing(layout: SampleLayout, *samples: Any) -> SampleLayout:
@@ -213,5 +204,16 @@ def input_dtype(X: Any) -> np.dtype:
 
 def check_same_tokens(layout: SampleLayout, X: Any) -> None:
     """Raise ValueError if samples contain tokens outside the fitted range."""
-    if isinstance(layout, TokenLayout):
+    if not isinstance(layout, TokenLayout):
+        return
+    if not isinstance(X, Stream):
         check_tokens(X, layout.n_tokens)
+        return
+    check, n_tokens = X.check, layout.n_tokens
+
+    def check_part(part: np.ndarray) -> None:
+        check(part)
+        check_tokens(part, n_tokens)
+
+    # A stream is checked while it is read.
+    X.check = check_part

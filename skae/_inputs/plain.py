@@ -42,7 +42,8 @@ def plain_values(X: Any, names: list[str] | None) -> Any:
     if type(X) is torch.Tensor:
         is_array = X.device.type == "cpu" and X.layout is torch.strided and X.dtype in TENSOR_TYPES
         return X.detach().numpy() if is_array and names is None else None
-    columns = getattr(X, "columns", None)
-    if names is None or columns is None or not hasattr(X, "to_numpy"):
+    # In this order: the columns of a LazyFrame of polars, which has no ``to_numpy``, are computed with a warning.
+    if names is None or not hasattr(X, "to_numpy"):
         return None
-    return X.to_numpy() if list(columns) == names else None
+    columns = getattr(X, "columns", None)
+    return X.to_numpy() if columns is not None and list(columns) == names else None

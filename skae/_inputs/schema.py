@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,13 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from skae._parameters import warn
-from skae.data import TableColumns
+from skae.data import PartwiseRows, Stream, TableColumns, sources
 
 from .data_frames import FrameSchema
 from .plain import is_plain, plain_values
+from .readers import read_container
 from .table_encoding import TableEncoder
 from .validation import check_samples, convert_container
-
-# New categories that a message lists.
-MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,14 @@ class Schema:
     frame: FrameSchema | None = None  # of a pandas or polars data frame, or a table of pyarrow
     encoder: TableEncoder | None = None  # of a table with categories or dates
 
-    def check(self, owner: str, X: Any, sample_shape: tuple[int, ...]) -> Any:
-        """Check X against these features, as ``check_samples`` does for an estimator of class name ``owner``."""
+    def check(self, owner: str, X: Any, sample_shape: tuple[int, ...], streams: bool = False) -> Any:
+        """Check X against these features, as ``check_samples`` does for an estimator of class name ``owner``.
+
+        With ``streams``, X may be a stream, which cannot be indexed.
+        """
+        if type(X) is not np.ndarray:
+            X = read_container(X)
+            check_indexing(owner, X, streams)
         if self.encoder is not None:
             return self._check_table(owner, X, sample_shape)
         if isinstance(X, (list, tuple)):
@@ -42,23 +46,6 @@ class Schema:
         if is_plain(values, sample_shape, self.n_features):
             return X.detach() if isinstance(X, torch.Tensor) else values
         return check_samples(self.estimator(owner), X, reset=False, sample_shape=sample_shape)
-
-    def continued(self, X: Any, is_warm_start: bool) -> Schema:
-        """The schema after further training on checked X.
-
-        A warm start restores data frames as X, and ValueError names its new categories, for which the network has no
-        features. ``partial_fit`` keeps the schema, and warns of new categories.
-        """
-        new = {} if self.encoder is None else self.encoder.find_new(X)
-        for name, values in new.items():
-            shown = f"{', '.join(map(repr, values[:MOST_SHOWN]))}{', ...' if len(values) > MOST_SHOWN else ''}"
-            message = f"Column {name!r} of X has categories that the first fit did not have: {shown}."
-            if is_warm_start:
-                raise ValueError(
-                    f"{message} The network has no features for them. Call fit with warm_start=False, or replace them."
-                )
-            warn(f"{message} They are encoded as unknown. The rows of the first call should have all categories.")
-        return replace(self, frame=FrameSchema.of(X) or self.frame) if is_warm_start else self
 
     @property
     def table(self) -> TableColumns | None:
@@ -80,6 +67,7 @@ class Schema:
     def _check_table(self, owner: str, X: Any, sample_shape: tuple[int, ...]) -> Any:
         """Check a table, and convert its categories and dates to numbers."""
         assert self.encoder is not None
+        X = hold_in_memory(X)
         estimator = self.estimator(owner)
         check_table(estimator, X)
         X = self.encoder.encode(X)
@@ -106,17 +94,45 @@ class Schema:
         return self.encoder.to_array(columns).reshape(rows.shape)
 
 
-def read_samples(owner: str, X: Any, categorical_features: Any = None, is_table: bool = True) -> tuple[Any, Schema]:
+def read_samples(
+    owner: str, X: Any, categorical_features: Any = None, is_table: bool = True, streams: bool = False
+) -> tuple[Any, Schema]:
     """Check X and make its schema; error messages name the class ``owner``.
 
-    Categories and dates of tables become numbers.
+    Categories and dates of tables become numbers. With ``streams``, X may be a stream, which cannot be indexed.
     """
-    frame = FrameSchema.of(X)
+    X = read_container(X)
+    check_indexing(owner, X, streams)
+    if categorical_features is not None and not isinstance(categorical_features, str):
+        X = hold_in_memory(X)
+    is_partwise = isinstance(X, PartwiseRows)
+    frame = FrameSchema.of(X.frame if is_partwise else X)
     # The validation of scikit-learn sets attributes of an estimator.
     estimator = estimator_class(owner)()
-    encoder = TableEncoder.learn(X, categorical_features) if is_table else None
+    encoder = TableEncoder.learn(X, categorical_features) if is_table and not is_partwise else None
     X = check_samples(estimator, X if encoder is None else encoder.encode(X), reset=True)
     return X, Schema(estimator.n_features_in_, getattr(estimator, "feature_names_in_", None), frame, encoder)
+
+
+def check_indexing(owner: str, X: Any, streams: bool) -> None:
+    """Raise TypeError if X is a stream where rows are indexed."""
+    if isinstance(X, Stream) and not streams:
+        raise TypeError(
+            f"{X.name} is read in passes, but this method of {owner} selects rows by index. Pass an array, a memory "
+            f"map or a map-style dataset."
+        )
+
+
+def hold_in_memory(X: Any) -> Any:
+    """Rows that are read in parts as an array, for the encoding of categories; ValueError if they are too large."""
+    if not isinstance(X, PartwiseRows):
+        return X
+    if isinstance(X, Stream) or 4 * math.prod(X.shape) > sources.CACHE_BYTES:
+        raise ValueError(
+            f"Categories are encoded in memory, and X is a stream or larger than {sources.CACHE_BYTES // 2**20} MiB. "
+            f"Pass it in batches: data frames or arrays of some of the rows."
+        )
+    return np.asarray(X)
 
 
 def check_table(estimator: Any, X: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Set
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,21 +13,11 @@ import torch
 from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import check_array, validate_data
 
-from skae._inputs.containers import (
-    add_length,
-    check_columns,
-    check_entries,
-    check_one_shape,
-    check_text,
-    iterate_columns,
-    name_encoders,
-    unwrap_dataset,
-)
-from skae._inputs.data_frames import column_names
+from skae._inputs.containers import check_columns, check_entries, check_one_shape, check_text, name_encoders
 from skae._inputs.plain import LARGEST, is_finite, is_plain, plain_values
-from skae._inputs.table_columns import to_floats
+from skae._inputs.readers import read_container
 from skae._parameters import warn
-from skae.data import SparseRows, slice_length
+from skae.data import ChunkedRows, PartwiseRows, SparseRows, Stream, first_rows, prefetch, slice_length
 
 # A cause of overflow, for ``check_no_overflow``.
 FAR_AWAY = "X holds values far from those fitted"
@@ -34,7 +25,9 @@ FAR_AWAY = "X holds values far from those fitted"
 
 def convert_container(X: Any) -> Any:
     """Convert lists to arrays and detach tensors; TypeError or ValueError for input that does not hold numbers."""
-    X = add_length(unwrap_dataset(X))
+    X = read_container(X)
+    if isinstance(X, PartwiseRows):
+        return X
     if isinstance(X, torch.Tensor):
         if X.layout is not torch.strided:
             raise TypeError(f"Sparse torch tensors ({X.layout}) are not supported. Pass X.to_dense().")
@@ -81,12 +74,12 @@ def fill_objects(X: np.ndarray) -> np.ndarray:
 
 
 def fill_object_columns(frame: Any) -> Any:
-    """The same data frame of pandas with NaN for None and NA in columns of objects and text; others are unchanged."""
+    """The same data frame of pandas with NaN for None and NA in columns of objects; others are returned unchanged."""
     if not hasattr(frame, "isetitem"):
         return frame
     filled = frame
     for index, dtype in enumerate(frame.dtypes):
-        if np.dtype("O") == dtype or str(dtype).startswith("str"):
+        if np.dtype("O") == dtype:
             column = frame.iloc[:, index].to_numpy()
             values = fill_objects(column)
             if values is not column:
@@ -114,32 +107,6 @@ def check_kind(dtype: Any) -> None:
         raise TypeError(f"Input X has dtype {dtype.name}. Convert it to numbers, such as seconds, first.")
 
 
-@contextlib.contextmanager
-def name_place(X: Any, start: int = 0) -> Iterator[None]:
-    """If a value of X, whose first row has the number ``start``, is too large, add its column to the ValueError."""
-    try:
-        yield
-    except ValueError as error:
-        if "too large" not in str(error):
-            raise
-        raise ValueError(f"{error} {place_of_large(X, start)}") from error
-
-
-def place_of_large(X: Any, start: int) -> str:
-    """The column and the row of the first value beyond float32, as the end of an error message."""
-    names: Any = column_names(X) if hasattr(X, "columns") else range(math.prod(X.shape[1:]))
-    if issparse(X):
-        X = X.tocoo()
-        first = np.flatnonzero(np.abs(X.data) > LARGEST)[0]
-        row, column = X.row[first], X.col[first]
-    else:
-        is_frame = hasattr(X, "columns")
-        values = np.column_stack([to_floats(*part) for part in iterate_columns(X)]) if is_frame else as_array(X)
-        row, column = np.argwhere(np.abs(values.reshape(len(values), -1).astype(np.float64)) > LARGEST)[0]
-    kind = "feature" if len(X.shape) > 2 else "column"
-    return f"The first is in {kind} {names[column]!r}, row {start + row}."
-
-
 # scikit-learn's check for NaN adds up all values; infinities of both signs would warn.
 @np.errstate(invalid="ignore")
 def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[int, ...] | None = None) -> Any:
@@ -149,15 +116,16 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
     ``sample_shape``.
     """
     X = convert_container(X)
+    if isinstance(X, PartwiseRows):
+        return check_parts(estimator, X, reset, sample_shape)
     if sample_shape is not None:
         check_sample_shape(type(estimator).__name__, tuple(getattr(X, "shape", ())), sample_shape)
     if issparse(X):
-        with name_place(X):
-            checked = validate_data(
-                estimator, X, reset=reset, dtype="numeric", accept_sparse="csr", ensure_all_finite="allow-nan"
-            )
-            check_stored(checked.data)
-            check_range(checked.data)
+        checked = validate_data(
+            estimator, X, reset=reset, dtype="numeric", accept_sparse="csr", ensure_all_finite="allow-nan"
+        )
+        check_stored(checked.data)
+        check_range(checked.data)
         rows = csr_array(checked)
         if not rows.has_canonical_format:
             # Duplicate entries are summed in a copy, as the moments need; the caller's matrix is not changed.
@@ -166,7 +134,7 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
         return SparseRows(rows)
     if not is_sliceable(X):
         try:
-            with name_encoders(), name_place(X):
+            with name_encoders():
                 checked = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
         except (ValueError, TypeError):
             if hasattr(X, "columns"):
@@ -175,23 +143,56 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
         if checked.dtype.kind == "O" and hasattr(X, "columns"):  # such as categories of strings
             check_text(X)
         check_kind(checked.dtype)
-        with name_place(X):
-            check_range(checked)
+        check_range(checked)
         return checked
     n_features = math.prod(X.shape[1:])
     length = slice_length(max(1, n_features))
     for start in range(0, max(1, len(X)), length):
         part = as_array(X[start : start + length])
         part = part.reshape(len(part), n_features) if part.ndim > 2 else part
-        with name_place(X[start : start + length], start):
-            if start == 0:
-                checked = validate_data(estimator, part, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
-            else:
-                checked = check_array(
-                    part, dtype="numeric", input_name="X", estimator=estimator, ensure_all_finite="allow-nan"
-                )
-            check_range(checked)
+        if start == 0:
+            checked = validate_data(estimator, part, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
+        else:
+            checked = check_array(
+                part, dtype="numeric", input_name="X", estimator=estimator, ensure_all_finite="allow-nan"
+            )
+        check_range(checked)
     return X
+
+
+def check_parts(estimator: Any, X: PartwiseRows, reset: bool, sample_shape: tuple[int, ...] | None) -> PartwiseRows:
+    """``check_samples`` of rows that are read in parts; those of a stream are checked in every pass.
+
+    With ``reset``, a stream is read once, to learn its number of rows.
+    """
+    if X.frame is not None:
+        validate_data(estimator, X.frame, reset=reset, skip_check_array=True)
+    if isinstance(X, Stream):
+        X.check = partial(check_part, estimator, X.frame is None and reset, sample_shape)
+        if reset:
+            X.learn()
+            X.check = partial(check_part, estimator, False, sample_shape)
+        return X
+    assert isinstance(X, ChunkedRows)
+    first = X.frame is None and reset
+    with contextlib.closing(prefetch(X.parts(), 1)) as parts:
+        for part in parts if len(X) else [X[0:0]]:
+            check_part(estimator, first, sample_shape, part)
+            first = False
+    return X
+
+
+@np.errstate(invalid="ignore")
+def check_part(estimator: Any, reset: bool, sample_shape: tuple[int, ...] | None, part: np.ndarray) -> None:
+    """Check rows; with ``reset``, the estimator learns their number of features."""
+    if sample_shape is not None:
+        check_sample_shape(type(estimator).__name__, part.shape, sample_shape)
+    flat = part.reshape(len(part), math.prod(part.shape[1:])) if part.ndim > 2 else part
+    if reset or not hasattr(estimator, "feature_names_in_"):
+        checked = validate_data(estimator, flat, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
+    else:  # names are those of the frame, which was checked
+        checked = check_array(flat, dtype="numeric", input_name="X", estimator=estimator, ensure_all_finite="allow-nan")
+    check_range(checked)
 
 
 def encode_groups(groups: Any, n_samples: int) -> np.ndarray | None:
@@ -249,7 +250,7 @@ def warn_if_y_is_target(X: Any, y: Any, n_rows: int = 100) -> None:
     target = np.asarray(as_array(y.head(n_rows) if hasattr(y, "head") else y[:n_rows]))
     if target.dtype.kind not in "biuf":
         return
-    given = as_array(X[:n_rows]).astype(np.float64)
+    given = as_array(first_rows(X, n_rows)).astype(np.float64)
     rounding = 1e-6 * float(np.nan_to_num(np.abs(given)).max())
     if not np.allclose(given, target.astype(np.float64), rtol=0, atol=rounding, equal_nan=True):
         warn(

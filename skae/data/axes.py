@@ -13,7 +13,7 @@ from skae._parameters import warn
 
 from .layout import AXES
 from .scaling import SAME_UNIT
-from .sources import iterate_slices
+from .sources import first_rows, iterate_slices
 
 # Samples that are examined, and the correlation of neighbors that pictures exceed along both axes.
 EXAMINED, CORRELATED = 500, 0.2
@@ -120,7 +120,7 @@ def warn_if_sensor_windows(X: Any, sample_shape: tuple[int, ...]) -> None:
     """
     if str(X.dtype).rpartition(".")[2] in ("uint8", "bool"):
         return
-    rows = next(iterate_slices(X[:EXAMINED], EXAMINED)).to(torch.float64).reshape(-1, *sample_shape)
+    rows = next(iterate_slices(first_rows(X, EXAMINED), EXAMINED)).to(torch.float64).reshape(-1, *sample_shape)
     if bool(rows.isnan().any()):
         rows = torch.where(rows.isnan(), rows.nanmean(0).nan_to_num(float(rows.nanmean().nan_to_num())), rows)
     if bool(((rows == rows.min()) | (rows == rows.max())).all()):

@@ -1,8 +1,10 @@
-"""Batched inference: large batches in order, halved when memory runs out."""
+"""Batched inference: large batches in order, halved when memory runs out; batches that a thread prepares."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
@@ -65,3 +67,15 @@ def free_cache() -> None:
     """Release the cached memory of the GPU, if CUDA was initialized."""
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def prefetch(batches: Iterator[Result], ahead: int = 2) -> Generator[Result, None, None]:
+    """The same batches; a thread prepares the next ``ahead`` ones."""
+    executor = ThreadPoolExecutor(1, thread_name_prefix="skae-prefetch")
+    try:
+        pending = deque(executor.submit(next, batches, None) for _ in range(ahead))
+        while (batch := pending.popleft().result()) is not None:
+            pending.append(executor.submit(next, batches, None))
+            yield batch
+    finally:
+        executor.shutdown(cancel_futures=True)

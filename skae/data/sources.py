@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,8 +15,9 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .batching import map_batches
+from .batching import map_batches, prefetch
 from .layout import SampleLayout
+from .parts import PART_BYTES, ChunkedRows, PartwiseRows, Stream, mix_bits, rebatch
 from .scaling import PIECE_NUMBERS
 
 # Scaled rows up to this size are cached as float32. Memory maps too: joblib passes them to its workers, and the results
@@ -46,8 +48,8 @@ class Residual:
 class Rows(Dataset):
     """A torch dataset of the rows of X, read as scaled batches in the layout of the network on a device.
 
-    X is an ndarray, a Tensor, or anything with shape, dtype and slicing. With ``keep``, small X are scaled once and
-    cached on the device.
+    X is an ndarray, a Tensor, or anything with shape, dtype and slicing, such as ``ChunkedRows``; inference also reads
+    a ``Stream``. With ``keep``, small X are scaled once and cached on the device.
     """
 
     # y in supervised training: indices of classes (n,), or numbers (n, n_outputs). -1 or NaN is missing.
@@ -60,7 +62,8 @@ class Rows(Dataset):
         self.layout = layout.to(device)
         self.device = device
         self.cache: Tensor | None = None
-        size = len(X) * layout.n_features * 4
+        # The length of a stream may not be known; it is never kept.
+        size = math.inf if isinstance(X, Stream) else len(X) * layout.n_features * 4
         self.small = size <= CACHE_BYTES
         if keep and size <= (SPARSE_CACHE_BYTES if isinstance(X, SparseRows) else CACHE_BYTES):
             cache, start = torch.empty((len(X), *layout.network_shape), dtype=torch.float32, device=device), 0
@@ -89,6 +92,9 @@ class Rows(Dataset):
         if self.cache is not None:
             indices = indices if isinstance(indices, Tensor) else torch.from_numpy(indices).to(self.device)
             return self.cache.index_select(0, indices)
+        if isinstance(self.X, PartwiseRows):
+            # Every chunk is read once, and not for every piece.
+            return self._to_samples(gather_rows(self.X, indices))
         return self._in_pieces(len(indices), lambda start, stop: gather_rows(self.X, indices[start:stop]))
 
     def subset(self, indices: np.ndarray) -> Rows:
@@ -108,10 +114,26 @@ class Rows(Dataset):
     def map(self, function: Callable[[Tensor], Any]) -> Iterator[tuple[int, int, Any]]:
         """Apply ``function`` to large batches of scaled samples in order; yields (start, stop, result)."""
 
+        length = inference_length(self.layout.n_features)
+        if isinstance(self.X, PartwiseRows):
+            return self._map_slices(function, length)
+
         def apply(start: int, stop: int) -> Any:
             return function(self._to_samples(flat_rows(self.X[start:stop])))
 
-        return map_batches(apply, len(self), inference_length(self.layout.n_features))
+        return map_batches(apply, len(self), length)
+
+    def _map_slices(self, function: Callable[[Tensor], Any], length: int) -> Iterator[tuple[int, int, Any]]:
+        """``map`` of rows that are read in parts: the same batches, each row is read once."""
+        done = 0
+        for rows in iterate_slices(self.X, length):
+
+            def apply(start: int, stop: int, rows: Tensor = rows) -> Any:
+                return function(self._to_samples(rows[start:stop]))
+
+            for start, stop, result in map_batches(apply, len(rows), length):
+                yield done + start, done + stop, result
+            done += len(rows)
 
     @property
     def needs_transfer(self) -> bool:
@@ -225,14 +247,6 @@ class SelectedRows:
         return SelectedRows(self.X, self.indices[indices])
 
 
-def mix_bits(numbers: np.ndarray) -> np.ndarray:
-    """Hash 64-bit integers (the finalizer of SplitMix64; Steele, Lea and Flood, 2014)."""
-    numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return numbers ^ (numbers >> np.uint64(31))
-
-
 def fits_on(device: torch.device, X: Any) -> bool:
     """Whether X in its own dtype takes at most RESIDENT_SHARE of the free memory of a GPU."""
     if isinstance(X, SparseRows) or (isinstance(X, np.ndarray) and X.dtype.kind not in "biuf"):
@@ -269,9 +283,21 @@ def inference_length(n_features: int) -> int:
 
 
 def iterate_slices(X: Any, length: int, every: int = 1) -> Iterator[Tensor]:
-    """Slices of X in order as tensors (n, n_features) in its own dtype; see ``Rows.slices``."""
+    """Slices of X in order as tensors (n, n_features) in its own dtype; see ``Rows.slices``.
+
+    Of rows that are larger than memory, a thread reads the next part.
+    """
+    if isinstance(X, Stream) or (isinstance(X, PartwiseRows) and every == 1):
+        with contextlib.closing(prefetch(X.parts(), 1)) as parts:
+            yield from map(flat_rows, rebatch(parts, length))
+        return
     for start in range(0, len(X), length * every):
         yield flat_rows(X[start : start + length])
+
+
+def first_rows(X: Any, n: int) -> Any:
+    """The first ``n`` rows of X; of a stream, rows of its sample."""
+    return X.sample[:n] if isinstance(X, Stream) else X[:n]
 
 
 def gather_rows(X: Any, indices: np.ndarray | Tensor) -> Tensor:
@@ -282,7 +308,13 @@ def gather_rows(X: Any, indices: np.ndarray | Tensor) -> Tensor:
     if isinstance(X, (np.ndarray, SparseRows, SelectedRows)):
         return flat_rows(X[indices])
     # X supports slicing only: read runs of nearby rows, each as one slice.
-    cuts = np.flatnonzero(np.diff(indices) > 8) + 1
+    distant = np.diff(indices) > 8
+    if isinstance(X, ChunkedRows) and X.is_chunked:
+        # A chunk is read as a whole for any of its rows. Runs of several chunks are at most as long as a part.
+        parts = X.merged_bounds(max(1, PART_BYTES // (4 * math.prod(X.shape[1:]))))
+        chunks, parts = (np.searchsorted(bounds, indices, side="right") for bounds in (X.bounds, parts))
+        distant = ((np.diff(chunks) > 0) & distant) | (np.diff(parts) > 0)
+    cuts = np.flatnonzero(distant) + 1
     runs = [flat_rows(X[int(run[0]) : int(run[-1]) + 1])[run - run[0]] for run in np.split(indices, cuts)]
     return torch.cat(runs)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from .layout import SampleLayout
 from .scaling import Moments, Scaling
+from .sources import iterate_slices, slice_length
 
 # Size of the largest vocabulary: one-hot encodings of larger ones are of no practical use.
 MAX_TOKENS = 2**17
@@ -24,10 +26,9 @@ class TokenLayout(SampleLayout):
     n_tokens: int
 
     @classmethod
-    def learn(cls, slices: Iterable[Tensor], length: int) -> TokenLayout:
-        """Learn the number of tokens and their mean frequency per place from slices of rows (n, length)."""
-        parts = [rows.to(torch.int64) for rows in slices]
-        n_tokens = int(max(int(rows.max()) for rows in parts)) + 1
+    def learn(cls, X: Any, length: int) -> TokenLayout:
+        """Learn the number of tokens and their mean frequency per place from rows (n, length), in two passes."""
+        n_tokens = max(int(rows.max()) for rows in iterate_slices(X, slice_length(length))) + 1
         if n_tokens > MAX_TOKENS:
             raise ValueError(
                 f"X holds the token {n_tokens - 1}: tokens are ids from 0 up to {MAX_TOKENS - 1} without large gaps. "
@@ -35,8 +36,8 @@ class TokenLayout(SampleLayout):
             )
 
         def one_hots() -> Iterator[Tensor]:
-            for rows in parts:
-                for part in rows.split(max(1, 2**22 // (n_tokens * length))):
+            for rows in iterate_slices(X, slice_length(length)):
+                for part in rows.to(torch.int64).split(max(1, 2**22 // (n_tokens * length))):
                     yield one_hot(part, n_tokens)
 
         scaling = replace(Scaling.of(Moments.of(one_hots()), "global", is_table=False), moments=None)
@@ -84,17 +85,19 @@ def one_hot(rows: Tensor, n_tokens: int) -> Tensor:
     return functional.one_hot(rows, n_tokens).to(torch.uint8).transpose(1, 2).reshape(len(rows), -1)
 
 
-def check_tokens(X: np.ndarray | Tensor, n_tokens: int | None = None) -> None:
+def check_tokens(X: Any, n_tokens: int | None = None) -> None:
     """Raise TypeError or ValueError unless X holds ids from 0 on, all below ``n_tokens`` if given."""
     kind = np.dtype(str(X.dtype).rpartition(".")[2]).kind
     if kind not in "iu":
         raise TypeError(
             f"Tokens must be integers from 0 on, got X of dtype {X.dtype}. Encode text with skae.text.CharacterEncoder."
         )
-    if int(X.min()) < 0:
-        raise ValueError(f"Tokens must be integers from 0 on, got {int(X.min())} in X.")
-    if n_tokens is not None and int(X.max()) >= n_tokens:
+    ends = [(int(rows.min()), int(rows.max())) for rows in iterate_slices(X, slice_length(X.shape[1]))]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    if low < 0:
+        raise ValueError(f"Tokens must be integers from 0 on, got {low} in X.")
+    if n_tokens is not None and high >= n_tokens:
         raise ValueError(
-            f"X holds the token {int(X.max())}, but the largest token in fit was {n_tokens - 1}. Fit on rows that hold "
+            f"X holds the token {high}, but the largest token in fit was {n_tokens - 1}. Fit on rows that hold "
             f"it, or encode text with skae.text.CharacterEncoder, which has a token for unknown characters."
         )

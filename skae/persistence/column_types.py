@@ -37,19 +37,13 @@ PATTERNS = {
 FALLBACK = {"pandas": "object", "polars": "Object", "pyarrow": "double"}
 # Types of the categories of pandas and pyarrow.
 OF_CATEGORIES = (*NUMPY, "str", "string", "large_string", *(f"datetime64[{unit}]" for unit in ("s", "ms", "us", "ns")))
-INTERVALS = re.compile(rf"interval\[(int64|float64|datetime64\[{UNITS}\]), (left|right|both|neither)\]")
-
-
-def is_type_of_categories(name: str) -> bool:
-    """Whether a file can hold categories of pandas of the type with this name."""
-    return name in OF_CATEGORIES or INTERVALS.fullmatch(name) is not None
 
 
 def encode_dtype(library: str, dtype: Any, unknown: list[str]) -> Any:
     """The type as JSON: its name, or an object for one with categories; an unknown one is added to ``unknown``."""
     name = str(dtype)
     try:
-        if name == "category" and is_type_of_categories(str(dtype.categories.dtype)):
+        if name == "category" and str(dtype.categories.dtype) in OF_CATEGORIES:
             values = dtype.categories
             return {"category": [str(values.dtype), encode(list(values), "categories"), bool(dtype.ordered)]}
         if name.startswith("Enum"):
@@ -88,9 +82,7 @@ def categories_from(library: str, encoded: dict[str, Any], decode: Decoder) -> A
 
         of, values, ordered = part
         values = check_type(decode(values), list, "categories")
-        if not (isinstance(of, str) and is_type_of_categories(of)):
-            raise ModelFileError(f"it names an unknown type of categories {shown(of)}")
-        index = pd.Index(values, dtype=pandas_dtype(of))
+        index = pd.Index(values, dtype=pandas_dtype(check_name(of, OF_CATEGORIES, "type of categories")))
         return pd.CategoricalDtype(index, check_type(ordered, bool, "the order of categories"))
     if kind == "enum" and library == "polars":
         import polars as pl

@@ -1,6 +1,6 @@
 """Training: from checked parameters and rows to a result, and inference with the result."""
 
-from .batches import Part, split_rows
+from .batches import Part, StreamPart, equal_rows, split_rows
 from .build import check_net_params, new_net
 from .checkpoints import checkpoints_for
 from .code_map import mean_decoder_directions
@@ -16,6 +16,7 @@ from .inference import (
     decode_features,
     draw,
     encode,
+    encode_batches,
     reconstruct,
     reconstruct_features,
     squared_errors,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from skae.data import Rows, SparseRows, slice_length
-from skae.data.sources import BLOCK_ROWS, BUFFER_BYTES
+from skae.data import ChunkedRows, Rows, SparseRows, StreamRows, prefetch, slice_length
+
+from .mixing import mix_blocks, prepare_in_thread, read_blocks, split_into_blocks, stream_blocks, window_length
 
 # Stands for missing values where rows are compared.
 UNLIKELY = 1234.5
@@ -65,6 +64,16 @@ class Part(Dataset):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+
+@dataclass(frozen=True)
+class StreamPart(Part):
+    """Training rows of a stream: ``indices`` are those of its sample, ``n_rows`` is the number of rows of a pass."""
+
+    n_rows: int = 0
+
+    def __len__(self) -> int:
+        return self.n_rows
 
 
 def split_rows(whole: Part, n_validation: int, generator: torch.Generator, fold: int = 0) -> tuple[Part, Part]:
@@ -126,9 +135,10 @@ class LabeledBatch:
 class Batches:
     """An iterable of batches of scaled samples, or ``LabeledBatch``, with the signature of skorch's iterators.
 
-    A generator shuffles the rows in every pass; rows in a file in blocks of neighbors, which are mixed in a buffer.
-    Batches have at least ``smallest`` rows. If ``even``, they differ by at most one row, such as 34, 34 and 33 of 101
-    rows for ``batch_size`` 50; else all but the last have ``batch_size`` rows, so a compiled network sees one shape.
+    A generator shuffles the rows in every pass; rows that are not in memory in blocks of neighbors, which are mixed in
+    a window. Batches have at least ``smallest`` rows. If ``even``, they differ by at most one row, such as 34, 34 and
+    33 of 101 rows for ``batch_size`` 50; else all but the last have ``batch_size`` rows, so a compiled network sees one
+    shape.
     """
 
     def __init__(
@@ -162,12 +172,17 @@ class Batches:
         return [self.batch_size * i for i in range(1, n)]
 
     def __iter__(self) -> Iterator[Any]:
-        return prefetch(self._batches()) if self.dataset.rows.needs_transfer else self._batches()
+        rows = self.dataset.rows
+        if self.generator is not None and (isinstance(rows, StreamRows) or not rows.in_memory):
+            return self._mixed()
+        return prefetch(self._batches()) if rows.needs_transfer else self._batches()
 
     def _batches(self) -> Iterator[Any]:
         rows, indices = self.dataset.rows, self.dataset.indices
-        if self.generator is not None and not rows.in_memory:
-            yield from self._shuffled_in_blocks()
+        if isinstance(rows.X, ChunkedRows) and rows.cache is None and len(indices) == len(rows):
+            # Chunks that belong to two batches are read once.
+            places = iter(np.split(indices, range(self.batch_size, len(indices), self.batch_size)))
+            yield from (self._label(x, next(places)) for x in rows.slices(self.batch_size))
             return
         if self.generator is not None:
             indices = indices[self._permutation(len(indices))]
@@ -185,43 +200,27 @@ class Batches:
     def _permutation(self, n: int) -> np.ndarray:
         return torch.randperm(n, generator=self.generator, device="cpu").numpy()
 
-    def _shuffled_in_blocks(self) -> Iterator[Any]:
-        """Batches from a buffer filled with blocks of neighboring rows; blocks and buffer are shuffled."""
-        rows, indices = self.dataset.rows, self.dataset.indices
-        blocks = np.array_split(indices, -(-len(indices) // BLOCK_ROWS))
-        lengths = deque(np.diff([0, *self.cuts, len(indices)]).tolist())
-        full = max(self.batch_size, BUFFER_BYTES // (4 * rows.layout.n_features))
+    def _mixed(self) -> Iterator[Any]:
+        """Batches of rows that are not in memory, in blocks of neighbors; blocks are shuffled, and mixed in a window.
+
+        Blocks of a stream come in its own order; if it shuffles rows, they are not mixed.
+        """
+        rows, indices, n = self.dataset.rows, self.dataset.indices, len(self.dataset)
+        lengths = np.diff([0, *self.cuts, n]).tolist()
+        full = window_length(rows, self.batch_size)
+        permutation: Callable[[int], np.ndarray] = self._permutation
+        if isinstance(rows, StreamRows):
+            longest, most = min(full, rows.piece_length), len(rows.stream)
+            blocks = stream_blocks(rows.training_parts(), longest)
+            permutation = (lambda n: np.arange(n)) if rows.stream.is_shuffled else permutation
+        else:
+            pieces = split_into_blocks(rows, indices)
+            longest = max(map(len, pieces))
+            longest, most = min(full, longest) if isinstance(rows.X, ChunkedRows) else longest, n
+            blocks = read_blocks(rows, pieces, self._permutation(len(pieces)), longest)
         # Less than a batch remains from one filling to the next, and the last block may exceed ``full``.
-        capacity = min(len(indices), full + BLOCK_ROWS + max(lengths))
-        buffer, places, size = torch.empty(0), np.empty(capacity, dtype=np.intp), 0
-        for number, index in enumerate(self._permutation(len(blocks)), start=1):
-            block = rows.take(blocks[index])
-            if number == 1:
-                buffer = block.new_empty((capacity, *block.shape[1:]))
-            buffer[size : size + len(block)] = block
-            places[size : size + len(block)] = blocks[index]
-            size += len(block)
-            if size < full and number < len(blocks):
-                continue
-            shuffled = self._permutation(size)
-            order = torch.from_numpy(shuffled).to(buffer.device)
-            start = 0
-            while lengths and start + lengths[0] <= size:
-                stop = start + lengths.popleft()
-                yield self._label(buffer.index_select(0, order[start:stop]), places[shuffled[start:stop]])
-                start = stop
-            size -= start
-            buffer[:size] = buffer[order[start:]]
-            places[:size] = places[shuffled[start:]]
-
-
-def prefetch(batches: Iterator[Any], ahead: int = 2) -> Iterator[Any]:
-    """The same batches; a thread prepares the next ``ahead`` ones."""
-    executor = ThreadPoolExecutor(1)
-    try:
-        pending = deque(executor.submit(next, batches, None) for _ in range(ahead))
-        while (batch := pending.popleft().result()) is not None:
-            pending.append(executor.submit(next, batches, None))
-            yield batch
-    finally:
-        executor.shutdown(cancel_futures=True)
+        capacity = min(most, full) + longest + max(lengths)
+        batches = mix_blocks(blocks, lengths, full, capacity, permutation)
+        row_bytes = 4 * rows.layout.n_features
+        labeled = (self._label(x, places) for x, places in batches)
+        return prepare_in_thread(labeled, row_bytes * self.batch_size, row_bytes * full)

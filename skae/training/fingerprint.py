@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from skae.data import SampleLayout, iterate_slices, slice_length
+from skae.data import SampleLayout, Stream, iterate_slices, slice_length
 
 # Rows at each end that are fingerprinted if reading all would take too long.
 SOME_ROWS = 500
@@ -30,8 +30,7 @@ class RowsFingerprint:
     @property
     def at_once(self) -> dict[str, str]:
         """Shapes, and fingerprints of the scaling and some rows."""
-        ends = {n: (X[0:SOME_ROWS], X[max(0, len(X) - SOME_ROWS) : len(X)]) for n, X in self.samples.items()}
-        return self._describe("rows", ends)
+        return self._describe("rows", {name: tuple(some_rows(X)) for name, X in self.samples.items()})
 
     @cached_property
     def in_full(self) -> dict[str, str]:
@@ -46,6 +45,12 @@ class RowsFingerprint:
             ends = (scaling.mean, scaling.scale, scaling.low, scaling.high)
             found[f"{what} of {name}"] = fingerprint(ends, rows)
         return found
+
+
+def some_rows(X: Any) -> Iterable[Any]:
+    """Rows at both ends; of a stream, rows of its sample."""
+    X = X.sample if isinstance(X, Stream) else X
+    return X[0:SOME_ROWS], X[max(0, len(X) - SOME_ROWS) : len(X)]
 
 
 def fingerprint(*arrays: Iterable[Tensor]) -> str:

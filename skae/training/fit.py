@@ -13,12 +13,12 @@ from skorch.callbacks import Callback
 from torch import Tensor
 
 from skae._parameters import is_fraction, warn
-from skae.data import SampleLayout, Target
+from skae.data import SampleLayout, StreamRows, Target
 from skae.exceptions import DivergenceError
-from skae.model import LayerRow, Projection
+from skae.model import LayerRow, MissingValues, Projection
 
 from .batches import Part
-from .build import build, initialize, missing_values, new_net, try_loss
+from .build import build, initialize, new_net, try_loss
 from .checkpoints import Checkpoints, NoCheckpoints
 from .code_map import explained_variance, fit_code_map
 from .cross_validation import LossesPerGroup, cross_validation_losses, has_enough_folds
@@ -115,7 +115,8 @@ class Training:
             module, layers = copy.deepcopy(start.net.module_.with_projection(None)), start.layers
             if data.rescaled is not None:
                 forget_features(module, data.rescaled)
-            module.missing = missing_values(rows.layout)
+            if rows.layout.has_missing:
+                module.missing = MissingValues(rows.layout.observed_share, rows.layout.feature_columns)
         try_loss(spec.loss, module, rows)
         cycles = spec.cycles_for(n_train)
         batch_size = spec.batch_size_for(n_train)
@@ -198,7 +199,7 @@ def train(
 def on_coordinates(spec: TrainSpec, data: TrainData) -> tuple[TrainSpec, TrainData, Projection | None]:
     """The training of wide rows on their coordinates, and the projection; other rows are not projected."""
     rows = data.train.rows
-    if not is_projected(spec, rows.layout, len(rows)):
+    if isinstance(rows, StreamRows) or not is_projected(spec, rows.layout, len(rows)):
         return spec, data, None
     with report_stage("Computing the principal axes of wide rows", spec.verbose):
         projection = fit_projection(spec, rows)
@@ -226,12 +227,14 @@ def on_known_coordinates(start: FitResult, data: TrainData) -> tuple[TrainData, 
     projection = module.projection
     if projection is None:
         return data, None
+    if isinstance(data.train.rows, StreamRows):
+        raise ValueError(
+            "Training cannot continue on a stream of wide rows: the fitted network is trained on coordinates of all "
+            "rows. Pass an array, or fit with architecture=Dense(projection=None)."
+        )
     if data.rescaled is not None and bool(data.rescaled.any()):
         projection = projection.without_features(data.rescaled.to(projection.components.device))
-    fill = None
-    if data.layout.has_missing:
-        fill = partial(module.fill, limits=[end.to(module.latent_scale.device) for end in data.layout.limits])
-    return data.projected(projection, fill), projection
+    return data.projected(projection, module.fill if data.layout.has_missing else None), projection
 
 
 def other_folds(spec: TrainSpec, data: TrainData, training: Training) -> Any:

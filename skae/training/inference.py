@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from skae.data import (
     PADDED_ROWS,
     SMALL_SAMPLE,
     Rows,
+    Stream,
     TableLayout,
     apply_padded,
     count_observed,
@@ -31,22 +32,26 @@ from .result import FitResult
 
 def encode(result: FitResult, X: Any) -> np.ndarray:
     """Codes (n, n_components), float32, of checked samples."""
-    codes = np.empty((len(X), result.n_components), dtype=np.float32)
-    return write(codes, result, X, lambda x: compute(result, result.net.module_.encode, x))
+    return collect((result.n_components,), np.float32, X, encode_batches(result, X))
+
+
+def encode_batches(result: FitResult, X: Any) -> Generator[tuple[int, int, Tensor], None, None]:
+    """Yield (start, stop, codes) of large batches of checked samples in order."""
+    return map_rows(result, X, lambda x: compute(result, result.net.module_.encode, x))
 
 
 def reconstruct(result: FitResult, X: Any) -> np.ndarray:
     """Reconstructions (n, \\*caller_shape) of checked samples."""
     layout = result.layout
-    samples = np.empty((len(X), *layout.caller_shape), dtype=layout.dtype)
-    return write(samples, result, X, lambda x: layout.to_caller(autoencode(result, x)))
+    batches = map_rows(result, X, lambda x: layout.to_caller(autoencode(result, x)))
+    return collect(layout.caller_shape, layout.dtype, X, batches)
 
 
 def reconstruct_features(result: FitResult, X: Any) -> np.ndarray:
     """Reconstructed features (n, n_features) of checked rows of a table with categories, in the units of X."""
     layout = result.layout
-    features = np.empty((len(X), layout.n_features))
-    return write(features, result, X, lambda x: layout.to_features(autoencode(result, x)))
+    batches = map_rows(result, X, lambda x: layout.to_features(autoencode(result, x)))
+    return collect((layout.n_features,), np.float64, X, batches)
 
 
 def squared_errors(result: FitResult, X: Any) -> np.ndarray:
@@ -63,7 +68,7 @@ def squared_errors(result: FitResult, X: Any) -> np.ndarray:
         observed = count_observed(x if table is None else x[:, torch.from_numpy(table.starts)])
         return zero_missing(squares, x).flatten(1).sum(1) / observed
 
-    return write(np.empty(len(X), dtype=np.float32), result, X, mean_squares)
+    return collect((), np.float32, X, map_rows(result, X, mean_squares))
 
 
 def sums_of_squares(result: FitResult, X: Any) -> tuple[float, float]:
@@ -92,24 +97,17 @@ def decode_features(result: FitResult, Z: np.ndarray) -> np.ndarray:
     return decode_to(np.empty((len(Z), layout.n_features)), result, Z, layout.to_features)
 
 
-def draw(
-    result: FitResult,
-    Z: np.ndarray,
-    train_codes: np.ndarray,
-    random: np.random.RandomState,
-    examples: np.ndarray | None = None,
-) -> np.ndarray:
+def draw(result: FitResult, Z: np.ndarray, train_codes: np.ndarray, random: np.random.RandomState) -> np.ndarray:
     """Rows (n, n_columns) of a table with categories from checked codes, with the residual variance of fitted rows.
 
-    ``train_codes`` (n_codes, n_components) are those of fitted rows. Numbers are limited to the range of the fitted
-    rows, and of ``examples`` (n_examples, n_columns); see ``TableLayout.to_rows``.
+    ``train_codes`` (n_codes, n_components) are those of fitted rows.
     """
     layout, explained = result.layout, result.explained_variance_ratio
     assert isinstance(layout, TableLayout)
     assert explained is not None
     deviations = layout.residual_deviations(decode_features(result, train_codes), float(explained.sum()))
     features = decode_features(result, Z)
-    return layout.to_rows(features + deviations * random.standard_normal(features.shape), examples=examples)
+    return layout.to_rows(features + deviations * random.standard_normal(features.shape))
 
 
 def decode_to(
@@ -128,14 +126,20 @@ def decode_to(
     return samples
 
 
-def write(out: np.ndarray, result: FitResult, X: Any, function: Callable[[Tensor], Any]) -> np.ndarray:
-    """Write ``function`` of scaled samples into ``out`` (n, ...), in large batches."""
-    for start, stop, part in map_rows(result, X, function):
-        out[start:stop] = part.cpu().numpy() if isinstance(part, Tensor) else part
+def collect(shape: tuple[int, ...], dtype: Any, X: Any, batches: Iterable[tuple[int, int, Any]]) -> np.ndarray:
+    """The results (n, \\*shape) of ``map_rows``, as one array."""
+    parts = ((start, stop, part.cpu().numpy() if isinstance(part, Tensor) else part) for start, stop, part in batches)
+    if isinstance(X, Stream):  # its number of rows is not known
+        return np.concatenate([part for _, _, part in parts]).astype(dtype, copy=False)
+    out = np.empty((len(X), *shape), dtype=dtype)
+    for start, stop, part in parts:
+        out[start:stop] = part
     return out
 
 
-def map_rows(result: FitResult, X: Any, function: Callable[[Tensor], Any]) -> Iterator[tuple[int, int, Any]]:
+def map_rows(
+    result: FitResult, X: Any, function: Callable[[Tensor], Any]
+) -> Generator[tuple[int, int, Any], None, None]:
     """Yield (start, stop, ``function`` of scaled samples) in large batches.
 
     Missing values are NaN; one warning says so if the training rows had none.
@@ -147,7 +151,7 @@ def map_rows(result: FitResult, X: Any, function: Callable[[Tensor], Any]) -> It
         return function(x), not result.layout.has_missing and has_missing(x)
 
     with full_precision(device):
-        if device.type == "cpu" and are_padded(result, X):
+        if device.type == "cpu" and not isinstance(X, Stream) and are_padded(result, X):
             batches: Iterable[Any] = [(0, len(X), apply(result.layout.to_network(flat_rows(X[:]))))]
         else:
             batches = Rows(X, result.layout, device).map(apply)
@@ -169,10 +173,8 @@ def autoencode(result: FitResult, x: Tensor) -> Tensor:
 
 def compute(result: FitResult, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """``function`` of a batch, to the same bits for every batch size; missing values are filled."""
-    module = result.net.module_
-    if module.missing is None and has_missing(x):
-        low, high = result.layout.limits
-        x = module.fill(x, (low.to(x.device), high.to(x.device)))
+    if not result.layout.has_missing and has_missing(x):
+        x = result.net.module_.fill(x)
     return apply_padded(function, x) if are_padded(result, x) else function(x)
 
 

@@ -48,7 +48,8 @@ def map_evenly_spaced(
     module: Autoencoder, part: Part, max_rows: int, length: int, function: Callable[[Tensor], Any]
 ) -> list[Any]:
     """Results of ``function`` for batches of about ``length`` rows, of at most ``max_rows`` evenly spaced rows."""
-    indices = part.indices[np.linspace(0, len(part) - 1, min(len(part), max_rows)).astype(np.intp)]
+    n_rows = len(part.indices)
+    indices = part.indices[np.linspace(0, n_rows - 1, min(n_rows, max_rows)).astype(np.intp)]
     with full_precision(module.latent_scale.device):
         batches = np.array_split(indices, -(-len(indices) // length))
         return [function(part.rows.take(batch)) for batch in batches]

@@ -221,19 +221,21 @@ class AutoencoderNet(NeuralNet):
         losses = torch.empty(len(iterator), dtype=torch.float32, device=self.device)
         lengths: list[int] = []
         named = {name: torch.zeros((), dtype=torch.float32, device=self.device) for name in self.criterion_.names}
-        for number, batch in enumerate(iterator):
-            lengths.append(len(batch))
-            self.batch_ = number + 1
-            if self.has_batch_hooks_:
-                self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch)
-            losses[number] = step["loss"]
-            for name, total in named.items():
-                total.add_(self.criterion_.latest[name], alpha=len(batch))
-            if self.has_batch_hooks_:
-                self.notify("on_batch_end", batch=batch, training=training, **step)
-            # Otherwise the output would stay in memory while the next batch is computed.
-            del batch, step
+        # After an error, threads that prepare batches end.
+        with contextlib.closing(iter(iterator)) as batches:
+            for number, batch in enumerate(batches):
+                lengths.append(len(batch))
+                self.batch_ = number + 1
+                if self.has_batch_hooks_:
+                    self.notify("on_batch_begin", batch=batch, training=training)
+                step = step_fn(batch)
+                losses[number] = step["loss"]
+                for name, total in named.items():
+                    total.add_(self.criterion_.latest[name], alpha=len(batch))
+                if self.has_batch_hooks_:
+                    self.notify("on_batch_end", batch=batch, training=training, **step)
+                # Otherwise the output would stay in memory while the next batch is computed.
+                del batch, step
         by_batch = losses.cpu().double()
         loss = float(by_batch @ torch.tensor(lengths, dtype=torch.float64)) / len(iterator.dataset)
         residual = float(np.mean(iterator.dataset.residuals))

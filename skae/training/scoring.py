@@ -57,7 +57,8 @@ class ArrayScoring(Callback):
 def evenly_spaced_rows(part: Part) -> np.ndarray:
     """At most SCORED_BYTES of scaled samples of a part; missing values are 0, the mean, for scikit-learn's metrics."""
     size = max(2, SCORED_BYTES // (4 * part.rows.layout.n_features))
-    positions = np.unique(np.linspace(0, len(part) - 1, min(size, len(part))).astype(np.intp))
+    n_rows = len(part.indices)
+    positions = np.unique(np.linspace(0, n_rows - 1, min(size, n_rows)).astype(np.intp))
     return np.nan_to_num(part.rows.take(part.indices[positions]).cpu().numpy(), copy=False)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+from torch.utils.data import TensorDataset
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
 
@@ -27,14 +27,6 @@ class Shaped:
     def __getitem__(self, key):
         assert isinstance(key, slice)
         return self.X[key]
-
-
-class Labeled(Dataset):
-    def __len__(self):
-        return len(A)
-
-    def __getitem__(self, index):
-        return torch.from_numpy(A[index]), 0
 
 
 def frame(values, library=pd):
@@ -67,20 +59,6 @@ def test_dataset_of_one_tensor_is_read_as_its_tensor():
     tensor = torch.from_numpy(A)
     fitted = AutoencoderTransformer(2, **QUICK).fit(TensorDataset(tensor))
     np.testing.assert_array_equal(fitted.transform(TensorDataset(tensor)), fitted.transform(tensor))
-
-
-@pytest.mark.parametrize(
-    ("X", "message"),
-    [
-        (TensorDataset(torch.from_numpy(A), torch.arange(40)), r"of 2 tensors.*X.tensors\[0\]"),
-        (Labeled(), r"torch dataset \(Labeled\).*torch.stack"),
-        (Subset(TensorDataset(torch.from_numpy(A)), [0, 1]), r"torch dataset \(Subset\)"),
-        (DataLoader(TensorDataset(torch.from_numpy(A))), r"torch.cat\(list\(X\)\)"),
-    ],
-)
-def test_other_datasets_say_what_to_write(X, message):
-    with pytest.raises(TypeError, match=message):
-        AutoencoderTransformer(2, **QUICK).fit(X)
 
 
 DAY = datetime.date(2020, 1, 1)

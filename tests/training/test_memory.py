@@ -85,7 +85,7 @@ def in_file(folder, n, dtype, shape=(28, 28)):
 
 
 # Limits at which small arrays are read as large ones are.
-SMALL_LIMITS = "sources.CACHE_BYTES = 0; sources.BUFFER_BYTES = batches.BUFFER_BYTES = 4 * 2**20"
+SMALL_LIMITS = "sources.CACHE_BYTES = 0; sources.BUFFER_BYTES = mixing.BUFFER_BYTES = 4 * 2**20"
 
 
 def test_training_steps_keep_no_tensor(digits):
@@ -114,7 +114,7 @@ def test_training_steps_keep_no_tensor(digits):
     ],
 )
 def test_training_steps_leave_no_memory_behind(tmp_path, read, call, sizes):
-    given = f"from skae.training import batches; {SMALL_LIMITS}; {read}"
+    given = f"from skae.training import mixing; {SMALL_LIMITS}; {read}"
     few, many = (peak(given.format(in_file(tmp_path, n, np.uint8)), call) for n in sizes)
     assert many < few + 80  # slices of 16 MiB come and go
 
