@@ -10,6 +10,8 @@ from scipy import sparse
 from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_squared_error
 from sklearn.utils import assert_all_finite
 
+from skae._inputs.table_columns import Categories
+from skae._inputs.table_encoding import TableEncoder, read_column
 from skae._parameters import check_choice
 from skae.training import snapshot
 
@@ -35,12 +37,16 @@ def explained_variance(
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
+        Data frames may have columns of categories, text, booleans and dates. Categories are compared as one-hot
+        vectors: R2 is 1 if all are equal, and 0 for the mean, the vector of their shares.
     X_reconstructed : array-like of the same shape
     mean : array-like of shape (n_features,) or sample_shape, default=None
-        The reconstruction that scores 0, such as the mean of the training data. None uses the mean of X.
+        The reconstruction that scores 0, such as the mean of the training data. None uses the mean of X. It must be
+        None for data frames with categories or dates.
     multioutput : {"variance_weighted", "uniform_average"}, default="variance_weighted"
         Weights of the features, as in :func:`sklearn.metrics.r2_score`: their variances, or equal weights. With equal
-        weights, the result does not depend on units, and constant features are ignored.
+        weights, the result does not depend on units, and constant features are ignored. Columns of data frames with
+        categories or dates always have equal weights, because their variances have no common unit.
 
     Returns
     -------
@@ -64,6 +70,11 @@ def explained_variance(
     0.67
     """
     check_choice("explained_variance", "multioutput", multioutput, ("variance_weighted", "uniform_average"))
+    encoder = TableEncoder.learn(X) if hasattr(X, "columns") else None
+    if encoder is not None:
+        if mean is not None:
+            raise ValueError("mean is for numbers, but X has categories or dates. Leave it out.")
+        return explained_variance_of_table(encoder, X, X_reconstructed)
     X, X_reconstructed = check_same_shape(X, X_reconstructed)
     missing = np.isnan(X)
     if mean is None:
@@ -181,13 +192,35 @@ def neg_reconstruction_error_scorer(estimator: Any, X: Any, y: Any = None) -> fl
     >>> neg_reconstruction_error_scorer(PCA(2).fit(X), X) > neg_reconstruction_error_scorer(PCA(1).fit(X), X)
     True
     """
-    return -reconstruction_error(X, reconstruct(estimator, X))
+    return 0.0 - reconstruction_error(X, reconstruct(estimator, X))
 
 
 def reconstruct(estimator: Any, X: Any) -> Any:
     """Encode and decode X."""
     estimator = snapshot(estimator)
     return estimator.inverse_transform(estimator.transform(X))
+
+
+def explained_variance_of_table(encoder: TableEncoder, X: Any, X_reconstructed: Any) -> float:
+    """Explained variance of a table with categories or dates, averaged over the columns that vary."""
+    shapes = tuple(X.shape), tuple(np.shape(X_reconstructed))
+    if shapes[0] != shapes[1] or len(X) == 0:
+        raise ValueError(f"Expected two tables of one shape with at least one row. Got {shapes[0]} and {shapes[1]}.")
+    rows, others = (np.asarray(encoder.encode(table), dtype=np.float64) for table in (X, X_reconstructed))
+    assert_all_finite(rows, allow_nan=True)
+    assert_all_finite(others)
+    shares = []
+    for index, column in enumerate(encoder.columns):
+        known = ~np.isnan(rows[:, index])
+        a, b = rows[known, index], others[known, index]
+        if isinstance(column, Categories):
+            a, b = (read_column(table, index)[known] for table in (X, X_reconstructed))
+            total = 1 - np.square(np.array(column.counts) / sum(column.counts)).sum()
+            # Vectors of different categories have a squared distance of 2.
+            shares += [1 - 2 * np.mean(a != b) / total] if len(column.values) > 1 else []
+        elif len(a) and np.ptp(a) > 0:
+            shares.append(explained_variance(a[:, None], b[:, None]))
+    return float(np.mean(shares)) if shares else float((rows == others)[~np.isnan(rows)].all())
 
 
 def to_float64(X: Any) -> np.ndarray:
@@ -199,8 +232,8 @@ def to_float64(X: Any) -> np.ndarray:
             raise
         raise ValueError(
             f"Metrics of reconstructions compare numbers, but the data frame has columns of other values ({error}). "
-            f"Use the method score of the autoencoder, which compares encoded columns (scoring=None in a search), or "
-            f"pass the columns of numbers."
+            f"Use explained_variance, which compares categories too, the method score of the autoencoder "
+            f"(scoring=None in a search), or pass the columns of numbers."
         ) from error
 
 

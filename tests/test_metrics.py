@@ -1,6 +1,8 @@
 """Metrics agree with their definitions."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import r2_score
@@ -51,6 +53,22 @@ def test_missing_values_do_not_count():
     assert reconstruction_error(X, restored) == pytest.approx(10 / 5)
     assert reconstruction_error(X, restored, metric="mae") == pytest.approx(4 / 5)
     assert reconstruction_error(X, restored, metric="rmse") == pytest.approx((np.sqrt(3) + np.sqrt(0.5)) / 2)
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_categories_are_compared_as_one_hot_vectors(library):
+    table = {"x": [1.0, 2.0, 3.0, None], "kind": ["a", "b", "b", "b"], "one": ["u"] * 4}
+    X, restored = library(table), library(table | {"x": [1.0, 2.0, 3.0, 9.0], "kind": ["b"] * 4, "one": ["v"] * 4})
+    one_hot = np.array([[1, 0], [0, 1], [0, 1], [0, 1]])
+    of_kind = explained_variance(one_hot, [[0, 1]] * 4)
+    assert explained_variance(X, restored) == pytest.approx((1 + of_kind) / 2)
+    assert explained_variance(X, restored, multioutput="uniform_average") == explained_variance(X, restored)
+    with pytest.raises(ValueError, match="mean is for numbers"):
+        explained_variance(X, restored, mean=[0, 0, 0])
+    with pytest.raises(ValueError, match=r"of one shape.*\(4, 3\) and \(4, 2\)"):
+        explained_variance(X, restored[["x", "kind"]])
+    with pytest.raises(ValueError, match="NaN"):
+        explained_variance(restored, X)
 
 
 def test_different_shapes_are_refused(digits):

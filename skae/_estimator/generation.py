@@ -33,7 +33,8 @@ class GenerationMixin:
 
         Rows of a table with categories, booleans or dates vary around the decoded codes as training rows vary around
         their reconstructions: normal deviations with the unexplained variance of each column are added. Then the most
-        likely category is chosen, and numbers are clipped to the range of the training rows.
+        likely category is chosen, and numbers and dates are clipped to the range of the training rows. If examples
+        (``like``) are outside of this range, it ends one standard deviation of the column beyond them.
 
         Parameters
         ----------
@@ -82,9 +83,9 @@ class GenerationMixin:
                 "Write sampler='auto' to draw samples like the examples, or leave out like."
             )
         seed = draw_seed(random_state)
+        examples = None if like is None else self._check(like, result.layout, result.schema)
         with full_precision(torch.device(result.net.device)):
-            if like is not None:
-                examples = self._check(like, result.layout, result.schema)
+            if examples is not None:
                 density = fit_sampler(result, sampler, self.variant, examples)
             else:
                 if sampler not in result.samplers:
@@ -98,7 +99,8 @@ class GenerationMixin:
         # Deviations have a stream of their own, so that codes are those of a table without categories.
         random = np.random.RandomState((seed, 1))
         trained = map_codes(result, train_codes(result), result.net.module_.from_inner)
-        return self._convert_output(given, draw(result, Z, trained, random), result, None, random)
+        rows = draw(result, Z, trained, random, examples)
+        return self._convert_output(given, rows, result, None, random)
 
     def interpolate(self: Any, X_a: Any, X_b: Any, steps: int = 10) -> Any:
         """Interpolate between each row of X_a and the same row of X_b: decode codes between their codes.
@@ -114,7 +116,8 @@ class GenerationMixin:
         Returns
         -------
         X : ndarray of shape (n_samples, steps, n_features) or (n_samples, steps, \\*sample_shape)
-            In the units of the fitted X; a tensor if X_a is one.
+            In the units of the fitted X; a tensor if X_a is one. If ``inverse_transform`` returns a data frame, a data
+            frame of ``n_samples * steps`` rows: first all steps from the first row of X_a to that of X_b.
 
         Raises
         ------
@@ -142,7 +145,9 @@ class GenerationMixin:
         a, b = (map_codes(result, Z, module.to_inner)[:, None].astype(np.float64) for Z in (a, b))
         inner = module.bottleneck.interpolate(a, b, t).reshape(-1, a.shape[2])
         samples = self._decode(result, map_codes(result, inner, module.from_inner))
-        return self._convert_output(X_a, samples.reshape(len(a), int(steps), *samples.shape[1:]), result, None)
+        given = X_a if isinstance(X_a, torch.Tensor) else samples
+        rows = self._convert_output(given, samples, result, None)
+        return rows if hasattr(rows, "columns") else rows.reshape(len(a), int(steps), *rows.shape[1:])
 
 
 @dataclass(frozen=True)

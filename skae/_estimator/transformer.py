@@ -23,6 +23,7 @@ from skae._inputs.layout_inference import (
     infer_layout,
     note_missing,
     reads_token_rows,
+    with_moments,
 )
 from skae._inputs.outputs import OutputArray
 from skae._inputs.readers import load
@@ -210,8 +211,9 @@ class AutoencoderTransformer(
         Smallest relative decrease of the validation loss that counts as an improvement, in [0, inf).
     warm_start : bool, default=False
         Whether ``fit`` starts with the weights and the scaling of the previous fit. It needs an int as n_components.
-        For data frames, the categories, the kind of data frame and the range of samples are those of the previous fit
-        too; a new category is encoded as an unknown one.
+        A data frame must have the columns of the previous fit, and categories that it had; others are an error, because
+        the network has no features for them. The ranges of numbers in samples, and the library and the types of data
+        frames that are returned, are those of the new X; dates are rounded to the step of the previous fit.
     device : str or torch.device, default="auto"
         "auto" is CUDA if available, then MPS, then the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -306,13 +308,14 @@ class AutoencoderTransformer(
     -----
     Missing values of X (NaN) may be in any sample of numbers, in every method. Means, scales, losses, scores and the
     comparison with PCA count known values only. The encoder gets each missing value as its reconstruction, computed in
-    three rounds from the mean; for a row without any value, that is a row of means, and ``score_samples`` is 0. PCA of
-    rows with missing values is the regularized iterative PCA of Josse and Husson (2012). If rows of ``fit`` have
-    missing values, training hides further ones, so that the network learns to fill them: up to 40 % of the values of a
-    row at random, or those that are missing in another row. Otherwise, the network is the same as without this
-    mechanism, and other methods warn when they fill missing values. ``reconstruct`` and ``inverse_transform`` return
-    complete rows. A feature without any value in ``fit``, missing values in sparse matrices, and infinite values are
-    errors. A custom ``loss`` gets the output in place of missing values of the target.
+    three rounds from the mean, and limited to the range of the known values of its feature in ``fit``. The score of a
+    row without any value is 0 in ``score_samples``. PCA of rows with missing values is the regularized iterative PCA of
+    Josse and Husson (2012). If rows of ``fit`` have missing values, training hides further ones, so that the
+    network learns to fill them: up to 40 % of the values of a row at random, or those that are missing in another row.
+    Otherwise, the network is the same as without this mechanism, and other methods warn when they fill missing values.
+    ``reconstruct`` and ``inverse_transform`` return complete rows. A feature without any value in ``fit``, missing
+    values in sparse matrices, and infinite values are errors. A custom ``loss`` gets the output in place of missing
+    values of the target.
 
     Examples
     --------
@@ -458,7 +461,7 @@ class AutoencoderTransformer(
         """
         check_parameters(self)
         start = self._result if self.warm_start and self.__sklearn_is_fitted__() else None
-        X, layout, schema, spec = self._prepare(X, y, start)
+        X, layout, schema, spec = self._prepare(X, y, start, is_warm_start=start is not None)
         check_stream(X, groups, is_supervised(self.variant))
         labels = Labels.read(self.variant, y, len(X), start)
         samples = {"X": X}
@@ -507,8 +510,8 @@ class AutoencoderTransformer(
         A later call updates the scaling of a feature that varies for the first time, or whose scale changes by more
         than a factor of ten. It also resets the weights of this feature, so the feature does not affect codes until
         these weights are trained again. All other features keep the scaling of the first call. With ``loss="bce"`` and
-        for tokens, scaling is never updated. The axes of codes, and ``explained_variance_ratio_``, are those of the
-        first call.
+        for tokens, scaling is never updated. The axes of codes, ``explained_variance_ratio_``, the categories and the
+        kind of data frame are those of the first call; a new category is encoded as an unknown one, with a warning.
 
         Parameters
         ----------
@@ -591,6 +594,12 @@ class AutoencoderTransformer(
             If ``fit`` got a data frame and ``set_output`` asks for data frames, a data frame of that library with the
             column names and types of ``fit``, and the index of X if X is a pandas data frame.
 
+            If ``fit`` got a data frame with categories, text or dates, it is a data frame like the fitted one, also
+            without ``set_output``: categories are the most likely ones, numbers are rounded to the type of their
+            column, and dates to the step between the fitted dates. Numbers of types without arithmetic, such as
+            decimals, become plain numbers. If ``fit`` got an array with categories, it is an array of objects, or of
+            float64 if all categories are numbers.
+
         Raises
         ------
         ValueError
@@ -670,7 +679,8 @@ class AutoencoderTransformer(
             If X is so far from the training data that squares overflow in float32.
         """
         result = self._get_result()
-        scores = -squared_errors(result, self._check(X, result.layout, result.schema, streams=True))
+        errors = squared_errors(result, self._check(X, result.layout, result.schema, streams=True))
+        scores = 0.0 - errors  # not -0.0 for a row without an error
         check_no_overflow(scores, "scores", FAR_AWAY)
         return convert_like(X, scores)
 
@@ -765,8 +775,13 @@ class AutoencoderTransformer(
         """Whether ``fit`` fell back to PCA."""
         return self._learned.best_epoch == 0
 
-    def _prepare(self, X: Any, y: Any, start: FitResult | None) -> tuple[Any, SampleLayout, Schema, TrainSpec]:
-        """Check X; infer its layout and schema, or take those of ``start``, the fit that training continues."""
+    def _prepare(
+        self, X: Any, y: Any, start: FitResult | None, is_warm_start: bool = False
+    ) -> tuple[Any, SampleLayout, Schema, TrainSpec]:
+        """Check X; infer its layout and schema, or take those of ``start``, the fit that training continues.
+
+        A warm start takes the ranges of features and the kind of data frame from X.
+        """
         with report_stage("Reading X", self.verbose):
             if start is None:
                 is_table = self._table is None and not reads_token_rows(self)
@@ -774,10 +789,13 @@ class AutoencoderTransformer(
                 table = self._table if schema.encoder is None else schema.encoder.table
                 layout = infer_layout(self, X, schema.feature_names, table).to(torch.device("cpu"))
             else:
-                layout, schema = start.layout, start.schema
-                X = self._check(X, layout, schema, streams=True)
+                layout, given = start.layout, X
+                X = self._check(X, layout, start.schema, streams=True)
                 if isinstance(X, Stream):
                     X.learn()
+                schema = start.schema.continued(given, is_warm_start)
+                if is_warm_start and not isinstance(X, Stream):
+                    layout = with_moments(layout, X, schema.feature_names)
         spec = train_spec(self, layout)
         if start is not None:
             check_same_network(self, start, spec, X.shape)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from skae._inputs.data_frames import (
+    FrameSchema,
     arrow_array,
     column_dtypes,
     column_names,
@@ -14,76 +16,90 @@ from skae._inputs.data_frames import (
     pandas_series,
     polars_series,
     round_column,
-    round_to_dtype,
 )
-from skae._inputs.schema import Schema
-from skae._inputs.table_columns import object_column
-from skae._inputs.table_encoding import as_table
+from skae._inputs.table_columns import changed_error, family_of, object_column
+from skae._inputs.table_encoding import is_category_type, read_column
 
 
-def fill_frame(frame: Any, filled: np.ndarray, is_missing: np.ndarray) -> Any:
-    """A copy of a pandas or polars frame with ``filled`` (n, n_columns) where ``is_missing``, rounded to the types."""
-    if hasattr(frame, "isetitem"):
-        return fill_pandas(frame, filled, is_missing)
+def fill_frame(X: Any, fitted: FrameSchema | None, columns: Sequence[np.ndarray], is_missing: np.ndarray) -> Any:
+    """A copy of a data frame with the values of ``columns`` (n,) where ``is_missing`` (n, n_columns).
+
+    Numbers are rounded to the types of the column in X and in the ``fitted`` data frame: columns of integers are floats
+    in X if pandas marks missing values by NaN. ValueError, which names it, for text or categories in place of numbers.
+    """
+    library, filled = type(X).__module__.partition(".")[0], []
+    of_fit = fitted.dtypes if fitted is not None and fitted.library == library else (None,) * len(columns)
+    parts = zip(column_names(X), column_dtypes(X), of_fit, columns, is_missing.T, strict=True)
+    for index, (name, dtype, dtype_of_fit, values, missing) in enumerate(parts):
+        column = X.iloc[:, index] if hasattr(X, "iloc") else X[name]
+        if missing.any():
+            rounded = round_column(round_column(values, dtype_of_fit), dtype)
+            if holds(dtype, values):
+                column = REPLACE[library](column, rounded, dtype, missing)
+            elif missing.all():
+                column = MAKE[library](column, rounded, dtype_of_fit)
+            elif is_text_type(dtype) or is_category_type(dtype):
+                raise changed_error(name, "numbers", f"values of type {dtype}")
+            else:
+                # Such as decimals and Python objects.
+                column = MAKE[library](column, np.where(missing, rounded, values), None)
+        filled.append(column)
+    return join_columns(X, filled)
+
+
+def holds(dtype: Any, values: np.ndarray) -> bool:
+    """Whether a column of a type of pandas, polars or pyarrow can hold decoded values."""
+    family = family_of("", values)
+    if numpy_dtype(dtype) is not None:
+        return family in ("numbers", "booleans")
+    if is_text_type(dtype):
+        return family == "text"
+    return values.dtype.kind not in "iuf" and not str(dtype).lower().startswith("null")
+
+
+def is_text_type(dtype: Any) -> bool:
+    """Whether a type of pandas, polars or pyarrow is text."""
+    return "str" in str(dtype).lower()
+
+
+def add_indicators(frame: Any, names: Any, is_missing: np.ndarray) -> Any:
+    """The data frame with further columns of booleans ``is_missing`` (n, n_names)."""
+    if hasattr(frame, "iloc"):
+        import pandas as pd
+
+        levels = frame.columns.nlevels
+        columns = pd.MultiIndex.from_tuples([(name, *[""] * (levels - 1)) for name in names]) if levels > 1 else names
+        return pd.concat([frame, pd.DataFrame(is_missing, index=frame.index, columns=columns)], axis=1)
+    if hasattr(frame, "column_names"):
+        for name, missing in zip(names, is_missing.T, strict=True):
+            frame = frame.append_column(name, [missing])
+        return frame
+    return frame.with_columns(**dict(zip(names, map(polars_booleans, is_missing.T), strict=True)))
+
+
+def convert_frame(frame: Any, library: str) -> Any:
+    """A complete data frame as one of another library, with plain types."""
+    form = FrameSchema.of(frame)
+    assert form is not None
+    return form.to_frame([read_column(frame, index) for index in range(len(form.names))], library)
+
+
+def polars_booleans(values: np.ndarray) -> Any:
+    """A column of polars."""
     import polars as pl
 
-    columns = []
-    for series, values, missing in zip(frame.get_columns(), filled.T, is_missing.T, strict=True):
-        dtype = numpy_dtype(series.dtype)
-        column = series
-        if dtype is None:
-            column = pl.Series(series.name, values)
-        elif missing.any():
-            new = pl.Series(round_to_dtype(values, dtype)).cast(series.dtype)
-            column = pl.select(pl.when(pl.Series(missing)).then(new).otherwise(series).alias(series.name)).to_series()
-        columns.append(column)
-    return pl.DataFrame(columns)
-
-
-def fill_pandas(frame: Any, filled: np.ndarray, is_missing: np.ndarray) -> Any:
-    """The same for pandas."""
-    result = frame.copy()
-    for index, (values, missing) in enumerate(zip(filled.T, is_missing.T, strict=True)):
-        dtype = numpy_dtype(frame.dtypes.iloc[index])
-        if dtype is None:  # objects
-            result.isetitem(index, values)
-        elif missing.any():
-            column = frame.iloc[:, index].copy()
-            column[missing] = round_to_dtype(values[missing], dtype)
-            result.isetitem(index, column)
-    return result
-
-
-def fill_table(X: Any, schema: Schema, filled: np.ndarray, is_missing: np.ndarray) -> Any:
-    """A copy of a table with categories or dates, with decoded ``filled`` (n, n_columns) where ``is_missing``.
-
-    Numbers are rounded to the fitted types: columns of integers are floats in X if pandas marks missing values by NaN.
-    """
-    encoder = schema.encoder
-    assert encoder is not None
-    columns = encoder.decode(filled)
-    if schema.frame is not None:
-        columns = [round_column(values, dtype) for values, dtype in zip(columns, schema.frame.dtypes, strict=True)]
-    if not hasattr(X, "columns"):
-        values = encoder.to_array(columns)
-        return np.where(is_missing, values, as_table(X).astype(values.dtype))
-    dtypes, names, kept = column_dtypes(X), column_names(X), []
-    for index, (values, missing) in enumerate(zip(columns, is_missing.T, strict=True)):
-        column = X.iloc[:, index] if hasattr(X, "iloc") else X[names[index]]
-        if missing.any():
-            values, dtype = round_column(values, dtypes[index]), dtypes[index]
-            column = REPLACE[type(X).__module__.partition(".")[0]](column, values, dtype, missing)
-        kept.append(column)
-    return join_columns(X, kept)
+    return pl.Series(values)
 
 
 def replace_in_pandas(column: Any, values: np.ndarray, dtype: Any, missing: np.ndarray) -> Any:
     """A column of pandas with ``values`` where ``missing``; its categories get those values that they lack."""
     column = column.copy()
-    if hasattr(dtype, "categories") and values.dtype.kind == "O":
+    if hasattr(dtype, "categories"):
         lacking = [value for value in dict.fromkeys(values[missing].tolist()) if value not in dtype.categories]
         column = column.cat.add_categories(lacking)
         dtype = column.dtype
+    if hasattr(column, "sparse"):
+        return column.mask(missing, pandas_series(values, dtype, column.index))
     column.iloc[np.flatnonzero(missing)] = pandas_series(values[missing], dtype, None).array
     return column
 
@@ -92,8 +108,6 @@ def replace_in_polars(column: Any, values: np.ndarray, dtype: Any, missing: np.n
     """The same for polars."""
     import polars as pl
 
-    if dtype == pl.Null:
-        return pl.Series(column.name, values.tolist() if values.dtype.kind == "O" else values)
     if dtype == pl.Enum:
         lacking = set(values[missing].tolist()) - set(dtype.categories)
         dtype = pl.Enum([*dtype.categories, *sorted(lacking)])
@@ -116,6 +130,12 @@ def replace_in_arrow(column: Any, values: np.ndarray, dtype: Any, missing: np.nd
 
 
 REPLACE = {"pandas": replace_in_pandas, "polars": replace_in_polars, "pyarrow": replace_in_arrow}
+# Make a column like another one, of other values and of a type; None is that of the values.
+MAKE = {
+    "pandas": lambda column, values, dtype: pandas_series(values, dtype, column.index),
+    "polars": lambda column, values, dtype: polars_series(column.name, values, dtype),
+    "pyarrow": lambda column, values, dtype: arrow_array(values, dtype),
+}
 
 
 def join_columns(X: Any, columns: list[Any]) -> Any:

@@ -16,16 +16,17 @@ from skae._estimator.results import ResultMixin, learned
 from skae._estimator.settings import check_parameters
 from skae._estimator.transformer import AutoencoderTransformer, convert_like
 from skae._inner import fit_inner
-from skae._inputs.data_frames import output_library
+from skae._inputs.data_frames import FrameSchema, output_library
 from skae._inputs.layout_inference import infer_layout, token_setting
 from skae._inputs.schema import Schema, read_samples
+from skae._inputs.table_encoding import as_table
 from skae._inputs.validation import as_array
 from skae._parameters import check_bool, check_nested, invalid
 from skae.data import SparseRows
 from skae.training import draw_seed, fill_by_pca, one_at_a_time
 
 from .combination import Combination
-from .frames import fill_frame, fill_table
+from .frames import add_indicators, convert_frame, fill_frame
 
 OWNER = "AutoencoderImputer"
 # Share of the known values that are hidden from the fit, to choose the bottleneck size and the weights.
@@ -68,7 +69,8 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
     missing_values : number, np.nan, None or pandas.NA, default=np.nan
         The placeholder of missing values. None and NA are the same as NaN.
     add_indicator : bool, default=False
-        Whether to append the columns of a :class:`~sklearn.impute.MissingIndicator` to the output. It needs a table.
+        Whether to append the columns of a :class:`~sklearn.impute.MissingIndicator` to the output; in data frames, they
+        are booleans. It needs a table.
     sample_posterior : bool, default=False
         Whether to add a normal deviation to each estimate, with the variance of the errors of its feature on the hidden
         values, for multiple imputation (Rubin, 1987): variances of imputed columns are then not too small.
@@ -152,10 +154,10 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
         self._check_parameters()
         categorical_features = "from_dtype" if self.autoencoder is None else self.autoencoder.categorical_features
         X, schema = read_samples(OWNER, X, categorical_features)
-        if schema.encoder is not None and not (self._is_nan and not self.add_indicator):
+        if schema.encoder is not None and not self._is_nan:
             raise ValueError(
-                f"missing_values={self.missing_values!r} and add_indicator={self.add_indicator!r} are for tables of "
-                f"numbers, but X has categories or dates. Leave out both, and pass X with None or NaN where missing."
+                f"missing_values={self.missing_values!r} is for tables of numbers, but X has categories or dates. "
+                f"Leave it out, and pass X with None or NaN in place of {self.missing_values!r}."
             )
         X = self._mark_missing(X)
         seed = draw_seed(self.random_state)
@@ -173,11 +175,16 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
         -------
         X : ndarray of the shape of X, and the columns of the indicator if ``add_indicator=True``
             float32 if X is float32, else float64; a tensor if X is one. A data frame like X if it has categories or
-            dates. If ``set_output`` asks for data frames and X is
-            one of that library, columns keep their types, and estimates are rounded to them.
+            dates, or if ``set_output`` asks for data frames and X is one of that library: columns keep their types, and
+            estimates are rounded to them. Filled columns of decimals and other objects become plain numbers.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is invalid, or differs in shape, column names or kinds of columns from the fitted X. A column of
+            numbers in ``fit`` cannot be filled if it is text or categories now.
         """
-        result = self._get_result()
-        frame, given = X, X
+        result, given = self._get_result(), X
         X = result.schema.check(OWNER, X, result.sample_shape)
         if X.shape[1:] != result.sample_shape:
             raise ValueError(
@@ -188,14 +195,27 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
         random = check_random_state(draw_seed(self.random_state)) if self.sample_posterior else None
         is_missing = np.isnan(X)
         filled = np.where(is_missing, result.combination.impute(result.autoencoder, X, random), X).astype(X.dtype)
-        if result.schema.encoder is not None:
-            return convert_like(given, fill_table(given, result.schema, filled, is_missing))
-        library = output_library(self)
-        if library is not None and type(frame).__module__.partition(".")[0] == library and result.indicator is None:
-            return fill_frame(frame, filled, is_missing)
-        if result.indicator is not None:
-            filled = np.hstack([filled, result.indicator.transform(X).astype(filled.dtype)])
-        return convert_like(given, filled)
+        indicated = None if result.indicator is None else is_missing[:, result.indicator.features_]
+        return self._to_output(result, given, filled, is_missing, indicated)
+
+    def _to_output(
+        self, result: ImputerResult, X: Any, filled: np.ndarray, is_missing: np.ndarray, indicated: np.ndarray | None
+    ) -> Any:
+        """Filled rows and the columns of the indicator, in a container like X."""
+        encoder, library = result.schema.encoder, output_library(self)
+        columns = list(filled.T) if encoder is None else encoder.decode(filled)
+        form = FrameSchema.of(X)
+        if form is not None and (encoder is not None or library == form.library):
+            frame = fill_frame(X, result.schema.frame, columns, is_missing)
+            if indicated is not None:
+                frame = add_indicators(frame, self.get_feature_names_out()[len(columns) :], indicated)
+            return frame if library in (None, form.library) else convert_frame(frame, library)
+        if encoder is not None:
+            values = encoder.to_array(columns)
+            filled = np.where(is_missing, values, as_table(X).astype(values.dtype))
+        if indicated is not None:
+            filled = np.hstack([filled, indicated.astype(filled.dtype)])
+        return convert_like(X, filled)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns of the output: those of X, and of the indicator if there is one."""

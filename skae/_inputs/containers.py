@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .data_frames import column_names
+
 STRINGS = (
     "pass a data frame, whose columns of text are categories with categorical_features='from_dtype', or put "
     "skae.text.CharacterEncoder before it in a pipeline, which reads strings character by character"
@@ -105,7 +107,7 @@ def name_encoders() -> Iterator[None]:
 
 def iterate_columns(frame: Any) -> Iterator[tuple[Any, np.ndarray]]:
     """Yield the name and the values of each column of a data frame."""
-    for index, name in enumerate(getattr(frame, "column_names", frame.columns)):
+    for index, name in enumerate(column_names(frame)):
         column = frame.iloc[:, index] if hasattr(frame, "iloc") else frame[name]
         try:
             yield name, np.asarray(column)

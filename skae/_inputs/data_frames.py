@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -69,8 +70,12 @@ class FrameSchema:
 
 
 def column_names(X: Any) -> tuple[Any, ...]:
-    """The names of the columns of a data frame; indices for an array (n, n_columns)."""
-    return tuple(getattr(X, "column_names", X.columns) if hasattr(X, "columns") else range(X.shape[1]))
+    """The names of the columns of a data frame; indices for an array (n, n_columns). ValueError for repeated names."""
+    names = tuple(getattr(X, "column_names", X.columns) if hasattr(X, "columns") else range(X.shape[1]))
+    if len(set(names)) < len(names):
+        name, count = Counter(names).most_common(1)[0]
+        raise ValueError(f"Expected unique column names of X. Got {name!r} {count} times. Rename or drop columns.")
+    return names
 
 
 def column_dtypes(X: Any) -> tuple[Any, ...]:
@@ -106,7 +111,7 @@ def pandas_series(values: np.ndarray, dtype: Any, index: Any) -> Any:
     series = pd.Series(values, index=index, dtype=values.dtype if values.dtype.kind not in "mM" else None)
     if dtype is None or (values.dtype.kind in "iuf" and numpy_dtype(dtype) is None):
         return series
-    if values.dtype.kind == "M" and getattr(dtype, "tz", None) is not None:
+    if values.dtype.kind == "M" and has_zone(dtype):
         series = series.dt.tz_localize("UTC")
     return series.astype(dtype)
 
@@ -121,7 +126,7 @@ def polars_series(name: str, values: np.ndarray, dtype: Any) -> Any:
     is_plain = (values.dtype.kind in "iuf" and numpy_dtype(dtype) is None) or dtype == pl.Object
     if dtype is None or is_plain:
         return series
-    if getattr(dtype, "time_zone", None):
+    if has_zone(dtype):
         series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
     return series.cast(dtype)
 
@@ -130,7 +135,8 @@ def arrow_array(values: np.ndarray, dtype: Any) -> Any:
     """A column of pyarrow; numbers whose ``dtype`` is not of numbers, and others of numbers, keep their own."""
     import pyarrow as pa
 
-    if (values.dtype.kind in "iuf") != (numpy_dtype(dtype) is not None) and values.dtype.kind != "b":
+    is_plain = (values.dtype.kind in "iuf") != (numpy_dtype(dtype) is not None) and values.dtype.kind != "b"
+    if dtype is None or is_plain:
         return pa.array(values.tolist() if values.dtype.kind == "O" else values)
     if pa.types.is_dictionary(dtype):
         return pa.array(values.tolist(), type=dtype.value_type).dictionary_encode().cast(dtype)
@@ -152,6 +158,12 @@ def numpy_dtype(dtype: Any) -> np.dtype | None:
     except (TypeError, ValueError):
         return None
     return result if result.kind in "biuf" else None
+
+
+def has_zone(dtype: Any) -> bool:
+    """Whether a type of pandas, polars or pyarrow is that of times with a time zone."""
+    dtype = getattr(dtype, "pyarrow_dtype", dtype)
+    return getattr(dtype, "tz", None) is not None or getattr(dtype, "time_zone", None) is not None
 
 
 def round_to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -73,15 +73,16 @@ def infer_layout(estimator: Any, X: Any, names: Any = None, table: TableColumns 
     )
 
 
-def check_observed(moments: Moments, names: Any = None) -> None:
-    """Raise ValueError if a feature has no value in any row; the message gives its name or its index."""
+def check_observed(moments: Moments, names: Any = None, table: TableColumns | None = None) -> None:
+    """Raise ValueError if a feature, or a column of a ``table``, has no value in any row; the message names it."""
     if moments.n_observed is None or bool((moments.n_observed > 0).all()):
         return
-    empty = torch.nonzero(moments.n_observed == 0)[:, 0].tolist()
+    n_observed = moments.n_observed if table is None else moments.n_observed[table.starts]
+    empty = torch.nonzero(n_observed == 0)[:, 0].tolist()
     shown = ", ".join(repr(names[i] if names is not None else i) for i in empty[:MOST_SHOWN])
     more = f" and {len(empty) - MOST_SHOWN} more" if len(empty) > MOST_SHOWN else ""
     raise ValueError(
-        f"All values of {len(empty)} of {len(moments.n_observed)} features of X are missing (NaN): {shown}{more}"
+        f"All values of {len(empty)} of {len(n_observed)} features of X are missing (NaN): {shown}{more}"
         f"{'' if names is not None else ' (indices in flattened samples)'}. Nothing can be learned about them. Leave "
         f"them out, or fill them with a constant."
     )
@@ -99,8 +100,7 @@ def infer_table_layout(estimator: Any, X: Any, names: Any, table: TableColumns) 
     if estimator.scaling == "channels":
         raise ValueError("scaling='channels' needs samples with channels: pass scaling='columns' for a table.")
     moments = compute_table_moments(X, table)
-    if moments.n_observed is not None:
-        check_observed(replace(moments, n_observed=moments.n_observed[table.starts]), names)
+    check_observed(moments, names, table)
     check_deviations(estimator.scaling, moments)
     return TableLayout.of(moments, estimator.scaling, table)
 
@@ -130,6 +130,16 @@ def extend_layout(layout: SampleLayout, scaling: str | None, X: Any) -> tuple[Sa
     extended, changed = layout.scaling.extend(more, kind, not layout.axes, channels)
     has_missing = layout.has_missing or more.n_observed is not None
     return replace(layout, scaling=extended, has_missing=has_missing), changed
+
+
+def with_moments(layout: SampleLayout, X: Any, names: Any = None) -> SampleLayout:
+    """The layout with the moments of checked samples X, such as their ranges, and the same scaling."""
+    if layout.scaling.moments is None or isinstance(layout, TokenLayout):
+        return layout
+    table = layout.columns if isinstance(layout, TableLayout) else None
+    moments = compute_moments(X, layout.n_features) if table is None else compute_table_moments(X, table)
+    check_observed(moments, names, table)
+    return replace(layout, scaling=replace(layout.scaling, moments=replace(moments, eps=layout.scaling.moments.eps)))
 
 
 def note_missing(layout: SampleLayout, *samples: Any) -> SampleLayout:

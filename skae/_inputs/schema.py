@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,17 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from skae._parameters import warn
 from skae.data import PartwiseRows, Stream, TableColumns, sources
 
-from .data_frames import FrameSchema
+from .data_frames import FrameSchema, column_names
 from .plain import is_plain, plain_values
 from .readers import read_container
 from .table_encoding import TableEncoder
 from .validation import check_samples, convert_container
+
+# New categories that a message lists.
+MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,24 @@ class Schema:
         if is_plain(values, sample_shape, self.n_features):
             return X.detach() if isinstance(X, torch.Tensor) else values
         return check_samples(self.estimator(owner), X, reset=False, sample_shape=sample_shape)
+
+    def continued(self, X: Any, is_warm_start: bool) -> Schema:
+        """The schema after further training on checked X.
+
+        A warm start restores data frames as X, and ValueError names its new categories, for which the network has no
+        features. ``partial_fit`` keeps the schema, and warns of new categories.
+        """
+        X = read_container(X)
+        new = {} if self.encoder is None else self.encoder.find_new(hold_in_memory(X))
+        for name, values in new.items():
+            shown = f"{', '.join(map(repr, values[:MOST_SHOWN]))}{', ...' if len(values) > MOST_SHOWN else ''}"
+            message = f"Column {name!r} of X has categories that the first fit did not have: {shown}."
+            if is_warm_start:
+                raise ValueError(
+                    f"{message} The network has no features for them. Call fit with warm_start=False, or replace them."
+                )
+            warn(f"{message} They are encoded as unknown. The rows of the first call should have all categories.")
+        return replace(self, frame=fitted_frame(X) or self.frame) if is_warm_start else self
 
     @property
     def table(self) -> TableColumns | None:
@@ -105,13 +127,17 @@ def read_samples(
     check_indexing(owner, X, streams)
     if categorical_features is not None and not isinstance(categorical_features, str):
         X = hold_in_memory(X)
-    is_partwise = isinstance(X, PartwiseRows)
-    frame = FrameSchema.of(X.frame if is_partwise else X)
+    is_partwise, frame = isinstance(X, PartwiseRows), fitted_frame(X)
     # The validation of scikit-learn sets attributes of an estimator.
     estimator = estimator_class(owner)()
     encoder = TableEncoder.learn(X, categorical_features) if is_table and not is_partwise else None
     X = check_samples(estimator, X if encoder is None else encoder.encode(X), reset=True)
     return X, Schema(estimator.n_features_in_, getattr(estimator, "feature_names_in_", None), frame, encoder)
+
+
+def fitted_frame(X: Any) -> FrameSchema | None:
+    """The schema of the data frame that X is or is read from, if there is one."""
+    return FrameSchema.of(X.frame if isinstance(X, PartwiseRows) else X)
 
 
 def check_indexing(owner: str, X: Any, streams: bool) -> None:
@@ -137,6 +163,8 @@ def hold_in_memory(X: Any) -> Any:
 
 def check_table(estimator: Any, X: Any) -> None:
     """Check the names and number of columns as scikit-learn does, without reading values."""
+    if hasattr(X, "columns"):
+        column_names(X)  # unique
     if hasattr(X, "columns") or len(getattr(X, "shape", ())) == 2:
         validate_data(estimator, X, reset=False, skip_check_array=True)
     elif isinstance(X, (list, tuple)):

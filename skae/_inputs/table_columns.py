@@ -13,18 +13,25 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OrdinalEncoder
 
+from skae.data import LIKE_RARE, UNKNOWN
+
 MAX_CATEGORIES = 255
 # Categories of fewer rows than this number, or than this share of all rows, are rare: they share one code.
 RARE_ROWS, RARE_SHARE = 2, 1e-3
 MISSING = ("NoneType", "NAType", "NaTType")
+# Families of values; booleans, complex numbers and numpy's time spans are numbers to Python or numpy.
 FAMILIES: dict[str, tuple[type, ...]] = {
     "text": (str,),
     "booleans": (bool, np.bool_),
+    "complex numbers": (complex, np.complexfloating),
+    "time spans": (datetime.timedelta, np.timedelta64),
     "numbers": (Number, np.number),
     "dates": (datetime.date, np.datetime64),
 }
-# Families of objects that are dates or time spans.
-DATE_FAMILIES = {"M": ("dates",), "m": ("timedelta", "Timedelta")}
+# The same by the kind of a numpy dtype; others are numbers.
+FAMILIES_OF_KINDS = {
+    "U": "text", "S": "bytes", "b": "booleans", "c": "complex numbers", "M": "dates", "m": "time spans"
+}  # fmt: skip
 # Dates and time spans that every library holds, in nanoseconds too.
 LIMITS = {
     "M": np.array(["1678-01-01", "2262-01-01"], dtype="datetime64[D]"),
@@ -74,7 +81,8 @@ class Categories:
             value for value, rare in zip(self.values, self.is_rare, strict=True) for _ in range(1 if rare else 2)
         ]
         min_frequency = 2 if self.is_rare.any() else None
-        encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=min_frequency)
+        unknown = LIKE_RARE if self.is_rare.any() else UNKNOWN
+        encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=unknown, min_frequency=min_frequency)
         # Arrays, also if scikit-learn's configuration asks for data frames.
         return encoder.set_output(transform="default").fit(object_column(repeated))
 
@@ -92,14 +100,17 @@ class Categories:
         return max(1, len(self.members))
 
     def encode(self, name: Any, values: np.ndarray) -> np.ndarray:
-        """Codes (n,), float64, of values: NaN for missing ones; unknown ones are rare, or -1 if there are none."""
+        """Codes (n,), float64, of values: NaN if missing, LIKE_RARE if unknown, or UNKNOWN without rare ones."""
         missing = find_missing(values)
         check_family(name, values[~missing], self.values)
         codes = np.full(len(values), np.nan)
         if self.values and not missing.all():
-            found = self.encoder.transform(object_column(values[~missing]))[:, 0]
-            codes[~missing] = np.where(found < 0, self.size - 1, found) if self.is_rare.any() else found
+            codes[~missing] = self.encoder.transform(object_column(values[~missing]))[:, 0]
         return codes
+
+    def find_new(self, values: np.ndarray) -> list[Any]:
+        """Values of a column that the fitted rows did not have."""
+        return sorted(set(values[~find_missing(values)].tolist()) - set(self.values))
 
     def decode(self, codes: np.ndarray, random: np.random.RandomState | None = None) -> np.ndarray:
         """Values (n,), objects, of codes: the most frequent one of the rare ones, or drawn by frequency."""
@@ -115,7 +126,8 @@ class Categories:
 class Dates:
     """A column of dates ("M") or time spans ("m") as the share of the range of the fitted rows, from ``origin`` on.
 
-    ``origin``, ``span`` and ``step`` are numbers of ``unit``; all fitted dates are multiples of ``step`` apart.
+    ``origin``, ``span`` and ``step`` are numbers of ``unit``; all fitted dates are multiples of ``step`` apart. Dates
+    with a time zone are in UTC.
     """
 
     kind: str
@@ -123,28 +135,38 @@ class Dates:
     origin: int
     span: int
     step: int
+    has_zone: bool = False
 
     @classmethod
-    def learn(cls, values: np.ndarray) -> Dates:
+    def learn(cls, values: np.ndarray, has_zone: bool = False) -> Dates:
         """The range of the dates of a column."""
         unit = np.datetime_data(values.dtype)[0]
         numbers = to_integers(values[~np.isnat(values)], unit)
         origin = int(numbers.min()) if len(numbers) else 0
         distances = numbers - origin
         span, step = (int(distances.max()), int(np.gcd.reduce(distances))) if len(numbers) else (0, 0)
-        return cls(values.dtype.kind, unit, origin, max(span, 1), max(step, 1))
+        return cls(values.dtype.kind, unit, origin, max(span, 1), max(step, 1), has_zone)
 
-    def encode(self, name: Any, values: np.ndarray) -> np.ndarray:
-        """Shares (n,), float64; NaN for missing dates."""
-        is_objects = (
-            values.dtype.kind == "O" and family_of(name, values[~find_missing(values)]) in DATE_FAMILIES[self.kind]
-        )
-        if is_objects:
-            values = np.array(values.tolist(), dtype=f"{self.kind}8[{self.unit}]")
-        if values.dtype.kind != self.kind:
-            expected = "dates" if self.kind == "M" else "time spans"
-            raise changed_error(name, expected, str(values.dtype))
-        missing = np.isnat(values)
+    def encode(self, name: Any, values: np.ndarray, has_zone: bool = False) -> np.ndarray:
+        """Shares (n,), float64; NaN for missing dates. ValueError, which names the column, for other values."""
+        missing, expected = find_missing(values), FAMILIES_OF_KINDS[self.kind]
+        family = family_of(name, values[~missing])
+        if family != expected:
+            raise changed_error(name, expected, family)
+        if values.dtype.kind == "O":
+            zones = {getattr(value, "tzinfo", None) is not None for value in values[~missing]}
+            if len(zones) > 1:
+                raise ValueError(f"Column {name!r} of X mixes dates with and without a time zone.")
+            has_zone = True in zones
+            dates = np.full(len(values), "NaT", dtype=f"{self.kind}8[{self.unit}]")
+            dates[~missing] = np.array([without_zone(value) for value in values[~missing]], dtype=dates.dtype)
+            values = dates
+        if has_zone != self.has_zone:
+            now, before = (f"dates {'with' if zone else 'without'} a time zone" for zone in (has_zone, self.has_zone))
+            raise ValueError(
+                f"Column {name!r} of X held {before} in fit, and holds {now} now. Add or remove the time zone first: "
+                f"X[{name!r}].dt.tz_localize('UTC') or .dt.tz_localize(None) in pandas; dt.replace_time_zone in polars."
+            )
         shares = np.full(len(values), np.nan)
         shares[~missing] = (to_integers(values[~missing], self.unit) - self.origin) / self.span
         return shares
@@ -163,16 +185,22 @@ class Booleans:
     """A column of booleans as 0 and 1."""
 
     def encode(self, name: Any, values: np.ndarray) -> np.ndarray:
-        """0.0, 1.0 and NaN for missing ones, (n,); numbers stay as they are."""
-        return to_floats(name, values)
+        """0.0, 1.0 and NaN for missing ones, (n,); ValueError, which names the column, for other numbers."""
+        numbers = to_floats(name, values, "booleans")
+        other = numbers[~np.isin(numbers, (0, 1)) & ~np.isnan(numbers)]
+        if len(other):
+            raise ValueError(
+                f"Column {name!r} of X held booleans in fit, and holds {other[0]:g} now. Pass booleans, or 0 and 1."
+            )
+        return numbers
 
     def decode(self, numbers: np.ndarray) -> np.ndarray:
         """Booleans (n,) of numbers."""
         return numbers > 0.5
 
 
-def to_floats(name: Any, values: np.ndarray) -> np.ndarray:
-    """Numbers as float64; ValueError, which names the column, if there is another value."""
+def to_floats(name: Any, values: np.ndarray, expected: str = "numbers") -> np.ndarray:
+    """Numbers as float64; ValueError, which names the column and the ``expected`` values, if there is another value."""
     if values.dtype.kind in "biuf":
         return values.astype(np.float64)
     missing = find_missing(values)
@@ -183,7 +211,7 @@ def to_floats(name: Any, values: np.ndarray) -> np.ndarray:
             raise ValueError(family)
         numbers[~missing] = values[~missing].astype(np.float64)
     except ValueError as error:
-        raise changed_error(name, "numbers", family) from error
+        raise changed_error(name, expected, family) from error
     return numbers
 
 
@@ -206,8 +234,7 @@ def family_of(name: Any, observed: np.ndarray) -> str:
             family = next((name for name, kinds in FAMILIES.items() if issubclass(kind, kinds)), kind.__name__)
             found[family] = kind
     elif len(observed):
-        family = {"U": "text", "b": "booleans", "M": "dates"}.get(observed.dtype.kind, "numbers")
-        found[family] = observed.dtype
+        found[FAMILIES_OF_KINDS.get(observed.dtype.kind, "numbers")] = observed.dtype
     if len(found) > 1:
         types = " and ".join(sorted(kind.__name__ for kind in found.values()))
         raise TypeError(
@@ -235,6 +262,13 @@ def changed_error(name: Any, expected: str, got: str) -> ValueError:
 def to_integers(values: np.ndarray, unit: str) -> np.ndarray:
     """Dates or time spans as int64 numbers of a unit."""
     return values.astype(f"{values.dtype.kind}8[{unit}]").astype(np.int64)
+
+
+def without_zone(value: Any) -> Any:
+    """A date or time span; a time with a time zone as the time of UTC without one."""
+    if getattr(value, "tzinfo", None) is None:
+        return value
+    return value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
 
 
 def object_column(values: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ from skae._parameters import InvalidParameterError
 from skae.data import TableColumns
 
 from .containers import STRINGS, check_entry
-from .data_frames import column_dtypes, column_names, make_frame, numpy_dtype
+from .data_frames import column_dtypes, column_names, has_zone, make_frame, numpy_dtype
 from .table_columns import Booleans, Categories, Dates, family_of, find_missing, object_column, to_floats
 from .validation import fill_masked
 
@@ -87,12 +87,16 @@ class TableEncoder:
     def encode(self, X: Any) -> Any:
         """Numbers in a container of the kind of X with its column names; ValueError names a column of another type."""
         X = X if hasattr(X, "columns") else as_table(X)
-        given = column_names(X)
-        columns = [
-            to_floats(name, read_column(X, index)) if column is None else column.encode(name, read_column(X, index))
-            for index, (name, column) in enumerate(zip(given, self.columns, strict=True))
-        ]
+        parts = enumerate(zip(self.columns, column_names(X), column_dtypes(X), strict=True))
+        columns = [encode_column(*part, read_column(X, index)) for index, part in parts]
         return make_frame(X, np.column_stack(columns))
+
+    def find_new(self, X: Any) -> dict[Any, list[Any]]:
+        """Categories of checked X that the fitted table did not have, by the name of their column."""
+        X = X if hasattr(X, "columns") else as_table(X)
+        parts = enumerate(zip(column_names(X), self.columns, strict=True))
+        found = {name: c.find_new(read_column(X, i)) for i, (name, c) in parts if isinstance(c, Categories)}
+        return {name: values for name, values in found.items() if values}
 
     def decode(self, rows: np.ndarray, random: np.random.RandomState | None = None) -> list[np.ndarray]:
         """The values (n,) of each column; rare categories are drawn if there is a ``random``."""
@@ -133,26 +137,41 @@ def read_column(X: Any, index: int) -> np.ndarray:
     """The values of a column; categories of any type as objects."""
     if isinstance(X, np.ndarray):
         return X[:, index]
-    column = X.iloc[:, index] if hasattr(X, "iloc") else X[column_names(X)[index]]
-    dtype = column_dtypes(X)[index]
+    name, dtype = column_names(X)[index], column_dtypes(X)[index]
+    column = X.iloc[:, index] if hasattr(X, "iloc") else X[name]
+    if str(dtype).lower().startswith("struct"):
+        raise TypeError(f"Column {name!r} of X has the type {dtype}. Pass one column per field.")
     try:
         if is_category_type(dtype) and hasattr(column, "to_pylist"):
             # numpy reads missing entries of dictionaries as one of their values.
             return object_column(column.to_pylist())[:, 0]
         if is_category_type(dtype):
             return np.asarray(column, dtype=object)
-        if getattr(dtype, "tz", None) is not None and hasattr(column, "iloc"):  # times of UTC
-            return np.asarray(column, dtype=f"datetime64[{dtype.unit}]")
+        if has_zone(dtype) and hasattr(column, "iloc"):  # times of UTC
+            unit = getattr(dtype, "pyarrow_dtype", dtype).unit
+            return column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype=f"datetime64[{unit}]")
         if str(dtype).startswith("date32"):
             return np.asarray(column, dtype="datetime64[D]")
-        return np.asarray(column)
+        values = np.asarray(column)
     except Exception as error:  # each data frame library has its own error types
-        raise TypeError(f"Column {column_names(X)[index]!r} of X cannot be read as numbers: {error}") from error
+        raise TypeError(f"Column {name!r} of X cannot be read as numbers: {error}") from error
+    if values.ndim > 1 and len(values):
+        check_entry(name, values[0])
+    return values
 
 
 def is_category_type(dtype: Any) -> bool:
     """Whether a type is the category of pandas, Enum or Categorical of polars, or a dictionary of pyarrow."""
     return str(dtype).lower().startswith(CATEGORY_TYPES)
+
+
+def encode_column(column: Column, name: Any, dtype: Any, values: np.ndarray) -> np.ndarray:
+    """The values of a column as numbers (n,), float64, NaN where missing. A column without values may have any type."""
+    if bool(find_missing(values).all()):
+        return np.full(len(values), np.nan)
+    if isinstance(column, Dates):
+        return column.encode(name, values, has_zone(dtype))
+    return to_floats(name, values) if column is None else column.encode(name, values)
 
 
 def learn_column(name: Any, dtype: Any, values: np.ndarray, is_chosen: bool | None) -> Column:
@@ -165,7 +184,7 @@ def learn_column(name: Any, dtype: Any, values: np.ndarray, is_chosen: bool | No
     if is_chosen or (is_chosen is None and is_category_type(dtype)):
         return Categories.learn(name, values)
     if values.dtype.kind in "mM":
-        return Dates.learn(values)
+        return Dates.learn(values, has_zone(dtype))
     if values.dtype.kind in "biuf":
         return Booleans() if values.dtype.kind == "b" else None
     observed = values[~find_missing(values)]
@@ -176,6 +195,11 @@ def learn_column(name: Any, dtype: Any, values: np.ndarray, is_chosen: bool | No
         return Categories.learn(name, values)
     if family == "booleans":
         return Booleans()
+    if family == "complex numbers":
+        raise ValueError(
+            f"Complex data not supported: column {name!r} of X holds complex numbers. Pass two columns, the real and "
+            f"the imaginary parts: numpy.real(X[{name!r}]) and numpy.imag(X[{name!r}])."
+        )
     if family == "text":
         to_numbers(name, observed)
     elif family not in ("numbers", ""):

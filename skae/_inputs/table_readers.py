@@ -5,6 +5,7 @@ Tables that fit into memory are read as data frames. Larger ones are read in par
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,8 @@ def read_table(X: Any) -> Any:
     name = f"{type(X).__module__.partition('.')[0]}.{type(X).__name__}"
     if name == "polars.LazyFrame":
         return read_lazy_frame(X)
+    if name == "pyarrow.RecordBatch":
+        return importlib.import_module("pyarrow").Table.from_batches([X])
     if name == "datasets.Dataset":
         return read_hugging_face(X)
     if type(X).__module__.startswith("datasets.iterable_dataset"):

@@ -13,9 +13,18 @@ import torch
 from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import check_array, validate_data
 
-from skae._inputs.containers import check_columns, check_entries, check_one_shape, check_text, name_encoders
+from skae._inputs.containers import (
+    check_columns,
+    check_entries,
+    check_one_shape,
+    check_text,
+    iterate_columns,
+    name_encoders,
+)
+from skae._inputs.data_frames import column_names
 from skae._inputs.plain import LARGEST, is_finite, is_plain, plain_values
 from skae._inputs.readers import read_container
+from skae._inputs.table_columns import to_floats
 from skae._parameters import warn
 from skae.data import ChunkedRows, PartwiseRows, SparseRows, Stream, first_rows, prefetch, slice_length
 
@@ -74,12 +83,12 @@ def fill_objects(X: np.ndarray) -> np.ndarray:
 
 
 def fill_object_columns(frame: Any) -> Any:
-    """The same data frame of pandas with NaN for None and NA in columns of objects; others are returned unchanged."""
+    """The same data frame of pandas with NaN for None and NA in columns of objects and text; others are unchanged."""
     if not hasattr(frame, "isetitem"):
         return frame
     filled = frame
     for index, dtype in enumerate(frame.dtypes):
-        if np.dtype("O") == dtype:
+        if np.dtype("O") == dtype or str(dtype).startswith("str"):
             column = frame.iloc[:, index].to_numpy()
             values = fill_objects(column)
             if values is not column:
@@ -107,6 +116,32 @@ def check_kind(dtype: Any) -> None:
         raise TypeError(f"Input X has dtype {dtype.name}. Convert it to numbers, such as seconds, first.")
 
 
+@contextlib.contextmanager
+def name_place(X: Any, start: int | None = 0) -> Iterator[None]:
+    """If a value of X, whose first row has the number ``start``, is too large, add its column to the ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        if "too large" not in str(error):
+            raise
+        raise ValueError(f"{error} {place_of_large(X, start)}") from error
+
+
+def place_of_large(X: Any, start: int | None) -> str:
+    """The column and the row of the first value beyond float32, as the end of an error message."""
+    names: Any = column_names(X) if hasattr(X, "columns") else range(math.prod(X.shape[1:]))
+    if issparse(X):
+        X = X.tocoo()
+        first = np.flatnonzero(np.abs(X.data) > LARGEST)[0]
+        row, column = X.row[first], X.col[first]
+    else:
+        is_frame = hasattr(X, "columns")
+        values = np.column_stack([to_floats(*part) for part in iterate_columns(X)]) if is_frame else as_array(X)
+        row, column = np.argwhere(np.abs(values.reshape(len(values), -1).astype(np.float64)) > LARGEST)[0]
+    kind = "feature" if len(X.shape) > 2 else "column"
+    return f"The first is in {kind} {names[column]!r}{'' if start is None else f', row {start + row}'}."
+
+
 # scikit-learn's check for NaN adds up all values; infinities of both signs would warn.
 @np.errstate(invalid="ignore")
 def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[int, ...] | None = None) -> Any:
@@ -121,11 +156,12 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
     if sample_shape is not None:
         check_sample_shape(type(estimator).__name__, tuple(getattr(X, "shape", ())), sample_shape)
     if issparse(X):
-        checked = validate_data(
-            estimator, X, reset=reset, dtype="numeric", accept_sparse="csr", ensure_all_finite="allow-nan"
-        )
-        check_stored(checked.data)
-        check_range(checked.data)
+        with name_place(X):
+            checked = validate_data(
+                estimator, X, reset=reset, dtype="numeric", accept_sparse="csr", ensure_all_finite="allow-nan"
+            )
+            check_stored(checked.data)
+            check_range(checked.data)
         rows = csr_array(checked)
         if not rows.has_canonical_format:
             # Duplicate entries are summed in a copy, as the moments need; the caller's matrix is not changed.
@@ -134,7 +170,7 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
         return SparseRows(rows)
     if not is_sliceable(X):
         try:
-            with name_encoders():
+            with name_encoders(), name_place(X):
                 checked = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
         except (ValueError, TypeError):
             if hasattr(X, "columns"):
@@ -143,20 +179,22 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
         if checked.dtype.kind == "O" and hasattr(X, "columns"):  # such as categories of strings
             check_text(X)
         check_kind(checked.dtype)
-        check_range(checked)
+        with name_place(X):
+            check_range(checked)
         return checked
     n_features = math.prod(X.shape[1:])
     length = slice_length(max(1, n_features))
     for start in range(0, max(1, len(X)), length):
         part = as_array(X[start : start + length])
         part = part.reshape(len(part), n_features) if part.ndim > 2 else part
-        if start == 0:
-            checked = validate_data(estimator, part, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
-        else:
-            checked = check_array(
-                part, dtype="numeric", input_name="X", estimator=estimator, ensure_all_finite="allow-nan"
-            )
-        check_range(checked)
+        with name_place(X[start : start + length], start):
+            if start == 0:
+                checked = validate_data(estimator, part, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
+            else:
+                checked = check_array(
+                    part, dtype="numeric", input_name="X", estimator=estimator, ensure_all_finite="allow-nan"
+                )
+            check_range(checked)
     return X
 
 
@@ -188,11 +226,14 @@ def check_part(estimator: Any, reset: bool, sample_shape: tuple[int, ...] | None
     if sample_shape is not None:
         check_sample_shape(type(estimator).__name__, part.shape, sample_shape)
     flat = part.reshape(len(part), math.prod(part.shape[1:])) if part.ndim > 2 else part
-    if reset or not hasattr(estimator, "feature_names_in_"):
-        checked = validate_data(estimator, flat, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
-    else:  # names are those of the frame, which was checked
-        checked = check_array(flat, dtype="numeric", input_name="X", estimator=estimator, ensure_all_finite="allow-nan")
-    check_range(checked)
+    with name_place(part, None):
+        if reset or not hasattr(estimator, "feature_names_in_"):
+            checked = validate_data(estimator, flat, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
+        else:  # names are those of the frame, which was checked
+            checked = check_array(
+                flat, dtype="numeric", input_name="X", estimator=estimator, ensure_all_finite="allow-nan"
+            )
+        check_range(checked)
 
 
 def encode_groups(groups: Any, n_samples: int) -> np.ndarray | None:

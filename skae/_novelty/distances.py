@@ -96,9 +96,18 @@ class Distance:
         """Compute distances (n,) of a kind in DISTANCES."""
         positions, errors = positions_and_errors(self.member, X)
         if kind == "neighbors":
-            return self.neighbors.kneighbors(self._join(positions, errors, missing_factor(X)))[0].mean(1)
+            distances = self.neighbors.kneighbors(self._join(positions, errors, missing_factor(X)))[0]
+            return np.hypot(distances, self._distance_of_unknown(X)).mean(1)
         errors = errors * missing_factor(X)
         return np.square(errors).mean(1) if kind == "error" else np.linalg.norm(self._whiten(errors), axis=1)
+
+    def _distance_of_unknown(self, X: np.ndarray) -> Any:
+        """The distance (n, 1) of rows from all training rows in the features of their unknown categories; 0 without."""
+        layout, unknown = self.member._result.layout, unknown_categories(self.member, X)
+        if not isinstance(layout, TableLayout) or unknown is None:
+            return 0.0
+        deviations = self.columns[layout.columns.starts]
+        return np.linalg.norm(unknown / deviations, axis=1, keepdims=True) / np.sqrt(len(deviations))
 
     def _join(self, positions: np.ndarray, errors: np.ndarray, factor: Any = 1) -> np.ndarray:
         """Join positions and whitened errors to vectors, each scaled to a typical length of 1.
@@ -131,7 +140,8 @@ def positions_and_errors(member: AutoencoderTransformer, X: np.ndarray) -> tuple
     """Compute positions (n, n_features) and errors (n, n_errors), in the scaling of the member.
 
     Positions are the scaled columns of a table, or the reconstructions of pictures and signals. A column of categories
-    has one error, the norm of the errors of its features. Missing values are their reconstructions, without an error.
+    has one error, the norm of the errors of its features; an unknown category has a feature of its own, which is
+    reconstructed as 0. Missing values are their reconstructions, without an error.
     """
     layout = member._result.layout
     samples, reconstructions = raw_features(member, X)
@@ -139,7 +149,19 @@ def positions_and_errors(member: AutoencoderTransformer, X: np.ndarray) -> tuple
     mean, scale = (values.cpu().numpy().ravel() for values in (layout.scaling.mean, layout.scaling.scale))
     scaled, errors = (reconstructions - mean) / scale, (samples - reconstructions) / scale
     positions = scaled if layout.axes else scaled + errors
-    return positions, layout.columns.column_norms(errors) if isinstance(layout, TableLayout) else errors
+    if isinstance(layout, TableLayout):
+        errors = layout.columns.column_norms(errors, unknown_categories(member, X))
+    return positions, errors
+
+
+def unknown_categories(member: AutoencoderTransformer, X: np.ndarray) -> np.ndarray | None:
+    """The features of unknown categories of checked rows (n, n_columns), in the scaling of the member; None without."""
+    layout = member._result.layout
+    if not isinstance(layout, TableLayout):
+        return None
+    is_unknown = layout.columns.is_unknown(X)
+    scale = np.broadcast_to(layout.scaling.scale.cpu().numpy(), (layout.n_features,))[layout.columns.starts]
+    return is_unknown / scale if is_unknown.any() else None
 
 
 def raw_features(member: AutoencoderTransformer, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

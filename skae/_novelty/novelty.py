@@ -44,6 +44,8 @@ OWNER = "AutoencoderNovelty"
 EXPLAINED_VARIANCE = 0.75
 # Largest number of training rows that are searched for neighbors, per member.
 MAX_NEIGHBOR_ROWS = 5000
+# Digits of the logarithms of distances after the decimal point. Those of copies differ by rounding.
+SAME_DIGITS = 6
 
 
 class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
@@ -63,7 +65,7 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of the rows of ``fit`` that are classified as anomalies. "auto" classifies rows above the fence of Tukey
         (1977), which is 1.5 interquartile ranges above the upper quartile of the logarithms of distances, and at least
-        0.01 of the rows.
+        about 0.01 of the rows. Equal distances, which copies of rows have, count once.
     n_members : int, default=5
         Number of autoencoders, at least 2.
     distance : {"neighbors", "mahalanobis", "error"}, default="neighbors"
@@ -71,7 +73,8 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         rows have copies. Each row is represented by its standardized columns (pictures and signals: its reconstruction)
         and its whitened reconstruction error, both scaled to a typical length of 1. The distance thus measures both the
         position and the error of a row (Hubert, Rousseeuw and Vanden Branden, 2005). "mahalanobis" is the norm of the
-        whitened error. "error" is the mean squared error in the scaling of the autoencoder.
+        whitened error. "error" is the mean squared error in the scaling of the autoencoder. In each of them, a category
+        that ``fit`` did not have is far from all others, also if it is encoded like rare ones.
 
         Errors of tables are whitened by their covariance (Ledoit and Wolf, 2004), computed on rows that the members
         were not trained on. Errors of pictures and signals are divided by one number instead.
@@ -196,7 +199,9 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         error : ndarray of the shape of X, float64; 0 for missing values
             A data frame with the columns and the index of X if X is a data frame. For a column of categories, it is the
             distance of its one-hot vector from the reconstructed probabilities, divided by the square root of 2: 0 if
-            the category is certain, about 1 if another one is. For dates, it is the share of their range in ``fit``.
+            the category is certain, about 1 if another one is, or if it is a category that ``fit`` did not have. For
+            booleans, it is the difference from the reconstructed probability. For dates and time spans, it is the share
+            of their range in ``fit``.
         """
         result = self._get_result()
         form, index = FrameSchema.of(X), pandas_index(X)
@@ -205,7 +210,8 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         for batch in batch_slices(rows):
             samples = [raw_features(member, rows[batch]) for member in result.members]
             reconstruction = np.einsum("mn,mnf->nf", weights[:, batch], np.stack([after for _, after in samples]))
-            error[batch] = to_columns(result.members[0], samples[0][0] - reconstruction).reshape(error[batch].shape)
+            errors = to_columns(result.members[0], samples[0][0] - reconstruction, rows[batch])
+            error[batch] = errors.reshape(error[batch].shape)
         error[np.isnan(error)] = 0.0
         if standardized:
             error /= result.typical_error
@@ -328,19 +334,22 @@ def error_scale(member: AutoencoderTransformer) -> np.ndarray:
     return scale[layout.columns.starts] * np.where(layout.columns.is_number, 1.0, math.sqrt(0.5))
 
 
-def to_columns(member: AutoencoderTransformer, errors: np.ndarray) -> np.ndarray:
-    """Errors of features (n, n_features), in the units of X, as errors of columns (n, n_columns)."""
+def to_columns(member: AutoencoderTransformer, errors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Errors of features of rows (n, n_features), in the units of X, as errors of columns (n, n_columns)."""
     layout = member._result.layout
     if not isinstance(layout, TableLayout):
         return errors
-    return layout.columns.column_norms(errors) * np.where(layout.columns.is_number, 1.0, math.sqrt(0.5))
+    norms = layout.columns.column_norms(errors, layout.columns.is_unknown(rows).astype(np.float64))
+    return norms * np.where(layout.columns.is_number, 1.0, math.sqrt(0.5))
 
 
 def threshold(logs: np.ndarray, median: float, contamination: float | str) -> float:
     """Compute the threshold of scores from the logarithms of distances and their median."""
     if isinstance(contamination, str):
-        low, high, highest = np.percentile(logs, [25, 75, 99])
-        return float(-np.exp(min(highest, high + 1.5 * (high - low)) - median))
+        # Most rows of flags and categories are copies. Their equal distances would have an interquartile range of 0.
+        distinct = logs[np.unique(logs.round(SAME_DIGITS), return_index=True)[1]]
+        low, high = np.percentile(distinct, [25, 75])
+        return float(-np.exp(min(np.percentile(logs, 99), high + 1.5 * (high - low)) - median))
     return float(np.percentile(-np.exp(logs - median), 100 * contamination))
 
 

@@ -18,6 +18,6 @@ from .sources import (
     slice_length,
 )
 from .stream_rows import StreamRows
-from .tables import TableColumns, TableLayout
+from .tables import LIKE_RARE, UNKNOWN, TableColumns, TableLayout
 from .targets import Target
 from .tokens import TokenLayout, check_tokens

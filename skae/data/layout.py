@@ -81,6 +81,15 @@ class SampleLayout:
         return 1.0 if self.scaling.moments is None else self.scaling.moments.observed_share
 
     @property
+    def limits(self) -> tuple[Tensor, Tensor]:
+        """The smallest and the largest known value of each feature of the fitted rows, (\\*network_shape), in s(X)."""
+        moments, scaling = self.scaling.moments, self.scaling
+        assert moments is not None
+        ends = ((end - scaling.mean.cpu()) / scaling.scale.cpu() for end in (moments.low, moments.high))
+        low, high = (self.from_flat(end.float()[None])[0] for end in ends)
+        return low, high
+
+    @property
     def sample_scale(self) -> np.ndarray:
         """The scale of the samples, float64, of a shape that broadcasts with ``scaled_shape``."""
         scale = self.scaling.scale.cpu().numpy()

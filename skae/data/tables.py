@@ -13,6 +13,9 @@ from torch import Tensor
 from .layout import SampleLayout
 from .scaling import Moments, Scaling
 
+# Codes of categories that the fitted rows did not have.
+UNKNOWN, LIKE_RARE = -1, -2
+
 
 @dataclass(frozen=True)
 class TableColumns:
@@ -20,7 +23,8 @@ class TableColumns:
     numbers that are 0 or 1.
 
     Categories are codes from 0 on: a column of ``size`` categories is a block of as many features. NaN is a missing
-    category, and the block is NaN; -1 is an unknown category, and the block is 0.
+    category, and the block is NaN; UNKNOWN is an unknown category, and the block is 0; LIKE_RARE is an unknown one that
+    is encoded as the last category, that of rare ones.
     """
 
     sizes: tuple[int, ...]
@@ -50,9 +54,10 @@ class TableColumns:
         )
         features = rows.new_zeros((len(rows), len(sources)))
         features[:, starts[numbers]] = rows[:, numbers]
-        codes = rows[:, blocks]
-        places = starts[blocks] + codes.nan_to_num().clamp(min=0).to(torch.int64)
-        features.scatter_(1, places, (codes >= 0).to(torch.float64))
+        codes, is_like_rare = rows[:, blocks], rows[:, blocks] == LIKE_RARE
+        last = torch.tensor(self.sizes, device=device)[blocks] - 1
+        places = starts[blocks] + torch.where(is_like_rare, last, codes.nan_to_num().clamp(min=0).to(torch.int64))
+        features.scatter_(1, places, (is_like_rare | (codes >= 0)).to(torch.float64))
         missing = rows.isnan()
         if bool(missing.any()):
             features.masked_fill_(missing[:, sources], torch.nan)
@@ -76,12 +81,19 @@ class TableColumns:
         rows[:, flags] = random.uniform(size=(len(rows), int(flags.sum()))) < rows[:, flags]
         return rows
 
-    def column_norms(self, features: np.ndarray) -> np.ndarray:
-        """Numbers as they are, and the Euclidean norm of each block of features (n, n_features): (n, n_columns)."""
+    def is_unknown(self, rows: np.ndarray) -> np.ndarray:
+        """Whether each entry of rows (n, n_columns) is a category that the fitted rows did not have."""
+        return (rows < 0) & ~self.is_number
+
+    def column_norms(self, features: np.ndarray, further: np.ndarray | None = None) -> np.ndarray:
+        """Numbers as they are, and the Euclidean norm of each block of features (n, n_features): (n, n_columns).
+
+        ``further`` (n, n_columns) is one more feature of each block.
+        """
         norms = features[:, self.starts]
         for column, block in self.blocks(features):
             norms[:, column] = np.linalg.norm(block, axis=1)
-        return norms
+        return norms if further is None else np.where(further != 0, np.hypot(norms, further), norms)
 
     def blocks(self, features: np.ndarray) -> Iterable[tuple[int, np.ndarray]]:
         """The index of each column of categories, and its features (n, size)."""
@@ -137,14 +149,24 @@ class TableLayout(SampleLayout):
         """Convert scaled features (n, n_features) to numbers and codes of the most likely categories."""
         return self.columns.collapse(self.to_features(x))
 
-    def to_rows(self, features: np.ndarray, random: np.random.RandomState | None = None) -> np.ndarray:
+    def to_rows(
+        self, features: np.ndarray, random: np.random.RandomState | None = None, examples: np.ndarray | None = None
+    ) -> np.ndarray:
         """Rows (n, n_columns) of features, with numbers clipped to the range of the fitted rows; drawn if there is a
-        ``random``."""
+        ``random``.
+
+        If ``examples`` (n_examples, n_columns) are outside of the range, it ends one standard deviation beyond them.
+        """
         moments = self.scaling.moments
         assert moments is not None
         rows = self.columns.collapse(features) if random is None else self.columns.draw(features, random)
         numbers = self.columns.is_number
-        low, high = (ends.numpy()[self.columns.starts[numbers]] for ends in (moments.low, moments.high))
+        of_numbers = self.columns.starts[numbers]
+        low, high, deviation = (a.numpy()[of_numbers] for a in (moments.low, moments.high, moments.deviation))
+        if examples is not None:
+            least, most = (ends.reduce(examples[:, numbers], axis=0) for ends in (np.fmin, np.fmax))
+            low = np.where(least < low, least - deviation, low)
+            high = np.where(most > high, most + deviation, high)
         rows[:, numbers] = np.clip(rows[:, numbers], low, high)
         return rows
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -356,28 +358,45 @@ class Autoencoder(nn.Module):
         return x if self.missing is None and self.projection is None else self.fill(x)
 
     @torch.no_grad()
-    def fill(self, x: Tensor) -> Tensor:
+    def fill(self, x: Tensor, limits: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Scaled samples (batch, \\*shape) whose missing values (NaN) are reconstructions, computed in ROUNDS from 0.
 
-        For a linear network, rounds approach the code with the lowest error on the known values.
+        For a linear network, rounds approach the code with the lowest error on the known values. ``limits`` are the
+        smallest and the largest value of each feature, (\\*shape) each; by default, those of ``missing``.
         """
         rows = x.isnan().flatten(1).any(1).nonzero()[:, 0]
         if len(rows) == 0:
             return x
         # Matrix products of a few rows are summed in another order; copies of a row get the same result.
         rows = torch.cat([rows, rows[:1].expand(max(0, FEWEST_FILLED - len(rows)))])
-        return x.index_copy(0, rows, self.fill_rows(x[rows]))
+        return x.index_copy(0, rows, self.fill_rows(x[rows], limits))
 
     @torch.no_grad()
-    def fill_rows(self, x: Tensor) -> Tensor:
+    def fill_rows(self, x: Tensor, limits: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """As ``fill``, which passes on rows with missing values only: rows without stay as they are."""
+        limits = self.missing.limits if limits is None and self.missing is not None else limits
         is_missing = x.isnan()
         filled = x.masked_fill(is_missing, 0.0)
-        for _ in range(ROUNDS):
-            seen = filled if self.projection is None else self.projection.encode(filled)
-            output = self.output(self.bottleneck.deterministic_code(self.features(seen)))
-            filled = torch.where(is_missing, self._to_samples(output), x)
+        with self._in_evaluation_mode():
+            for _ in range(ROUNDS):
+                seen = filled if self.projection is None else self.projection.encode(filled)
+                output = self._to_samples(self.output(self.bottleneck.deterministic_code(self.features(seen))))
+                # Rounds of a network that overshoots would diverge.
+                output = output if limits is None else output.clamp(*limits)
+                filled = torch.where(is_missing, output, x)
         return filled
+
+    @contextlib.contextmanager
+    def _in_evaluation_mode(self) -> Iterator[None]:
+        """Encoder and decoder without dropout; statistics of batch normalization are used and not updated."""
+        trained = [m for part in (self.encoder, self.decoder) if part is not None for m in part.modules() if m.training]
+        for module in trained:
+            module.training = False
+        try:
+            yield
+        finally:
+            for module in trained:
+                module.training = True
 
     def decode(self, latent: Tensor) -> Tensor:
         """Scaled samples (batch, \\*shape) from codes: (batch, n_components), or their first columns."""

@@ -18,13 +18,24 @@ class MissingValues(StochasticModule):
     """Hides values from the encoder in training, so that the network learns to fill them.
 
     ``observed_share`` is the share of the values of training rows that are not missing. ``columns`` (n_features,) is
-    the column of each feature of a table with categories; the features of a column are hidden together.
+    the column of each feature of a table with categories; the features of a column are hidden together. ``limits`` are
+    the smallest and the largest known value of each feature of the training rows, (\\*shape) each, in s(X).
     """
 
-    def __init__(self, observed_share: float, columns: np.ndarray | None = None):
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, observed_share: float, limits: tuple[Tensor, Tensor], columns: np.ndarray | None = None):
         super().__init__()
         self.observed_share = observed_share
+        for name, values in zip(("low", "high"), limits, strict=True):
+            self.register_buffer(name, values)
         self.columns = None if columns is None else torch.from_numpy(columns)
+
+    @property
+    def limits(self) -> tuple[Tensor, Tensor]:
+        """The smallest and the largest value of each feature."""
+        return self.low, self.high
 
     def forward(self, x: Tensor) -> Tensor:
         """Samples (batch, \\*shape) of which more values are missing (NaN).

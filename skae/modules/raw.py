@@ -84,11 +84,17 @@ class RawEncoder(nn.Module):
         Shape, axes and scaling of the samples.
     """
 
+    # The limits of filled values, if there are any.
+    low: Tensor
+    high: Tensor
+
     def __init__(self, module: Autoencoder, layout: SampleLayout):
         check_layout(layout)
         super().__init__()
         self.scaling = RawScaling(layout.scaling)
         self.network = encoding_part(module, layout.has_missing)
+        for name, end in zip(("low", "high"), layout.limits if layout.has_missing else (), strict=False):
+            self.register_buffer(name, end)
         self.layout = without_scaling(layout)
         self.n_tokens = layout.n_tokens if isinstance(layout, TokenLayout) else None
         self.to(module.latent_scale.device).eval()
@@ -117,7 +123,8 @@ class RawEncoder(nn.Module):
         x = self.layout.from_flat(self.scaling(self._rows(X))).to(self.network.latent_scale.dtype)
         if self.layout.has_missing:
             # An exported graph has no branches: it fills all rows.
-            x = self.network.fill_rows(x) if torch.compiler.is_compiling() else self.network.fill(x)
+            fill = self.network.fill_rows if torch.compiler.is_compiling() else self.network.fill
+            x = fill(x, (self.low, self.high))
         return self.network.encode_complete(x)
 
     def _rows(self, X: Tensor) -> Tensor:

@@ -37,21 +37,28 @@ PATTERNS = {
 FALLBACK = {"pandas": "object", "polars": "Object", "pyarrow": "double"}
 # Types of the categories of pandas and pyarrow.
 OF_CATEGORIES = (*NUMPY, "str", "string", "large_string", *(f"datetime64[{unit}]" for unit in ("s", "ms", "us", "ns")))
+INTERVALS = re.compile(rf"interval\[(int64|float64|datetime64\[{UNITS}\]), (left|right|both|neither)\]")
+
+
+def is_type_of_categories(name: str) -> bool:
+    """Whether a file can hold categories of pandas of the type with this name."""
+    return name in OF_CATEGORIES or INTERVALS.fullmatch(name) is not None
 
 
 def encode_dtype(library: str, dtype: Any, unknown: list[str]) -> Any:
     """The type as JSON: its name, or an object for one with categories; an unknown one is added to ``unknown``."""
     name = str(dtype)
     try:
-        if name == "category" and str(dtype.categories.dtype) in OF_CATEGORIES:
+        if name == "category" and is_type_of_categories(str(dtype.categories.dtype)):
             values = dtype.categories
             return {"category": [str(values.dtype), encode(list(values), "categories"), bool(dtype.ordered)]}
         if name.startswith("Enum"):
             return {"enum": encode(dtype.categories.to_list(), "categories")}
         if name.startswith("dictionary"):
-            of, index = str(dtype.value_type), str(dtype.index_type)
+            arrow = getattr(dtype, "pyarrow_dtype", dtype)
+            of, index = str(arrow.value_type), str(arrow.index_type)
             if of in ARROW and index in INTEGERS:
-                return {"dictionary": [of, index, bool(dtype.ordered)]}
+                return {"dictionary": [of, index, bool(arrow.ordered)]}
     except NotStorableError:
         pass
     # Categorical of polars may have settings.
@@ -82,19 +89,26 @@ def categories_from(library: str, encoded: dict[str, Any], decode: Decoder) -> A
 
         of, values, ordered = part
         values = check_type(decode(values), list, "categories")
-        index = pd.Index(values, dtype=pandas_dtype(check_name(of, OF_CATEGORIES, "type of categories")))
+        if not (isinstance(of, str) and is_type_of_categories(of)):
+            raise ModelFileError(f"it names an unknown type of categories {shown(of)}")
+        index = pd.Index(values, dtype=pandas_dtype(of))
         return pd.CategoricalDtype(index, check_type(ordered, bool, "the order of categories"))
     if kind == "enum" and library == "polars":
         import polars as pl
 
         return pl.Enum([check_type(value, str, "a category") for value in part])
-    if kind == "dictionary" and library == "pyarrow":
+    if kind == "dictionary" and library in ("pandas", "pyarrow"):
         import pyarrow as pa
 
         of, index, ordered = part
         check_name(index, INTEGERS, "type of codes")
         types = (arrow_dtype(check_name(name, ARROW, "type of categories")) for name in (index, of))
-        return pa.dictionary(*types, ordered=check_type(ordered, bool, "the order of categories"))
+        dtype = pa.dictionary(*types, ordered=check_type(ordered, bool, "the order of categories"))
+        if library == "pyarrow":
+            return dtype
+        import pandas as pd
+
+        return pd.ArrowDtype(dtype)
     raise ModelFileError(f"it holds a column type of an unknown kind {shown(kind)}")
 
 

@@ -12,7 +12,7 @@ from skae.exceptions import ModelFileError, shown
 from .values import Decoder, check_name, check_type, encode
 
 DATE_UNITS = ("D", "s", "ms", "us", "ns")
-NUMBERS = ("origin", "span", "step")
+FIELDS = ("origin", "span", "step", "has_zone")
 
 
 def encode_encoder(encoder: TableEncoder | None) -> Any:
@@ -27,7 +27,7 @@ def encode_column(name: Any, column: Column) -> Any:
     if isinstance(column, Categories):
         return {"categories": encode(list(column.values), f"column {name!r}"), "counts": list(column.counts)}
     if isinstance(column, Dates):
-        return {"dates": [column.kind, column.unit], **{key: getattr(column, key) for key in NUMBERS}}
+        return {"dates": [column.kind, column.unit], **{key: getattr(column, key) for key in FIELDS}}
     return None if column is None else {"booleans": True}
 
 
@@ -49,16 +49,19 @@ def decode_column(encoded: Any, decode: Decoder) -> Column:
         values = check_type(decode(encoded["categories"]), list, "categories")
         counts = [check_type(count, int, "a number of rows") for count in check_type(encoded["counts"], list, "counts")]
         kinds = tuple(kind for family in FAMILIES.values() for kind in family)
+        is_known = all((isinstance(v, kinds) or type(v).__name__ == "Interval") and v == v for v in values)
         is_valid = len(values) == len(counts) <= MAX_CATEGORIES and all(0 < count < 2**53 for count in counts)
-        if not values or not is_valid or not all(isinstance(v, kinds) and v == v for v in values):
+        if not values or not is_valid or not is_known:
             raise ModelFileError(f"it holds the categories {shown(values)} of {shown(counts)} rows")
         if any(not a < b for a, b in pairwise(values)):
             raise ModelFileError(f"its categories {shown(values)} are not in order")
         return Categories(tuple(values), tuple(counts))
-    if set(encoded) != {"dates", *NUMBERS}:
+    if set(encoded) != {"dates", *FIELDS}:
         raise ModelFileError(f"it holds a column with {shown(sorted(encoded))}")
     kind, unit = check_type(encoded["dates"], list, "dates")
-    origin, span, step = (check_type(encoded[key], int, key) for key in NUMBERS)
+    origin, span, step = (check_type(encoded[key], int, key) for key in FIELDS[:3])
+    has_zone = check_type(encoded["has_zone"], bool, "has_zone")
     if not (-(2**63) <= origin <= origin + span < 2**63 and 0 < step <= max(span, 1)):
         raise ModelFileError(f"it holds dates from {shown(origin)} on with steps of {shown(step)}")
-    return Dates(check_name(kind, LIMITS, "kind of dates"), check_name(unit, DATE_UNITS, "unit"), origin, span, step)
+    kind, unit = check_name(kind, LIMITS, "kind of dates"), check_name(unit, DATE_UNITS, "unit")
+    return Dates(kind, unit, origin, span, step, has_zone)

@@ -18,7 +18,7 @@ import torch
 from sklearn.base import BaseEstimator
 
 from skae._estimator.settings import check_parameters
-from skae._parameters import is_integer
+from skae._parameters import is_integer, is_real
 from skae.exceptions import ModelFileError, shown
 from skae.model import Convolutional, Custom, Dense, Sequence
 from skae.training import TrainSpec
@@ -45,10 +45,12 @@ KEYS = {
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{3,9})?([+]00:00)?)?")
 DATES = ("date", "datetime", "Timestamp")
 UNITS = ("s", "ms", "us", "ns")
+# Sides of intervals of pandas.
+CLOSED = ("left", "right", "both", "neither")
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 # Largest number of layers of an architecture in a file: more would take long to build.
 MAX_LAYERS = 1000
-KINDS = ("number", "tuple", "dict", "date", "device", "random_state", "object", "custom")
+KINDS = ("number", "tuple", "dict", "date", "interval", "device", "random_state", "object", "custom")
 
 
 class NotStorableError(TypeError):
@@ -74,6 +76,8 @@ def encode(value: Any, name: str) -> Any:
     if isinstance(value, datetime.date) and type(value).__name__ in DATES and DATE.fullmatch(value.isoformat()):
         # Timestamps of pandas have a unit.
         return {"date": [type(value).__name__, value.isoformat(), getattr(value, "unit", None)]}
+    if type(value).__name__ == "Interval" and hasattr(value, "closed"):
+        return {"interval": [encode(value.left, name), encode(value.right, name), value.closed]}
     if isinstance(value, torch.device):
         return {"device": str(value)}
     if isinstance(value, np.random.RandomState) and value.get_state(legacy=False)["bit_generator"] == "MT19937":
@@ -163,6 +167,15 @@ class Decoder:
         if kind not in ("date", "datetime"):
             raise ModelFileError(f"it holds a date of an unknown kind {shown(kind)}")
         return getattr(datetime, kind).fromisoformat(text)
+
+    def _interval(self, part: Any) -> Any:
+        left, right, closed = check_type(part, list, "an interval")
+        ends = self(left), self(right)
+        if type(ends[0]) is not type(ends[1]) or not (is_real(ends[0]) or type(ends[0]).__name__ == "Timestamp"):
+            raise ModelFileError(f"it holds the interval {shown(part)}")
+        import pandas as pd
+
+        return pd.Interval(*ends, closed=check_name(closed, CLOSED, "interval"))
 
     def _device(self, part: Any) -> torch.device:
         name, _, index = check_type(part, str, "a device").partition(":")

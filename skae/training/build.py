@@ -84,7 +84,6 @@ def build(
     pseudo_inputs = torch.zeros(n_pseudo_inputs, *shape, dtype=torch.float32) if n_pseudo_inputs else None
     link = output_link(spec.loss, layout)
     code_map = CodeMap(n_components) if has_code_map(spec, parts, bottleneck) else None
-    missing = MissingValues(layout.observed_share, layout.feature_columns) if layout.has_missing else None
     module = Autoencoder(
         encoder_decoder,
         linear,
@@ -95,10 +94,17 @@ def build(
         pseudo_inputs,
         head,
         code_map,
-        missing,
+        missing_values(layout),
     )
     module.input_requires_grad = parts.input_requires_grad
     return module, layer_rows(encoder_decoder, linear, shape)
+
+
+def missing_values(layout: SampleLayout) -> MissingValues | None:
+    """The module that hides values in training, if values of the training rows are missing."""
+    if not layout.has_missing:
+        return None
+    return MissingValues(layout.observed_share, layout.limits, layout.feature_columns)
 
 
 def has_code_map(spec: TrainSpec, parts: Parts, bottleneck: Bottleneck) -> bool:

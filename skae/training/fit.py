@@ -15,10 +15,10 @@ from torch import Tensor
 from skae._parameters import is_fraction, warn
 from skae.data import SampleLayout, StreamRows, Target
 from skae.exceptions import DivergenceError
-from skae.model import LayerRow, MissingValues, Projection
+from skae.model import LayerRow, Projection
 
 from .batches import Part
-from .build import build, initialize, new_net, try_loss
+from .build import build, initialize, missing_values, new_net, try_loss
 from .checkpoints import Checkpoints, NoCheckpoints
 from .code_map import explained_variance, fit_code_map
 from .cross_validation import LossesPerGroup, cross_validation_losses, has_enough_folds
@@ -115,8 +115,7 @@ class Training:
             module, layers = copy.deepcopy(start.net.module_.with_projection(None)), start.layers
             if data.rescaled is not None:
                 forget_features(module, data.rescaled)
-            if rows.layout.has_missing:
-                module.missing = MissingValues(rows.layout.observed_share, rows.layout.feature_columns)
+            module.missing = missing_values(rows.layout)
         try_loss(spec.loss, module, rows)
         cycles = spec.cycles_for(n_train)
         batch_size = spec.batch_size_for(n_train)
@@ -234,7 +233,10 @@ def on_known_coordinates(start: FitResult, data: TrainData) -> tuple[TrainData, 
         )
     if data.rescaled is not None and bool(data.rescaled.any()):
         projection = projection.without_features(data.rescaled.to(projection.components.device))
-    return data.projected(projection, module.fill if data.layout.has_missing else None), projection
+    fill = None
+    if data.layout.has_missing:
+        fill = partial(module.fill, limits=[end.to(module.latent_scale.device) for end in data.layout.limits])
+    return data.projected(projection, fill), projection
 
 
 def other_folds(spec: TrainSpec, data: TrainData, training: Training) -> Any:

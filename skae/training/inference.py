@@ -97,17 +97,24 @@ def decode_features(result: FitResult, Z: np.ndarray) -> np.ndarray:
     return decode_to(np.empty((len(Z), layout.n_features)), result, Z, layout.to_features)
 
 
-def draw(result: FitResult, Z: np.ndarray, train_codes: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+def draw(
+    result: FitResult,
+    Z: np.ndarray,
+    train_codes: np.ndarray,
+    random: np.random.RandomState,
+    examples: np.ndarray | None = None,
+) -> np.ndarray:
     """Rows (n, n_columns) of a table with categories from checked codes, with the residual variance of fitted rows.
 
-    ``train_codes`` (n_codes, n_components) are those of fitted rows.
+    ``train_codes`` (n_codes, n_components) are those of fitted rows. Numbers are limited to the range of the fitted
+    rows, and of ``examples`` (n_examples, n_columns); see ``TableLayout.to_rows``.
     """
     layout, explained = result.layout, result.explained_variance_ratio
     assert isinstance(layout, TableLayout)
     assert explained is not None
     deviations = layout.residual_deviations(decode_features(result, train_codes), float(explained.sum()))
     features = decode_features(result, Z)
-    return layout.to_rows(features + deviations * random.standard_normal(features.shape))
+    return layout.to_rows(features + deviations * random.standard_normal(features.shape), examples=examples)
 
 
 def decode_to(
@@ -173,8 +180,10 @@ def autoencode(result: FitResult, x: Tensor) -> Tensor:
 
 def compute(result: FitResult, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """``function`` of a batch, to the same bits for every batch size; missing values are filled."""
-    if not result.layout.has_missing and has_missing(x):
-        x = result.net.module_.fill(x)
+    module = result.net.module_
+    if module.missing is None and has_missing(x):
+        low, high = result.layout.limits
+        x = module.fill(x, (low.to(x.device), high.to(x.device)))
     return apply_padded(function, x) if are_padded(result, x) else function(x)
 
 

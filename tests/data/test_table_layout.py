@@ -33,6 +33,21 @@ def test_missing_categories_are_blocks_of_nan_and_unknown_ones_blocks_of_zero():
     )
 
 
+def test_unknown_categories_can_share_the_last_feature():
+    rows = [[-1.0, -2, 0, 0], [1.0, -1, 0, -1]]
+    np.testing.assert_array_equal(expand(rows)[:, 1:4], [[0, 0, 1], [0, 0, 0]])
+    np.testing.assert_array_equal(
+        COLUMNS.is_unknown(np.array(rows)), [[False, True, False, False], [False, True, False, True]]
+    )
+
+
+def test_unknown_categories_have_one_more_feature_in_norms():
+    features = np.array([[2.0, 0.6, 0, 0.8, 3, 0], [2.0, 0, 0, 0, 3, 1]])
+    further = np.array([[0.0, 0, 0, 0], [0, 1, 0, 1]])
+    np.testing.assert_allclose(COLUMNS.column_norms(features), [[2, 1, 3, 0], [2, 0, 3, 1]])
+    np.testing.assert_allclose(COLUMNS.column_norms(features, further), [[2, 1, 3, 0], [2, 1, 3, np.sqrt(2)]])
+
+
 def test_rows_come_back():
     layout = learn()
     np.testing.assert_allclose(layout.to_caller(layout.to_network(torch.tensor(ROWS))), ROWS, atol=1e-6)

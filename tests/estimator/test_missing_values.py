@@ -100,6 +100,20 @@ def test_pca_of_rows_with_missing_values_is_close_to_that_of_complete_rows():
     assert np.square(errors).mean() < 0.02 * np.square(mean_errors).mean()
 
 
+def test_rounds_of_a_network_of_all_components_do_not_diverge():
+    """Rows of rank 2 and 12 components: nothing but the limits of filled values keeps rounds from growing."""
+    random = np.random.RandomState(0)
+    X = with_gaps(random.standard_normal((80, 2)) @ random.standard_normal((2, 12)))
+    params = {"architecture": Dense((32,)), "max_epochs": 20, "random_state": 0}
+    autoencoder = AutoencoderTransformer(None, early_stopping=False, **params).fit(X)
+    assert autoencoder.score(X) > 0.9
+    assert max(row["train_loss"] for row in autoencoder.history_) < 2
+    complete = np.nan_to_num(X)
+    with pytest.warns(UserWarning, match="fit had rows without"):
+        restored = AutoencoderTransformer(None, early_stopping=False, **params).fit(complete).reconstruct(X)
+    assert np.abs(restored).max() < 2 * np.abs(complete).max()
+
+
 def test_complete_rows_give_a_network_without_missing_values():
     autoencoder = AutoencoderTransformer(2, **SMALL).fit(load_iris().data)
     assert autoencoder.net_.module_.missing is None
@@ -147,6 +161,7 @@ def test_row_without_values_has_the_code_of_no_information_and_no_error():
     autoencoder = AutoencoderTransformer(2, **SMALL).fit(X)
     others = np.delete(X, 7, axis=0)
     assert autoencoder.score_samples(X)[7] == 0
+    assert not np.signbit(autoencoder.score_samples(X)[7])
     assert autoencoder.score(X) == pytest.approx(autoencoder.score(others))
     np.testing.assert_array_equal(autoencoder.transform(X[[7, 7]]), autoencoder.transform(X)[[7, 7]])
 

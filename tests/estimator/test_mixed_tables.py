@@ -17,7 +17,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
-from skae.metrics import explained_variance_scorer
+from skae.metrics import (
+    explained_variance_scorer,
+    neg_reconstruction_error_scorer,
+    uniform_explained_variance_scorer,
+)
 from skae.variants import Supervised
 
 N = 120
@@ -177,10 +181,34 @@ def test_samples_of_exact_codes_keep_the_dependence_of_categories():
     assert (sampled["kind"] == sampled["same"]).mean() > 0.95
 
 
-def test_interpolation_gives_an_array_of_objects(fitted):
-    between = fitted.interpolate(TABLE.head(2), TABLE.tail(2), steps=3)
-    assert between.shape == (2, 3, 6)
-    assert between[0, 0, 3] in ("Paris", "Oslo", "")
+@pytest.mark.parametrize("library", FRAMES)
+def test_interpolation_gives_the_same_kind_of_frame(library):
+    frame = FRAMES[library]
+    autoencoder = AutoencoderTransformer(7, **QUICK).fit(frame)
+    first, last = (frame.slice(start, 2) if library != "pandas" else frame[start : start + 2] for start in (0, 100))
+    between = autoencoder.interpolate(first, last, steps=3)
+    assert type(between) is type(frame)
+    assert schema_of(between) == schema_of(frame)
+    assert len(between) == 6
+    found, expected = (np.asarray(table["children"]) for table in (between, autoencoder.reconstruct(first)))
+    assert found[[0, 3]].tolist() == expected.tolist()
+
+
+def test_interpolation_of_arrays_with_categories_keeps_its_axes():
+    X = np.column_stack([TABLE["income"], TABLE["children"]])
+    autoencoder = AutoencoderTransformer(2, categorical_features=[1], **QUICK).fit(X)
+    assert autoencoder.interpolate(X[:2], X[2:4], steps=3).shape == (2, 3, 2)
+    assert isinstance(autoencoder.interpolate(torch.from_numpy(X[:2]), X[2:4], steps=3), torch.Tensor)
+
+
+def test_samples_like_rows_outside_of_the_fitted_range_vary(fitted):
+    far = TABLE.head(20).assign(income=TABLE["income"].max() + 1e5 + 1e3 * np.arange(20.0))
+    sampled = fitted.sample(200, random_state=0, like=far)["income"]
+    assert sampled.nunique() > 100
+    assert sampled.max() > TABLE["income"].max()
+    assert sampled.max() <= far["income"].max() + 1.01 * TABLE["income"].std()
+    inside = fitted.sample(200, random_state=0, like=TABLE.head(20))["income"]
+    assert inside.between(TABLE["income"].min(), TABLE["income"].max()).all()
 
 
 def test_set_output_chooses_the_library(fitted):
@@ -206,10 +234,30 @@ def test_pickles_copies_and_clones_keep_tables(fitted):
 
 def test_partial_fit_keeps_the_categories_of_the_first_call():
     autoencoder = AutoencoderTransformer(2, **QUICK).partial_fit(TABLE.head(60))
-    autoencoder.partial_fit(TABLE.tail(60).assign(city="Rome"))
+    with pytest.warns(UserWarning, match="Column 'city' of X has categories that the first fit did not have: 'Rome'"):
+        autoencoder.partial_fit(TABLE.tail(60).assign(city="Rome"))
     assert set(autoencoder.reconstruct(TABLE)["city"]) <= {"Paris", "Oslo", ""}
-    constant = AutoencoderTransformer(2, **QUICK).partial_fit(TABLE.assign(city="Oslo")).partial_fit(TABLE)
+    constant = AutoencoderTransformer(2, **QUICK).partial_fit(TABLE.assign(city="Oslo"))
+    with pytest.warns(UserWarning, match="encoded as unknown"):
+        constant.partial_fit(TABLE)
     assert set(constant.reconstruct(TABLE)["city"]) == {"Oslo"}
+
+
+def test_warm_start_refuses_new_categories_and_keeps_the_fit():
+    autoencoder = AutoencoderTransformer(2, warm_start=True, **QUICK).fit(TABLE)
+    before = autoencoder.transform(TABLE)
+    with pytest.raises(ValueError, match=r"Column 'city' of X has categories .*'Lima', 'Rome'.*warm_start=False"):
+        autoencoder.fit(TABLE.assign(city=["Rome", "Lima"] * 60))
+    np.testing.assert_array_equal(autoencoder.transform(TABLE), before)
+
+
+def test_warm_start_takes_ranges_and_the_kind_of_frame_from_the_new_rows():
+    autoencoder = AutoencoderTransformer(2, warm_start=True, **QUICK).fit(TABLE)
+    narrow = POLARS.filter(pl.col("income").is_between(25_000, 35_000)).with_columns(pl.col("children").cast(pl.Int8))
+    sampled = autoencoder.fit(narrow).sample(200, random_state=0)
+    assert sampled.schema == narrow.schema
+    assert sampled["income"].is_between(narrow["income"].min(), narrow["income"].max()).all()
+    assert autoencoder.n_samples_ == len(narrow)
 
 
 def test_warm_start_and_x_val_take_tables():
@@ -255,9 +303,13 @@ def test_pipelines_searches_and_column_transformers_take_tables():
     assert columns.fit_transform(frame).shape == (N, 1)
 
 
-def test_metrics_of_numbers_name_the_score_of_tables(fitted):
-    with pytest.raises(ValueError, match=r"columns of other values.*method score"):
-        explained_variance_scorer(fitted, TABLE)
+def test_scorers_of_explained_variance_take_tables(fitted, exact):
+    for scorer in (explained_variance_scorer, uniform_explained_variance_scorer):
+        assert scorer(exact, TABLE) > max(0.999, scorer(fitted, TABLE))
+    with pytest.raises(ValueError, match=r"columns of other values.*Use explained_variance"):
+        neg_reconstruction_error_scorer(fitted, TABLE)
+    search = GridSearchCV(AutoencoderTransformer(**QUICK), {"n_components": [1, 7]}, scoring=explained_variance_scorer)
+    assert search.set_params(cv=2).fit(TABLE).best_params_ == {"n_components": 7}
 
 
 def test_one_column_and_only_categories_work():

@@ -1,5 +1,6 @@
 """AutoencoderImputer: checks, known values, errors, containers, parameters."""
 
+import decimal
 import io
 
 import numpy as np
@@ -129,6 +130,24 @@ def test_frames_keep_types_and_large_integers(library):
     assert not pd.DataFrame(np.asarray(filled, dtype=float)).isna().any(axis=None)
     if library == "pandas":
         assert filled.index.equals(frame.index)
+
+
+def test_objects_become_numbers_and_names_of_several_levels_stay():
+    frame = pd.DataFrame(X[:, :3]).set_axis(pd.MultiIndex.from_product([["a"], ["x", "y", "z"]]), axis=1)
+    frame[("a", "y")] = [None if np.isnan(value) else decimal.Decimal(str(value)) for value in X[:, 1]]
+    imputer = clone(IMPUTER).set_params(add_indicator=True).fit(frame)
+    filled = imputer.set_output(transform="pandas").transform(frame)
+    assert filled.shape == (120, 6)
+    assert set(map(str, filled.dtypes)) == {"float64", "bool"}
+    np.testing.assert_array_equal(filled.to_numpy()[:, :3][~MISSING[:, :3]], X[:, :3][~MISSING[:, :3]])
+
+
+@pytest.mark.filterwarnings("ignore:pandas.DataFrame with sparse columns found")
+def test_sparse_columns_are_filled():
+    frame = pd.DataFrame(X[:, :3], columns=list("abc")).astype({"b": pd.SparseDtype(float, np.nan)})
+    filled = clone(IMPUTER).set_output(transform="pandas").fit_transform(frame)
+    assert filled.dtypes.equals(frame.dtypes)
+    np.testing.assert_allclose(filled, clone(IMPUTER).fit_transform(X[:, :3]))
 
 
 def test_pictures_and_tensors():

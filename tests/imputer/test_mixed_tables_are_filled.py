@@ -1,5 +1,6 @@
 """AutoencoderImputer fills categories, booleans and dates; known values and types stay."""
 
+import functools
 import io
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn import config_context
+from sklearn.base import clone
 
 import skae
 from skae import AutoencoderImputer, AutoencoderTransformer
@@ -74,10 +76,81 @@ def test_chosen_categories_of_arrays_are_filled():
     np.testing.assert_array_equal(filled[~np.isnan(gaps)], X[~np.isnan(gaps)])
 
 
-@pytest.mark.parametrize("params", [{"missing_values": -1}, {"add_indicator": True}])
-def test_settings_for_numbers_are_refused(params):
-    with pytest.raises(ValueError, match="for tables of numbers, but X has categories"):
-        AutoencoderImputer(**params).fit(GAPS)
+def test_placeholders_of_numbers_are_refused():
+    with pytest.raises(ValueError, match="missing_values=-1 is for tables of numbers, but X has categories"):
+        AutoencoderImputer(missing_values=-1).fit(GAPS)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("is_mixed", [True, False])
+def test_indicators_are_columns_of_booleans_beside_columns_of_their_types(library, is_mixed):
+    gaps = LIBRARIES[library](GAPS if is_mixed else GAPS[["income", "children"]])
+    imputer = clone(IMPUTER).set_params(add_indicator=True)
+    if library != "pyarrow":
+        imputer.set_output(transform=library)
+    elif not is_mixed:
+        return  # set_output has no tables of pyarrow
+    filled = imputer.fit_transform(gaps)
+    names = list(filled.column_names if library == "pyarrow" else filled.columns)
+    assert names[-1] == ("missingindicator_since" if is_mixed else "missingindicator_children")
+    n = len(names) // 2
+    assert names[:n] == list(GAPS.columns[:n])
+    found = filled if library == "pandas" else filled.to_pandas()
+    np.testing.assert_array_equal(found.to_numpy()[:, n:].astype(bool), GAPS.isna().to_numpy()[:, :n])
+    if library == "pandas":
+        pd.testing.assert_series_equal(filled.dtypes.iloc[:n], gaps.dtypes)
+        pd.testing.assert_index_equal(filled.index, gaps.index)
+
+
+def test_output_in_another_library_has_plain_types():
+    filled = clone(IMPUTER).set_output(transform="polars").fit_transform(GAPS)
+    assert isinstance(filled, pl.DataFrame)
+    assert filled.columns == list(GAPS.columns)
+    assert filled.null_count().sum_horizontal()[0] == 0
+    assert filled["city"].dtype == pl.String
+
+
+CHANGED = {
+    "text": ["1", None, "2"],
+    "text of pyarrow": pd.array(["1", None, "2"], dtype="string[pyarrow]"),
+    "categories": pd.Categorical([1.0, None, 2.0]),
+}
+
+
+@pytest.mark.parametrize("values", CHANGED.values(), ids=CHANGED.keys())
+@pytest.mark.parametrize("is_mixed", [True, False])
+def test_numbers_that_are_now_text_or_categories_are_refused_by_name(values, is_mixed):
+    table = {"x": np.arange(60.0) % 3, "n": np.arange(60.0) // 10} | ({"c": list("abc") * 20} if is_mixed else {})
+    rows = pd.DataFrame({"x": values, "n": [1.0, 2.0, 3.0]} | ({"c": list("abc")} if is_mixed else {}))
+    for library in ("pandas", "polars") if values is not CHANGED["categories"] else ("pandas",):
+        imputer = clone(IMPUTER).set_output(transform=library).fit(LIBRARIES[library](pd.DataFrame(table)))
+        with pytest.raises(ValueError, match="Column 'x' of X held numbers in fit"):
+            imputer.transform(LIBRARIES[library](rows))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("name", GAPS.columns)
+def test_columns_without_a_value_get_the_fitted_type_if_theirs_cannot_hold_estimates(library, name):
+    gaps = LIBRARIES[library](GAPS)
+    imputer = fitted_on_gaps(library)
+    rows = GAPS.head(4).drop(columns=name)
+    rows.insert(GAPS.columns.get_loc(name), name, np.full(4, np.nan))
+    rows = LIBRARIES[library](rows)
+    if library == "polars":
+        rows = rows.with_columns(pl.lit(None).alias(name))
+    filled = imputer.transform(rows)
+    if library == "pandas":
+        assert filled[name].notna().all()
+        assert filled[name].dtype == (np.float64 if name in ("income", "children", "owner") else GAPS[name].dtype)
+    else:
+        assert filled[name].null_count == 0 if library == "pyarrow" else filled[name].null_count() == 0
+        if library == "polars":
+            assert filled.schema[name] == gaps.schema[name]
+
+
+@functools.cache
+def fitted_on_gaps(library):
+    return clone(IMPUTER).fit(LIBRARIES[library](GAPS))
 
 
 def fitted_on_categories(library):

@@ -147,11 +147,17 @@ def test_without_categorical_features_there_are_only_dates():
     assert TableEncoder.learn(FRAME[["digit", "number"]], None) is None
 
 
-def test_rare_categories_share_a_code_with_unknown_ones():
+def test_rare_categories_share_a_code_and_unknown_ones_are_like_them():
     values = np.array(["a"] * 5 + ["b"] * 4 + ["c", "d"], dtype=object)
     column = Categories.learn("x", values)
     assert column.size == 3
-    assert column.encode("x", np.array(["a", "b", "c", "d", "new", None], dtype=object)).tolist()[:5] == [0, 1, 2, 2, 2]
+    assert column.encode("x", np.array(["a", "b", "c", "d", "new", None], dtype=object)).tolist()[:5] == [
+        0,
+        1,
+        2,
+        2,
+        -2,
+    ]
     assert np.isnan(column.encode("x", np.array([None, np.nan, pd.NA, pd.NaT], dtype=object))).all()
     assert column.decode(np.array([0.0, 1, 2])).tolist() == ["a", "b", "c"]
     drawn = column.decode(np.full(400, 2.0), np.random.RandomState(0)).tolist()
@@ -214,6 +220,8 @@ BAD = {
     "vectors": ([[1, 2]] * 4, ValueError, "Column 'bad' of X holds vectors"),
     "dicts": ([{}] * 4, TypeError, "Column 'bad' of X holds {} of type dict"),
     "bytes": ([b"a"] * 4, TypeError, "Column 'bad' of X holds b'a' of type bytes.*text"),
+    "complex numbers": (np.ones(4) * 1j, ValueError, "Complex data not supported: column 'bad' of X.*real"),
+    "complex objects": ([1j, 2j, None, 3j], ValueError, "Complex data not supported: column 'bad' of X"),
 }
 
 
@@ -221,6 +229,36 @@ BAD = {
 def test_columns_of_other_values_are_refused_by_name(values, error, match):
     with pytest.raises(error, match=match):
         read_samples("AutoencoderTransformer", FRAME[["text"]].assign(bad=values), "from_dtype")
+
+
+BAD_OF_POLARS = {
+    "arrays": (pl.Series(np.ones((4, 2))), ValueError, r"Column 'bad' of X holds vectors, the first of shape \(2,\)"),
+    "fields": (pl.Series([{"a": 1}] * 4), TypeError, "Column 'bad' of X has the type Struct.*one column per field"),
+    "times": ([datetime.time(1)] * 4, TypeError, "Column 'bad' of X has dtype time"),
+}
+
+
+@pytest.mark.parametrize(("values", "error", "match"), BAD_OF_POLARS.values(), ids=BAD_OF_POLARS.keys())
+def test_columns_of_polars_with_other_values_are_refused_by_name(values, error, match):
+    frame = POLARS.select("text").with_columns(bad=values if isinstance(values, pl.Series) else pl.Series(values))
+    with pytest.raises(error, match=match):
+        read_samples("AutoencoderTransformer", frame, "from_dtype")
+
+
+def test_record_batches_are_tables():
+    table = pa.table({"a": [1.5, 2.5], "b": ["x", "y"]})
+    (batch,) = table.to_batches()
+    rows, schema = read_samples("AutoencoderTransformer", batch, "from_dtype")
+    assert schema.restore(rows).equals(table)
+    np.testing.assert_array_equal(np.asarray(schema.check("AutoencoderTransformer", batch, (2,))), rows)
+
+
+def test_repeated_names_are_refused_after_fit_too():
+    frame = FRAME[["number", "text"]]
+    for columns in (["number", "text"], ["number", "count"]):
+        _, schema = read_samples("AutoencoderTransformer", FRAME[columns], "from_dtype")
+        with pytest.raises(ValueError, match=r"Expected unique column names of X. Got 'number' 2 times"):
+            schema.check("AutoencoderTransformer", frame.set_axis(["number"] * 2, axis=1), (2,))
 
 
 def test_too_many_categories_are_refused():
@@ -250,18 +288,67 @@ CHANGED = {
     "numbers to text": ("number", list("abcd"), "held numbers in fit, and holds text now"),
     "numbers to dates": ("number", pd.date_range("2024", periods=4), "held numbers in fit, and holds dates now"),
     "categories of numbers to text": ("digit", list("abcd"), "held categories that are numbers in fit"),
-    "dates to numbers": ("day", [1, 2, 3, 4], "held dates in fit, and holds int64 now"),
+    "dates to numbers": ("day", [1, 2, 3, 4], "held dates in fit, and holds numbers now"),
+    "dates to dates with a zone": (
+        "day",
+        pd.date_range("2024", periods=4, tz="UTC"),
+        r"held dates without a time zone in fit, and holds dates with a time zone now.*tz_localize",
+    ),
+    "dates with a zone to dates": ("zone", pd.date_range("2024", periods=4), "held dates with a time zone in fit"),
+    "dates to objects with a zone": (
+        "day",
+        pd.date_range("2024", periods=4, tz="UTC").astype(object),
+        "held dates without a time zone in fit",
+    ),
+    "dates to both": (
+        "day",
+        [pd.Timestamp("2024", tz=zone) for zone in (None, "UTC", None, None)],
+        "mixes dates with and without a time zone",
+    ),
+    "numbers to spans": ("number", pd.to_timedelta([1, 2, 3, 4]), "held numbers in fit, and holds time spans now"),
+    "numbers to complex": ("number", np.ones(4) * 1j, "held numbers in fit, and holds complex numbers now"),
+    "booleans to counts": ("flag", [0, 1, 5, 0], "held booleans in fit, and holds 5 now. Pass booleans, or 0 and 1"),
+    "booleans to shares": ("flag", [0.5, None, 1, 0], "held booleans in fit, and holds 0.5 now"),
     "spans to dates": ("span", pd.date_range("2024", periods=4), "held time spans in fit"),
-    "booleans to text": ("flag", list("abcd"), "held numbers in fit, and holds text"),
+    "booleans to text": ("flag", list("abcd"), "held booleans in fit, and holds text"),
 }
 
 
 @pytest.mark.parametrize(("name", "values", "match"), CHANGED.values(), ids=CHANGED.keys())
 def test_columns_that_held_other_values_in_fit_are_refused_by_name(name, values, match):
-    frame = FRAME[["number", "text", "digit", "day", "span", "flag"]]
+    frame = FRAME[["number", "text", "digit", "day", "zone", "span", "flag"]]
     _, schema = read_samples("AutoencoderTransformer", frame, "from_dtype")
     with pytest.raises(ValueError, match=f"Column '{name}' of X {match}"):
-        schema.check("AutoencoderTransformer", frame.assign(**{name: values}), (6,))
+        schema.check("AutoencoderTransformer", frame.assign(**{name: values}), (7,))
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_time_zones_of_every_library_are_seen(zone):
+    times = pd.Series(pd.date_range("2024", periods=4, tz=zone)).dt.as_unit("us")
+    forms = {
+        "pandas": lambda s: pd.DataFrame({"t": s}),
+        "pandas of pyarrow": lambda s: pd.DataFrame({"t": pa.array(s)}).astype({"t": pd.ArrowDtype(pa.array(s).type)}),
+        "polars": lambda s: pl.DataFrame({"t": pa.array(s)}),
+        "pyarrow": lambda s: pa.table({"t": pa.array(s)}),
+    }
+    other = times.dt.tz_localize("UTC" if zone is None else None)
+    for form in forms.values():
+        _, schema = read_samples("AutoencoderTransformer", form(times), "from_dtype")
+        for given in forms.values():
+            rows = schema.check("AutoencoderTransformer", given(times), (1,))
+            np.testing.assert_allclose(np.asarray(rows)[:, 0], [0, 1 / 3, 2 / 3, 1])
+            with pytest.raises(ValueError, match=r"Column 't' of X held dates .* a time zone in fit"):
+                schema.check("AutoencoderTransformer", given(other), (1,))
+
+
+@pytest.mark.parametrize("name", ["number", "text", "digit", "day", "zone", "span", "flag"])
+def test_columns_without_a_value_may_have_any_type(name):
+    frame = FRAME[["number", "text", "digit", "day", "zone", "span", "flag"]]
+    _, schema = read_samples("AutoencoderTransformer", frame, "from_dtype")
+    index = frame.columns.get_loc(name)
+    for empty in ([None] * 4, np.full(4, np.nan), pd.array([pd.NaT] * 4, dtype="datetime64[ns, UTC]")):
+        rows = schema.check("AutoencoderTransformer", frame.assign(**{name: empty}), (7,))
+        assert np.isnan(np.asarray(rows)[:, index]).all()
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,33 @@ def test_rows_of_a_wrong_or_unseen_category_are_novel(distance):
     assert (novelty.predict(TABLE) == 1).mean() > 0.9
 
 
+@pytest.mark.parametrize("distance", ["neighbors", "mahalanobis", "error"])
+@pytest.mark.parametrize("rare", [0, 1, 3], ids=["constant", "one rare category", "rare categories"])
+def test_unseen_categories_are_novel_in_columns_of_little_variance(distance, rare):
+    unit = ["kg"] * (200 - rare) + ["lb", "oz", "g"][:rare]
+    frame = TABLE.assign(unit=unit)
+    novelty = AutoencoderNovelty(MEMBER, n_members=2, distance=distance, random_state=0).fit(frame)
+    usual = TABLE.assign(unit="kg")
+    usual.iloc[:, :2] *= 1.001  # no rows of fit
+    before, after = (novelty.score_samples(table) for table in (usual, usual.assign(unit="unseen")))
+    assert (after < before).all()
+    assert (novelty.predict(usual.assign(unit="unseen")) == -1).mean() > 0.95
+    assert novelty.explain(usual.assign(unit="unseen"))["unit"].between(0.9, 1.1).all()
+
+
+def categories(n, seed):
+    """Rows of independent categories: most rows are copies of one, of which all other rows differ."""
+    random = np.random.RandomState(seed)
+    return pd.DataFrame({f"part {i}": np.where(random.rand(n) < 0.03, "spare", "usual") for i in range(6)})
+
+
+@pytest.mark.parametrize("distance", ["neighbors", "mahalanobis", "error"])
+def test_few_usual_rows_of_categories_are_classified_as_anomalies(distance):
+    novelty = AutoencoderNovelty(MEMBER, n_members=2, distance=distance, random_state=0).fit(categories(400, 0))
+    assert (novelty.predict(categories(400, 0)) == -1).mean() <= 0.03
+    assert (novelty.predict(categories(400, 1)) == -1).mean() <= 0.05
+
+
 def test_explanations_have_the_columns_of_the_table(fitted):
     wrong = LARGE.assign(kind="small")
     for table in (wrong, pl.from_pandas(wrong)):
