@@ -10,6 +10,7 @@ __all__ = [
     "OtherVersionWarning",
     "OutOfMemoryError",
     "PCAKeptWarning",
+    "ProcessFailedError",
 ]
 # Maximum number of characters of a message about an untrusted file, and of one value from the file.
 LONGEST_MESSAGE, LONGEST_VALUE = 800, 100
@@ -80,6 +81,19 @@ class ModelFileError(ValueError):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(printable(str(message)))
+
+
+class ProcessFailedError(RuntimeError):
+    """Training in several processes ended because another process failed; the message has the error of that process.
+
+    The estimator keeps its state from before ``fit``, in all processes.
+
+    Examples
+    --------
+    >>> from skae.exceptions import ProcessFailedError
+    >>> issubclass(ProcessFailedError, RuntimeError)
+    True
+    """
 
 
 class PCAKeptWarning(UserWarning):

@@ -85,6 +85,8 @@ def check_parameters(estimator: Any) -> None:
     check_choice(OWNER, "on_interrupt", estimator.on_interrupt, ("raise", "keep"))
     if estimator.checkpoint_dir is not None and not isinstance(estimator.checkpoint_dir, (str, os.PathLike)):
         raise invalid(OWNER, "checkpoint_dir", "a path or None", estimator.checkpoint_dir)
+    if estimator.n_processes is not None:
+        check_integer(OWNER, "n_processes", estimator.n_processes, otherwise=" or None")
     check_choice(OWNER, "scaling", estimator.scaling, SCALINGS)
     for name in ("early_stopping", "warm_start", "compile", "whiten", "copy"):
         check_bool(OWNER, name, getattr(estimator, name))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skae._processes import current
 from skae.data import PartwiseRows, Rows, SampleLayout, Stream, StreamRows
 from skae.training import Part, StreamPart, TrainData, TrainSpec, equal_rows, row_groups, split_rows
 
@@ -23,7 +24,7 @@ def training_data(
     rows = whole.rows
     if X_val is not None:
         validation_rows = Rows(X_val, layout, spec.device, keep=True)
-        groups = row_groups(validation_rows, silent=True) if spec.early_stopping else None
+        groups = current().from_first(row_groups(validation_rows, silent=True)) if spec.early_stopping else None
         validation = Part.whole(validation_rows, groups)
         return TrainData(whole, validation, schema)
     if not spec.early_stopping:
@@ -35,7 +36,7 @@ def training_data(
     is_read_in_parts = isinstance(X, PartwiseRows) and rows.cache is None
     if is_read_in_parts:
         n_validation = min(n_validation, max(1, VALIDATION_BYTES // (4 * layout.n_features)))
-    part = Part.whole(rows, row_groups(rows, groups))
+    part = Part.whole(rows, current().from_first(row_groups(rows, groups)))
     train, validation = split_rows(part, n_validation, generator)
     if is_read_in_parts:
         # Validation rows are in all chunks, which would be read once more in every epoch.

@@ -36,8 +36,9 @@ from skae._inputs.validation import (
     warn_if_y_is_target,
 )
 from skae._parameters import check_choice, check_integer, check_nested, is_fraction, warn
+from skae._processes import current, join
 from skae._version import __version__
-from skae.data import SampleLayout, Stream, TableColumns, sources
+from skae.data import SampleLayout, Stream, TableColumns, iterate_slices, sources
 from skae.exceptions import OtherVersionWarning, PCAKeptWarning
 from skae.model import LayerTable, layer_table
 from skae.training import (
@@ -49,9 +50,11 @@ from skae.training import (
     TrainSpec,
     checkpoints_for,
     decode,
+    describe,
     draw_seed,
     encode,
     encode_batches,
+    fingerprint,
     is_extensible,
     one_at_a_time,
     reconstruct,
@@ -69,6 +72,7 @@ from skae.variants import Variant, class_of_variant, is_supervised
 from .callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from .generation import GenerationMixin
 from .labels import Labels
+from .launching import fit_in_processes, needs_launch
 from .lazy import is_dask, map_blocks
 from .modules import ModulesMixin
 from .pca_attributes import PCAAttributesMixin
@@ -78,6 +82,8 @@ from .training_data import all_rows, check_groups, check_stream, training_data
 
 # Length of history_ after partial_fit.
 MAX_HISTORY = 100
+# Rows at each end of X that have to be equal in all processes of a data-parallel training.
+SOME_ROWS = 100
 # There is no PCAKeptWarning if the relative error of PCA is at most NO_ERROR, or max_epochs is below TRIAL_EPOCHS.
 TRIAL_EPOCHS = 10
 SCALING_NOTES = {
@@ -235,6 +241,12 @@ class AutoencoderTransformer(
     net_params : dict, default=None
         Further parameters of the skorch net: {"callbacks": [...], "optimizer__weight_decay": 1e-4}. "clip_norm" is the
         maximum norm of the gradient: by default 1 for SGD, which diverges without it, else None.
+    n_processes : int or None, default=None
+        Number of processes that train together, each on a share of the rows of every batch (data-parallel training).
+        None is all processes of torch.distributed, in a script that torchrun started or that has initialized it, and
+        else one. An int above 1 starts so many processes for ``fit``, each with its own GPU if ``device`` is a GPU. 1
+        trains in this process only. The result is that of one process and the same ``batch_size``, except for rounding
+        and for the random numbers of dropout and noise, of which each process has its own. See :doc:`/scaling`.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, shuffling, dropout and the validation split. None draws a new seed in every fit. With an int,
         results are bitwise equal in all processes and joblib backends if numpy's BLAS, which computes the PCA, has the
@@ -372,6 +384,7 @@ class AutoencoderTransformer(
         checkpoint_dir: str | os.PathLike[str] | None = None,
         on_interrupt: Literal["raise", "keep"] = "raise",
         net_params: dict[str, Any] | None = None,
+        n_processes: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -404,6 +417,7 @@ class AutoencoderTransformer(
         self.checkpoint_dir = checkpoint_dir
         self.on_interrupt = on_interrupt
         self.net_params = net_params
+        self.n_processes = n_processes
         self.random_state = random_state
         self.verbose = verbose
 
@@ -456,49 +470,18 @@ class AutoencoderTransformer(
             If the loss becomes NaN or infinite.
         RuntimeError
             If another thread is fitting this estimator.
+        ProcessFailedError
+            If another process of a data-parallel training failed; it is a RuntimeError.
         OutOfMemoryError
             If a batch does not fit into memory; it is a MemoryError.
         """
         check_parameters(self)
-        start = self._result if self.warm_start and self.__sklearn_is_fitted__() else None
-        X, layout, schema, spec = self._prepare(X, y, start, is_warm_start=start is not None)
-        check_stream(X, groups, is_supervised(self.variant))
-        labels = Labels.read(self.variant, y, len(X), start)
-        samples = {"X": X}
-        if X_val is not None:
-            X_val = self._check(X_val, layout, schema, streams=True)
-            samples["X_val"] = load(X_val, "X_val", sources.CACHE_BYTES)
-        layout = note_missing(layout, X if start is not None else None, samples.get("X_val"))
-        if labels is not None and X_val is not None:
-            labels = labels.with_validation(y_val, len(samples["X_val"]))
-        groups = encode_groups(groups, len(X))
-        groups = groups if X_val is None and self.early_stopping else None
-        check_groups(groups)
-        with checkpoints_for(
-            self.checkpoint_dir, spec, samples, layout, groups, self.random_state, start, labels
-        ) as checkpoints:
-            seed = draw_seed(self.random_state)
-            spec = replace(spec, seed=seed if checkpoints.seed is None else checkpoints.seed)
-            with report_stage("Choosing training and validation rows", self.verbose):
-                data = training_data(spec, X, samples.get("X_val"), groups, layout, schema)
-                data = data if labels is None else labels.add_to(data)
-            try:
-                result = train(spec, data, start, checkpoints, [partial(EpochTasks, self, X, y)])
-                checkpoints.finished = True
-            except TrainingInterrupted as error:
-                interrupt, result = error.__cause__, error.result
-                if self.warm_start:
-                    checkpoints.record_interrupt(result)
-            else:
-                interrupt = None
-            self._result = result
-        if interrupt is not None and self.on_interrupt == "raise":
-            raise interrupt
-        if interrupt is not None:
-            weights = "the best weights so far" if result.best_epoch else "the weights of PCA"
-            warn(f"Training was interrupted after {result.n_epochs} epochs; {weights} are kept.")
-        elif result.best_epoch == 0 and self._reports_pca:
-            self._report_pca(result)
+        if needs_launch(self.n_processes):
+            arguments = {"X": X, "y": y, "X_val": X_val, "groups": groups, "y_val": y_val}
+            self._result = fit_in_processes(self, arguments)
+        else:
+            with join(self.n_processes):
+                self._fit(X, y, X_val, groups, y_val)
         return self
 
     @one_at_a_time
@@ -526,20 +509,8 @@ class AutoencoderTransformer(
         check_parameters(self)
         if is_fraction(self.n_components):
             raise ValueError(f"partial_fit needs an int as n_components. Got {self.n_components!r} instead.")
-        start, rescaled = self._result if self.__sklearn_is_fitted__() else None, None
-        X, layout, schema, spec = self._prepare(X, y, start)
-        check_stream(X, None, is_supervised(self.variant))
-        labels = Labels.read(self.variant, y, len(X), start)
-        if start is not None:
-            if is_extensible(start.net.module_, layout):
-                layout, changed = extend_layout(layout, self.scaling, X)
-                rescaled = layout.from_flat(changed[None])[0]
-            else:
-                layout = note_missing(layout, X)
-            start = replace(start, history=start.history[1 - MAX_HISTORY :])
-        spec = replace(spec, early_stopping=False, single_pass=True, seed=draw_seed(self.random_state))
-        data = TrainData(all_rows(X, layout, spec.device), schema=schema, rescaled=rescaled)
-        self._result = train(spec, data if labels is None else labels.add_to(data), start)
+        with join(self.n_processes):
+            self._result = self._continue(X, y)
         return self
 
     def transform(self, X: Any, out: Any = None) -> Any:
@@ -744,7 +715,7 @@ class AutoencoderTransformer(
             "are those of PCA (is_pca_ is True). More samples, a larger max_epochs, another n_components or "
             "architecture may be better than PCA; early_stopping=False keeps the trained weights in any case."
         )
-        if self.verbose:
+        if self.verbose and current().is_first:
             print(message)
         exact = result.history[-1].get("pca_loss", math.inf) <= NO_ERROR * result.layout.mean_variance
         if not exact and (self.max_epochs == "auto" or self.max_epochs >= TRIAL_EPOCHS):
@@ -774,6 +745,86 @@ class AutoencoderTransformer(
     def is_pca_(self) -> bool:
         """Whether ``fit`` fell back to PCA."""
         return self._learned.best_epoch == 0
+
+    def _fit(self, X: Any, y: Any, X_val: Any, groups: Any, y_val: Any) -> None:
+        """Train in this process, and in the others that train with it."""
+        processes = current()
+        start = self._result if self.warm_start and self.__sklearn_is_fitted__() else None
+        X, layout, schema, spec = self._prepare(X, y, start, is_warm_start=start is not None)
+        layout = processes.from_first(layout)
+        processes.check_equal(partial(self._describe_fit, X))
+        check_stream(X, groups, is_supervised(self.variant))
+        labels = Labels.read(self.variant, y, len(X), start)
+        samples = {"X": X}
+        if X_val is not None:
+            X_val = self._check(X_val, layout, schema, streams=True)
+            samples["X_val"] = load(X_val, "X_val", sources.CACHE_BYTES)
+        layout = note_missing(layout, X if start is not None else None, samples.get("X_val"))
+        if labels is not None and X_val is not None:
+            labels = labels.with_validation(y_val, len(samples["X_val"]))
+        groups = encode_groups(groups, len(X))
+        groups = groups if X_val is None and self.early_stopping else None
+        check_groups(groups)
+        with checkpoints_for(
+            self.checkpoint_dir, spec, samples, layout, groups, self.random_state, start, labels
+        ) as checkpoints:
+            seed = processes.from_first(draw_seed(self.random_state))
+            spec = replace(spec, seed=seed if checkpoints.seed is None else checkpoints.seed)
+            with report_stage("Choosing training and validation rows", self.verbose):
+                data = training_data(spec, X, samples.get("X_val"), groups, layout, schema)
+                data = data if labels is None else labels.add_to(data)
+            try:
+                result = train(spec, data, start, checkpoints, [partial(EpochTasks, self, X, y)])
+                checkpoints.finished = True
+            except TrainingInterrupted as error:
+                interrupt, result = error.__cause__, error.result
+                if self.warm_start:
+                    checkpoints.record_interrupt(result)
+            else:
+                interrupt = None
+            self._result = result
+        if interrupt is not None and self.on_interrupt == "raise":
+            raise interrupt
+        if interrupt is not None:
+            weights = "the best weights so far" if result.best_epoch else "the weights of PCA"
+            warn(f"Training was interrupted after {result.n_epochs} epochs; {weights} are kept.")
+        elif result.best_epoch == 0 and self._reports_pca:
+            self._report_pca(result)
+
+    def _continue(self, X: Any, y: Any) -> FitResult:
+        """Train for one epoch in this process, and in the others that train with it; returns the result."""
+        processes = current()
+        start, rescaled = self._result if self.__sklearn_is_fitted__() else None, None
+        X, layout, schema, spec = self._prepare(X, y, start)
+        layout = processes.from_first(layout)
+        processes.check_equal(partial(self._describe_fit, X))
+        check_stream(X, None, is_supervised(self.variant))
+        labels = Labels.read(self.variant, y, len(X), start)
+        if start is not None:
+            if is_extensible(start.net.module_, layout):
+                layout, changed = extend_layout(layout, self.scaling, X)
+                rescaled = layout.from_flat(changed[None])[0]
+            else:
+                layout = note_missing(layout, X)
+            start = replace(start, history=start.history[1 - MAX_HISTORY :])
+        seed = processes.from_first(draw_seed(self.random_state))
+        spec = replace(spec, early_stopping=False, single_pass=True, seed=seed)
+        data = TrainData(all_rows(X, layout, spec.device), schema=schema, rescaled=rescaled)
+        return train(spec, data if labels is None else labels.add_to(data), start)
+
+    def _describe_fit(self, X: Any) -> dict[str, str]:
+        """What has to be equal in all processes that train together; ValueError if they cannot share the rows of X."""
+        if isinstance(X, Stream):
+            raise ValueError(
+                f"{X.name} is read in passes, and processes that train together index rows. Pass an array, or "
+                f"n_processes=1 to train in this process only."
+            )
+        parameters = {name: describe(value) for name, value in self.get_params(deep=False).items()}
+        for name in ("device", "random_state", "verbose", "net_params"):  # callbacks may differ
+            del parameters[name]
+        ends = (X[0:SOME_ROWS], X[max(0, len(X) - SOME_ROWS) : len(X)])
+        rows = (part for end in ends for part in iterate_slices(end, SOME_ROWS))
+        return {**parameters, "shape of X": str(tuple(X.shape)), "fingerprint of X": fingerprint(rows)}
 
     def _prepare(
         self, X: Any, y: Any, start: FitResult | None, is_warm_start: bool = False

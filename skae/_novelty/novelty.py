@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.model_selection import GroupKFold
@@ -35,7 +36,7 @@ from skae._novelty.distances import (
     raw_features,
     root_mean_square,
 )
-from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid
+from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid, is_integer
 from skae.data import Rows, SelectedRows, TableColumns, TableLayout
 from skae.training import components_for_share, joined_groups, one_at_a_time, row_groups
 
@@ -78,6 +79,8 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
 
         Errors of tables are whitened by their covariance (Ledoit and Wolf, 2004), computed on rows that the members
         were not trained on. Errors of pictures and signals are divided by one number instead.
+    n_jobs : int, default=None
+        Number of members that are trained in parallel, as in joblib.
     random_state : int, RandomState instance or None, default=None
         Seed of the parts and of all members.
 
@@ -113,12 +116,14 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         contamination: Literal["auto"] | float = "auto",
         n_members: int = 5,
         distance: Literal["neighbors", "mahalanobis", "error"] = "neighbors",
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.autoencoder = autoencoder
         self.contamination = contamination
         self.n_members = n_members
         self.distance = distance
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     def set_params(self, **params: Any) -> AutoencoderNovelty:
@@ -233,6 +238,8 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
             check_real(OWNER, "contamination", self.contamination, "(0.0, 0.5]", otherwise=" or 'auto'")
         check_integer(OWNER, "n_members", self.n_members, 2)
         check_choice(OWNER, "distance", self.distance, DISTANCES)
+        if self.n_jobs is not None and (not is_integer(self.n_jobs) or self.n_jobs == 0):
+            raise invalid(OWNER, "n_jobs", "an int other than 0, or None", self.n_jobs)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -292,9 +299,11 @@ def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResu
         groups = np.arange(len(X))
     parts = split_into_parts(X, row_groups(rows, groups), novelty.n_members, seed)
     seeds = random.randint(2**31 - 1, size=len(parts))
-    members = [
-        train_member(autoencoder, X, train, part, s, table) for (train, part), s in zip(parts, seeds, strict=True)
-    ]
+    # The array itself is an argument, so that joblib sends it to a worker once.
+    members = Parallel(n_jobs=novelty.n_jobs)(
+        delayed(train_member)(autoencoder, X.X, train, part, int(s), table)
+        for (train, part), s in zip(parts, seeds, strict=True)
+    )
     part_of = find_parts(X, parts)
     error, measures = learn_distances(members, X, parts, seed, novelty.distance)
     result = NoveltyResult(schema, X.shape[1:], members, novelty.distance, measures, part_of, error)
@@ -428,17 +437,17 @@ def prepare_autoencoder(
 
 def train_member(
     autoencoder: AutoencoderTransformer,
-    X: SelectedRows,
+    X: Any,
     train: np.ndarray,
     part: np.ndarray,
     seed: int,
     table: TableColumns | None,
 ) -> AutoencoderTransformer:
-    """Train a member on the rows ``train``, with the rows ``part`` as validation set."""
+    """Train a member on the rows ``train`` of checked X, with the rows ``part`` as validation set."""
     # Ctrl-C ends the fit of all members.
-    member = clone(autoencoder).set_params(random_state=int(seed), on_interrupt="raise")
+    member = clone(autoencoder).set_params(random_state=seed, on_interrupt="raise")
     member._reports_pca, member._table = False, table
-    member.fit(X.at(train), X_val=X.at(part) if member.early_stopping else None)
+    member.fit(SelectedRows(X, train), X_val=SelectedRows(X, part) if member.early_stopping else None)
     del member._reports_pca, member._table
     return member
 

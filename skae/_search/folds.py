@@ -81,11 +81,23 @@ class FoldResult:
 
 
 def score_fold(
-    search: Any, estimator: Any, sizes: list[int], X: Any, y: Any, number: int, metadata: tuple, scorer: Any, task: Any
+    search: Any,
+    estimator: Any,
+    sizes: list[int],
+    X: Any,
+    y: Any,
+    number: int,
+    split: tuple[Any, Any],
+    metadata: tuple,
+    scorer: Any,
+    task: Any,
 ) -> FoldResult:
-    """Fit with nested codes on a fold, and score every size; ``metadata`` is for ``fit`` and for the scorer."""
+    """Fit with nested codes on a fold, and score every size; ``metadata`` is for ``fit`` and for the scorer.
+
+    ``split`` has the training rows and test rows of fold ``number``; ``cv`` of the search is the number of folds.
+    """
     start, error_score = time.perf_counter(), search.error_score
-    train, test = search.cv[number]
+    train, test = split
     X_train, y_train = _safe_split(estimator, X, y, train)
     X_test, y_test = _safe_split(estimator, X, y, test, train)
     fit_params, score_params = (index_metadata(p, X, rows) for p, rows in zip(metadata, (train, test), strict=True))
@@ -112,7 +124,7 @@ def score_fold(
         times.append(time.perf_counter() - start)
     if search.verbose > 1:
         by_size = ", ".join(f"{size}: {score:.3f}" for size, score in zip(sizes, scores, strict=True))
-        print(f"[CV {number + 1}/{len(search.cv)}] {by_size}; total time={fit_time + sum(times):.1f}s")
+        print(f"[CV {number + 1}/{search.cv}] {by_size}; total time={fit_time + sum(times):.1f}s")
     return FoldResult(scores, fit_time, times, find_autoencoder(fitted).n_features_in_)
 
 

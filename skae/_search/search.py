@@ -250,13 +250,13 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
     ) -> list:
         """Fit and score all folds."""
         metadata = (routed.estimator.fit, routed.scorer.score)
-        # Workers do not need the attributes of an earlier fit.
+        # Workers do not need the attributes of an earlier fit, and the rows of other folds.
         search = copy.copy(self)
-        search.__dict__ = self._unfitted_state() | {"cv": splits}
+        search.__dict__ = self._unfitted_state() | {"cv": len(splits)}
         tasks = [context and context.subcontext(task_name="fold") for _ in splits]
         return Parallel(n_jobs=self.n_jobs)(
-            delayed(score_fold)(search, estimator, sizes, X, y, number, metadata, scorer, task)
-            for number, task in enumerate(tasks)
+            delayed(score_fold)(search, estimator, sizes, X, y, number, split, metadata, scorer, task)
+            for number, (split, task) in enumerate(zip(splits, tasks, strict=True))
         )
 
     def _unfitted_state(self) -> dict[str, Any]:

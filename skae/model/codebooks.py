@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from skae._processes import current
+
 from .bottlenecks import Bottleneck, Code
 from .priors import Sampler
 
@@ -92,20 +94,22 @@ class Quantizer(Bottleneck):
 
     @torch.no_grad()
     def _update_codebooks(self, features: Tensor) -> None:
-        """Move the vectors of every codebook towards the residuals that are nearest to them."""
-        residual = features.float()
+        """Move the vectors of every codebook towards the residuals that are nearest to them, in all processes."""
+        residual, processes = features.float(), current()
+        n_rows = processes.sum(torch.tensor(float(len(residual)))) if processes.size > 1 else len(residual)
         for codebook, counts, sums in zip(self.codebooks, self.counts, self.sums, strict=True):
             rows = (self.uniform(counts) * len(residual)).long().clamp_(max=len(residual) - 1)
             replacement = residual[rows] * (0.9 + 0.2 * self.uniform(residual[rows]))
-            mean_count = len(residual) / len(counts)
+            processes.copy_from_first([replacement])
+            mean_count = float(n_rows) / len(counts)
             unused = (counts < self.UNUSED * mean_count) | ~self.ready
             counts.copy_(torch.where(unused, counts.new_full((), mean_count), counts))
             codebook.copy_(torch.where(unused[:, None], replacement, codebook))
             sums.copy_(torch.where(unused[:, None], replacement * counts[:, None], sums))
             nearest = nearest_index(codebook, residual)
             one_hot = functional.one_hot(nearest, len(codebook)).to(residual.dtype)
-            counts.mul_(self.DECAY).add_(one_hot.sum(0), alpha=1 - self.DECAY)
-            sums.mul_(self.DECAY).add_(one_hot.T @ residual, alpha=1 - self.DECAY)
+            counts.mul_(self.DECAY).add_(processes.sum(one_hot.sum(0)), alpha=1 - self.DECAY)
+            sums.mul_(self.DECAY).add_(processes.sum(one_hot.T @ residual), alpha=1 - self.DECAY)
             codebook.copy_(sums / counts.clamp(min=1e-5)[:, None])
             residual = residual - codebook[nearest]
         self.ready.fill_(True)

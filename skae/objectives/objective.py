@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from skae._processes import current
 from skae.model import Trace
 
 from .reconstruction import LOSSES
@@ -62,7 +63,7 @@ class Objective(nn.Module):
 
     The negative log-likelihood of a sample is that of noise whose variance is the mean squared error of the batch, the
     maximum-likelihood estimate (Rybkin, Daniilidis and Levine, 2021). The balance of reconstruction and penalties then
-    does not depend on the scale of the data.
+    does not depend on the scale of the data. In data-parallel training, the batch is that of all processes.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ class Objective(nn.Module):
         loss = self._reconstruction(trace)
         if trace.code.weight is not None:
             loss = loss * trace.code.weight
-        scale = self._scale(trace, loss.mean())
+        scale = self._scale(trace, loss.mean()) if self.active else 1.0
         for term in self.active:
             loss = loss + term.function(trace) * self._weight(term, scale)
         return loss
@@ -174,4 +175,5 @@ class Objective(nn.Module):
         if self.loss == "cross_entropy":
             return 1 / math.prod(trace.target.shape[2:])
         # The loss estimates the variance of normal noise, of which this takes twice, or the scale of Laplace noise.
-        return (loss.detach() + self.residual) * (2 if self.loss == "mse" else 1) / n_features
+        loss = current().mean(loss.detach(), len(trace.target))
+        return (loss + self.residual) * (2 if self.loss == "mse" else 1) / n_features

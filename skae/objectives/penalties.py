@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skae._processes import batch_mean
 from skae.model import StochasticModule, Trace, draw_from_prior
 
 TINY = 1e-12
@@ -102,7 +103,7 @@ class FreeBits(nn.Module):
         self.nats = nats
 
     def forward(self, trace: Trace) -> Tensor:
-        return coordinate_kl(trace).mean(0).clamp(min=self.nats).sum()
+        return batch_mean(coordinate_kl(trace)).clamp(min=self.nats).sum()
 
 
 class Capacity(nn.Module):
@@ -123,7 +124,7 @@ class Capacity(nn.Module):
         self.nats = nats
 
     def forward(self, trace: Trace) -> Tensor:
-        return (gaussian_kl(trace).mean() - self.nats).abs()
+        return (batch_mean(gaussian_kl(trace)) - self.nats).abs()
 
 
 def total_correlation(trace: Trace) -> Tensor:
@@ -165,7 +166,7 @@ def l1_penalty(trace: Trace) -> Tensor:
     tensor([2., 2., 2., 2., 2.])
     """
     code = trace.code.mean
-    return (code / code.square().mean(0).add(TINY).sqrt()).abs().sum(1)
+    return (code / batch_mean(code.square()).add(TINY).sqrt()).abs().sum(1)
 
 
 def l2_penalty(trace: Trace) -> Tensor:
@@ -231,7 +232,7 @@ class KLSparsity(nn.Module):
         self.rate = rate
 
     def forward(self, trace: Trace) -> Tensor:
-        activation = torch.sigmoid(trace.code.mean).mean(0).clamp(1e-6, 1 - 1e-6)
+        activation = batch_mean(torch.sigmoid(trace.code.mean)).clamp(1e-6, 1 - 1e-6)
         on = self.rate * torch.log(self.rate / activation)
         return (on + (1 - self.rate) * torch.log((1 - self.rate) / (1 - activation))).sum()
 

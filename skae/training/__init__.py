@@ -9,6 +9,7 @@ from .dependent_rows import joined_groups, row_groups
 from .device import draw_seed, full_precision, resolve_device, with_gradients
 from .early_stopping import NO_ERROR, BestWeights
 from .errors import reports_out_of_memory
+from .fingerprint import describe, fingerprint
 from .fit import TrainData, TrainingInterrupted, train
 from .history import report_stage
 from .inference import (

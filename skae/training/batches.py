@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from skae._processes import ALONE, Processes
 from skae.data import ChunkedRows, Rows, SparseRows, StreamRows, prefetch, slice_length
 
 from .mixing import mix_blocks, prepare_in_thread, read_blocks, split_into_blocks, stream_blocks, window_length
@@ -138,7 +140,7 @@ class Batches:
     A generator shuffles the rows in every pass; rows that are not in memory in blocks of neighbors, which are mixed in
     a window. Batches have at least ``smallest`` rows. If ``even``, they differ by at most one row, such as 34, 34 and
     33 of 101 rows for ``batch_size`` 50; else all but the last have ``batch_size`` rows, so a compiled network sees one
-    shape.
+    shape. Of each batch, this process gets its share among ``processes``.
     """
 
     def __init__(
@@ -148,12 +150,14 @@ class Batches:
         generator: torch.Generator | None = None,
         smallest: int = 1,
         even: bool = True,
+        processes: Processes = ALONE,
     ):
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
         self.smallest = smallest
         self.even = even
+        self.processes = processes
 
     def __len__(self) -> int:
         n = len(self.dataset)
@@ -171,6 +175,23 @@ class Batches:
             return [size * i + min(i, n_longer) for i in range(1, n)]
         return [self.batch_size * i for i in range(1, n)]
 
+    @property
+    def spans(self) -> list[slice]:
+        """Positions of the share of this process, per batch."""
+        spans, n = [], len(self.dataset)
+        cuts = range(self.batch_size, n, self.batch_size) if self._reads_slices else self.cuts
+        for start, stop in pairwise([0, *cuts, n]):
+            share = self.processes.share(stop - start)
+            spans.append(slice(start + share.start, start + share.stop))
+        return spans
+
+    @property
+    def _reads_slices(self) -> bool:
+        """Whether all rows of chunks are read in order, so that chunks of two batches are read once."""
+        rows, is_alone = self.dataset.rows, self.processes.size == 1
+        is_chunked = isinstance(rows.X, ChunkedRows) and rows.cache is None
+        return is_chunked and is_alone and len(self.dataset.indices) == len(rows)
+
     def __iter__(self) -> Iterator[Any]:
         rows = self.dataset.rows
         if self.generator is not None and (isinstance(rows, StreamRows) or not rows.in_memory):
@@ -179,18 +200,16 @@ class Batches:
 
     def _batches(self) -> Iterator[Any]:
         rows, indices = self.dataset.rows, self.dataset.indices
-        if isinstance(rows.X, ChunkedRows) and rows.cache is None and len(indices) == len(rows):
-            # Chunks that belong to two batches are read once.
+        if self._reads_slices:
             places = iter(np.split(indices, range(self.batch_size, len(indices), self.batch_size)))
             yield from (self._label(x, next(places)) for x in rows.slices(self.batch_size))
             return
         if self.generator is not None:
             indices = indices[self._permutation(len(indices))]
-        if rows.tensor_device is None:
-            parts: Any = np.split(indices, self.cuts)
-        else:
-            parts = torch.from_numpy(indices).to(rows.tensor_device).tensor_split(self.cuts)
-        yield from (self._label(rows.take(part), part) for part in parts)
+        chosen: Any = indices
+        if rows.tensor_device is not None:
+            chosen = torch.from_numpy(indices).to(rows.tensor_device)
+        yield from (self._label(rows.take(chosen[span]), chosen[span]) for span in self.spans)
 
     def _label(self, x: Tensor, indices: np.ndarray | Tensor) -> Any:
         """The samples at ``indices``, with their y if there is one."""
@@ -222,5 +241,6 @@ class Batches:
         capacity = min(most, full) + longest + max(lengths)
         batches = mix_blocks(blocks, lengths, full, capacity, permutation)
         row_bytes = 4 * rows.layout.n_features
-        labeled = (self._label(x, places) for x, places in batches)
+        shares = ((x, places, self.processes.share(len(x))) for x, places in batches)
+        labeled = (self._label(x[share], places[share]) for x, places, share in shares)
         return prepare_in_thread(labeled, row_bytes * self.batch_size, row_bytes * full)

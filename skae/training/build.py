@@ -15,6 +15,7 @@ from skorch.callbacks import PrintLog
 from torch import Tensor, nn
 
 from skae._parameters import InvalidParameterError, is_real, warn
+from skae._processes import current
 from skae.data import Rows, SampleLayout, Target
 from skae.model import (
     Autoencoder,
@@ -36,6 +37,7 @@ from skae.objectives.penalties import prediction_error
 from skae.variants import Parts, Plain
 
 from .code_map import MAX_MAPPED
+from .data_parallel import writes_files
 from .device import seeded_weights
 from .net import OPTIMIZERS, AutoencoderNet
 from .pca_init import fit_pca
@@ -273,6 +275,8 @@ def new_net(
     callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(map(adapt_scoring, callbacks))
     if spec.verbose:
         callbacks.append(("print_log", PrintLog()))
+    if not current().is_first:
+        callbacks = [callback for callback in callbacks if not writes_files(callback)]
     try:
         return AutoencoderNet(
             module,

@@ -9,6 +9,9 @@ import torch
 from skorch.history import History
 from torch import Tensor
 
+from skae._processes import current
+
+from .data_parallel import process_seed
 from .device import BorrowedStream
 from .early_stopping import BestWeights
 
@@ -43,9 +46,16 @@ def restore_training(net: Any, best: BestWeights | None, data: Tensor) -> None:
     net.module_.load_state_dict(state["module"])
     net.optimizer_.load_state_dict(state["optimizer"])
     net.generator_.set_state(state["shuffling"])
-    net.noise_.set_state(state["noise"])
-    if isinstance(net.stream_, BorrowedStream):
-        net.stream_.own = state["borrowed"]
+    if current().is_first:
+        net.noise_.set_state(state["noise"])
+        if isinstance(net.stream_, BorrowedStream):
+            net.stream_.own = state["borrowed"]
+    else:
+        # The checkpoint has the noise of the first process, and the number of processes may differ.
+        seed = process_seed(net.seed + state["counters"]["step_count_"])
+        net.noise_.manual_seed(seed)
+        if isinstance(net.stream_, BorrowedStream):
+            net.stream_ = BorrowedStream(seed, torch.device(net.device))
     net.history_ = History([{**row, "batches": [{}]} for row in state["history"]])
     if best is not None:
         set_best_state(best, state["best"])

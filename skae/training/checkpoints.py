@@ -17,6 +17,7 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
+from skae._processes import current
 from skae._version import __version__
 from skae.data import SampleLayout
 from skae.exceptions import printable
@@ -56,7 +57,7 @@ class Checkpoints(Callback):
     As a context manager, it locks ``folder``, in which ``{fit}`` stands for an identifier of the fit, and empties it
     after complete training. Training resumes only if ``identity`` and ``rows`` are those of the checkpoint, else
     ValueError is raised, as for a damaged file or a folder in use. ``stream`` is the caller's RandomState: its state
-    is restored if training is incomplete.
+    is restored if training is incomplete. In data-parallel training, the first process reads and writes the file.
     """
 
     def __init__(
@@ -82,12 +83,17 @@ class Checkpoints(Callback):
         self.lock: Any = None
 
     def __enter__(self) -> Checkpoints:
+        self.seed, self.state, self.counted = current().run_first(self._begin)
+        return self
+
+    def _begin(self) -> tuple[int | None, Tensor | None, int]:
+        """Lock the folder and read its checkpoint: its seed, its state, and its number of epochs in the history."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock()
             if os.path.lexists(self.path):
                 self._open()
-            return self
+            return self.seed, self.state, self.counted
         except BaseException as error:
             self.__exit__()
             if isinstance(error, OSError):
@@ -98,6 +104,8 @@ class Checkpoints(Callback):
     def __exit__(self, *error: Any) -> None:
         if self.stream is not None and not self.finished and self.path.exists():
             self.stream.set_state(self.stream_state)
+        if not current().is_first:
+            return
         # The result is not lost because a file cannot be removed.
         with contextlib.suppress(OSError):
             if self.finished:
@@ -206,6 +214,8 @@ class Checkpoints(Callback):
         return net.epochs_done_
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if not current().is_first:
+            return
         began = time.perf_counter()
         if began - self.written < PATIENCE * self.duration:
             return
@@ -247,6 +257,8 @@ def checkpoints_for(
         return NoCheckpoints()
     settings = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in ("seed", "verbose", "net_params")}
     settings |= {name: value for name, value in (spec.net_params or {}).items() if name != "callbacks"}
+    # Of several GPUs, each process uses another one.
+    settings["device"] = spec.device.type
     identity = {name: describe(value) for name, value in settings.items()}
     if groups is not None:
         identity["groups"] = joblib.hash(groups)

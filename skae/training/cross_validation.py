@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
+from skae._processes import current
 from skae.data import is_out_of_memory
 from skae.exceptions import DivergenceError
 
@@ -53,7 +54,8 @@ def cross_validation_losses(
             losses = LossesPerGroup(validation)
             train_fold(replace(spec, seed=SEED + fold), train.extract(), validation, losses)
         except Exception as error:
-            if not (isinstance(error, DivergenceError) or is_out_of_memory(error)):
+            # Memory may run out in one process only.
+            if not (isinstance(error, DivergenceError) or (is_out_of_memory(error) and current().size == 1)):
                 raise
             return None
         results.append((losses_at_best_epochs(np.stack(losses.by_epoch), best_epoch), losses.at_start))

@@ -15,6 +15,7 @@ import torch
 from sklearn.utils import check_random_state
 
 from skae._parameters import InvalidParameterError, invalid
+from skae._processes import current
 
 from .concurrency import begin_computing, check_not_forked
 
@@ -37,7 +38,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def resolve_device(device: Any) -> torch.device:
-    """Convert to a torch device; InvalidParameterError for unknown types, ValueError if the device is missing."""
+    """Convert to a torch device; InvalidParameterError for unknown types, ValueError if the device is missing.
+
+    In data-parallel training, "cuda" is a device of this process.
+    """
     name = str(device) if isinstance(device, torch.device) else device
     if not isinstance(name, str) or not re.fullmatch(r"auto|cpu(:0)?|mps|cuda(:\d+)?", name):
         raise invalid(OWNER, "device", "'auto', 'cpu', 'cuda', 'cuda:N', 'mps' or a torch.device of these", device)
@@ -46,6 +50,8 @@ def resolve_device(device: Any) -> torch.device:
         check_not_forked(torch.device("cuda"))
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name == "cuda" and current().size > 1:
+        name = f"cuda:{current().local_rank % max(1, torch.cuda.device_count())}"
     if name.startswith("cuda"):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         index = int(name.partition(":")[2] or 0)

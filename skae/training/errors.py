@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from skae._parameters import warn
+from skae._processes import current
 from skae.data import free_cache, is_out_of_memory, iterate_slices, slice_length
 from skae.exceptions import DivergenceError, OutOfMemoryError
 
@@ -53,7 +54,8 @@ def with_smaller_batches(net: Any, batches: Batches, read: Callable[[], Result])
             return read()
         except Exception as error:
             length = min(batches.batch_size, len(batches.dataset))
-            if length == 1 or not is_out_of_memory(error):
+            # Other processes would go on with batches of the former length.
+            if length == 1 or current().size > 1 or not is_out_of_memory(error):
                 raise
             traceback.clear_frames(error.__traceback__)
         free_cache()
@@ -83,8 +85,13 @@ def check_last_update(net: Any, train: Part) -> None:
         raise diverged(net, losses.mean(keepdims=True), train)
 
 
-def check_enough(n_samples: int, smallest: int) -> None:
-    """Raise ValueError if there are fewer samples than batch normalization needs."""
+def check_enough(n_samples: int, smallest: int, n_processes: int) -> None:
+    """Raise ValueError if there are fewer samples than batch normalization needs, or than processes."""
+    if n_samples < n_processes:
+        raise ValueError(
+            f"Each of {n_processes} processes needs a training sample. Got n_samples={n_samples}, besides the "
+            f"validation set. Pass n_processes=1."
+        )
     if n_samples < smallest:
         raise ValueError(
             f"Batch normalization needs at least 2 training samples, besides the validation set. Got "

@@ -13,6 +13,7 @@ from skorch.callbacks import Callback
 from torch import Tensor
 
 from skae._parameters import is_fraction, warn
+from skae._processes import current
 from skae.data import SampleLayout, StreamRows, Target
 from skae.exceptions import DivergenceError
 from skae.model import LayerRow, Projection
@@ -107,7 +108,7 @@ class Training:
         rows, n_train = data.train.rows, len(data.train)
         if start is None:
             with report_stage("Building the network and its PCA initialization", spec.verbose):
-                n_components = count_components(rows, n_train, spec)
+                n_components = current().from_first(count_components(rows, n_train, spec))
                 module, layers = build(spec, rows.layout, n_components, data.target)
                 initialize(module, spec, rows)
                 initialize_head(module, spec, data.train)
@@ -117,6 +118,7 @@ class Training:
                 forget_features(module, data.rescaled)
             module.missing = missing_values(rows.layout)
         try_loss(spec.loss, module, rows)
+        current().copy_from_first(module.state_dict().values())
         cycles = spec.cycles_for(n_train)
         batch_size = spec.batch_size_for(n_train)
         precision = training_precision(spec, layers, min(batch_size, n_train))
@@ -172,17 +174,20 @@ def train(
         best.cross_validate = other_folds(fitted, data, training)
     before = [] if start is None else start.history[: len(start.history) - checkpoints.counted]
     present = partial(result_of, spec, given, training, start, before)
-    callbacks = [listener(sum(net.cycles), present) for listener in listeners]
+    callbacks = [listener(sum(net.cycles), present) for listener in listeners if current().is_first]
     interrupt: KeyboardInterrupt | None = None
     try:
         training.run(spec, data, [*callbacks, *checkpoints.callbacks(best)], checkpoints.resume)
     except KeyboardInterrupt as error:
-        if net.epochs_done_ == 0:
+        # Other processes may not have been interrupted.
+        if net.epochs_done_ == 0 or current().size > 1:
             raise
         interrupt = error
     try:
         result = finish(training, data, present, is_interrupted=interrupt is not None)
     except KeyboardInterrupt as error:
+        if current().size > 1:
+            raise
         # Training is complete, so the result is finished without cross-validation, unless interrupted again.
         interrupt = error
         result = finish(training, data, present, is_interrupted=True)
@@ -192,6 +197,8 @@ def train(
         raise interrupt from error
     if interrupt is not None:
         raise TrainingInterrupted(result) from interrupt
+    # After an error in another process, no estimator has a new result.
+    current().wait()
     return result
 
 
@@ -202,6 +209,7 @@ def on_coordinates(spec: TrainSpec, data: TrainData) -> tuple[TrainSpec, TrainDa
         return spec, data, None
     with report_stage("Computing the principal axes of wide rows", spec.verbose):
         projection = fit_projection(spec, rows)
+        current().copy_from_first(projection.state_dict().values())
         data = data.projected(projection)
     is_tried = has_trial(spec) and data.validation is not None
     with report_stage("Trying a small network", spec.verbose and is_tried):

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from skae._processes import current
+
 
 @contextlib.contextmanager
 def report_stage(stage: str, verbose: int) -> Iterator[None]:
-    """Print the stage and the seconds that it takes, where ``verbose`` is above 0."""
-    began = time.perf_counter()
+    """Print the stage and the seconds that it takes, where ``verbose`` is above 0, in the first process."""
+    began, verbose = time.perf_counter(), verbose if current().is_first else 0
     if verbose:
         print(f"{stage} ... ", end="", flush=True)
     try:

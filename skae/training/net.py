@@ -16,11 +16,13 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PrintLog
 from torch import Tensor, nn
 
+from skae._processes import ALONE, Processes, current
 from skae.data import inference_length, is_out_of_memory
 from skae.model.layers import set_generator
 from skae.objectives import Objective
 
 from .batches import Batches, LabeledBatch, Part
+from .data_parallel import BATCH_NORMS, average_gradients, process_seed, synchronized_batch_norms
 from .device import BorrowedStream
 from .early_stopping import StopTraining
 from .errors import check_enough, check_last_update, diverged, note_place, out_of_memory, with_smaller_batches
@@ -35,7 +37,6 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
     "rmsprop": (torch.optim.RMSprop, {}),
 }
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -44,6 +45,7 @@ class AutoencoderNet(NeuralNet):
 
     ``seed`` is that of shuffling, dropout and noise; ``precision``, "float32" or "bfloat16", that of encoder and
     decoder in training, while the rest is in float32. Training steps of a ``compiled`` net use ``torch.compile``.
+    Of the processes of a data-parallel training, each computes a share of every batch, and losses are those of all.
     Custom code may draw from torch's global generators. ``clip_norm`` limits the norm of the gradient of all weights.
     ``cycles`` are the epochs per cycle of the learning rate: a callback starts the next one by increasing ``cycle_``,
     else training stops at the end of the first.
@@ -108,8 +110,9 @@ class AutoencoderNet(NeuralNet):
         With ``planned``, the learning rate follows the schedule; otherwise it is constant. ``resume`` restores an
         earlier state and returns its number of epochs.
         """
-        self.smallest_batch_ = 2 if any(isinstance(m, BATCH_NORMS) for m in self.module_.modules()) else 1
-        check_enough(len(train), self.smallest_batch_)
+        smallest = 2 if any(isinstance(m, BATCH_NORMS) for m in self.module_.modules()) else 1
+        self.smallest_batch_ = max(smallest, current().size)
+        check_enough(len(train), smallest, current().size)
         users: list[tuple[str, Callback]] = self.callbacks_  # type: ignore[has-type]
         # The package's callbacks run first, so that an error in a callback of the user does not lose the best weights.
         self.own_callbacks_ = own_callbacks
@@ -127,7 +130,8 @@ class AutoencoderNet(NeuralNet):
                 done = 0 if resume is None else resume(self)
                 if self.stop_:
                     raise StopTraining
-                self._fit_until_stopped(train, valid, self.max_epochs - done)
+                with synchronized_batch_norms(self.module_, current()):
+                    self._fit_until_stopped(train, valid, self.max_epochs - done)
             if valid is None:
                 check_last_update(self, train)
             self.notify("on_train_end", X=(train, valid), y=None)
@@ -153,10 +157,10 @@ class AutoencoderNet(NeuralNet):
         self.parameters_ = list(self.module_.parameters())
         self.generator_ = torch.Generator().manual_seed(self.seed)
         # On the device, so that noise is not copied there.
-        self.noise_ = torch.Generator(device).manual_seed(self.seed)
+        self.noise_ = torch.Generator(device).manual_seed(process_seed(self.seed))
         for part in (self.module_, self.criterion_):
             set_generator(part, self.noise_)
-        self.stream_ = BorrowedStream(self.seed, device) if self.is_custom else contextlib.nullcontext
+        self.stream_ = BorrowedStream(process_seed(self.seed), device) if self.is_custom else contextlib.nullcontext
         self.module_.training_dtype = getattr(torch, self.precision)
         self.replay_ = None if self.is_observed_ else step_replay_for(self)
         self.epochs_done_ = self.step_count_ = self.batch_ = 0
@@ -175,8 +179,10 @@ class AutoencoderNet(NeuralNet):
     def notify(self, method_name, **kwargs):
         """Call the callbacks; if one of them set ``stop_``, training ends after the last one."""
         super().notify(method_name, **kwargs)
-        if method_name == "on_epoch_end" and self.stop_:
-            raise StopTraining
+        if method_name == "on_epoch_end":
+            self.stop_ = current().any(self.stop_)
+            if self.stop_:
+                raise StopTraining
 
     def _fit_until_stopped(self, train: Part, valid: Part | None, epochs: int) -> None:
         try:
@@ -200,9 +206,13 @@ class AutoencoderNet(NeuralNet):
 
     def get_iterator(self, dataset, training=False):
         if not training:
-            length = max(self.batch_size, inference_length(dataset.rows.layout.n_features))
-            return Batches(dataset, min(length, self.longest_))
-        return Batches(dataset, self.batch_size, self.generator_, self.smallest_batch_, even=not self.compiled)
+            return self._batches_in_order(dataset, current())
+        smallest, even = self.smallest_batch_, not self.compiled
+        return Batches(dataset, self.batch_size, self.generator_, smallest, even, current())
+
+    def _batches_in_order(self, dataset: Part, processes: Processes) -> Batches:
+        length = max(self.batch_size, inference_length(dataset.rows.layout.n_features))
+        return Batches(dataset, min(length, self.longest_), processes=processes)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run one epoch and record its losses."""
@@ -211,11 +221,13 @@ class AutoencoderNet(NeuralNet):
         run_batches = partial(self._run_batches, iterator, training, prefix, step_fn)
         if training:
             run_batches()
+            # Custom modules may have statistics of their own batches.
+            current().copy_from_first(self.module_.buffers())
         else:
             with_smaller_batches(self, iterator, run_batches)
 
     def _run_batches(self, iterator, training, prefix, step_fn):
-        start = time.perf_counter()
+        start, processes = time.perf_counter(), current()
         self._set_training(training)
         # One tensor for all losses: small tensors between the large ones of each step would fragment the memory.
         losses = torch.empty(len(iterator), dtype=torch.float32, device=self.device)
@@ -230,19 +242,23 @@ class AutoencoderNet(NeuralNet):
                     self.notify("on_batch_begin", batch=batch, training=training)
                 step = step_fn(batch)
                 losses[number] = step["loss"]
-                for name, total in named.items():
+                for name, total in named.items() if len(batch) else ():
                     total.add_(self.criterion_.latest[name], alpha=len(batch))
                 if self.has_batch_hooks_:
                     self.notify("on_batch_end", batch=batch, training=training, **step)
                 # Otherwise the output would stay in memory while the next batch is computed.
                 del batch, step
-        by_batch = losses.cpu().double()
-        loss = float(by_batch @ torch.tensor(lengths, dtype=torch.float64)) / len(iterator.dataset)
+        by_batch, weights = losses.cpu().double(), torch.tensor(lengths, dtype=torch.float64)
+        if processes.size > 1:
+            by_batch = by_batch.where(weights > 0, 0.0)  # the mean over no rows is NaN
+            totals, weights = processes.sum(torch.stack([by_batch * weights, weights]))
+            by_batch = totals / weights
+        loss = float(by_batch @ weights) / len(iterator.dataset)
         residual = float(np.mean(iterator.dataset.residuals))
         loss += residual
         self.history.record(f"{prefix}_loss", loss)
         for name, value in named.items():
-            mean = float(value) / len(iterator.dataset)
+            mean = float(processes.sum(value)) / len(iterator.dataset)
             self.history.record(f"{prefix}_{name}", mean + residual if name == "reconstruction" else mean)
         # skorch's callbacks read a last batch and ``*_loss_best``.
         self.history.new_batch()
@@ -264,6 +280,8 @@ class AutoencoderNet(NeuralNet):
             self.criterion_.progress = 1.0 if self.cycle_ else progress
         self.step_count_ += 1
         loss, trace = self._compute_gradients(batch) if self.replay_ is None else (self.replay_(batch), None)
+        if current().size > 1:
+            average_gradients(self.parameters_, len(batch), is_mean=trace is None)
         if self.has_batch_hooks_:
             named = list(self.get_all_learnable_params())
             self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
@@ -275,14 +293,16 @@ class AutoencoderNet(NeuralNet):
         return {"loss": loss, "y_pred": trace}
 
     def _compute_gradients(self, batch):
-        """Set the gradients of a batch; returns its loss and trace."""
+        """Set the gradients of a batch, with other processes their sum over rows; returns its loss and trace."""
+        processes = current()
         for parameter in self.parameters_:  # zero_grad is slower, because it is profiled
             parameter.grad = None
         with self.stream_():
             # A batch of another size would be compiled again.
-            trace = self._trace(batch, self.forward_ if len(batch) == self.batch_size else self.module_)
+            length = -(-self.batch_size // processes.size)
+            trace = self._trace(batch, self.forward_ if len(batch) == length else self.module_)
             loss = self.criterion_(trace)
-        loss.backward()
+        (loss if processes.size == 1 else loss * len(batch)).backward()
         return loss.detach(), trace
 
     def validation_step(self, batch, **fit_params):
@@ -297,7 +317,7 @@ class AutoencoderNet(NeuralNet):
     def forward_iter(self, X, training=False, device="cpu"):
         """Yield reconstructions of scaled samples: an array-like (n, \\*network_shape) or a Part."""
         if isinstance(X, Part):
-            batches = (getattr(batch, "x", batch) for batch in self.get_iterator(X))
+            batches = (getattr(batch, "x", batch) for batch in self._batches_in_order(X, ALONE))
         else:
             x = torch.as_tensor(X, dtype=torch.float32)
             batches = x.split(inference_length(math.prod(x.shape[1:])))
@@ -313,11 +333,10 @@ class AutoencoderNet(NeuralNet):
 
         @torch.no_grad()
         def losses() -> Tensor:
-            result, start = torch.empty(len(part), dtype=torch.float32, device=self.device), 0
-            for batch in batches:
-                result[start : start + len(batch)] = self.criterion_.per_sample(self._trace(batch, self.module_))
-                start += len(batch)
-            return result
+            result = torch.zeros(len(part), dtype=torch.float32, device=self.device)
+            for span, batch in zip(batches.spans, batches, strict=True):
+                result[span] = self.criterion_.per_sample(self._trace(batch, self.module_))
+            return current().sum(result)
 
         with self.stream_():
             return with_smaller_batches(self, batches, losses).to("cpu", torch.float64).numpy() + part.residuals

@@ -228,6 +228,7 @@ PARAMETERS = [
     *parameter(45, "warm_start", [0], "warm_start.*True or False"),
     *parameter(45, "compile", ["yes"], "compile.*True or False"),
     *parameter(45, "on_interrupt", ["stop"], "on_interrupt.*'raise', 'keep'"),
+    *parameter(45, "n_processes", [0, 1.5, "2"], "n_processes.*\\[1, inf\\) or None"),
     *parameter(45, "verbose", [-1, "a"], "verbose.*\\[0, inf\\)"),
     *parameter(45, "net_params", [3, {"module": 1}, {"iterator_train__shuffle": True}], "optimizer__weight_decay"),
     *parameter(45, "net_params", [{"optimizer__no_such": 1}, {"no_such": 1}], "does not fit the net"),

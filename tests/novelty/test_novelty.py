@@ -134,6 +134,7 @@ def test_constant_rows_are_inliers():
         ({"contamination": 0.6}, r"contamination.*\(0.0, 0.5\].*0.6"),
         ({"contamination": "atuo"}, "contamination.*'auto'.*'atuo'"),
         ({"n_members": 1}, r"n_members.*\[2, inf\).*1"),
+        ({"n_jobs": 0}, "n_jobs.*an int other than 0.*0"),
         ({"distance": "neighbours"}, "Did you mean 'neighbors'"),
         ({"autoencoder": "dense"}, "autoencoder.*AutoencoderTransformer or None.*'dense'"),
     ],
