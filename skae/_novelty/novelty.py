@@ -45,6 +45,8 @@ OWNER = "AutoencoderNovelty"
 EXPLAINED_VARIANCE = 0.75
 # Largest number of training rows that are searched for neighbors, per member.
 MAX_NEIGHBOR_ROWS = 5000
+# Smaller distances to neighbors count as this one: those of copies of frequent rows are 0. Typical rows have length 1.
+LEAST_DISTANCE = 1e-3
 # Digits of the logarithms of distances after the decimal point. Those of copies differ by rounding.
 SAME_DIGITS = 6
 
@@ -72,10 +74,11 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
     distance : {"neighbors", "mahalanobis", "error"}, default="neighbors"
         "neighbors" is the mean distance to the five nearest training rows (Angiulli and Pizzuti, 2002), or to more if
         rows have copies. Each row is represented by its standardized columns (pictures and signals: its reconstruction)
-        and its whitened reconstruction error, both scaled to a typical length of 1. The distance thus measures both the
-        position and the error of a row (Hubert, Rousseeuw and Vanden Branden, 2005). "mahalanobis" is the norm of the
-        whitened error. "error" is the mean squared error in the scaling of the autoencoder. In each of them, a category
-        that ``fit`` did not have is far from all others, also if it is encoded like rare ones.
+        and its whitened reconstruction error, both scaled to a typical length of 1. Distances below 0.001, such as
+        those of copies, count as 0.001. The distance thus measures both the position and the error of a row (Hubert,
+        Rousseeuw and Vanden Branden, 2005). "mahalanobis" is the norm of the whitened error. "error" is the mean
+        squared error in the scaling of the autoencoder. In each of them, a category that ``fit`` did not have is far
+        from all others, also if it is encoded like rare ones.
 
         Errors of tables are whitened by their covariance (Ledoit and Wolf, 2004), computed on rows that the members
         were not trained on. Errors of pictures and signals are divided by one number instead.
@@ -364,12 +367,12 @@ def threshold(logs: np.ndarray, median: float, contamination: float | str) -> fl
 
 def log_distances(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
     """Compute the logarithms of distances (n,), averaged over members with ``member_weights``."""
-    logs = np.zeros(len(X))
+    logs, least = np.zeros(len(X)), LEAST_DISTANCE if result.distance == "neighbors" else TINY
     for number, weights in enumerate(member_weights(result, X)):
         rows = np.flatnonzero(weights)
         for batch in (rows[some] for some in batch_slices(X.at(rows))):
             distances = result.measures[number].measure(X[batch], result.distance)
-            logs[batch] += weights[batch] * np.log(np.maximum(distances, TINY))
+            logs[batch] += weights[batch] * np.log(np.maximum(distances, least))
     return logs
 
 
