@@ -18,8 +18,10 @@ from skae.data.parts import PART_BYTES
 from .data_frames import numpy_dtype
 
 TABLE_LIBRARIES = ("pyarrow", "polars", "datasets")
-# Rows of a row group that are converted at a time.
-ROWS_AT_ONCE = 2**16
+# Size of the columns of a row group that are read at a time.
+COLUMN_BYTES = 8 * 2**20
+# Rows of an iterable dataset that are read at a time.
+ROWS_AT_ONCE = 1024
 
 
 def read_table(X: Any) -> Any:
@@ -33,7 +35,7 @@ def read_table(X: Any) -> Any:
         return read_hugging_face(X)
     if type(X).__module__.startswith("datasets.iterable_dataset"):
         batches = X.with_format("arrow")
-        return Stream(lambda: map(rows_of_arrow, batches.iter(ROWS_AT_ONCE // 64)), "The IterableDataset of datasets")
+        return Stream(lambda: map(rows_of_arrow, batches.iter(ROWS_AT_ONCE)), "The IterableDataset of datasets")
     if hasattr(X, "get_fragments") and hasattr(X, "to_batches"):
         return read_arrow_dataset(X)
     return X
@@ -71,8 +73,9 @@ def read_lazy_frame(X: Any) -> Any:
 def read_arrow_dataset(X: Any) -> Any:
     """The table of a dataset of pyarrow; if it is larger, ``ChunkedRows`` of its row groups, or a ``Stream``."""
     n_rows, schema = X.count_rows(), X.schema
-    head = X.head(1)
-    first = rows_of_arrow(head) if n_rows and is_nested(head) else None
+    # The first row is read without those after it.
+    alone = {"batch_size": 1, "batch_readahead": 0, "fragment_readahead": 0}
+    first = rows_of_arrow(X.head(1, **alone)) if n_rows and is_nested(schema) else None
     n_features = len(schema) if first is None else first[0].size
     if fits_into_memory(n_rows, n_features):
         return rows_of_arrow(X.to_table()) if first is not None else X.to_table()
@@ -108,7 +111,7 @@ class RowGroups:
     """Reads slices of row groups; the last one is kept, because slices of it are read one after the other."""
 
     def __init__(self, groups: list, bounds: np.ndarray, schema: Any, shape: tuple[int, ...], dtype: np.dtype):
-        self.groups, self.bounds, self.schema = groups, bounds, schema
+        self.groups, self.bounds, self.schema, self.names = groups, bounds, schema, schema.names
         self.shape, self.dtype = shape, dtype
         self.last: tuple[int, np.ndarray] = (-1, np.empty(0))
 
@@ -122,19 +125,34 @@ class RowGroups:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def group(self, number: int) -> np.ndarray:
-        """All rows of a row group, converted a few at a time."""
+        """All rows of a row group, read a few columns at a time."""
         kept, rows = self.last
-        if kept != number:
-            fragment, length = self.groups[number]
-            rows, done = np.empty((length, *self.shape[1:]), self.dtype), 0
-            batches = fragment.to_batches(
-                schema=self.schema, batch_size=ROWS_AT_ONCE, batch_readahead=1, fragment_readahead=1
-            )
-            for batch in batches:
-                rows[done : done + batch.num_rows] = rows_of_arrow(batch, self.dtype)
-                done += batch.num_rows
-            self.last = number, rows
+        if kept == number:
+            return rows
+        self.last = -1, np.empty(0)
+        fragment, length = self.groups[number]
+        if len(self.names) == 1:
+            rows = rows_of_arrow(self.read_columns(fragment, self.names), self.dtype).reshape(length, *self.shape[1:])
+        else:
+            rows = np.empty((length, *self.shape[1:]), self.dtype)
+            n_columns = max(1, COLUMN_BYTES // (8 * length))
+            for start in range(0, len(self.names), n_columns):
+                columns = slice(start, start + n_columns)
+                rows[:, columns] = rows_of_arrow(self.read_columns(fragment, self.names[columns]), self.dtype)
+        self.last = number, rows
         return rows
+
+    def read_columns(self, fragment: Any, names: list[str]) -> Any:
+        """Some columns of a fragment. Memory that is read goes back to the system, and nothing is read ahead."""
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        return fragment.to_table(
+            schema=self.schema,
+            columns=names,
+            fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
+            memory_pool=pa.system_memory_pool(),
+        )
 
 
 def read_hugging_face(X: Any) -> Any:
@@ -142,7 +160,7 @@ def read_hugging_face(X: Any) -> Any:
     arrow = X.with_format("arrow")
     if X.num_rows == 0:
         return arrow[:]
-    first = rows_of_arrow(arrow[:1]) if is_nested(arrow[:1]) else None
+    first = rows_of_arrow(arrow[:1]) if is_nested(arrow[:1].schema) else None
     n_features = X.num_columns if first is None else first[0].size
     if fits_into_memory(X.num_rows, n_features):
         return arrow[:] if first is None else rows_of_arrow(arrow[:])
@@ -176,12 +194,12 @@ def value_type(kind: Any) -> Any:
     return getattr(kind, "value_type", kind) if str(kind).startswith("dictionary") else kind
 
 
-def is_nested(table: Any) -> bool:
+def is_nested(schema: Any) -> bool:
     """Whether a table of pyarrow has one column of lists or arrays, which are samples."""
-    kinds = [getattr(kind, "storage_type", kind) for kind in table.schema.types]
+    kinds = [getattr(kind, "storage_type", kind) for kind in schema.types]
     lists = [hasattr(kind, "value_type") and "list" in str(kind) for kind in kinds]
     if any(lists) and len(kinds) > 1:
-        nested = [name for name, is_list in zip(table.schema.names, lists, strict=True) if is_list]
+        nested = [name for name, is_list in zip(schema.names, lists, strict=True) if is_list]
         raise TypeError(
             f"X has {len(kinds)} columns, and the entries of {', '.join(nested)} are lists. "
             f"Select one column, whose entries are samples, or columns of numbers."
@@ -193,7 +211,7 @@ def rows_of_arrow(table: Any, dtype: Any = None) -> np.ndarray:
     """The numbers of a table or record batch of pyarrow: (n, n_columns), or (n, \\*sizes) for a column of arrays."""
     import pyarrow as pa
 
-    if is_nested(table):
+    if is_nested(table.schema):
         return samples_of_arrow(table.column(0), dtype)
     names, kinds = table.schema.names, table.schema.types
     dtype = common_dtype(dict(zip(names, kinds, strict=True))) if dtype is None else dtype

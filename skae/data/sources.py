@@ -97,6 +97,14 @@ class Rows(Dataset):
             return self._to_samples(gather_rows(self.X, indices))
         return self._in_pieces(len(indices), lambda start, stop: gather_rows(self.X, indices[start:stop]))
 
+    def take_in_pieces(self, indices: np.ndarray, length: int) -> Iterator[Tensor]:
+        """Scaled samples at ascending ``indices``, ``length`` at a time; they are read at once."""
+        if self.cache is not None or not isinstance(self.X, PartwiseRows):
+            yield from self.take(indices).split(length)
+            return
+        for rows in gather_rows(self.X, indices).split(length):
+            yield self._to_samples(rows)
+
     def subset(self, indices: np.ndarray) -> Rows:
         """The rows at ``indices`` with the same scaling, copied and cached."""
         sparse = isinstance(self.X, SparseRows)
@@ -314,9 +322,14 @@ def gather_rows(X: Any, indices: np.ndarray | Tensor) -> Tensor:
         parts = X.merged_bounds(max(1, PART_BYTES // (4 * math.prod(X.shape[1:]))))
         chunks, parts = (np.searchsorted(bounds, indices, side="right") for bounds in (X.bounds, parts))
         distant = ((np.diff(chunks) > 0) & distant) | (np.diff(parts) > 0)
-    cuts = np.flatnonzero(distant) + 1
-    runs = [flat_rows(X[int(run[0]) : int(run[-1]) + 1])[run - run[0]] for run in np.split(indices, cuts)]
-    return torch.cat(runs)
+    runs = [read_run(X, run) for run in np.split(indices, np.flatnonzero(distant) + 1)]
+    return runs[0] if len(runs) == 1 else torch.cat(runs)
+
+
+def read_run(X: Any, run: np.ndarray) -> Tensor:
+    """The rows of X at nearby indices, which are read as one slice."""
+    rows = flat_rows(X[int(run[0]) : int(run[-1]) + 1])
+    return rows if len(rows) == len(run) else rows[run - run[0]]
 
 
 def flat_rows(rows: Any) -> Tensor:

@@ -234,8 +234,8 @@ class Batches:
             permutation = (lambda n: np.arange(n)) if rows.stream.is_shuffled else permutation
         else:
             pieces = split_into_blocks(rows, indices)
-            longest = max(map(len, pieces))
-            longest, most = min(full, longest) if isinstance(rows.X, ChunkedRows) else longest, n
+            longest, most = max(map(len, pieces)), n
+            longest = min(slice_length(rows.layout.n_features), longest) if isinstance(rows.X, ChunkedRows) else longest
             blocks = read_blocks(rows, pieces, self._permutation(len(pieces)), longest)
         # Less than a batch remains from one filling to the next, and the last block may exceed ``full``.
         capacity = min(most, full) + longest + max(lengths)

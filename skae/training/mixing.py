@@ -42,22 +42,18 @@ def split_into_blocks(rows: Rows, indices: np.ndarray) -> list[np.ndarray]:
 def read_blocks(rows: Rows, blocks: list[np.ndarray], order: Iterable[int], longest: int) -> Iterator[Block]:
     """Read blocks in an order; each is read at once, and yielded in pieces of at most ``longest`` rows."""
     for index in order:
-        block = blocks[index]
-        yield from split_block(rows.take(block), block, longest)
+        start = 0
+        for x in rows.take_in_pieces(blocks[index], longest):
+            yield x, blocks[index][start : start + len(x)]
+            start += len(x)
 
 
 def stream_blocks(parts: Iterator[Tensor], longest: int) -> Iterator[Block]:
     """The parts of a stream in pieces of at most ``longest`` rows; places are those in this pass."""
     done = 0
-    for x in parts:
-        yield from split_block(x, np.arange(done, done + len(x)), longest)
+    for x in (piece for part in parts for piece in part.split(longest)):
+        yield x, np.arange(done, done + len(x))
         done += len(x)
-
-
-def split_block(x: Tensor, places: np.ndarray, longest: int) -> Iterator[Block]:
-    """A block in pieces of at most ``longest`` rows."""
-    for start in range(0, len(x), longest):
-        yield x[start : start + longest], places[start : start + longest]
 
 
 def mix_blocks(
