@@ -45,6 +45,7 @@ from skae.training import (
     NO_ERROR,
     AutoencoderNet,
     FitResult,
+    Progress,
     TrainData,
     TrainingInterrupted,
     TrainSpec,
@@ -58,7 +59,6 @@ from skae.training import (
     is_extensible,
     one_at_a_time,
     reconstruct,
-    report_stage,
     reports_out_of_memory,
     snapshot,
     squared_errors,
@@ -71,6 +71,7 @@ from skae.variants import Variant, class_of_variant, is_supervised
 
 from .callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from .generation import GenerationMixin
+from .html import HTMLMixin, html_facts
 from .labels import Labels
 from .launching import fit_in_processes, needs_launch
 from .lazy import is_dask, map_blocks
@@ -100,6 +101,7 @@ OUTPUT_DTYPES = ("input", None)
 
 @with_snapshots("transform")
 class AutoencoderTransformer(
+    HTMLMixin,
     GenerationMixin,
     PCAAttributesMixin,
     ModulesMixin,
@@ -252,7 +254,9 @@ class AutoencoderTransformer(
         results are bitwise equal in all processes and joblib backends if numpy's BLAS, which computes the PCA, has the
         same number of threads. Global random generators are neither used nor changed.
     verbose : int, default=0
-        Above 0, print a line with the time of each stage before training, and a line per epoch.
+        1 shows the progress of ``fit``: the stages before training, then epochs, losses and the time that is left, and
+        the folds of cross-validation. It is a bar in terminals and notebooks, and plain lines in other output. 2 prints
+        the time of each stage, and a table with a line per epoch.
 
     Attributes
     ----------
@@ -509,8 +513,8 @@ class AutoencoderTransformer(
         check_parameters(self)
         if is_fraction(self.n_components):
             raise ValueError(f"partial_fit needs an int as n_components. Got {self.n_components!r} instead.")
-        with join(self.n_processes):
-            self._result = self._continue(X, y)
+        with join(self.n_processes), Progress(self.verbose, "epoch") as progress:
+            self._result = self._continue(X, y, progress)
         return self
 
     def transform(self, X: Any, out: Any = None) -> Any:
@@ -695,28 +699,43 @@ class AutoencoderTransformer(
     def summary(self) -> LayerTable:
         """Print and return a table of the layers: name, output shape, number of parameters, and formula of each size.
 
-        The last lines name the scaling of samples and the epoch whose weights are kept.
+        The last lines name the scaling of samples and the epoch whose weights are kept. The table is a string, which
+        notebooks display as HTML.
         """
-        result = self._get_result()
+        table = self._layer_table(self._get_result())
+        print(table)
+        return table
+
+    def _layer_table(self, result: FitResult) -> LayerTable:
         epoch = f"epoch {result.best_epoch} of {result.n_epochs}"
         if result.best_epoch == 0:
             epoch = f"those of PCA; none of {result.n_epochs} epochs is significantly better"
         notes = [f"scaling: {SCALING_NOTES[result.layout.scaling.kind]}", f"weights: {epoch}"]
         if result.schema.encoder is not None:
             notes.insert(0, f"columns: {result.schema.encoder.describe()}")
-        table = layer_table(result.layers, result.layout.caller_view, notes)
-        print(table)
-        return table
+        return layer_table(result.layers, result.layout.caller_view, notes)
 
-    def _report_pca(self, result: FitResult) -> None:
+    def _html_details(self) -> str:
+        result = self._result
+        ratio = result.explained_variance_ratio
+        kept = next((row for row in result.history if row["epoch"] == result.best_epoch), {})
+        facts = {
+            "explained variance of training rows": None if ratio is None else float(np.sum(ratio)),
+            "kept": f"epoch {result.best_epoch} of {result.n_epochs}" if result.best_epoch else "PCA",
+            "validation loss": kept.get("valid_loss"),
+            "validation loss of PCA": result.history[-1].get("pca_loss") if result.history else None,
+        }
+        table = self._layer_table(result)._repr_html_()
+        return f"{html_facts(facts)}<details><summary>Layers</summary>{table}</details>"
+
+    def _report_pca(self, result: FitResult, progress: Progress) -> None:
         """Print and warn that PCA is kept, unless PCA has no error or training was a short trial."""
         message = (
             "PCA is kept: no epoch has a validation loss significantly below that of PCA, so codes and reconstructions "
             "are those of PCA (is_pca_ is True). More samples, a larger max_epochs, another n_components or "
             "architecture may be better than PCA; early_stopping=False keeps the trained weights in any case."
         )
-        if self.verbose and current().is_first:
-            print(message)
+        progress.write(message)
         exact = result.history[-1].get("pca_loss", math.inf) <= NO_ERROR * result.layout.mean_variance
         if not exact and (self.max_epochs == "auto" or self.max_epochs >= TRIAL_EPOCHS):
             warn(message, PCAKeptWarning)
@@ -748,9 +767,24 @@ class AutoencoderTransformer(
 
     def _fit(self, X: Any, y: Any, X_val: Any, groups: Any, y_val: Any) -> None:
         """Train in this process, and in the others that train with it."""
+        with Progress(self.verbose, "epoch") as progress:
+            interrupt = self._train(X, y, X_val, groups, y_val, progress)
+        result = self._result
+        if interrupt is not None and self.on_interrupt == "raise":
+            raise interrupt
+        if interrupt is not None:
+            weights = "the best weights so far" if result.best_epoch else "the weights of PCA"
+            warn(f"Training was interrupted after {result.n_epochs} epochs; {weights} are kept.")
+        elif result.best_epoch > 0:
+            progress.write(f"The weights of epoch {result.best_epoch} of {result.n_epochs} are kept.")
+        elif self._reports_pca:
+            self._report_pca(result, progress)
+
+    def _train(self, X: Any, y: Any, X_val: Any, groups: Any, y_val: Any, progress: Progress) -> BaseException | None:
+        """Train, and assign the result; returns the interrupt after which it is kept, if there was one."""
         processes = current()
         start = self._result if self.warm_start and self.__sklearn_is_fitted__() else None
-        X, layout, schema, spec = self._prepare(X, y, start, is_warm_start=start is not None)
+        X, layout, schema, spec = self._prepare(X, y, start, progress, is_warm_start=start is not None)
         layout = processes.from_first(layout)
         processes.check_equal(partial(self._describe_fit, X))
         check_stream(X, groups, is_supervised(self.variant))
@@ -770,11 +804,11 @@ class AutoencoderTransformer(
         ) as checkpoints:
             seed = processes.from_first(draw_seed(self.random_state))
             spec = replace(spec, seed=seed if checkpoints.seed is None else checkpoints.seed)
-            with report_stage("Choosing training and validation rows", self.verbose):
+            with progress.stage("Choosing training and validation rows"):
                 data = training_data(spec, X, samples.get("X_val"), groups, layout, schema)
                 data = data if labels is None else labels.add_to(data)
             try:
-                result = train(spec, data, start, checkpoints, [partial(EpochTasks, self, X, y)])
+                result = train(spec, data, start, checkpoints, [partial(EpochTasks, self, X, y)], progress)
                 checkpoints.finished = True
             except TrainingInterrupted as error:
                 interrupt, result = error.__cause__, error.result
@@ -783,19 +817,13 @@ class AutoencoderTransformer(
             else:
                 interrupt = None
             self._result = result
-        if interrupt is not None and self.on_interrupt == "raise":
-            raise interrupt
-        if interrupt is not None:
-            weights = "the best weights so far" if result.best_epoch else "the weights of PCA"
-            warn(f"Training was interrupted after {result.n_epochs} epochs; {weights} are kept.")
-        elif result.best_epoch == 0 and self._reports_pca:
-            self._report_pca(result)
+        return interrupt
 
-    def _continue(self, X: Any, y: Any) -> FitResult:
+    def _continue(self, X: Any, y: Any, progress: Progress) -> FitResult:
         """Train for one epoch in this process, and in the others that train with it; returns the result."""
         processes = current()
         start, rescaled = self._result if self.__sklearn_is_fitted__() else None, None
-        X, layout, schema, spec = self._prepare(X, y, start)
+        X, layout, schema, spec = self._prepare(X, y, start, progress)
         layout = processes.from_first(layout)
         processes.check_equal(partial(self._describe_fit, X))
         check_stream(X, None, is_supervised(self.variant))
@@ -810,7 +838,7 @@ class AutoencoderTransformer(
         seed = processes.from_first(draw_seed(self.random_state))
         spec = replace(spec, early_stopping=False, single_pass=True, seed=seed)
         data = TrainData(all_rows(X, layout, spec.device), schema=schema, rescaled=rescaled)
-        return train(spec, data if labels is None else labels.add_to(data), start)
+        return train(spec, data if labels is None else labels.add_to(data), start, progress=progress)
 
     def _describe_fit(self, X: Any) -> dict[str, str]:
         """What has to be equal in all processes that train together; ValueError if they cannot share the rows of X."""
@@ -827,13 +855,13 @@ class AutoencoderTransformer(
         return {**parameters, "shape of X": str(tuple(X.shape)), "fingerprint of X": fingerprint(rows)}
 
     def _prepare(
-        self, X: Any, y: Any, start: FitResult | None, is_warm_start: bool = False
+        self, X: Any, y: Any, start: FitResult | None, progress: Progress, is_warm_start: bool = False
     ) -> tuple[Any, SampleLayout, Schema, TrainSpec]:
         """Check X; infer its layout and schema, or take those of ``start``, the fit that training continues.
 
         A warm start takes the ranges of features and the kind of data frame from X.
         """
-        with report_stage("Reading X", self.verbose):
+        with progress.stage("Reading X"):
             if start is None:
                 is_table = self._table is None and not reads_token_rows(self)
                 X, schema = read_samples(type(self).__name__, X, self.categorical_features, is_table, streams=True)

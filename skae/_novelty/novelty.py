@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import importlib
@@ -13,12 +14,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_random_state
 
+from skae._estimator.callbacks import CallbackSupportMixin, subtask, with_callbacks
+from skae._estimator.html import HTMLMixin, html_facts
 from skae._estimator.results import ResultMixin, learned
 from skae._estimator.settings import DENSE_FEATURES, check_parameters
 from skae._estimator.transformer import AutoencoderTransformer, convert_like
@@ -38,7 +41,7 @@ from skae._novelty.distances import (
 )
 from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid, is_integer
 from skae.data import Rows, SelectedRows, TableColumns, TableLayout
-from skae.training import components_for_share, joined_groups, one_at_a_time, row_groups
+from skae.training import Progress, components_for_share, joined_groups, one_at_a_time, parallel, row_groups
 
 OWNER = "AutoencoderNovelty"
 # The default bottleneck has as many components as PCA needs for this explained variance.
@@ -51,7 +54,7 @@ LEAST_DISTANCE = 1e-3
 SAME_DIGITS = 6
 
 
-class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
+class AutoencoderNovelty(HTMLMixin, ResultMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Novelty detection by several autoencoders, with the methods of ``LocalOutlierFactor(novelty=True)``.
 
     ``fit`` splits the rows into ``n_members`` parts. For each part, one autoencoder, a member, is trained on all other
@@ -86,6 +89,9 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         Number of members that are trained in parallel, as in joblib.
     random_state : int, RandomState instance or None, default=None
         Seed of the parts and of all members.
+    verbose : int, default=0
+        Above 0, show how many members are trained, and the time that is left: a bar in terminals and notebooks, and
+        plain lines in other output. ``verbose`` of ``autoencoder`` shows the epochs of each member.
 
     Attributes
     ----------
@@ -121,6 +127,7 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         distance: Literal["neighbors", "mahalanobis", "error"] = "neighbors",
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ) -> None:
         self.autoencoder = autoencoder
         self.contamination = contamination
@@ -128,6 +135,7 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         self.distance = distance
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     def set_params(self, **params: Any) -> AutoencoderNovelty:
         """Set parameters. Write ``autoencoder__max_epochs`` for a parameter of the autoencoder."""
@@ -135,6 +143,7 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         return super().set_params(**params)
 
     @one_at_a_time
+    @with_callbacks
     def fit(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> AutoencoderNovelty:
         """Train the members, each without one part of X, and compute the threshold.
 
@@ -162,7 +171,8 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
             If another thread is fitting this estimator.
         """
         self._check_parameters()
-        self._result = fit_novelty(self, X, groups)
+        with Progress(min(int(self.verbose), 1), "member") as progress:
+            self._result = fit_novelty(self, X, groups, progress)
         return self
 
     def score_samples(self, X: Any) -> Any:
@@ -234,6 +244,17 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         """Bottleneck size of the first member."""
         return self._learned.members[0].n_components_
 
+    def _html_details(self) -> str:
+        members = self.members_
+        facts = {
+            "members": len(members),
+            "of these, PCA": sum(member.is_pca_ for member in members),
+            "n_components": self.n_components_,
+            "distance": self.distance_,
+            "threshold of score_samples": self.offset_,
+        }
+        return html_facts(facts)
+
     def _check_parameters(self) -> None:
         if self.autoencoder is not None and not isinstance(self.autoencoder, AutoencoderTransformer):
             raise invalid(OWNER, "autoencoder", "an AutoencoderTransformer or None", self.autoencoder)
@@ -243,6 +264,7 @@ class AutoencoderNovelty(ResultMixin, OutlierMixin, BaseEstimator):
         check_choice(OWNER, "distance", self.distance, DISTANCES)
         if self.n_jobs is not None and (not is_integer(self.n_jobs) or self.n_jobs == 0):
             raise invalid(OWNER, "n_jobs", "an int other than 0, or None", self.n_jobs)
+        check_integer(OWNER, "verbose", int(self.verbose) if self.verbose is True else self.verbose, 0)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -283,7 +305,7 @@ class NoveltyResult:
     offset: float = 0.0
 
 
-def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResult:
+def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any, progress: Progress) -> NoveltyResult:
     """Train the members; learn distances and the threshold."""
     categorical_features = "from_dtype" if novelty.autoencoder is None else novelty.autoencoder.categorical_features
     X, schema = read_samples(OWNER, X, categorical_features)
@@ -302,17 +324,14 @@ def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any) -> NoveltyResu
         groups = np.arange(len(X))
     parts = split_into_parts(X, row_groups(rows, groups), novelty.n_members, seed)
     seeds = random.randint(2**31 - 1, size=len(parts))
-    # The array itself is an argument, so that joblib sends it to a worker once.
-    members = Parallel(n_jobs=novelty.n_jobs)(
-        delayed(train_member)(autoencoder, X.X, train, part, int(s), table)
-        for (train, part), s in zip(parts, seeds, strict=True)
-    )
-    part_of = find_parts(X, parts)
-    error, measures = learn_distances(members, X, parts, seed, novelty.distance)
-    result = NoveltyResult(schema, X.shape[1:], members, novelty.distance, measures, part_of, error)
-    logs = log_distances(result, X)
-    median = np.median(logs)
-    return replace(result, median=median, offset=threshold(logs, median, novelty.contamination))
+    members = train_members(novelty, autoencoder, X, parts, seeds, table, progress)
+    with progress.stage("Computing distances and the threshold"):
+        part_of = find_parts(X, parts)
+        error, measures = learn_distances(members, X, parts, seed, novelty.distance)
+        result = NoveltyResult(schema, X.shape[1:], members, novelty.distance, measures, part_of, error)
+        logs = log_distances(result, X)
+        median = np.median(logs)
+        return replace(result, median=median, offset=threshold(logs, median, novelty.contamination))
 
 
 def select_all(X: Any) -> SelectedRows:
@@ -438,6 +457,36 @@ def prepare_autoencoder(
     return prepared
 
 
+def train_members(
+    novelty: AutoencoderNovelty,
+    autoencoder: AutoencoderTransformer,
+    X: SelectedRows,
+    parts: list[tuple[np.ndarray, np.ndarray]],
+    seeds: np.ndarray,
+    table: TableColumns | None,
+    progress: Progress,
+) -> list[AutoencoderTransformer]:
+    """Train a member per part, and report them to the callbacks of scikit-learn."""
+    members = []
+    context = novelty._init_callback_context(max_subtasks=len(parts))
+    if context is not None:
+        context.call_on_fit_task_begin(estimator=novelty, X=X, y=None)
+    tasks = [context and context.subcontext(task_name="member") for _ in parts]
+    # Workers do not need an earlier result.
+    unfitted = None if context is None else copy_without_result(novelty)
+    progress.begin(len(parts))
+    # The array itself is an argument, so that joblib sends it to a worker once.
+    for member in parallel(novelty.n_jobs, novelty.verbose)(
+        delayed(train_member)(autoencoder, X.X, train, part, int(seed), table, unfitted, task)
+        for (train, part), seed, task in zip(parts, seeds, tasks, strict=True)
+    ):
+        members.append(member)
+        progress.step()
+    if context is not None:
+        context.call_on_fit_task_end(estimator=novelty, X=X, y=None)
+    return members
+
+
 def train_member(
     autoencoder: AutoencoderTransformer,
     X: Any,
@@ -445,14 +494,26 @@ def train_member(
     part: np.ndarray,
     seed: int,
     table: TableColumns | None,
+    novelty: Any,
+    task: Any,
 ) -> AutoencoderTransformer:
-    """Train a member on the rows ``train`` of checked X, with the rows ``part`` as validation set."""
+    """Train a member on the rows ``train`` of checked X, with the rows ``part`` as validation set.
+
+    ``task`` of ``novelty`` reports the fit to the callbacks of scikit-learn; None if there are none.
+    """
     # Ctrl-C ends the fit of all members.
     member = clone(autoencoder).set_params(random_state=seed, on_interrupt="raise")
     member._reports_pca, member._table = False, table
-    member.fit(SelectedRows(X, train), X_val=SelectedRows(X, part) if member.early_stopping else None)
+    with subtask(novelty, task, X, None) as propagate, propagate(member):
+        member.fit(SelectedRows(X, train), X_val=SelectedRows(X, part) if member.early_stopping else None)
     del member._reports_pca, member._table
     return member
+
+
+def copy_without_result(novelty: AutoencoderNovelty) -> AutoencoderNovelty:
+    copied = copy.copy(novelty)
+    copied.__dict__.pop("_result", None)
+    return copied
 
 
 def digest_rows(X: SelectedRows) -> list[bytes]:

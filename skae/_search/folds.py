@@ -122,9 +122,6 @@ def score_fold(
             warnings.warn(f"The score of n_components={size} is {error_score}: {error}", FitFailedWarning, stacklevel=2)
             scores.append(error_score)
         times.append(time.perf_counter() - start)
-    if search.verbose > 1:
-        by_size = ", ".join(f"{size}: {score:.3f}" for size, score in zip(sizes, scores, strict=True))
-        print(f"[CV {number + 1}/{search.cv}] {by_size}; total time={fit_time + sum(times):.1f}s")
     return FoldResult(scores, fit_time, times, find_autoencoder(fitted).n_features_in_)
 
 

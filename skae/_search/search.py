@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import check_scoring
@@ -19,10 +19,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, indexable
 
 from skae._estimator.callbacks import CallbackSupportMixin, subtask, with_callbacks
+from skae._estimator.html import HTMLMixin, html_facts
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._parameters import check_bool, check_choice, check_integer, invalid, warn
 from skae._search.folds import (
     OWNER,
+    FoldResult,
     build_cv_results,
     check_autoencoder,
     check_sizes_to_compare,
@@ -32,6 +34,7 @@ from skae._search.folds import (
     size_parameter,
 )
 from skae._search.routing import make_router, make_splitter, route_metadata
+from skae.training import Progress, parallel
 from skae.variants import is_supervised
 
 RULES = ("auto", "elbow", "one_standard_error", "best")
@@ -57,7 +60,7 @@ def call_best(name: str, doc: str) -> Callable[[Any, Any], Any]:
     return available_if(best_has(name))(method)
 
 
-class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+class BottleneckSearchCV(HTMLMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Selection of ``n_components`` by cross-validation, with one fit of nested codes per fold.
 
     In each fold, one autoencoder is fitted, with nested codes of the largest size. The first k coordinates of its codes
@@ -99,7 +102,8 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         Whether to fit the estimator to all rows with the chosen size, as in GridSearchCV. Its codes are nested only if
         its ``variant`` is.
     verbose : int, default=0
-        Above 0, print the number of folds and sizes; above 1, also the scores of every fold.
+        Above 0, show how many folds are fitted, and the time that is left: a bar in terminals and notebooks, and plain
+        lines in other output. Above 1, print also the scores of every fold.
 
     Attributes
     ----------
@@ -203,7 +207,6 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         """
         sizes = self._check_parameters()
         estimator = self._full_estimator()
-        parameter = size_parameter(estimator)
         check_autoencoder(find_autoencoder(estimator), sizes[-1])
         scorer = check_scoring(estimator, self.scoring)
         if y is None and (self.classifier is not None or is_classifier(estimator)):
@@ -217,9 +220,38 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         context = self._init_callback_context(max_subtasks=len(splits) + bool(self.refit))
         if context is not None:
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        if self.verbose > 0:
-            print(f"Fitting {len(splits)} folds once for all of {len(sizes)} sizes: n_components={sizes}")
-        folds = self._score_folds(estimator, sizes, X, y, splits, routed, scorer, context)
+        with Progress(min(int(self.verbose), 1), "fit") as progress:
+            progress.write(f"Fitting {len(splits)} folds once for all of {len(sizes)} sizes: n_components={sizes}")
+            learned = self._search(estimator, sizes, X, y, splits, routed, scorer, context, progress)
+        self.__dict__ = self._unfitted_state() | learned
+        progress.write(f"n_components={learned['n_components_']} is chosen.")
+        if context is not None:
+            context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+    def _search(
+        self,
+        estimator: Any,
+        sizes: list[int],
+        X: Any,
+        y: Any,
+        splits: list,
+        routed: Any,
+        scorer: Any,
+        context: Any,
+        progress: Progress,
+    ) -> dict[str, Any]:
+        """Score all folds, choose a size and refit; return the attributes to set."""
+        parameter = size_parameter(estimator)
+        progress.begin(len(splits) + bool(self.refit))
+        folds = []
+        for fold in self._score_folds(estimator, sizes, X, y, splits, routed, scorer, context):
+            folds.append(fold)
+            progress.step()
+            if self.verbose > 1:
+                by_size = ", ".join(f"{size}: {score:.3f}" for size, score in zip(sizes, fold.scores, strict=True))
+                seconds = fold.fit_time + sum(fold.score_times)
+                progress.write(f"[CV {len(folds)}/{len(splits)}] {by_size}; total time={seconds:.1f}s")
         cv_results = build_cv_results(parameter, sizes, folds)
         if np.isnan(cv_results["mean_test_score"]).all():
             raise ValueError(
@@ -240,21 +272,19 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
         warn_if_largest(sizes, index, n_features)
         if self.refit:
             learned |= self._refit(estimator, learned["best_params_"], X, y, routed.estimator.fit, context)
-        self.__dict__ = self._unfitted_state() | learned
-        if context is not None:
-            context.call_on_fit_task_end(estimator=self, X=X, y=y)
-        return self
+            progress.step()
+        return learned
 
     def _score_folds(
         self, estimator: Any, sizes: list[int], X: Any, y: Any, splits: list, routed: Any, scorer: Any, context: Any
-    ) -> list:
-        """Fit and score all folds."""
+    ) -> Iterable[FoldResult]:
+        """Fit and score the folds; results are in order, and are yielded as they arrive if progress is shown."""
         metadata = (routed.estimator.fit, routed.scorer.score)
         # Workers do not need the attributes of an earlier fit, and the rows of other folds.
         search = copy.copy(self)
         search.__dict__ = self._unfitted_state() | {"cv": len(splits)}
         tasks = [context and context.subcontext(task_name="fold") for _ in splits]
-        return Parallel(n_jobs=self.n_jobs)(
+        return parallel(self.n_jobs, self.verbose)(
             delayed(score_fold)(search, estimator, sizes, X, y, number, split, metadata, scorer, task)
             for number, (split, task) in enumerate(zip(splits, tasks, strict=True))
         )
@@ -335,6 +365,14 @@ class BottleneckSearchCV(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the codes of the best estimator."""
         return self._best().get_feature_names_out(input_features)
+
+    def _html_details(self) -> str:
+        best = getattr(self, "best_estimator_", None)
+        facts = html_facts({"n_components": self.n_components_, "mean test score": self.best_score_})
+        return facts if best is None else f"{facts}<br>{find_autoencoder(best)._html_details()}"
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "cv_results_")
 
     def _best(self) -> Any:
         """The best estimator; NotFittedError before ``fit`` or without ``refit``."""

@@ -16,7 +16,7 @@ from skae._search.search import BottleneckSearchCV
 from skae.metrics import explained_variance_scorer
 
 from .curves import SUFFIX, BottleneckCurve, extract_curve
-from .drawing import import_pyplot, single_axes
+from .drawing import import_pyplot, place_legend, single_axes
 from .samples import to_numpy
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class BottleneckCurveDisplay:
         ax : matplotlib Axes, default=None
             None makes a new figure.
         """
-        ax = single_axes(OWNER, ax)
+        is_new, ax = ax is None, single_axes(OWNER, ax)
         self.errorbars_ = []
         for number, curve in enumerate(self.curves):
             color = f"C{number}"
@@ -197,7 +197,7 @@ class BottleneckCurveDisplay:
         set_size_axis(ax, np.unique(np.concatenate([curve.n_components for curve in self.curves])))
         ax.set_xlabel("n_components")
         ax.set_ylabel(self.score_name)
-        ax.legend()
+        place_legend(ax, is_new)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,13 @@ from .samples import SampleFormat
 GAP = 0.08
 # A light gray, from 0 (black) to 1 (white).
 PALE = 0.85
-# A table with more columns is drawn as a line, without column names.
+# Of a table with more columns, and of signals with more channels, some are drawn.
 MAX_COLUMNS = 30
 MAX_CHANNELS = 4
+# Longer names are abbreviated in the middle, because names of encoded categories differ at their ends.
+LONGEST_NAME = 18
+# The largest width of a picture in a grid, in inches.
+WIDEST = 2.6
 
 
 def import_pyplot(owner: str) -> Any:
@@ -76,11 +81,28 @@ def remove_ticks(ax: Any) -> None:
         spine.set_color(str(PALE))
 
 
-def set_integer_ticks(axis: Any) -> None:
-    """Set the ticks of an axis at integers only."""
+def picture_size(height: float, aspect: float) -> tuple[float, float]:
+    """Width and height in inches of pictures of an aspect; wide ones are less high."""
+    width = min(WIDEST, height * max(1.0, aspect))
+    return width, min(height, width / aspect)
+
+
+def set_integer_ticks(axis: Any, n_ticks: int = 9) -> None:
+    """Set the ticks of an axis at integers only, at most about ``n_ticks``."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axis.set_major_locator(MaxNLocator(n_ticks, integer=True, min_n_ticks=1))
+
+
+def place_legend(ax: Any, is_new: bool, title: str | None = None, n_columns: int = 1) -> None:
+    """Place the legend below new Axes, right of given Axes whose figure has a layout engine, else inside."""
+    style: dict[str, Any] = {"fontsize": "small", "title": title}
+    if is_new:
+        ax.legend(**style, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=n_columns, frameon=False)
+    elif ax.figure.get_layout_engine() is not None:
+        ax.legend(**style, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    else:
+        ax.legend(**style)
 
 
 def share_y_limits(axes: np.ndarray) -> None:
@@ -118,15 +140,17 @@ def draw_pair(ax: Any, sample_format: SampleFormat, sample: np.ndarray, reconstr
     if sample_format.kind == "tokens":
         ax.plot(positions, sample[:, 0], "o", markerfacecolor="none", color="0.5", label="input")
         ax.plot(positions, reconstruction[:, 0], "x", markersize=4, color="C0", label="reconstruction")
-    elif sample_format.kind == "table" and len(sample) <= MAX_COLUMNS:
+    elif sample_format.kind == "table":
         ax.bar(positions, sample[:, 0], color="0.8", label="input")
         ax.plot(positions, reconstruction[:, 0], "o", markersize=4, color="C0", label="reconstruction")
     else:
-        for channel in range(min(MAX_CHANNELS, sample.shape[1])):
-            names = ("input", "reconstruction") if channel == 0 else (None, None)
-            before = "0.7" if sample.shape[1] == 1 else f"C{channel}"
-            ax.plot(positions, sample[:, channel], color=before, alpha=0.6, linewidth=3, label=names[0])
-            ax.plot(positions, reconstruction[:, channel], color=f"C{channel}", linewidth=1.2, label=names[1])
+        n_channels = sample.shape[1]
+        for channel in range(min(MAX_CHANNELS, n_channels)):
+            which = "" if n_channels == 1 else f", channel {channel}"
+            before = "0.7" if n_channels == 1 else f"C{channel}"
+            after = {"color": f"C{channel}", "linewidth": 1.2, "label": f"reconstruction{which}"}
+            ax.plot(positions, sample[:, channel], color=before, alpha=0.4, linewidth=3, label=f"input{which}")
+            ax.plot(positions, reconstruction[:, channel], **after)
 
 
 def draw_difference(ax: Any, sample_format: SampleFormat, error: np.ndarray) -> None:
@@ -135,25 +159,61 @@ def draw_difference(ax: Any, sample_format: SampleFormat, error: np.ndarray) -> 
     ax.axhline(0, color="0.7", linewidth=0.8)
     if sample_format.kind == "tokens":
         ax.bar(positions, error[:, 0] != 0, color="C3")
-    elif sample_format.kind == "table" and len(error) <= MAX_COLUMNS:
+        ax.set_yticks([])
+    elif sample_format.kind == "table":
         ax.bar(positions, error[:, 0], color="C3")
     else:
         for channel in range(min(MAX_CHANNELS, error.shape[1])):
             ax.plot(positions, error[:, channel], color="C3" if error.shape[1] == 1 else f"C{channel}", linewidth=1)
 
 
-def label_columns(ax: Any, sample_format: SampleFormat) -> None:
-    """Label the x-axis with the column names of a table if there is room, else with its meaning."""
-    if sample_format.kind == "table" and sample_format.names and len(sample_format.names) <= MAX_COLUMNS:
-        shortened = [name if len(name) <= 18 else f"{name[:17]}…" for name in sample_format.names]
-        ax.set_xticks(range(len(shortened)), shortened, rotation=90, fontsize="small")
+def select_columns(
+    sample_format: SampleFormat, sizes: np.ndarray, n_shown: int = MAX_COLUMNS
+) -> tuple[np.ndarray, SampleFormat]:
+    """Indices of the columns of a table with the largest ``sizes`` (n_columns,), in their order, and their format.
+
+    If some are left out, columns without names are named by their index.
+    """
+    shown = np.sort(np.argsort(-sizes, kind="stable")[:n_shown])
+    names = sample_format.names
+    if not names and len(shown) < len(sizes):
+        names = tuple(map(str, range(len(sizes))))
+    names = tuple(names[column] for column in shown) if names else ()
+    return shown, replace(sample_format, sample_shape=(len(shown),), names=names)
+
+
+def note_columns(axes: np.ndarray, n_shown: int, n_columns: int, which: str, is_new: bool) -> None:
+    """Note which columns are drawn, if some are left out: above a new figure, else below the Axes in the middle."""
+    if n_shown == n_columns:
+        return
+    note = f"{n_shown} of {n_columns} columns, those {which}"
+    if is_new:
+        axes[0, 0].figure.suptitle(note, fontsize="small")
+    else:
+        axes[-1, axes.shape[1] // 2].set_xlabel(note, fontsize="small")
+
+
+def label_columns(ax: Any, sample_format: SampleFormat, n_ticks: int = 9) -> None:
+    """Label the x-axis with the column names of a table, else with its meaning."""
+    if sample_format.kind == "table" and sample_format.names:
+        names = [abbreviate(name) for name in sample_format.names]
+        ax.set_xticks(range(len(names)), names, rotation=90, fontsize="small")
     else:
         ax.set_xlabel({"table": "column", "tokens": "place", "signal": "time"}[sample_format.kind])
-        if sample_format.kind != "signal":
-            set_integer_ticks(ax.xaxis)
+        set_integer_ticks(ax.xaxis, n_ticks)
+
+
+def abbreviate(name: str) -> str:
+    """The name in one line, in at most LONGEST_NAME characters."""
+    name = " ".join(name.split())
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"
 
 
 def value_label(sample_format: SampleFormat) -> str:
     """The label of the y-axis."""
-    columns = "standard deviations" if np.ndim(sample_format.scale) else "scaled value"
-    return {"table": columns, "tokens": "token"}.get(sample_format.kind, "value")
+    if sample_format.kind == "tokens":
+        return "token"
+    if np.ndim(sample_format.scale):
+        return "standardized value"
+    return "scaled value" if sample_format.kind == "table" else "value"

@@ -12,11 +12,13 @@ from skae._parameters import check_integer
 
 from .drawing import (
     MAX_CHANNELS,
-    MAX_COLUMNS,
     axes_grid,
     draw_picture,
     import_pyplot,
     label_columns,
+    note_columns,
+    picture_size,
+    select_columns,
     set_integer_ticks,
     share_y_limits,
     value_label,
@@ -106,6 +108,8 @@ class GeneratedSamplesDisplay:
     def plot(self, ax: Any = None) -> GeneratedSamplesDisplay:
         """Draw the samples; at most four channels of a signal, and the first frames of a video.
 
+        Of a table with more than 30 columns, the 30 that vary most between these samples are drawn.
+
         Parameters
         ----------
         ax : matplotlib Axes or array of Axes, default=None
@@ -125,27 +129,36 @@ class GeneratedSamplesDisplay:
         n_columns = math.ceil(math.sqrt(len(samples)))
         shape = (math.ceil(len(samples) / n_columns), n_columns)
         aspect = samples.shape[2] / samples.shape[1] if is_picture else 1.6
-        self.ax_ = axes_grid(OWNER, ax, shape, (1.2 * max(1.0, aspect), 1.2))
+        self.ax_ = axes_grid(OWNER, ax, shape, picture_size(1.2, aspect))
         limits = self.sample_format.gray_limits(samples) if is_picture else None
         for cell, sample in zip(self.ax_.flat, samples, strict=False):
             if limits is not None:
                 draw_picture(cell, sample, limits)
             else:
-                cell.plot(sample[:, :MAX_CHANNELS], "." if self.sample_format.kind == "tokens" else "-", linewidth=1.2)
+                style = "." if self.sample_format.kind == "tokens" else "-"
+                labels = [f"channel {channel}" for channel in range(min(MAX_CHANNELS, sample.shape[1]))]
+                cell.plot(sample[:, :MAX_CHANNELS], style, linewidth=1.2, label=labels)
                 cell.tick_params(labelbottom=False, labelsize="small")
         for cell in self.ax_.flat[len(samples) :]:
             cell.set_axis_off()
         if not is_picture:
             share_y_limits(self.ax_.ravel()[: len(samples)])
+            self.ax_[0, 0].set_ylabel(value_label(self.sample_format), fontsize="small")
+            if samples.shape[2] > 1:
+                legend = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False, "fontsize": "small"}
+                self.ax_[0, -1].legend(**legend)
 
     def _draw_table(self, ax: Any) -> None:
         rows = self.sample_format.to_lines(self.samples)[..., 0]
-        n_columns = min(rows.shape[1], MAX_COLUMNS)
-        self.ax_ = axes_grid(OWNER, ax, (1, 1), (max(4.0, 0.35 * n_columns + 1.5), 0.22 * len(rows) + 1.8))
+        n_columns = rows.shape[1]
+        shown, sample_format = select_columns(self.sample_format, rows.std(0))
+        rows = rows[:, shown]
+        self.ax_ = axes_grid(OWNER, ax, (1, 1), (max(4.0, 0.35 * len(shown) + 1.5), 0.22 * len(rows) + 1.8))
         cell = self.ax_[0, 0]
         largest = max(float(np.abs(rows).max()), 1e-12)
         image = cell.imshow(rows, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
         cell.set_ylabel("sample")
         set_integer_ticks(cell.yaxis)
-        label_columns(cell, self.sample_format)
+        label_columns(cell, sample_format)
+        note_columns(self.ax_, len(shown), n_columns, "that vary most", ax is None)
         cell.figure.colorbar(image, cax=cell.inset_axes([1.02, 0, 0.03, 1]), label=value_label(self.sample_format))

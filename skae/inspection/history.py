@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .drawing import import_pyplot, set_integer_ticks, single_axes
+from .drawing import import_pyplot, place_legend, set_integer_ticks, single_axes
 from .samples import find_autoencoder
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 OWNER = "TrainingHistoryDisplay"
-# A legend with more entries would cover the lines.
-MAX_LEGEND_INSIDE = 5
 PARTS = {"train": "training set", "valid": "validation set"}
 
 
@@ -100,7 +98,7 @@ class TrainingHistoryDisplay:
         unknown = [term for term in terms if term not in known]
         if unknown or not terms:
             raise ValueError(f"terms must be among {known}. Got {unknown or terms} instead.")
-        ax = single_axes(OWNER, ax)
+        is_new, ax = ax is None, single_axes(OWNER, ax)
         self.lines_ = {}
         for color, term in enumerate(terms):
             for part, style in (("train", "-"), ("valid", "--")):
@@ -114,7 +112,7 @@ class TrainingHistoryDisplay:
         ax.set_xlabel("epoch")
         set_integer_ticks(ax.xaxis)
         ax.set_ylabel("loss and its terms" if len(terms) > 1 else terms[0])
-        place_legend(ax)
+        place_legend(ax, is_new, n_columns=2 if len(terms) > 1 else 3)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -126,15 +124,6 @@ class TrainingHistoryDisplay:
         marker = "o" if len(values) < 10 else None
         epochs = [row["epoch"] for row in self.history]
         self.lines_[key] = ax.plot(epochs, values, style, label=label, marker=marker, markersize=4)[0]
-
-
-def place_legend(ax: Any) -> None:
-    """Place the legend inside the Axes if it has few entries or the figure has no layout engine, else outside."""
-    has_few_entries = len(ax.get_legend_handles_labels()[0]) <= MAX_LEGEND_INSIDE
-    if has_few_entries or ax.figure.get_layout_engine() is None:
-        ax.legend(fontsize=None if has_few_entries else "small")
-    else:
-        ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 
 def set_log_scale(ax: Any) -> None:

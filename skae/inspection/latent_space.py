@@ -17,7 +17,7 @@ from skae._inputs.validation import is_missing
 from skae._parameters import InvalidParameterError
 from skae.text import column_name
 
-from .drawing import import_pyplot, single_axes
+from .drawing import import_pyplot, place_legend, single_axes
 from .samples import find_autoencoder, to_numpy
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class LatentSpaceDisplay:
         if y is not None:
             check_consistent_length(codes, y)
             name = column_name(y)
-            return cls(codes=codes, values=y, name=None if name is None else str(name)).plot(ax)
+            return cls(codes=codes, values=y, name="y" if name is None else str(name)).plot(ax)
         if not hasattr(estimator, "score_samples"):
             return cls(codes=codes).plot(ax)
         return cls(codes=codes, values=to_numpy(estimator.score_samples(X)), name="score_samples").plot(ax)
@@ -152,8 +152,9 @@ class LatentSpaceDisplay:
                 format_dates(bar.ax.yaxis)
 
     def _add_legend(self, ax: Any) -> None:
-        legend = ax.legend(title=self.name, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize="small")
-        for handle in legend.legend_handles:
+        # A new figure has a layout engine, too: the legend is right of the points.
+        place_legend(ax, is_new=False, title=self.name)
+        for handle in ax.get_legend().legend_handles:
             handle.set_alpha(1)
             if hasattr(handle, "set_sizes"):
                 handle.set_sizes([25])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 from skae._parameters import check_integer
 
 from .drawing import (
+    MAX_CHANNELS,
     axes_grid,
     draw_difference,
     draw_error,
@@ -19,6 +19,9 @@ from .drawing import (
     draw_picture,
     import_pyplot,
     label_columns,
+    note_columns,
+    picture_size,
+    select_columns,
     share_y_limits,
     value_label,
 )
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 OWNER = "ReconstructionDisplay"
-# Of a table with more named columns, those with the largest errors are drawn.
+# Of a table with more columns, those with the largest errors are drawn.
 SHOWN_COLUMNS = 10
 
 
@@ -112,7 +115,7 @@ class ReconstructionDisplay:
         order = np.argsort(scores, kind="stable")
         indices = np.concatenate([order[:n_samples], order[::-1][:n_samples]])
         names = ["worst"] * n_samples + ["best"] * n_samples
-        titles = [f"{name}: row {row}\n{scores[row]:.2g}" for name, row in zip(names, indices, strict=True)]
+        titles = [f"{name}: row {row}\nscore {scores[row]:.2g}" for name, row in zip(names, indices, strict=True)]
         samples = take_rows(X, indices)
         return cls(
             samples=to_features(autoencoder, samples),
@@ -125,7 +128,7 @@ class ReconstructionDisplay:
     def plot(self, ax: Any = None) -> ReconstructionDisplay:
         """Draw the samples. The error is reconstruction minus input. Columns of a table are drawn scaled.
 
-        Of a table with more than ten named columns, the ten with the largest errors of these samples are drawn.
+        Of a table with more than ten columns, the ten with the largest errors of these samples are drawn.
 
         Parameters
         ----------
@@ -150,7 +153,7 @@ class ReconstructionDisplay:
         largest = max(float(np.nanmax(size)), 1e-12)
         limits = self.sample_format.gray_limits(before)
         aspect = before.shape[2] / before.shape[1]
-        self.ax_ = axes_grid(OWNER, ax, (3, len(before)), (1.3 * max(1.0, aspect), 1.35))
+        self.ax_ = axes_grid(OWNER, ax, (3, len(before)), picture_size(1.35, aspect))
         for column in range(len(before)):
             draw_picture(self.ax_[0, column], before[column], limits)
             draw_picture(self.ax_[1, column], after[column], limits)
@@ -161,31 +164,21 @@ class ReconstructionDisplay:
 
     def _draw_lines(self, ax: Any) -> None:
         before, after = self.sample_format.to_lines(self.samples), self.sample_format.to_lines(self.reconstructions)
-        sample_format, width = self.sample_format, 2.0
-        if sample_format.kind == "table" and sample_format.names:
-            before, after, sample_format = select_columns(before, after, sample_format)
-            # Column names need space side by side.
-            width = max(width, 0.2 * before.shape[1])
-        self.ax_ = axes_grid(OWNER, ax, (2, len(before)), (width, 1.9))
+        sample_format, n_columns = self.sample_format, before.shape[1]
+        if sample_format.kind == "table":
+            sizes = np.abs(after - before).mean((0, 2))
+            shown, sample_format = select_columns(sample_format, sizes, SHOWN_COLUMNS)
+            before, after = before[:, shown], after[:, shown]
+        self.ax_ = axes_grid(OWNER, ax, (2, len(before)), (2.0, 1.9))
         for column in range(len(before)):
             draw_pair(self.ax_[0, column], sample_format, before[column], after[column])
             draw_difference(self.ax_[1, column], sample_format, after[column] - before[column])
             self.ax_[0, column].tick_params(labelbottom=False)
-            label_columns(self.ax_[1, column], sample_format)
-        for cells, label in zip(self.ax_, (value_label(sample_format), "error"), strict=True):
+            label_columns(self.ax_[1, column], sample_format, n_ticks=4)
+        error = "wrong token" if sample_format.kind == "tokens" else "error"
+        for cells, label in zip(self.ax_, (value_label(sample_format), error), strict=True):
             share_y_limits(cells)
             cells[0].set_ylabel(label, fontsize="small")
-        if len(before[0]) < np.prod(self.sample_format.sample_shape):
-            columns = f"{len(before[0])} of {len(self.sample_format.names)} columns, those with the largest errors"
-            self.ax_[0, 0].figure.suptitle(columns, fontsize="small")
-        self.ax_[0, -1].legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-
-
-def select_columns(
-    before: np.ndarray, after: np.ndarray, sample_format: SampleFormat
-) -> tuple[np.ndarray, np.ndarray, SampleFormat]:
-    """The columns of a table (n, n_columns, 1) with the largest mean absolute errors, in their order."""
-    largest = np.argsort(-np.abs(after - before).mean((0, 2)), kind="stable")[:SHOWN_COLUMNS]
-    shown = np.sort(largest)
-    names = tuple(sample_format.names[column] for column in shown)
-    return before[:, shown], after[:, shown], replace(sample_format, sample_shape=(len(shown),), names=names)
+        note_columns(self.ax_, before.shape[1], n_columns, "with the largest errors", ax is None)
+        title = f"{MAX_CHANNELS} of {before.shape[2]} channels" if before.shape[2] > MAX_CHANNELS else None
+        self.ax_[0, -1].legend(title=title, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

@@ -33,8 +33,8 @@ class SampleFormat:
         table's rows.
     names : tuple of str
         Column names of a table; empty if the columns have no names.
-    mean, scale : ndarray of shape (n_features,) or float
-        Columns of a table are drawn as ``(x - mean) / scale``.
+    mean, scale : float or ndarray
+        Samples of tables and signals are drawn as ``(x - mean) / scale``; arrays broadcast with ``sample_shape``.
     limits : tuple of two floats, default=None
         Values drawn as black and as white; None takes the minimum and the maximum of the drawn pictures.
 
@@ -65,8 +65,13 @@ class SampleFormat:
         named = "encoded_feature_names_" if isinstance(layout, TableLayout) else "feature_names_in_"
         names = tuple(str(name) for name in getattr(autoencoder, named, ()))
         if layout.axes:
-            limits = (float(scaling.low.min()), float(scaling.high.max()))
-            return cls(tuple(layout.sample_shape), " ".join(layout.axes), names, limits=limits)
+            shape, axes = tuple(layout.sample_shape), " ".join(layout.axes)
+            if scaling.kind == "channels":
+                # Channels of different units are drawn on one axis.
+                others = tuple(number for number, name in enumerate(layout.axes) if name != "c")
+                mean = np.asarray(layout.mean).mean(others, keepdims=True)
+                return cls(shape, axes, names, mean, np.asarray(layout.sample_scale))
+            return cls(shape, axes, names, limits=(float(scaling.low.min()), float(scaling.high.max())))
         return cls((layout.n_features,), "", names, scaling.mean.cpu().numpy(), scaling.scale.cpu().numpy())
 
     @property
@@ -101,11 +106,12 @@ class SampleFormat:
         return x if x.shape[-1] in (3, 4) else x.mean(-1)
 
     def to_lines(self, samples: Any) -> np.ndarray:
-        """Convert signals, token ids, or the scaled columns of a table to lines (n, length, channels)."""
+        """Convert token ids, or scaled signals or columns of a table, to lines (n, length, channels)."""
         x = self.reshape(samples)
-        if self.kind == "table":
-            return ((x - self.mean) / self.scale)[..., None]
-        return x[..., None] if self.kind == "tokens" else channels_last(x, self._axes, self._spatial)
+        if self.kind == "tokens":
+            return x[..., None]
+        x = (x - self.mean) / self.scale
+        return x[..., None] if self.kind == "table" else channels_last(x, self._axes, self._spatial)
 
     def gray_limits(self, pictures: np.ndarray) -> tuple[float, float]:
         """The values drawn as black and as white."""

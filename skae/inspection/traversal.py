@@ -9,7 +9,16 @@ import numpy as np
 
 from skae._parameters import check_integer, check_real, check_sizes
 
-from .drawing import MAX_COLUMNS, axes_grid, draw_picture, import_pyplot, label_columns, value_label
+from .drawing import (
+    axes_grid,
+    draw_picture,
+    import_pyplot,
+    label_columns,
+    note_columns,
+    select_columns,
+    set_integer_ticks,
+    value_label,
+)
 from .samples import SampleFormat, decode_samples, find_autoencoder, join_pictures, to_numpy
 
 if TYPE_CHECKING:
@@ -116,7 +125,9 @@ class LatentTraversalDisplay:
         return cls(samples=samples, coordinates=varied, steps=steps, sample_format=sample_format).plot(ax)
 
     def plot(self, ax: Any = None) -> LatentTraversalDisplay:
-        """Draw pictures side by side, and signals (first channel) and tables as lines.
+        """Draw pictures side by side, signals and tables as lines, and tokens as colors, one row per step.
+
+        Of a table with more than 30 columns, the 30 that change most are drawn, and of a signal the channel that does.
 
         Parameters
         ----------
@@ -125,6 +136,8 @@ class LatentTraversalDisplay:
         """
         if self.sample_format.is_picture:
             self._draw_pictures(ax)
+        elif self.sample_format.kind == "tokens":
+            self._draw_tokens(ax)
         else:
             self._draw_lines(ax)
         self.figure_ = self.ax_[0, 0].figure
@@ -140,7 +153,7 @@ class LatentTraversalDisplay:
         picture_width = rows[0].shape[2]
         for cell, strip, coordinate in zip(self.ax_[:, 0], strips, self.coordinates, strict=True):
             draw_picture(cell, strip, limits)
-            cell.set_ylabel(f"code {coordinate}", rotation=0, ha="right", va="center")
+            label_row(cell, coordinate)
         last = self.ax_[-1, 0]
         spacing = (width - picture_width) / max(1, len(self.steps) - 1)
         centers = (picture_width - 1) / 2 + spacing * np.arange(len(self.steps))
@@ -148,20 +161,41 @@ class LatentTraversalDisplay:
         last.tick_params(length=0)
         last.set_xlabel("standard deviations from the mean code")
 
-    def _draw_lines(self, ax: Any) -> None:
+    def _draw_tokens(self, ax: Any) -> None:
         self.ax_ = axes_grid(OWNER, ax, (len(self.samples), 1), (6.0, 1.5))
-        colors = import_pyplot(OWNER).get_cmap("coolwarm")(np.linspace(0, 1, len(self.steps)))
-        has_few_columns = self.sample_format.kind == "table" and np.prod(self.sample_format.sample_shape) <= MAX_COLUMNS
-        style = {"marker": "o", "markersize": 3} if has_few_columns else {}
-        for cell, samples, coordinate in zip(self.ax_[:, 0], self.samples, self.coordinates, strict=True):
-            for line, color, step in zip(self.sample_format.to_lines(samples), colors, self.steps, strict=True):
-                cell.plot(line[:, 0], color=color, linewidth=1.2, label=format_signed(step), **style)
-            cell.set_ylabel(f"code {coordinate}", rotation=0, ha="right", va="center")
+        rows = np.stack([self.sample_format.to_lines(samples)[..., 0] for samples in self.samples])
+        for cell, tokens, coordinate in zip(self.ax_[:, 0], rows, self.coordinates, strict=True):
+            image = cell.imshow(tokens, aspect="auto", interpolation="nearest", vmin=rows.min(), vmax=rows.max())
+            ends = (0, len(self.steps) - 1)
+            cell.set_yticks(ends, [format_signed(self.steps[end]) for end in ends])
+            label_row(cell, coordinate)
             cell.tick_params(labelbottom=cell is self.ax_[-1, 0])
         label_columns(self.ax_[-1, 0], self.sample_format)
-        self.ax_[0, 0].set_title(value_label(self.sample_format), fontsize="small", loc="left")
+        self.ax_[0, 0].set_title("rows: standard deviations from the mean code", fontsize="small", loc="left")
+        bar = self.ax_[0, 0].figure.colorbar(image, cax=self.ax_[0, 0].inset_axes((1.02, 0, 0.03, 1)), label="token")
+        set_integer_ticks(bar.ax.yaxis, n_ticks=4)
+
+    def _draw_lines(self, ax: Any) -> None:
+        lines = np.stack([self.sample_format.to_lines(samples) for samples in self.samples])
+        changes, n_columns, style = np.ptp(lines, axis=1).max(0), lines.shape[2], {}
+        sample_format, value = self.sample_format, value_label(self.sample_format)
+        if sample_format.kind == "table":
+            shown, sample_format = select_columns(sample_format, changes[:, 0])
+            lines, style = lines[:, :, shown], {"marker": "o", "markersize": 3}
+        channel = int(changes.max(0).argmax())
+        if lines.shape[3] > 1:
+            value += f" of channel {channel}"
+        self.ax_ = axes_grid(OWNER, ax, (len(lines), 1), (6.0, 1.5))
+        colors = import_pyplot(OWNER).get_cmap("coolwarm")(np.linspace(0, 1, len(self.steps)))
+        for cell, by_step, coordinate in zip(self.ax_[:, 0], lines[..., channel], self.coordinates, strict=True):
+            for line, color, step in zip(by_step, colors, self.steps, strict=True):
+                cell.plot(line, color=color, linewidth=1.2, label=format_signed(step), **style)
+            label_row(cell, coordinate)
+            cell.tick_params(labelbottom=cell is self.ax_[-1, 0])
+        label_columns(self.ax_[-1, 0], sample_format)
+        note_columns(self.ax_, lines.shape[2], n_columns, "that change most", ax is None)
         self.ax_[0, 0].legend(
-            title="standard deviations from the mean code",
+            title=f"{value}, by standard deviations of the code from its mean",
             fontsize="x-small",
             title_fontsize="x-small",
             loc="lower right",
@@ -169,6 +203,11 @@ class LatentTraversalDisplay:
             ncols=len(self.steps),
             frameon=False,
         )
+
+
+def label_row(cell: Any, coordinate: int) -> None:
+    """Label a row left of its ticks."""
+    cell.set_ylabel(f"code {coordinate}", rotation=0, ha="right", va="center", labelpad=8)
 
 
 def format_signed(step: float) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import NamedTuple
 
 from .autoencoder import LinearPath
 from .layers import EncoderDecoder, Step
 
 Shape = tuple[int, ...]
+Row = tuple[str, str, str, str]
+HEADER: Row = ("layer", "output shape", "parameters", "size")
 
 
 class LayerRow(NamedTuple):
@@ -21,12 +24,31 @@ class LayerRow(NamedTuple):
 
 
 class LayerTable(str):
-    """A table that was printed; its ``repr`` is empty, so that a prompt does not show it a second time."""
+    """A table that was printed; its ``repr`` is empty, so that a prompt does not show it a second time.
 
-    __slots__ = ()
+    ``rows`` are its cells, and ``notes`` its last lines. Notebooks show it as HTML.
+    """
+
+    __slots__ = ("notes", "rows")
+    rows: Sequence[Row]
+    notes: Sequence[str]
+
+    def __new__(cls, rows: Sequence[Row], notes: Sequence[str]) -> LayerTable:
+        table = super().__new__(cls, to_text(rows, notes))
+        table.rows, table.notes = rows, notes
+        return table
+
+    def __getnewargs__(self) -> tuple[Sequence[Row], Sequence[str]]:  # type: ignore[override]
+        return self.rows, self.notes
 
     def __repr__(self) -> str:
         return ""
+
+    def _repr_html_(self) -> str:
+        lines = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows]
+        head = "".join(f"<th>{name}</th>" for name in HEADER)
+        notes = "<br>".join(map(escape, self.notes))
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table><p>{notes}</p>"
 
 
 def layer_rows(encoder_decoder: EncoderDecoder, linear: LinearPath | None, shape: Shape) -> list[LayerRow]:
@@ -42,16 +64,21 @@ def layer_rows(encoder_decoder: EncoderDecoder, linear: LinearPath | None, shape
 
 
 def layer_table(layers: Sequence[LayerRow], view: Callable[[Shape], Shape], notes: Sequence[str]) -> LayerTable:
-    """The table as text, with ``notes`` as its last lines; ``view`` maps a shape, channels first, to the one shown."""
-    rows = [("layer", "output shape", "parameters", "size")]
+    """The table, with ``notes`` as its last lines; ``view`` maps a shape, channels first, to the one shown."""
+    rows = []
     for layer in layers:
         shape = tuple(int(size) for size in view(layer.shape))
         rows.append((layer.name, str(shape), f"{layer.n_parameters:,}", layer.formula))
+    return LayerTable(rows, [f"{sum(layer.n_parameters for layer in layers):,} parameters", *notes])
+
+
+def to_text(rows: Sequence[Row], notes: Sequence[str]) -> str:
+    """The table as text, in columns of equal width."""
+    rows = [HEADER, *rows]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
         f"{name:<{widths[0]}}  {size:<{widths[1]}}  {count:>{widths[2]}}  {formula}".rstrip()
         for name, size, count, formula in rows
     ]
     lines.insert(1, "-" * max(map(len, lines)))
-    lines.append(f"{sum(layer.n_parameters for layer in layers):,} parameters")
-    return LayerTable("\n".join([*lines, *notes]))
+    return "\n".join([*lines, *notes])

@@ -38,7 +38,7 @@ def encode_novelty(
     """A fitted novelty detector as JSON and arrays; TypeError if it has an attribute that a file cannot hold."""
     parameters = novelty.get_params(deep=False)
     autoencoder = parameters.pop("autoencoder")
-    unknown = set(vars(novelty)) - {*parameters, "autoencoder", "_result", "_metadata_request"}
+    unknown = set(vars(novelty)) - {*parameters, "autoencoder", "_result", "_metadata_request", "_skl_callbacks"}
     if unknown:
         raise TypeError(f"A model file cannot hold the attribute {sorted(unknown)[0]!r} of an AutoencoderNovelty.")
     content, arrays = encode_result(novelty._result, encode_member)

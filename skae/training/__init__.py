@@ -11,7 +11,6 @@ from .early_stopping import NO_ERROR, BestWeights
 from .errors import reports_out_of_memory
 from .fingerprint import describe, fingerprint
 from .fit import TrainData, TrainingInterrupted, train
-from .history import report_stage
 from .inference import (
     decode,
     decode_features,
@@ -27,6 +26,7 @@ from .net import OPTIMIZERS, AutoencoderNet
 from .net_state import get_moments, set_moments
 from .pca_init import components_for_share, fill_by_pca
 from .precision import PRECISIONS, check_bfloat16
+from .progress import Progress, parallel
 from .rescaling import is_extensible
 from .result import FitResult
 from .spec import TrainSpec

@@ -273,7 +273,7 @@ def new_net(
         params["optimizer__weight_decay"] = float(decay)
     callbacks = params.pop("callbacks", None) or []
     callbacks = [] if isinstance(callbacks, str) and callbacks == "disable" else list(map(adapt_scoring, callbacks))
-    if spec.verbose:
+    if spec.verbose > 1:
         callbacks.append(("print_log", PrintLog()))
     if not current().is_first:
         callbacks = [callback for callback in callbacks if not writes_files(callback)]

@@ -15,6 +15,7 @@ from skae.exceptions import DivergenceError
 
 from .batches import Part, split_rows
 from .early_stopping import FEWEST_GROUPS, FEWEST_ROWS, UNCLEAR, standard_errors_lower
+from .progress import Progress
 from .spec import TrainSpec
 
 N_FOLDS = 5
@@ -36,6 +37,7 @@ def cross_validation_losses(
     whole: Part,
     n_validation: int,
     train_fold: Callable[[TrainSpec, Part, Part, Callback], None],
+    progress: Progress,
     best_epoch: int,
 ) -> tuple[np.ndarray, np.ndarray, int] | None:
     """Losses per validation group, of networks and of PCA, in the folds, and the number of validation rows.
@@ -46,13 +48,15 @@ def cross_validation_losses(
     spec = without_reports(spec)
     of_networks = of_pca = np.empty(0)
     results, n_rows = [(of_networks, of_pca)], 0
-    for fold in range(min(N_FOLDS, len(whole) // n_validation)):
+    n_folds = min(N_FOLDS, len(whole) // n_validation)
+    for fold in range(n_folds):
         train, validation = split_rows(whole, n_validation, torch.Generator().manual_seed(SEED), fold)
         if len(validation) == 0:
             break
         try:
             losses = LossesPerGroup(validation)
-            train_fold(replace(spec, seed=SEED + fold), train.extract(), validation, losses)
+            with progress.stage(f"Cross-validation of the network and PCA, fold {fold + 1} of up to {n_folds}"):
+                train_fold(replace(spec, seed=SEED + fold), train.extract(), validation, losses)
         except Exception as error:
             # Memory may run out in one process only.
             if not (isinstance(error, DivergenceError) or (is_out_of_memory(error) and current().size == 1)):

@@ -25,12 +25,13 @@ from .code_map import explained_variance, fit_code_map
 from .cross_validation import LossesPerGroup, cross_validation_losses, has_enough_folds
 from .early_stopping import BestWeights
 from .head import initialize_head
-from .history import plain_history, report_stage
+from .history import plain_history
 from .nested_codes import cumulative_explained_variance, training_codes
 from .net import AutoencoderNet
 from .net_state import continue_optimizer
 from .pca_init import count_components
 from .precision import training_precision
+from .progress import NO_PROGRESS, EpochProgress, Progress
 from .projection import (
     fit_projection,
     has_trial,
@@ -103,11 +104,13 @@ class Training:
     projection: Projection | None = None
 
     @classmethod
-    def prepare(cls, spec: TrainSpec, data: TrainData, start: FitResult | None = None) -> Training:
+    def prepare(
+        cls, spec: TrainSpec, data: TrainData, start: FitResult | None = None, progress: Progress = NO_PROGRESS
+    ) -> Training:
         """Build the network and initialize it by PCA, or copy the network that training continues."""
         rows, n_train = data.train.rows, len(data.train)
         if start is None:
-            with report_stage("Building the network and its PCA initialization", spec.verbose):
+            with progress.stage("Building the network and its PCA initialization"):
                 n_components = current().from_first(count_components(rows, n_train, spec))
                 module, layers = build(spec, rows.layout, n_components, data.target)
                 initialize(module, spec, rows)
@@ -154,6 +157,7 @@ def train(
     start: FitResult | None = None,
     checkpoints: Checkpoints | NoCheckpoints | None = None,
     listeners: Sequence[Listener] = (),
+    progress: Progress = NO_PROGRESS,
 ) -> FitResult:
     """Train a network, or continue ``start``, and keep its best weights.
 
@@ -163,18 +167,20 @@ def train(
     checkpoints = checkpoints or NoCheckpoints()
     given, fitted = data, spec
     if start is None:
-        fitted, data, projection = on_coordinates(spec, data)
+        fitted, data, projection = on_coordinates(spec, data, progress)
     else:
         data, projection = on_known_coordinates(start, data)
-    training = Training.prepare(fitted, data, start)
+    training = Training.prepare(fitted, data, start, progress)
     if projection is not None:
         training.project(projection, has_layers=start is not None)
     net, best = training.net, training.best
     if best is not None and data.is_split and start is None:
-        best.cross_validate = other_folds(fitted, data, training)
+        best.cross_validate = other_folds(fitted, data, training, progress)
     before = [] if start is None else start.history[: len(start.history) - checkpoints.counted]
     present = partial(result_of, spec, given, training, start, before)
     callbacks = [listener(sum(net.cycles), present) for listener in listeners if current().is_first]
+    if spec.verbose == 1 and current().is_first:
+        callbacks.append(EpochProgress(progress))
     interrupt: KeyboardInterrupt | None = None
     try:
         training.run(spec, data, [*callbacks, *checkpoints.callbacks(best)], checkpoints.resume)
@@ -202,18 +208,21 @@ def train(
     return result
 
 
-def on_coordinates(spec: TrainSpec, data: TrainData) -> tuple[TrainSpec, TrainData, Projection | None]:
+def on_coordinates(
+    spec: TrainSpec, data: TrainData, progress: Progress
+) -> tuple[TrainSpec, TrainData, Projection | None]:
     """The training of wide rows on their coordinates, and the projection; other rows are not projected."""
     rows = data.train.rows
     if isinstance(rows, StreamRows) or not is_projected(spec, rows.layout, len(rows)):
         return spec, data, None
-    with report_stage("Computing the principal axes of wide rows", spec.verbose):
+    with progress.stage("Computing the principal axes of wide rows"):
         projection = fit_projection(spec, rows)
         current().copy_from_first(projection.state_dict().values())
         data = data.projected(projection)
-    is_tried = has_trial(spec) and data.validation is not None
-    with report_stage("Trying a small network", spec.verbose and is_tried):
-        is_large = not is_tried or is_promising(spec, data)
+    is_large = True
+    if has_trial(spec) and data.validation is not None:
+        with progress.stage("Trying a small network"):
+            is_large = is_promising(spec, data)
     return replace(spec, architecture=network_on_coordinates(spec.architecture, is_large)), data, projection
 
 
@@ -247,13 +256,13 @@ def on_known_coordinates(start: FitResult, data: TrainData) -> tuple[TrainData, 
     return data.projected(projection, fill), projection
 
 
-def other_folds(spec: TrainSpec, data: TrainData, training: Training) -> Any:
+def other_folds(spec: TrainSpec, data: TrainData, training: Training, progress: Progress) -> Any:
     """A function that trains with other validation sets; None if it cannot change the decision or costs too much."""
     whole, n_validation = Part.whole(data.train.rows, data.train.groups), len(data.validation or ())
     is_exact = training.n_components >= data.layout.n_features
     if is_exact or not whole.rows.small or not has_enough_folds(whole, n_validation):
         return None
-    return partial(cross_validation_losses, spec, whole, n_validation, train_fold)
+    return partial(cross_validation_losses, spec, whole, n_validation, train_fold, progress)
 
 
 def train_fold(spec: TrainSpec, train_part: Part, validation: Part, callback: Callback) -> None:

@@ -92,6 +92,8 @@ class AutoencoderNet(NeuralNet):
     generator_: Any = None
     noise_: Any = None
     own_callbacks_: Sequence[Callback] = ()
+    # Called with the number of a training batch, their number per epoch and the start of the epoch.
+    report_batch_: Callable[[int, int, float], None] | None = None
     epochs_done_ = step_count_ = batch_ = 0
     # Maximum rows of a batch in validation, lower after running out of memory.
     longest_: float = math.inf
@@ -141,7 +143,7 @@ class AutoencoderNet(NeuralNet):
             note_place(error, len(self.history), self.batch_)
             raise
         finally:
-            self.callbacks_, self.own_callbacks_ = users, ()
+            self.callbacks_, self.own_callbacks_, self.report_batch_ = users, (), None
             if isinstance(self.fused_update_, Update):
                 self.fused_update_.separate()
             self.generator_ = self.noise_ = self.forward_ = self.replay_ = self.fused_update_ = None
@@ -246,6 +248,8 @@ class AutoencoderNet(NeuralNet):
                     total.add_(self.criterion_.latest[name], alpha=len(batch))
                 if self.has_batch_hooks_:
                     self.notify("on_batch_end", batch=batch, training=training, **step)
+                if training and self.report_batch_ is not None:
+                    self.report_batch_(number + 1, len(iterator), start)
                 # Otherwise the output would stay in memory while the next batch is computed.
                 del batch, step
         by_batch, weights = losses.cpu().double(), torch.tensor(lengths, dtype=torch.float64)
@@ -348,7 +352,7 @@ class AutoencoderNet(NeuralNet):
 
     def __getstate__(self):
         # The state of a training refers to the weights of this net and to the rows.
-        unset = dict.fromkeys(("stream_", "forward_", "replay_", "fused_update_"))
+        unset = dict.fromkeys(("stream_", "forward_", "replay_", "fused_update_", "report_batch_"))
         callbacks = vars(self).get("callbacks_", ())
         users = [pair for pair in callbacks if all(pair[1] is not own for own in self.own_callbacks_)]
         return state_on_cpu({**vars(self), **unset, "callbacks_": users, "own_callbacks_": ()})

@@ -89,8 +89,8 @@ def test_batch_normalization_never_gets_batches_of_one_row():
         ).fit(X[:n])
 
 
-def test_verbose_prints_every_epoch(capsys):
-    AutoencoderTransformer(2, verbose=1, **QUICK).fit(X)
+def test_verbose_2_prints_every_epoch(capsys):
+    AutoencoderTransformer(2, verbose=2, **QUICK).fit(X)
     printed = capsys.readouterr().out
     stages = "Reading X", "Choosing training and validation rows", "Building the network and its PCA initialization"
     for stage in stages:

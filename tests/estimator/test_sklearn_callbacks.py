@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderNovelty, AutoencoderTransformer, BottleneckSearchCV
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 X, y = load_digits(return_X_y=True)
@@ -97,3 +97,23 @@ class TestCallbacks:
         autoencoder = clone(QUICK).set_params(batch_size=16).set_callbacks(keeper).fit(X)
         np.testing.assert_array_equal(keeper.kept.transform(X), keeper.codes)
         assert autoencoder.n_iter_ == 3
+
+    @pytest.mark.parametrize(
+        ("estimator", "task"),
+        [
+            (BottleneckSearchCV(clone(QUICK), (4, 64), cv=2), "fold"),
+            (AutoencoderNovelty(clone(QUICK), n_members=2, random_state=0), "member"),
+        ],
+    )
+    def test_progress_bar_shows_folds_and_members_and_their_epochs(self, estimator, task, capsys):
+        from sklearn.callback import ProgressBar
+
+        estimator.set_callbacks(ProgressBar()).fit(X)
+        out = capsys.readouterr().out
+        assert f"{type(estimator).__name__} - {task} | AutoencoderTransformer - fit #1" in " ".join(out.split())
+
+    def test_callbacks_do_not_change_the_members(self):
+        novelty = AutoencoderNovelty(clone(QUICK), n_members=2, random_state=0)
+        plain = clone(novelty).fit(X)
+        seen = novelty.set_callbacks(Silent()).fit(X)
+        np.testing.assert_array_equal(seen.score_samples(X), plain.score_samples(X))

@@ -43,14 +43,19 @@ def test_history_names_its_loss_terms():
         display.plot(terms=["lss"])
 
 
-def test_legend_of_many_loss_terms_is_beside_the_axes():
+def test_the_legend_is_below_the_axes_of_a_new_figure_and_beside_given_ones():
     names = ("loss", "reconstruction", "kl_divergence")
     history = [{"epoch": i + 1} | {f"train_{name}": 2.0 - i for name in names} for i in range(2)]
     history = [row | {key.replace("train", "valid"): 1.0 for key in row if key != "epoch"} for row in history]
-    for terms, beside in ((names[:2], False), (names, True)):
+    for terms in (names[:1], names):
         display = drawn(TrainingHistoryDisplay(history=history).plot(terms=terms))
-        legend = display.ax_.get_legend().get_window_extent()
-        assert bool(legend.x0 >= display.ax_.get_window_extent().x1) is beside
+        legend, figure = display.ax_.get_legend().get_window_extent(), display.figure_.bbox
+        assert legend.y1 <= display.ax_.xaxis.label.get_window_extent().y0
+        assert 0 <= legend.x0 < legend.x1 <= figure.x1
+        assert legend.y0 >= 0
+        ax = plt.subplots(layout="constrained")[1]
+        display = drawn(TrainingHistoryDisplay(history=history).plot(ax, terms=terms))
+        assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
     figure, ax = plt.subplots()  # no layout engine
     display = drawn(TrainingHistoryDisplay(history=history).plot(ax))
     assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1

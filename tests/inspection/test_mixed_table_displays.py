@@ -40,6 +40,13 @@ def test_displays_name_the_encoded_features(library):
     assert tick_labels(display.ax_[0, 0]) == NAMES
 
 
+def test_abbreviated_names_keep_the_category():
+    table = pd.DataFrame({"x": HIDDEN, "town of residence": np.where(HIDDEN > 0, "Paris", "London")})
+    autoencoder = AutoencoderTransformer(1, max_epochs=1, random_state=0).fit(table)
+    display = drawn(GeneratedSamplesDisplay.from_estimator(autoencoder, n_samples=3))
+    assert tick_labels(display.ax_[0, 0]) == ["x", "town of …ce=London", "town of …nce=Paris"]
+
+
 def test_traversals_draw_probabilities_and_latent_spaces_scores():
     autoencoder = AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(TABLE)
     display = drawn(LatentTraversalDisplay.from_estimator(autoencoder, TABLE, n_steps=5))

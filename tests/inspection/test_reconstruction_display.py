@@ -1,5 +1,6 @@
 """ReconstructionDisplay and the format of samples."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -47,10 +48,39 @@ def test_columns_of_wide_tables_with_the_largest_errors_are_drawn():
     errors = np.abs(display.reconstructions - display.samples) / autoencoder.scale_
     largest = X.columns[np.sort(np.argsort(-errors.mean(0))[:10])]
     assert [label.get_text() for label in display.ax_[1, 0].get_xticklabels()] == [
-        name if len(name) <= 18 else f"{name[:17]}…" for name in largest
+        name if len(name) <= 18 else f"{name[:8]}…{name[-9:]}" for name in largest
     ]
     assert display.figure_.get_suptitle().startswith("10 of 30 columns")
     assert display.figure_.get_size_inches()[0] < 10
+    axes = plt.subplots(2, 4)[1]
+    display = drawn(display.plot(axes))
+    assert display.figure_.get_suptitle() == ""
+    assert axes[1, 2].get_xlabel() == "10 of 30 columns, those with the largest errors"
+
+
+def test_columns_without_names_are_named_by_their_index():
+    X = np.random.RandomState(0).standard_normal((60, 40))
+    autoencoder = AutoencoderTransformer(2, max_epochs=1, random_state=0).fit(X)
+    display = drawn(ReconstructionDisplay.from_estimator(autoencoder, X, n_samples=2))
+    errors = np.abs(display.reconstructions - display.samples).mean(0)
+    expected = [str(column) for column in np.sort(np.argsort(-errors)[:10])]
+    assert [label.get_text() for label in display.ax_[1, 0].get_xticklabels()] == expected
+
+
+def test_channels_of_different_units_are_standardized_and_named():
+    t = np.linspace(0, 6, 32)
+    phase = np.random.RandomState(0).uniform(0, 6, (100, 1))
+    signals = np.stack([np.sin(t + phase), 1000 + 300 * np.cos(t + phase)], axis=-1)
+    autoencoder = AutoencoderTransformer(2, axes="t c", max_epochs=2, random_state=0).fit(signals)
+    assert autoencoder.scaling_ == "channels"
+    display = drawn(ReconstructionDisplay.from_estimator(autoencoder, signals, n_samples=2))
+    assert display.figure_.get_suptitle() == ""
+    assert display.ax_[0, 0].get_ylabel() == "standardized value"
+    ranges = [np.ptp(line.get_ydata()) for line in display.ax_[0, 0].lines if line.get_label().startswith("input")]
+    assert len(ranges) == 2
+    assert 0.5 < ranges[0] / ranges[1] < 2
+    labels = [text.get_text() for text in display.ax_[0, -1].get_legend().get_texts()]
+    assert labels[-1] == "reconstruction, channel 1"
 
 
 FORMS = {

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
@@ -14,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
+from skae.training import progress
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
@@ -96,7 +98,10 @@ def test_verbose_prints_scores_per_fold(capsys):
     search.fit(X)
     assert capsys.readouterr().out == ""
     search.set_params(verbose=1).fit(X)
-    assert capsys.readouterr().out == "Fitting 2 folds once for all of 2 sizes: n_components=[2, 4]\n"
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "Fitting 2 folds once for all of 2 sizes: n_components=[2, 4]"
+    assert printed[2].startswith("fit 2/2, 00:00 left")
+    assert printed[3:] == [f"n_components={search.n_components_} is chosen."]
     search.set_params(verbose=2).fit(X)
     assert re.search(r"\[CV 2/2\] 2: 0\.\d{3}, 4: 0\.\d{3}; total time=", capsys.readouterr().out)
 
@@ -124,3 +129,24 @@ def test_callbacks_see_folds_and_epochs(n_jobs, capsys):
         assert "fold" in shown
         assert "refit-with-best-params" in shown
     assert not hasattr(estimator, "_skl_callbacks")
+
+
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+def test_progress_of_parallel_folds(backend, capsys):
+    search = BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), cv=2, n_jobs=2, refit=False, verbose=2)
+    with joblib.parallel_config(backend=backend):
+        search.fit(X)
+    printed = capsys.readouterr().out
+    assert "fit 2/2, 00:00 left" in printed
+    assert "[CV 2/2] 2: 0." in printed
+
+
+def test_progress_with_a_backend_that_returns_all_results_at_once(monkeypatch, capsys):
+    def list_only(return_as="list", **settings):
+        if return_as != "list":
+            raise ValueError("Backend does not support return_as=generator")
+        return joblib.Parallel(**settings)
+
+    monkeypatch.setattr(progress, "Parallel", list_only)
+    BottleneckSearchCV(AutoencoderTransformer(**QUICK), (2, 4), cv=2, refit=False, verbose=1).fit(X)
+    assert "fit 2/2, 00:00 left" in capsys.readouterr().out

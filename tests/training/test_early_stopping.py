@@ -316,7 +316,7 @@ class TestPCAIsKept:
 
     def test_falling_back_to_pca_warns(self, capsys):
         with pytest.warns(PCAKeptWarning, match="max_epochs"):
-            autoencoder = AutoencoderTransformer(2, random_state=0, verbose=1).fit(self.X)
+            autoencoder = AutoencoderTransformer(2, random_state=0, verbose=2).fit(self.X)
         assert autoencoder.is_pca_
         printed = capsys.readouterr().out
         assert "PCA is kept" in printed

@@ -92,8 +92,11 @@ def test_steps_with_randomness_or_state_or_observers_are_not_replayed(settings, 
     assert not replays
 
 
-def test_printing_does_not_prevent_replay(replays, digits, capsys):
-    AutoencoderTransformer(2, batch_size=16, max_epochs=2, device="cpu", random_state=0, verbose=1).fit(digits[:200])
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_printing_does_not_prevent_replay(verbose, replays, digits, capsys):
+    AutoencoderTransformer(2, batch_size=16, max_epochs=2, device="cpu", random_state=0, verbose=verbose).fit(
+        digits[:200]
+    )
     assert replays
     assert "train_loss" in capsys.readouterr().out
 
