@@ -475,10 +475,11 @@ def train_members(
     # Workers do not need an earlier result.
     unfitted = None if context is None else copy_without_result(novelty)
     progress.begin(len(parts))
-    # The array itself is an argument, so that joblib sends it to a worker once.
+    # The array itself is an argument, so that joblib sends it to a cluster once. Indices are in a tuple: with dask,
+    # joblib keeps an array on one worker, and it would be lost with this worker.
     for member in parallel(novelty.n_jobs, novelty.verbose)(
-        delayed(train_member)(autoencoder, X.X, train, part, int(seed), table, unfitted, task)
-        for (train, part), seed, task in zip(parts, seeds, tasks, strict=True)
+        delayed(train_member)(autoencoder, X.X, rows, int(seed), table, unfitted, task)
+        for rows, seed, task in zip(map(tuple, parts), seeds, tasks, strict=True)
     ):
         members.append(member)
         progress.step()
@@ -490,17 +491,17 @@ def train_members(
 def train_member(
     autoencoder: AutoencoderTransformer,
     X: Any,
-    train: np.ndarray,
-    part: np.ndarray,
+    rows: tuple[np.ndarray, np.ndarray],
     seed: int,
     table: TableColumns | None,
     novelty: Any,
     task: Any,
 ) -> AutoencoderTransformer:
-    """Train a member on the rows ``train`` of checked X, with the rows ``part`` as validation set.
+    """Train a member on rows of checked X: ``rows`` are indices of training rows, and of the validation set.
 
     ``task`` of ``novelty`` reports the fit to the callbacks of scikit-learn; None if there are none.
     """
+    train, part = rows
     # Ctrl-C ends the fit of all members.
     member = clone(autoencoder).set_params(random_state=seed, on_interrupt="raise")
     member._reports_pca, member._table = False, table

@@ -285,7 +285,7 @@ class BottleneckSearchCV(HTMLMixin, CallbackSupportMixin, MetaEstimatorMixin, Ba
         search.__dict__ = self._unfitted_state() | {"cv": len(splits)}
         tasks = [context and context.subcontext(task_name="fold") for _ in splits]
         return parallel(self.n_jobs, self.verbose)(
-            delayed(score_fold)(search, estimator, sizes, X, y, number, split, metadata, scorer, task)
+            delayed(score_fold)(search, estimator, sizes, X, y, number, tuple(split), metadata, scorer, task)
             for number, (split, task) in enumerate(zip(splits, tasks, strict=True))
         )
 
