@@ -57,6 +57,8 @@ def watched(call):
     done.set()
     watcher.join()
     return result, seconds, peak - before
+"""
+LOAD = """
 path = sys.argv[1]
 autoencoder, X = pickle.load(open(path, "rb")), np.load(sys.argv[2], mmap_mode="r")
 """
@@ -77,7 +79,7 @@ print(min(seconds, *(watched(lambda: autoencoder.transform(X))[1] for _ in range
 
 def measure(code, autoencoder_file, X_file):
     """Seconds and peak bytes of ``code``."""
-    arguments = [sys.executable, "-c", WATCHER + code, str(autoencoder_file), str(X_file)]
+    arguments = [sys.executable, "-c", WATCHER + LOAD + code, str(autoencoder_file), str(X_file)]
     seconds, peak = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split()
     return float(seconds), int(peak)
 

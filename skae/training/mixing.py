@@ -105,9 +105,9 @@ def with_last(items: Iterator[Any]) -> Iterator[tuple[Any, bool]]:
 
 
 def prepare_in_thread(batches: Iterator[Any], batch_bytes: int, window_bytes: int) -> Iterator[Any]:
-    """The same batches; a thread prepares the next ones: about ``window_bytes``, at most BUFFER_BYTES."""
+    """The same batches; a thread prepares the next ones: half of ``window_bytes``, at most half of BUFFER_BYTES."""
     n_batches = max(1, HANDED_BYTES // batch_bytes)
-    ahead = max(2, min(window_bytes, BUFFER_BYTES) // max(HANDED_BYTES, batch_bytes))
+    ahead = max(2, min(window_bytes, BUFFER_BYTES) // 2 // max(HANDED_BYTES, batch_bytes))
     with contextlib.closing(prefetch(in_groups(batches, n_batches), ahead)) as groups:
         for group in groups:
             yield from group
