@@ -43,7 +43,7 @@ sphinx_gallery_conf = {
     "examples_dirs": str(ROOT / "examples"),
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_.*\.py$",
-    "ignore_pattern": r"__init__\.py|quickstart\.py",
+    "ignore_pattern": r"(^|[/\\])(?!plot_)[^/\\]*\.py$",  # plain scripts
     "plot_gallery": True,
     "abort_on_example_error": True,
     "remove_config_comments": True,

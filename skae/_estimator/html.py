@@ -6,6 +6,8 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
+# Properties that are computed or copied at each access.
+COMPUTED = ("autoencoder_", "components_", "decoder_", "encoder_")
 BOX = '<div style="border-left: 2px solid #ccc; margin: 4px 0; padding-left: 8px;">{}</div>'
 
 
@@ -27,6 +29,15 @@ class HTMLMixin:
     def _details_if_fitted(self) -> str:
         is_fitted = self.__sklearn_is_fitted__()  # type: ignore[attr-defined]
         return BOX.format(self._html_details()) if is_fitted else ""
+
+    def __dir__(self) -> list[str]:
+        # scikit-learn gets each attribute to see whether it is defined, also for completions in notebooks.
+        is_fitted = self.__sklearn_is_fitted__()  # type: ignore[attr-defined]
+        return [name for name in object.__dir__(self) if (is_fitted if name in COMPUTED else hasattr(self, name))]
+
+    def _get_fitted_attr_html(self, doc_link: str = "") -> dict[str, Any]:
+        """No list of all fitted attributes in the diagram of scikit-learn 1.9, which would get each of them."""
+        return {}
 
     def _repr_html_inner(self) -> str:
         return super()._repr_html_inner() + self._details_if_fitted()  # type: ignore[misc]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import sklearn
 from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.fixes import parse_version
 
 from skae import AutoencoderNovelty, AutoencoderTransformer, BottleneckSearchCV, Dense
@@ -84,6 +85,23 @@ def test_the_layer_table_is_printed_text_and_html(capsys):
     for copied in (copy.deepcopy(table), pickle.loads(pickle.dumps(table))):
         assert copied == table
         assert copied._repr_html_() == table._repr_html_()
+
+
+def test_diagrams_and_completions_compute_no_attributes(monkeypatch):
+    autoencoder = copy.deepcopy(SMALL)
+    assert "components_" not in dir(autoencoder)
+    assert "n_components_" not in dir(autoencoder)
+    autoencoder.fit(X)
+
+    def compute(self):
+        raise AssertionError("components_ is computed")
+
+    monkeypatch.setattr(AutoencoderTransformer, "components_", property(compute))
+    monkeypatch.setattr(AutoencoderTransformer, "encoder_", property(compute))
+    assert {"components_", "encoder_", "n_components_", "transform"} <= set(dir(autoencoder))
+    assert "encoded_feature_names_" not in dir(autoencoder)
+    autoencoder._repr_html_()
+    make_pipeline(autoencoder)._repr_html_()
 
 
 def test_text_is_shown_if_diagrams_are_turned_off():

@@ -411,7 +411,7 @@ def test_missing_values_of_every_kind_of_column_are_filled(library):
     autoencoder = AutoencoderTransformer(3, **(QUICK | {"max_epochs": 20})).fit(frame)
     restored = autoencoder.reconstruct(frame)
     assert schema_of(restored) == schema_of(frame)
-    found = restored if library == "pandas" else restored.to_pandas()
+    found = restored if library == "pandas" else pl.DataFrame(restored).to_pandas()
     assert found.notna().all(axis=None)
     for name in ("city", "size", "owner"):
         assert (found[name].to_numpy() == TABLE[name].to_numpy()).mean() > 0.8

@@ -103,7 +103,8 @@ def test_missing_entries_of_dictionaries_of_pyarrow_are_missing():
 def test_another_library_gets_plain_types():
     restored = round_trip(FRAME[["text", "size", "flag", "day", "count"]], library="polars")
     assert restored["size"].to_list() == SIZES
-    assert restored.dtypes[2:4] == [pl.Boolean, pl.Datetime("us")]
+    assert restored.dtypes[2] == pl.Boolean
+    assert isinstance(restored.dtypes[3], pl.Datetime)  # pandas before 3 has nanoseconds
     restored = round_trip(POLARS, library="pandas")
     assert restored["category"].tolist() == SIZES
     assert restored["zone"].dtype.kind == "M"
@@ -297,7 +298,7 @@ CHANGED = {
     "dates with a zone to dates": ("zone", pd.date_range("2024", periods=4), "held dates with a time zone in fit"),
     "dates to objects with a zone": (
         "day",
-        pd.date_range("2024", periods=4, tz="UTC").astype(object),
+        pd.date_range("2024", periods=4, tz="UTC").astype(object).to_numpy(),
         "held dates without a time zone in fit",
     ),
     "dates to both": (
