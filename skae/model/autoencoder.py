@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .bottlenecks import Bottleneck, Code
-from .layers import EncoderDecoder
+from .layers import EncoderDecoder, outputs_zeros
 from .missing import MissingValues
 from .priors import Prior, Sampler
 from .projection import Projection
@@ -276,6 +277,8 @@ class Autoencoder(nn.Module):
         self.code_map = code_map
         self.missing = missing
         self.projection: Projection | None = None
+        # Whether training kept PCA. If the last layers are still zero, inference computes the linear path alone.
+        self.is_linear = False
         self.register_buffer("latent_scale", latent_scale)
 
     def forward(self, x: Tensor) -> Trace:
@@ -318,6 +321,9 @@ class Autoencoder(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """The bottleneck's input (batch, n_in); the first n_components features have about unit variance."""
+        if self.linear is not None and self._adds_zeros(self.encoder):
+            linear = self.linear.encode(x)
+            return functional.pad(linear, (0, self.bottleneck.n_in - linear.shape[1]))
         features = self._compute(self.encoder, x)
         if self.linear is None:
             return features
@@ -329,10 +335,16 @@ class Autoencoder(nn.Module):
 
     def output(self, latent: Tensor) -> Tensor:
         """The output (batch, \\*shape) for inner codes, in the link's output space."""
+        if self.linear is not None and self._adds_zeros(self.decoder):
+            return self.linear.decode(self.bottleneck.linear_input(latent))
         output = self._compute(self.decoder, self.bottleneck.decoder_input(latent))
         if self.linear is not None:
             output = output + self.linear.decode(self.bottleneck.linear_input(latent))
         return output
+
+    def _adds_zeros(self, module: nn.Module) -> bool:
+        """Whether the encoder or the decoder need not be computed; in inference only, where it gets no gradient."""
+        return self.is_linear and torch.is_inference_mode_enabled() and outputs_zeros(module)
 
     def _compute(self, module: nn.Module, x: Tensor) -> Tensor:
         """Apply the encoder or the decoder."""

@@ -75,6 +75,16 @@ def is_zero(layer: nn.Module) -> bool:
     return getattr(layer, "is_set_to_zero", False) if weight.is_meta else not bool(weight.any())
 
 
+def outputs_zeros(module: nn.Module) -> bool:
+    """Whether the last layer of an encoder or decoder is one that ``set_zero`` set, and is still zero."""
+    for layer in reversed(list(module.children())):
+        if isinstance(layer, nn.Sequential):
+            return outputs_zeros(layer)
+        if not isinstance(layer, (nn.Flatten, nn.Unflatten)):
+            return getattr(layer, "is_set_to_zero", False) and not any(bool(p.any()) for p in layer.parameters())
+    return False
+
+
 class SpectralNorm(nn.Module):
     """A linear layer or convolution whose weight is divided by its largest singular value (Miyato et al., 2018).
 

@@ -131,6 +131,8 @@ def decode_result(file: Stored, decode: Decoder, device: torch.device) -> FitRes
     network.load_optimizer(net, arrays)
     schema = decode_schema(content, math.prod(layout.sample_shape), decode)
     check_table_schema(schema, layout)
+    best_epoch = check_type(content["best_epoch"], int, "best_epoch")
+    net.module_.is_linear = best_epoch == 0
     return FitResult(
         spec=spec,
         layout=layout,
@@ -140,7 +142,7 @@ def decode_result(file: Stored, decode: Decoder, device: torch.device) -> FitRes
         n_components=content["n_components"],
         history=decode_history(content["history"], decode),
         n_epochs=check_type(content["n_epochs"], int, "n_epochs"),
-        best_epoch=check_type(content["best_epoch"], int, "best_epoch"),
+        best_epoch=best_epoch,
         codes=arrays["codes"].numpy(),
         explained_variance_ratio=arrays["explained_variance_ratio"].numpy(),
         target=target,

@@ -279,6 +279,7 @@ def finish(training: Training, data: TrainData, present: Callable[..., FitResult
         best.cross_validate = None
     kept = net.epochs_done_ if best is None else best.restore(net)
     result = present(kept)
+    net.module_.is_linear = result.net.module_.is_linear = result.best_epoch == 0
     codes = training_codes(net.module_, data.train, net.batch_size)
     result = replace(result, codes=codes)
     if net.module_.bottleneck.is_nested:
