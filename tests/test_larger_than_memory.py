@@ -104,6 +104,8 @@ def of_feather(folder):
 
 
 def of_lazy_frame(folder):
+    if not hasattr(pl.LazyFrame, "collect_batches"):
+        pytest.skip("newer versions of polars read a LazyFrame in parts")
     pyarrow.parquet.write_table(table(), folder / "X.parquet", row_group_size=CHUNK)
     return pl.scan_parquet(folder / "X.parquet").filter(pl.col("c0") < 100)
 

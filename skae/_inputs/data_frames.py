@@ -140,7 +140,11 @@ def arrow_array(values: np.ndarray, dtype: Any) -> Any:
         return pa.array(values.tolist() if values.dtype.kind == "O" else values)
     if pa.types.is_dictionary(dtype):
         return pa.array(values.tolist(), type=dtype.value_type).dictionary_encode().cast(dtype)
-    return pa.array(values.tolist() if values.dtype.kind == "O" else values).cast(dtype)
+    array = pa.array(values.tolist() if values.dtype.kind == "O" else values)
+    try:
+        return array.cast(dtype)
+    except pa.ArrowNotImplementedError:  # older versions cannot cast strings to views
+        return pa.array(values.tolist(), type=dtype)
 
 
 def numpy_dtype(dtype: Any) -> np.dtype | None:
