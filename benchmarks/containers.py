@@ -15,7 +15,7 @@ from scaling import MIB, WATCHER
 
 N_COLUMNS, CHUNK = 64, 10_000
 MOST = 600
-KINDS = ("memmap", "zarr", "h5py", "dask", "parquet", "LazyFrame", "map-style", "iterable", "loader")
+KINDS = ("memmap", "zarr", "h5py", "dask", "parquet", "LazyFrame")
 # The file of each kind, and code that makes X of its path.
 FILES = {
     "zarr": "zarr",
@@ -26,20 +26,9 @@ FILES = {
 }
 OPEN = """
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset
 torch.set_num_threads(1)
 def rows():
     return np.load(path, mmap_mode="r")
-class MapStyle(Dataset):
-    def __init__(self):
-        self.rows = rows()
-    def __len__(self):
-        return len(self.rows)
-    def __getitem__(self, index):
-        return torch.from_numpy(np.array(self.rows[index]))
-class Iterable(IterableDataset):
-    def __iter__(self):
-        return iter(rows())
 def open_container(kind):
     if kind == "memmap":
         return rows()
@@ -55,14 +44,8 @@ def open_container(kind):
     if kind == "parquet":
         import pyarrow.dataset
         return pyarrow.dataset.dataset(path)
-    if kind == "LazyFrame":
-        import polars
-        return polars.scan_parquet(path)
-    return {
-        "map-style": MapStyle,
-        "iterable": Iterable,
-        "loader": lambda: DataLoader(MapStyle(), batch_size=1000, shuffle=True),
-    }[kind]()
+    import polars
+    return polars.scan_parquet(path)
 """
 CALLS = """
 from skae import AutoencoderTransformer, Dense
@@ -141,7 +124,7 @@ def main():
             table.append([kind, *speeds, slower, round(fit_peak / MIB), round((peak - size) / MIB)])
             print(*table[-1], flush=True)
     columns = ["X", "fit rows/s", "transform rows/s", "fit time / memmap", "fit peak MiB", "transform peak MiB"]
-    write("containers", columns, table, rows=options.rows)
+    write("containers", columns, table, n_rows=options.rows)
     for kind, *_, fit_peak, peak in table:
         assert max(fit_peak, peak) <= MOST, f"{kind} took {fit_peak} and {peak} MiB, allowed {MOST}"
 

@@ -54,15 +54,16 @@ def read_lazy_frame(X: Any) -> Any:
     n_rows = X.select(pl.len()).collect(engine="streaming").item()
     if fits_into_memory(n_rows, len(schema)):
         return X.collect()
+    dtype = common_dtype(dict(schema.items()))
     if not hasattr(X, "collect_batches"):
         raise ValueError(
             f"A LazyFrame larger than {sources.CACHE_BYTES // 2**20} MiB needs a version of polars with "
             f"LazyFrame.collect_batches. Upgrade polars, or call X.sink_parquet(path) and pass "
             f"pyarrow.dataset.dataset(path)."
         )
-    dtype = common_dtype(dict(schema.items()))
     numbers = X.select(pl.all().cast(pl.Float32 if dtype == np.float32 else pl.Float64))
-    length = part_length(len(schema))
+    # The streaming engine holds several batches.
+    length = max(1, part_length(len(schema)) // 8)
 
     def start() -> Iterator[np.ndarray]:
         return (frame.to_numpy() for frame in numbers.collect_batches(chunk_size=length))
