@@ -66,12 +66,12 @@ class Progress(contextlib.AbstractContextManager):
             self.bar.bar_format = STAGE_FORMAT
             self.bar.set_description_str(name)
         elif self.prints:
-            print(f"{name} ... ", end="", flush=True)
+            show(f"{name} ... ", end="")
         try:
             yield
         finally:
             if self.prints:
-                print(f"{time.perf_counter() - began:.1f} s", flush=True)
+                show(f"{time.perf_counter() - began:.1f} s")
 
     def begin(self, total: int, done: int = 0) -> None:
         """Begin, or continue after ``done`` units, up to ``total``."""
@@ -113,7 +113,7 @@ class Progress(contextlib.AbstractContextManager):
         if self.bar is not None:
             self.bar.write(line)
         elif self.prints:
-            print(line, flush=True)
+            show(line)
 
     def _describe_units(self) -> None:
         if self.bar is not None:
@@ -132,8 +132,14 @@ class Progress(contextlib.AbstractContextManager):
         )
 
     def _print_line(self, line: str) -> None:
-        print(line, flush=True)
+        show(line)
         self.printed, self.unprinted = time.perf_counter(), ""
+
+
+def show(text: str, end: str = "\n") -> None:
+    """Print a text; output that was closed does not end a fit."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, end=end, flush=True)
 
 
 NO_PROGRESS = Progress(0, "epoch")
@@ -172,7 +178,10 @@ def has_bar() -> bool:
     # Bars of several worker processes would overwrite each other.
     if multiprocessing.current_process().name != "MainProcess":
         return False
-    return is_notebook_bar(auto_tqdm()) or (sys.stdout is not None and sys.stdout.isatty())
+    try:
+        return is_notebook_bar(auto_tqdm()) or (sys.stdout is not None and sys.stdout.isatty())
+    except ValueError:  # output was closed
+        return False
 
 
 def new_bar(unit: str) -> Any:

@@ -216,3 +216,10 @@ def test_time_left_continues_from_a_checkpoint(capsys):
     progress.step()
     # Four hundredths of a second, and not those of the six epochs before.
     assert capsys.readouterr().out == "epoch 7/10, 00:00 left\n"
+
+
+def test_closed_output_does_not_end_a_fit(monkeypatch, tmp_path):
+    with open(tmp_path / "closed", "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+    fitted = AutoencoderTransformer(2, architecture=Dense((4,)), max_epochs=2, verbose=1).fit(np.eye(40, 5))
+    assert len(fitted.history_) == 2
