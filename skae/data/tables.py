@@ -122,7 +122,8 @@ class TableLayout(SampleLayout):
         """Update the scaling with moments of more rows; also returns which features (n_features,) are rescaled."""
         moments = replace(moments, eps=0.0)
         scaling, changed = self.scaling.extend(moments, self.scaling.kind, True, blocks=block_index(self.columns))
-        return replace(self, scaling=scaling), changed
+        has_missing = self.has_missing or moments.n_observed is not None
+        return replace(self, scaling=scaling, has_missing=has_missing), changed
 
     @property
     def n_features(self) -> int:

@@ -420,6 +420,16 @@ def test_missing_values_of_every_kind_of_column_are_filled(library):
     assert 0.5 < autoencoder.score(frame) <= 1
 
 
+@pytest.mark.parametrize("first", ["fit", "partial_fit"])
+@pytest.mark.parametrize("name", ["income", "owner", "city", "since"])
+def test_missing_values_in_later_rows_of_partial_fit(first, name):
+    later = TABLE.astype({name: object}) if name == "owner" else TABLE.copy()
+    later.loc[::4, name] = None
+    autoencoder = getattr(AutoencoderTransformer(2, **QUICK), first)(TABLE).partial_fit(later)
+    assert np.isfinite(autoencoder.transform(later)).all()
+    assert not autoencoder.reconstruct(later)[name].isna().any()
+
+
 def test_tables_of_missing_values_work_in_models_of_complete_ones(fitted):
     with pytest.warns(UserWarning, match="missing"):
         restored = fitted.reconstruct(TABLE.assign(city=None))
