@@ -7,7 +7,7 @@ files per month.
 
 Baseline: PCA with the same number of components, fitted in memory to a sample of the rows.
 
-Result: training takes about 330 MB, as it would for any number of rows, and the autoencoder explains more variance.
+Result: training takes about 400 MB, as it would for any number of rows, and the autoencoder explains more variance.
 """
 
 import sys
