@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.dataset
 import pyarrow.parquet
 import pytest
@@ -17,6 +18,7 @@ from sklearn.decomposition import PCA
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from skae import AutoencoderNovelty, AutoencoderTransformer, Dense
+from skae._inputs.readers import read_container
 from skae.data import ChunkedRows, sources
 from skae.training import mixing
 from skae.variants import Supervised
@@ -509,6 +511,114 @@ def test_missing_values_of_tables_are_nan(tmp_path):
     for given in (pyarrow.dataset.dataset(tmp_path / "X.parquet"), pl.scan_parquet(tmp_path / "X.parquet")):
         autoencoder = AutoencoderTransformer(2, **SETTINGS).fit(given)
         assert autoencoder.score(given) > expected.score(values) - 0.05
+
+
+def empty_parts(folder, whole):
+    """Parquet files of a table, some of them without rows, as Spark writes them."""
+    for place, rows in enumerate([whole[:0], whole[:500], whole[:0], whole[500:], whole[:0]]):
+        pyarrow.parquet.write_table(rows, folder / f"part{place}.parquet", row_group_size=CHUNK)
+    return pyarrow.dataset.dataset(folder)
+
+
+def vectors():
+    return pa.table({"vector": pa.array(list(X), pa.list_(pa.float32()))})
+
+
+@pytest.mark.parametrize("cache", [1000, sources.CACHE_BYTES])
+@pytest.mark.parametrize(("whole", "fitted"), [(table, FITTED_ON_NAMES), (vectors, FITTED)])
+def test_parquet_files_without_rows_are_skipped(cache, whole, fitted, monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "CACHE_BYTES", cache)
+    given = empty_parts(tmp_path, whole())
+    np.testing.assert_array_equal(fitted.transform(given), FITTED.transform(X))
+    autoencoder = AutoencoderTransformer(2, **SETTINGS | QUICK).fit(given)
+    assert (autoencoder.n_samples_, autoencoder.n_features_in_) == (N, P)
+
+
+@pytest.mark.parametrize("cache", [1000, sources.CACHE_BYTES])
+@pytest.mark.parametrize(
+    ("whole", "fitted", "number"),
+    [
+        (table, FITTED_ON_NAMES, pyarrow.dataset.field("c0")),
+        (vectors, FITTED, pyarrow.compute.list_element(pyarrow.dataset.field("vector"), 0)),
+    ],
+)
+def test_filtered_datasets_give_their_rows(cache, whole, fitted, number, monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "CACHE_BYTES", cache)
+    given = empty_parts(tmp_path, whole()).filter(number > 0)
+    chosen = X[:, 0] > 0
+    np.testing.assert_array_equal(fitted.transform(given), FITTED.transform(X[chosen]))
+    assert AutoencoderTransformer(2, **SETTINGS | QUICK).fit(given).n_samples_ == chosen.sum()
+
+
+@pytest.mark.usefixtures("large")
+def test_y_of_validation_rows_that_are_kept_in_memory():
+    y = (HIDDEN[:, 0] > 0).astype(int)
+    settings = SETTINGS | {"variant": Supervised(), "max_epochs": 4}
+    given = ChunkedRows(lambda start, stop: X[start:stop], X.shape, X.dtype, np.arange(0, N + 1, CHUNK))
+    autoencoder = AutoencoderTransformer(2, **settings).fit(given, y)
+    losses = [row["valid_loss"] for row in autoencoder.history_]
+    # With wrong labels, the loss of validation rows is higher.
+    shuffled = np.random.RandomState(0).permutation(y)
+    wrong = AutoencoderTransformer(2, **settings).fit(given, shuffled)
+    assert losses[-1] < losses[0]
+    assert losses[-1] < wrong.history_[-1]["valid_loss"] - 0.1
+
+
+class Items(Dataset):
+    """``make`` of every row as a grid of 2 x 3 numbers."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __len__(self):
+        return 60
+
+    def __getitem__(self, index):
+        return self.make(X[index].reshape(2, 3))
+
+
+class IteratedItems(IterableDataset):
+    def __init__(self, make):
+        self.items = Items(make)
+
+    def __iter__(self):
+        return (self.items[index] for index in range(60))
+
+
+@pytest.mark.parametrize("kind", [Items, IteratedItems])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda grid: grid.tolist(),
+        lambda grid: grid.ravel().tolist(),
+        lambda grid: [tuple(row) for row in grid],
+        lambda grid: [[torch.tensor(number) for number in row] for row in grid],
+        lambda grid: (grid.tolist(), 1),
+        lambda grid: [torch.from_numpy(grid), 1],
+        lambda grid: [grid, grid[0]],  # such as the sample and a target
+    ],
+)
+def test_samples_that_are_lists_have_all_their_numbers(kind, make):
+    rows = np.concatenate(list(read_container(kind(make)).parts()))
+    np.testing.assert_array_equal(rows.reshape(60, P), X[:60])
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (Items(lambda grid: float(grid[0, 0])), ValueError, "Expected 2D array"),
+        (Items(lambda grid: {"x": grid}), TypeError, r"dicts with the keys \['x'\]"),
+        (Items(lambda grid: [{"x": grid}, 1]), TypeError, r"dicts with the keys \['x'\]"),
+        (Items(lambda grid: [[1.0, 2.0], [3.0]]), TypeError, "A list cannot be converted.*inhomogeneous"),
+        (Items(lambda grid: ["a", "b"]), TypeError, "A list cannot be converted"),
+        (Items(lambda grid: ()), TypeError, "Got NoneType"),
+        (DataLoader(Items(lambda grid: grid.tolist()), batch_size=20), TypeError, "nested lists of arrays"),
+        (DataLoader(Items(lambda grid: (grid.tolist(), 1)), batch_size=20), TypeError, "nested lists of arrays"),
+    ],
+)
+def test_items_that_are_no_samples_are_errors(given, error, message):
+    with pytest.raises(error, match=message):
+        AutoencoderTransformer(2, **SETTINGS).fit(given)
 
 
 def test_datasets_of_several_tensors_give_the_first():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,18 @@ def training_data(
         n_validation = min(n_validation, max(1, VALIDATION_BYTES // (4 * layout.n_features)))
     part = Part.whole(rows, current().from_first(row_groups(rows, groups)))
     train, validation = split_rows(part, n_validation, generator)
-    if is_read_in_parts:
-        # Validation rows are in all chunks, which would be read once more in every epoch.
-        return TrainData(train, validation.extract(), schema)
-    return TrainData(train, validation, schema, is_split=True)
+    return TrainData(train, validation, schema, is_split=not is_read_in_parts)
+
+
+def copy_validation(data: TrainData) -> TrainData:
+    """Keep the validation rows of X that is read in parts in memory, with their y.
+
+    They are in all chunks, which would be read once more in every epoch.
+    """
+    validation = data.validation
+    if validation is None or data.is_split or validation.rows is not data.train.rows:
+        return data
+    return replace(data, validation=validation.extract())
 
 
 def all_rows(X: Any, layout: SampleLayout, device: torch.device) -> Part:

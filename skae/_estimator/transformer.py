@@ -79,7 +79,7 @@ from .modules import ModulesMixin
 from .pca_attributes import PCAAttributesMixin
 from .results import ResultMixin, learned
 from .settings import Architecture, check_parameters, check_same_network, class_of_architecture, train_spec
-from .training_data import all_rows, check_groups, check_stream, training_data
+from .training_data import all_rows, check_groups, check_stream, copy_validation, training_data
 
 # Length of history_ after partial_fit.
 MAX_HISTORY = 100
@@ -541,7 +541,8 @@ class AutoencoderTransformer(
         Raises
         ------
         ValueError, TypeError
-            If X is invalid, or differs in shape or column names from the fitted X.
+            If X is invalid, or differs in shape or column names from the fitted X; if ``out`` has another shape or
+            dtype, cannot be written to, or is given although ``set_output`` asks for data frames.
         """
         result = self._get_result()
         if out is not None:
@@ -565,7 +566,8 @@ class AutoencoderTransformer(
         Returns
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
-            Dense; float32, float64 if the dtype of the fitted X needs it, or int64 tokens. A tensor if X is a tensor.
+            Dense; float32, float64 if the dtype of the fitted X needs it, or int64 tokens. A tensor if X is a tensor; a
+            lazy dask array if X is a dask array.
             If ``fit`` got a data frame and ``set_output`` asks for data frames, a data frame of that library with the
             column names and types of ``fit``, and the index of X if X is a pandas data frame.
 
@@ -579,6 +581,8 @@ class AutoencoderTransformer(
         ------
         ValueError
             If X does not have ``n_components_`` columns, or ``dtype`` is unknown.
+        TypeError
+            If X is a dask array, and samples are tables with categories or dates.
         """
         result = self._get_result()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
@@ -600,7 +604,13 @@ class AutoencoderTransformer(
         Returns
         -------
         X : ndarray of the shape, axes and units of the fitted X
-            As from ``inverse_transform``.
+            As from ``inverse_transform``; a lazy dask array if X is a dask array.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is invalid, or differs in shape or column names from the fitted X; if ``dtype`` is unknown; if X is a
+            dask array, and samples are tables with categories or dates.
         """
         result = self._get_result()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
@@ -699,8 +709,12 @@ class AutoencoderTransformer(
     def summary(self) -> LayerTable:
         """Print and return a table of the layers: name, output shape, number of parameters, and formula of each size.
 
-        The last lines name the scaling of samples and the epoch whose weights are kept. The table is a string, which
-        notebooks display as HTML.
+        The last lines name the scaling of samples and the epoch whose weights are kept.
+
+        Returns
+        -------
+        table : LayerTable
+            A string, which notebooks display as HTML.
         """
         table = self._layer_table(self._get_result())
         print(table)
@@ -806,7 +820,7 @@ class AutoencoderTransformer(
             spec = replace(spec, seed=seed if checkpoints.seed is None else checkpoints.seed)
             with progress.stage("Choosing training and validation rows"):
                 data = training_data(spec, X, samples.get("X_val"), groups, layout, schema)
-                data = data if labels is None else labels.add_to(data)
+                data = copy_validation(data if labels is None else labels.add_to(data))
             try:
                 result = train(spec, data, start, checkpoints, [partial(EpochTasks, self, X, y)], progress)
                 checkpoints.finished = True

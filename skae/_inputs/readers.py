@@ -80,8 +80,9 @@ def read_torch(X: Any) -> Any:
     get: Callable[[list[int]], Any] = getattr(X, "__getitems__", None) or (lambda indices: [X[i] for i in indices])
 
     def read(start: int, stop: int) -> np.ndarray:
-        rows = np.empty((stop - start, *first.shape), first.dtype)
-        for place, item in enumerate(get(list(range(start, stop)))):
+        items = list(get(list(range(start, stop))))
+        rows = np.empty((len(items), *first.shape), first.dtype)
+        for place, item in enumerate(items):
             rows[place] = check_sample(to_sample(item), first, start + place)
         return rows
 
@@ -129,9 +130,17 @@ def check_sample(sample: np.ndarray, first: np.ndarray, index: int) -> np.ndarra
 
 
 def to_sample(item: Any) -> np.ndarray:
-    """The sample of an item of a dataset, or the samples of a batch: the first of a tuple such as (sample, label)."""
-    if isinstance(item, tuple) or (isinstance(item, list) and len(item) and not np.isscalar(item[0])):
-        item = item[0]
+    """The sample of an item of a dataset, or the samples of a batch: the first of a tuple such as (sample, label).
+
+    Loaders make lists of tuples, so of a list that begins with an array or a dict, the sample is the first entry too.
+    Other lists, also of lists, are samples.
+    """
+    if isinstance(item, tuple) or (
+        isinstance(item, list) and item and (isinstance(item[0], dict) or is_array(item[0]))
+    ):
+        item = item[0] if item else None
+    if isinstance(item, list):
+        check_nested(item)
     if isinstance(item, torch.Tensor):
         item = item.detach().cpu()
         item = item.float() if item.dtype is torch.bfloat16 else item
@@ -140,13 +149,36 @@ def to_sample(item: Any) -> np.ndarray:
             f"Items of X are dicts with the keys {sorted(map(str, item))}. Return the sample alone, or a tuple "
             f"(sample, label)."
         )
-    sample = np.asarray(item, dtype=np.float64 if isinstance(item, (list, float, int)) else None)
+    try:
+        sample = np.asarray(item, dtype=np.float64 if isinstance(item, (list, float, int)) else None)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"Items of X must be arrays of numbers, or tuples that begin with one. A {type(item).__name__} cannot be "
+            f"converted to an array: {error}"
+        ) from error
     if sample.dtype.kind not in "biuf":
         raise TypeError(
             f"Items of X must be tensors or arrays of numbers, or tuples that begin with one. Got {type(item).__name__}"
             f"{'' if sample.dtype == object else f' of dtype {sample.dtype}'} instead."
         )
     return sample
+
+
+def is_array(entry: Any) -> bool:
+    """Whether an entry of a list is an array or tensor with a dimension."""
+    return not isinstance(entry, (tuple, list)) and np.ndim(entry) > 0
+
+
+def check_nested(item: list) -> None:
+    """Raise TypeError if nested lists hold arrays: the axes of batches that a loader makes of lists are reversed."""
+    first: Any = item
+    while isinstance(first, (tuple, list)) and first:
+        first = first[0]
+    if is_array(first):
+        raise TypeError(
+            "Items of X are nested lists of arrays or tensors, as a DataLoader makes of samples that are lists. "
+            "Convert every sample to one array or tensor in the dataset."
+        )
 
 
 def load(X: Any, name: str, largest: int) -> Any:

@@ -97,14 +97,19 @@ def read_arrow_dataset(X: Any) -> Any:
 
 
 def row_groups(X: Any) -> list[tuple[Any, int]] | None:
-    """The row groups of Parquet files, as fragments with their numbers of rows; None for other files."""
-    fragments = list(X.get_fragments())
+    """The row groups of Parquet files, as fragments with their numbers of rows; None for other files and filters."""
+    try:
+        fragments = list(X.get_fragments())
+    except ValueError:
+        # The rows of a filtered dataset are known only after they are read.
+        return None
     if not all(hasattr(fragment, "row_groups") for fragment in fragments):
         return None
     return [
         (fragment.subset(row_group_ids=[group.id]), group.num_rows)
         for fragment in fragments
         for group in fragment.row_groups
+        if group.num_rows
     ]
 
 
@@ -232,7 +237,7 @@ def samples_of_arrow(column: Any, dtype: Any = None) -> np.ndarray:
     import pyarrow as pa
 
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    samples = np.concatenate([samples_of_array(chunk) for chunk in chunks])
+    samples = np.concatenate([samples_of_array(chunk) for chunk in chunks if len(chunk)])
     return samples if dtype is None else samples.astype(dtype, copy=False)
 
 

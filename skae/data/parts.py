@@ -60,11 +60,17 @@ class ChunkedRows(PartwiseRows):
 
     def __getitem__(self, key: slice) -> np.ndarray:
         start, stop, _ = key.indices(len(self))
-        rows = np.asarray(self.read(start, max(start, stop)))
+        stop = max(start, stop)
+        rows = np.asarray(self.read(start, stop))
         if rows.shape[1:] != self.shape[1:]:
             raise ValueError(
                 f"X has an inhomogeneous shape: its samples have shape {self.shape[1:]}, but rows {start} to {stop} "
                 f"have shape {rows.shape[1:]}."
+            )
+        if rows.shape[0] != stop - start:
+            raise ValueError(
+                f"X has {len(self)} rows by its shape or length, but rows {start} to {stop} have {len(rows)} rows. "
+                f"Slices of X must have all their rows."
             )
         return rows
 

@@ -106,10 +106,11 @@ class Rows(Dataset):
             yield self._to_samples(rows)
 
     def subset(self, indices: np.ndarray) -> Rows:
-        """The rows at ``indices`` with the same scaling, copied and cached."""
+        """The rows at ``indices`` with the same scaling and their y, copied and cached."""
         sparse = isinstance(self.X, SparseRows)
         chosen = SparseRows(self.X.csr[indices]) if sparse else gather_rows(self.X, indices)
         rows = Rows(chosen, self.layout, self.device, keep=True)
+        rows.y = None if self.y is None else self.y[torch.from_numpy(indices).to(self.y.device)]
         if self.residual is not None:
             rows.residual = replace(self.residual, mean_squares=self.residual.mean_squares[torch.from_numpy(indices)])
         return rows

@@ -41,6 +41,13 @@ def test_reads_of_another_shape_are_errors():
         rows[0:5]
 
 
+@pytest.mark.parametrize("n_missing", [1, 5, -1])
+def test_reads_of_another_number_of_rows_are_errors(n_missing):
+    rows = ChunkedRows(lambda start, stop: X[start : stop - n_missing], (100, 3), X.dtype)
+    with pytest.raises(ValueError, match=rf"X has 100 rows.*rows 10 to 15 have {5 - n_missing} rows"):
+        rows[10:15]
+
+
 @pytest.mark.parametrize("size", [1, 50, 1199, 1200, 5000])
 def test_samples_are_random_rows_in_order(size):
     numbers, sample = np.arange(1200)[:, None], Sample(size)
