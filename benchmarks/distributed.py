@@ -3,7 +3,7 @@
 Data-parallel training on two cores, one thread per process, at the same global batch: rows per second of one process
 and of two, the best of several epochs, alternately. The efficiency is that of two processes relative to twice one, and
 in processor time, which other programs on the machine change less, the time of one process relative to the sum of both.
-Bytes per step: those that a process hands over, and those on the network device of this machine (Linux), against a
+Bytes per step: those that a process sends, and those on the network device of this machine (Linux), against a
 model: 4 bytes per weight and for the number of rows, of which a ring of n processes sends the share 2 (n - 1) / n.
 """
 
@@ -132,7 +132,7 @@ def main():
     efficiency = max(row[6] for row in table)
     assert efficiency >= LEAST_EFFICIENCY, f"two processes need {1 / efficiency:.2f} times the processor time of one"
     for row in table:
-        assert row[7] / row[8] < MOST_BYTES, f"{row[0]}: a step hands over {row[7]} kB, the model says {row[8]}"
+        assert row[7] / row[8] < MOST_BYTES, f"{row[0]}: a step sends {row[7]} kB, the model says {row[8]}"
 
 
 if __name__ == "__main__":

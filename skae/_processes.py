@@ -185,11 +185,13 @@ class SumOverProcesses(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
-        return current().sum(values.clone())
+        # Backward of CUDA tensors runs in a thread of autograd, which does not have the context of this one.
+        ctx.processes = current()
+        return ctx.processes.sum(values.clone())
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return current().sum(gradients[0].clone())
+        return ctx.processes.sum(gradients[0].clone())
 
 
 def batch_mean(values: Tensor) -> Tensor:
@@ -258,6 +260,21 @@ def is_launched() -> bool:
     """Whether torchrun, or a cluster in its way, started this process: child processes inherit the environment."""
     is_child = multiprocessing.current_process().name != "MainProcess"
     return not is_child and all(name in os.environ for name in ENVIRONMENT) and int(os.environ["WORLD_SIZE"]) > 1
+
+
+@contextlib.contextmanager
+def place_on_this_machine(rank: int, size: int) -> Iterator[None]:
+    """Give this process its number among ``size`` processes of this machine; the environment may have other ones."""
+    place = {"LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(size)}
+    before = {name: os.environ.get(name) for name in place}
+    os.environ.update(place)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def initialize(**where: Any) -> None:

@@ -1,9 +1,11 @@
 """Data-parallel training: several processes learn what one process learns."""
 
+import contextvars
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ import torch
 from data_parallel_fits import RESUMED, SMALL, X, outcome, outcomes_in_processes
 from skorch.callbacks import Callback
 
-from skae import AutoencoderTransformer
-from skae._processes import ALONE, Processes, current, join
+from skae import AutoencoderTransformer, _processes
+from skae._estimator import launching
+from skae._processes import ALONE, Processes, batch_mean, current, join
 from skae.exceptions import DivergenceError, ProcessFailedError
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
@@ -72,6 +75,30 @@ def test_shares_cover_all_rows_and_differ_by_at_most_one(n_rows, size):
     assert [row for share in shares for row in range(n_rows)[share]] == list(range(n_rows))
     lengths = [share.stop - share.start for share in shares]
     assert max(lengths) - min(lengths) <= 1
+
+
+class Twins(Processes):
+    """Two processes with the same values."""
+
+    def sum(self, tensor):
+        return tensor.mul_(self.size)
+
+
+def test_gradients_are_summed_in_any_thread():
+    values = torch.arange(6.0).reshape(3, 2).requires_grad_()
+    token = _processes._CURRENT.set(Twins(0, 2))
+    try:
+        batch_mean(values).sum().backward()
+        inside, values.grad = values.grad, None
+        loss = batch_mean(values).sum()
+    finally:
+        _processes._CURRENT.reset(token)
+    # As autograd's threads of CUDA devices, without the context of the thread of forward.
+    thread = threading.Thread(target=contextvars.Context().run, args=(loss.backward,))
+    thread.start()
+    thread.join()
+    torch.testing.assert_close(inside, torch.full((3, 2), 1 / 3))
+    torch.testing.assert_close(values.grad, inside)
 
 
 @pytest.mark.parametrize("case", EQUAL)
@@ -142,12 +169,39 @@ class TestStartedProcesses:
             estimator.set_params(optimizer="sgd", lr=1e30).fit(X)
         np.testing.assert_array_equal(estimator.transform(X), before)
 
+    def test_warn_that_callbacks_of_scikit_learn_do_not_run(self, monkeypatch):
+        monkeypatch.setattr(launching, "effective_n_jobs", lambda n: 1)
+        estimator = AutoencoderTransformer(2, n_processes=2, **SMALL)
+        with pytest.raises(ValueError, match="n_processes=1"):
+            estimator.fit(X)
+        estimator._skl_callbacks = ["a callback"]
+        with pytest.warns(UserWarning, match="Callbacks of scikit-learn do not run"), pytest.raises(ValueError):
+            launching.fit_in_processes(estimator, {"X": X})
+
+    @pytest.mark.parametrize("inherited", [{}, {"LOCAL_RANK": "5", "LOCAL_WORLD_SIZE": "8"}])
+    def test_have_their_own_number_on_the_machine(self, inherited, monkeypatch, tmp_path):
+        for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in inherited.items():
+            monkeypatch.setenv(name, value)
+        before, estimator = dict(os.environ), Placed()
+        launching.fit_share(0, 1, str(tmp_path), estimator, {}, {})
+        assert estimator._result == ("0", "1")
+        assert dict(os.environ) == before
+
     @pytest.mark.slow
     def test_that_are_killed_are_an_error(self):
         killed = AutoencoderTransformer(2, n_processes=2, net_params={"callbacks": [Killed()]}, **SMALL)
         with pytest.raises(ProcessFailedError, match="killed, or crashed"):
             killed.fit(X)
         assert not hasattr(killed, "_result")
+
+
+class Placed:
+    """An estimator whose result is the place of its process on the machine."""
+
+    def fit(self):
+        self._result = os.environ["LOCAL_RANK"], os.environ["LOCAL_WORLD_SIZE"]
 
 
 class Killed(Callback):

@@ -17,12 +17,12 @@ from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from torch import distributed
 
 from skae._parameters import warn
-from skae._processes import current, finalize, initialize, is_launched
+from skae._processes import current, finalize, initialize, is_launched, place_on_this_machine
 from skae.data.sources import is_mapped
 from skae.exceptions import ProcessFailedError
 from skae.training import FitResult, draw_seed
 
-# Attributes of an estimator that its processes do not need: callbacks of scikit-learn run in this process only.
+# Callbacks of scikit-learn, which do not run in processes: their context is that of a fit in this process.
 OF_CALLBACKS = "_skl_callbacks"
 
 
@@ -40,6 +40,11 @@ def fit_in_processes(estimator: Any, arguments: dict[str, Any]) -> FitResult:
     n = int(estimator.n_processes)
     if not distributed.is_available():
         raise ValueError(f"n_processes={n} needs torch.distributed, which this build of torch lacks.")
+    if getattr(estimator, OF_CALLBACKS, None):
+        warn(
+            f"Callbacks of scikit-learn do not run with n_processes={n}, because fit trains in other processes. Pass "
+            f"n_processes=None, or start the script with torchrun: the first process then calls them."
+        )
     # Threads of the processes together are those of this process.
     n_threads = max(1, torch.get_num_threads() // n)
     with tempfile.TemporaryDirectory() as folder, parallel_config(backend="loky", inner_max_num_threads=n_threads):
@@ -79,8 +84,9 @@ def fit_share(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            initialize(init_method=f"file://{folder}/store", rank=rank, world_size=size)
-            estimator.fit(**arguments)
+            with place_on_this_machine(rank, size):
+                initialize(init_method=f"file://{folder}/store", rank=rank, world_size=size)
+                estimator.fit(**arguments)
         except BaseException as error:
             if not isinstance(error, ProcessFailedError):
                 with contextlib.suppress(Exception):

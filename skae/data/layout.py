@@ -135,7 +135,7 @@ class SampleLayout:
 
         Missing values stay NaN.
         """
-        x = self.scaling.transform(rows.reshape(len(rows), -1))
+        x = self.scaling.transform(rows.reshape(len(rows), math.prod(rows.shape[1:])))
         return self.from_flat(x)
 
     def from_flat(self, x: Tensor) -> Tensor:

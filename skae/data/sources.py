@@ -316,6 +316,8 @@ def gather_rows(X: Any, indices: np.ndarray | Tensor) -> Tensor:
     indices = np.asarray(indices)
     if isinstance(X, (np.ndarray, SparseRows, SelectedRows)):
         return flat_rows(X[indices])
+    if len(indices) == 0:
+        return torch.empty((0, math.prod(X.shape[1:])), dtype=torch.float32)
     # X supports slicing only: read runs of nearby rows, each as one slice.
     distant = np.diff(indices) > 8
     if isinstance(X, ChunkedRows) and X.is_chunked:
@@ -336,8 +338,10 @@ def read_run(X: Any, run: np.ndarray) -> Tensor:
 def flat_rows(rows: Any) -> Tensor:
     """Convert a slice of X to a tensor (n, n_features), without a copy if numpy and torch allow it."""
     if isinstance(rows, Tensor):
-        return rows.detach().reshape(len(rows), -1)
-    rows = np.ascontiguousarray(rows).reshape(len(rows), -1)
+        return rows.detach().reshape(len(rows), math.prod(rows.shape[1:]))
+    rows = np.ascontiguousarray(rows)
+    # Of no rows, -1 is ambiguous.
+    rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     if rows.dtype == np.uint16:
         rows = rows.astype(np.float32)
     elif rows.dtype.type in NEEDS_FLOAT64:

@@ -82,7 +82,7 @@ class TokenLayout(SampleLayout):
 
 def one_hot(rows: Tensor, n_tokens: int) -> Tensor:
     """One-hot encode ids (n, length) as (n, n_tokens * length), uint8."""
-    return functional.one_hot(rows, n_tokens).to(torch.uint8).transpose(1, 2).reshape(len(rows), -1)
+    return functional.one_hot(rows, n_tokens).to(torch.uint8).transpose(1, 2).flatten(1)
 
 
 def check_tokens(X: Any, n_tokens: int | None = None) -> None:

@@ -16,8 +16,8 @@ from skae.data.sources import BLOCK_ROWS, BUFFER_BYTES
 
 # The window holds this number of chunks, if they take at most MAX_WINDOWS times the memory of other windows.
 WINDOW_CHUNKS, MAX_WINDOWS = 4, 4
-# Size of the batches that a thread hands over at a time.
-HANDED_BYTES = 2**20
+# Size of the batches that a thread sends at a time.
+SENT_BYTES = 2**20
 # Samples (n, \*network_shape), and their places among the rows (n,).
 Block = tuple[Tensor, np.ndarray]
 
@@ -106,8 +106,8 @@ def with_last(items: Iterator[Any]) -> Iterator[tuple[Any, bool]]:
 
 def prepare_in_thread(batches: Iterator[Any], batch_bytes: int, window_bytes: int) -> Iterator[Any]:
     """The same batches; a thread prepares the next ones: half of ``window_bytes``, at most half of BUFFER_BYTES."""
-    n_batches = max(1, HANDED_BYTES // batch_bytes)
-    ahead = max(2, min(window_bytes, BUFFER_BYTES) // 2 // max(HANDED_BYTES, batch_bytes))
+    n_batches = max(1, SENT_BYTES // batch_bytes)
+    ahead = max(2, min(window_bytes, BUFFER_BYTES) // 2 // max(SENT_BYTES, batch_bytes))
     with contextlib.closing(prefetch(in_groups(batches, n_batches), ahead)) as groups:
         for group in groups:
             yield from group

@@ -105,3 +105,7 @@ def test_new_moments_rescale_whole_blocks():
     assert changed.tolist() == [False, True, True, True, False, False]
     assert len(set(extended.scaling.scale[1:4].tolist())) == 1
     np.testing.assert_array_equal(extended.scaling.scale[[0, 4]], layout.scaling.scale[[0, 4]])
+
+
+def test_no_rows_become_no_samples():
+    assert learn().to_network(torch.empty(0, 4)).shape == (0, 6)

@@ -6,11 +6,13 @@ from pydoc_data.topics import topics
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skae import AutoencoderTransformer, Sequence
+from skae.data.tokens import TokenLayout
 from skae.text import PADDING, CharacterEncoder
 
 QUICK = {"max_epochs": 2, "random_state": 0}
@@ -85,3 +87,8 @@ def test_invalid_tokens_raise():
         AutoencoderTransformer(2, loss="cross_entropy").fit(ids)
     with pytest.raises(ValueError, match="architecture='sequence' needs rows of integer tokens"):
         AutoencoderTransformer(2, architecture="sequence").fit(np.zeros((9, 4, 4)))
+
+
+def test_no_rows_become_no_samples():
+    layout = TokenLayout.learn(np.array([[0, 1, 2, 0], [1, 2, 0, 0]]), 4)
+    assert layout.to_network(torch.empty(0, 4)).shape == (0, 3, 4)

@@ -7,7 +7,9 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from skae.data import Rows, SampleLayout, Scaling, SparseRows
+from skae._processes import Processes
+from skae.data import ChunkedRows, Rows, SampleLayout, Scaling, SparseRows
+from skae.data.sources import SelectedRows
 from skae.training.batches import Batches, Part, equal_rows, prefetch, split_rows
 
 IDENTITY = Scaling(*(torch.tensor([v], dtype=torch.float64) for v in (0.0, 1.0, 0.0, 1.0, 1.0)))
@@ -31,6 +33,31 @@ def test_every_row_comes_once_in_batches_of_even_length(n, batch_size, in_memory
     assert len(lengths) == len(batches)
     assert max(lengths) <= batch_size
     assert max(lengths) - min(lengths) <= 1
+
+
+SQUARES = np.arange(12.0).reshape(3, 2, 2)
+FORMS = {
+    "array": lambda: SQUARES,
+    "integers": lambda: SQUARES.astype(np.uint16),
+    "tensor": lambda: torch.from_numpy(SQUARES),
+    "chunks": lambda: ChunkedRows(lambda start, stop: SQUARES[start:stop], SQUARES.shape, float, np.array([0, 1, 3])),
+    "slices": lambda: ChunkedRows(lambda start, stop: SQUARES[start:stop], SQUARES.shape, float),
+    "selected": lambda: SelectedRows(SQUARES, np.array([2, 0])),
+    "selected chunks": lambda: SelectedRows(FORMS["chunks"](), np.array([2, 0])),
+    "sparse": lambda: SparseRows(csr_array(SQUARES.reshape(3, 4))),
+}
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_process_without_rows_in_a_batch_gets_an_empty_batch(form, keep):
+    axes = () if form == "sparse" else ("h", "w")
+    layout = SampleLayout((4,) if form == "sparse" else (2, 2), axes, True, IDENTITY, np.dtype(np.float64))
+    part = Part(Rows(FORMS[form](), layout, torch.device("cpu"), keep=keep), np.arange(1))
+    for generator in (None, torch.Generator().manual_seed(0)):
+        shares = [next(iter(Batches(part, 4, generator, processes=Processes(rank, 2)))) for rank in (0, 1)]
+        assert [share.shape for share in shares] == [(0, *layout.network_shape), (1, *layout.network_shape)]
+        assert {share.dtype for share in shares} == {torch.float32}
 
 
 def test_batches_for_compiled_networks_have_one_shape():
