@@ -140,10 +140,11 @@ def resume(folder, before, after):
     if before is None or RANK == 0:
         with contextlib.suppress(MemoryError):
             fit("early stopping", n_processes=before, **crashing)
-        assert os.listdir(folder) == ["checkpoint.skae"]
+        # The first process removes the lock, after which it may resume before another one gets here.
+        assert RANK > 0 or os.listdir(folder) == ["checkpoint.skae"]
     if after is None or RANK == 0:
         resumed = fit("early stopping", n_processes=after, checkpoint_dir=folder)
-        assert os.listdir(folder) == []
+        assert RANK > 0 or os.listdir(folder) == []
         return resumed
     return fit("early stopping", n_processes=1)
 
