@@ -15,19 +15,19 @@ from skae.data import TableLayout, inference_length
 from skae.training import full_precision
 
 from .gaussian import MAX_FEATURES, Gaussian
+from .posterior import conditional_variances, draw_missing
 
 ESTIMATES = ("gaussian", "network", "network from gaussian")
-# The number of values that the prior of the weights counts as.
+# The number of values that the priors of the weights and of the errors count as.
 PRIOR_VALUES = 100
-# Fewer errors of a feature are pooled with those of all features.
-FEWEST_ERRORS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Combination:
     """Weights of the estimates (3,), or (1,) without a normal distribution, and the deviations of their errors.
 
-    ``deviation`` (n_features,), float64, is the root mean square error of each feature on hidden values, in s(X).
+    ``deviation`` (n_features,), float64, is the root mean square error of each feature on hidden values: in s(X), or
+    with a normal distribution as a multiple of its conditional standard deviations.
     """
 
     gaussian: Gaussian | None
@@ -36,17 +36,23 @@ class Combination:
 
     @classmethod
     def fit(
-        cls, autoencoder: AutoencoderTransformer, X: np.ndarray, seen: np.ndarray, is_hidden: np.ndarray, seed: int
+        cls,
+        autoencoder: AutoencoderTransformer,
+        X: np.ndarray,
+        seen: np.ndarray,
+        is_hidden: np.ndarray,
+        seed: int,
+        for_draws: bool,
     ) -> Combination:
         """Fit the weights to the values of X that are hidden in ``seen``; the normal distribution to all of X."""
         layout = autoencoder._result.layout
         gaussian = None
         if layout.n_features <= MAX_FEATURES:
-            gaussian = Gaussian.fit(scaled_rows(autoencoder, seen), seed)
+            gaussian = Gaussian.fit(scaled_rows(autoencoder, seen), seed, for_draws)
         n_estimates = 1 if gaussian is None else len(ESTIMATES)
         rows = is_hidden.reshape(len(X), -1).any(1)
         if not rows.any():
-            return cls(gaussian, np.full(n_estimates, 1 / n_estimates), np.zeros(layout.n_features))
+            return cls(gaussian, np.full(n_estimates, 1 / n_estimates), np.ones(layout.n_features))
         hidden = is_hidden[rows].reshape(rows.sum(), -1)
         if layout.feature_columns is not None:
             hidden = hidden[:, layout.feature_columns]
@@ -54,9 +60,12 @@ class Combination:
         estimates = np.stack([e.numpy() for e in estimate(autoencoder, gaussian, seen[rows])])
         weights = fit_weights(estimates[:, hidden].T, known[hidden])
         errors = np.where(hidden, np.tensordot(weights, estimates, 1) - known, 0.0)
+        if gaussian is not None:
+            is_missing = scaled_rows(autoencoder, seen[rows]).isnan().numpy()
+            errors[hidden] /= np.sqrt(conditional_variances(is_missing, gaussian.precision)[hidden])
         deviation = pooled_deviation(errors, hidden)
         if gaussian is not None:
-            gaussian = Gaussian.fit(scaled_rows(autoencoder, X), seed)
+            gaussian = Gaussian.fit(scaled_rows(autoencoder, X), seed, for_draws)
         return cls(gaussian, weights, deviation)
 
     @property
@@ -70,7 +79,7 @@ class Combination:
     ) -> np.ndarray:
         """Estimates of the missing values of X, in the shape and units of X, float64; other values are arbitrary.
 
-        ``random`` draws deviations of the estimates.
+        ``random`` draws values around the estimates.
         """
         layout = autoencoder._result.layout
         moments, flat = layout.scaling.moments, np.zeros((len(X), math.prod(X.shape[1:])))
@@ -81,15 +90,14 @@ class Combination:
                 continue
             estimates = estimate(autoencoder, self.gaussian, X[batch])
             total = sum(weight * e for weight, e in zip(self.weights, estimates, strict=True))
-            deviation = self.deviation
-            if isinstance(layout, TableLayout):
-                # Categories are drawn instead.
-                deviation = deviation * layout.columns.is_number[layout.columns.sources]
             if random is not None:
-                total = total + torch.from_numpy(random.standard_normal(total.shape) * deviation)
+                is_missing = scaled_rows(autoencoder, X[batch]).isnan().numpy()
+                precision = None if self.gaussian is None else self.gaussian.precision
+                drawn = draw_missing(total.numpy(), is_missing, precision, self.deviation, layout, random)
+                total = torch.from_numpy(drawn)
             values = layout.scaling.inverse_transform(total, np.dtype(np.float64))
             if isinstance(layout, TableLayout):
-                flat[batch] = layout.to_rows(values, random)
+                flat[batch] = layout.to_rows(values)
             else:
                 flat[batch] = np.clip(values, moments.low.numpy(), moments.high.numpy())
         return flat.reshape(X.shape)
@@ -133,7 +141,10 @@ def fit_weights(estimates: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def pooled_deviation(errors: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """Root mean square error of each feature (n_features,), pooled with FEWEST_ERRORS errors of all features."""
-    n = hidden.sum(0)
-    overall = np.square(errors).sum() / max(1, n.sum())
-    return np.sqrt((np.square(errors).sum(0) + FEWEST_ERRORS * overall) / (n + FEWEST_ERRORS))
+    """Root mean square of the relative errors of each feature (n_features,).
+
+    It is pooled with that of all features, as if it had PRIOR_VALUES further errors, and the latter with 1.
+    """
+    squared, n = np.square(errors).sum(0), hidden.sum(0)
+    overall = (squared.sum() + PRIOR_VALUES) / (n.sum() + PRIOR_VALUES)
+    return np.sqrt((squared + PRIOR_VALUES * overall) / (n + PRIOR_VALUES))

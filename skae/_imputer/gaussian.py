@@ -10,8 +10,9 @@ from torch import Tensor
 
 # Largest number of features, numbers of a batch of matrices, and rows times cubed features in the fit.
 MAX_FEATURES, BATCH_NUMBERS, MAX_COST = 128, 2**21, 2**30
-# Iterations of the fit at most; it ends where imputed values change by less than TOLERANCE (root mean square).
-MAX_ITERATIONS, TOLERANCE = 20, 0.01
+# Iterations of the fit at most; it ends where imputed values change by less than TOLERANCE (root mean square), and for
+# draws, covariances by less than TOLERANCE_COVARIANCE in units of the deviations.
+MAX_ITERATIONS, TOLERANCE, TOLERANCE_COVARIANCE = 20, 0.01, 1e-3
 # The covariance is shrunk to its diagonal as if there were one more row of uncorrelated features, and the variance of
 # each feature is at least the share LEAST_VARIANCE of the mean variance.
 MORE_ROWS, LEAST_VARIANCE = 1.0, 1e-3
@@ -25,10 +26,10 @@ class Gaussian:
     covariance: np.ndarray
 
     @classmethod
-    def fit(cls, x: Tensor, seed: int) -> Gaussian:
+    def fit(cls, x: Tensor, seed: int, for_draws: bool = False) -> Gaussian:
         """Fit the distribution to rows (n, n_features) with missing values (Dempster, Laird and Rubin, 1977).
 
-        Of many rows, a random sample is used.
+        Of many rows, a random sample is used. ``for_draws`` waits until the covariance converges too.
         """
         size = max(1, MAX_COST // x.shape[1] ** 3)
         if len(x) > size:
@@ -42,7 +43,7 @@ class Gaussian:
         before = torch.full((int(is_missing.sum()),), torch.inf, dtype=torch.float64)
         for _ in range(MAX_ITERATIONS):
             filled, spread = conditional_means(x, mean, covariance)
-            mean = filled.mean(0)
+            mean, covariance_before = filled.mean(0), covariance
             centered = filled - mean
             covariance = centered.T @ centered + spread
             diagonal = (covariance.diagonal() / n).clamp(min=least)
@@ -50,9 +51,18 @@ class Gaussian:
             covariance += torch.diag((least - covariance.diagonal()).clamp(min=0))
             after = filled[is_missing]
             if len(after) == 0 or float((after - before).square().mean()) < TOLERANCE**2:
-                break
+                # Covariances of features that are missing together grow from 0, and do not change means at first.
+                deviation = covariance.diagonal().sqrt()
+                change = (covariance - covariance_before).abs() / (deviation[:, None] * deviation)
+                if not for_draws or float(change.max()) < TOLERANCE_COVARIANCE:
+                    break
             before = after
         return cls(mean.numpy(), covariance.numpy())
+
+    @property
+    def precision(self) -> np.ndarray:
+        """The inverse of the covariance, (n_features, n_features)."""
+        return np.linalg.inv(self.covariance)
 
     def fill(self, x: Tensor) -> Tensor:
         """Rows (n, n_features), float64, with conditional means in place of missing values."""

@@ -57,7 +57,7 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
     the autoencoder is not better than the normal distribution, its weight is therefore small.
 
     Tables with categories and dates are estimated as encoded columns. A missing category is filled with the most likely
-    one, or with ``sample_posterior=True`` with one that is drawn, and the output is a data frame like X.
+    one, and the output is a data frame like X.
 
     Known values are returned unchanged. Estimates are limited to the range of the known values of their feature.
 
@@ -72,8 +72,14 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
         Whether to append the columns of a :class:`~sklearn.impute.MissingIndicator` to the output; in data frames, they
         are booleans. It needs a table.
     sample_posterior : bool, default=False
-        Whether to add a normal deviation to each estimate, with the variance of the errors of its feature on the hidden
-        values, for multiple imputation (Rubin, 1987): variances of imputed columns are then not too small.
+        Whether to draw missing values around the estimates, for multiple imputation (Rubin, 1987), in place of the
+        estimates, whose variance is too small. Values of a row are drawn jointly: their deviations have the covariance
+        of the normal distribution given the known values of the row (Little and Rubin, 2019), times the ratio of each
+        feature's errors on hidden values to those that this covariance predicts. Categories and booleans are drawn one
+        after the other, each given those before it, and numbers given all of them. The distribution itself is not
+        drawn, so variances between imputations are somewhat too small for few rows. With more than 128 features,
+        deviations are independent, of the size of the errors. Set it before ``fit``, which fits covariances more
+        closely then.
         ``transform`` draws anew in each call unless ``random_state`` is an int.
     random_state : int, RandomState instance or None, default=None
         Seed of the hidden values and of the autoencoder, and of deviations.
@@ -277,7 +283,7 @@ def fit_imputer(imputer: AutoencoderImputer, X: np.ndarray, schema: Schema, seed
     del autoencoder._reports_pca, autoencoder._table
     if schema.encoder is not None:
         autoencoder._result = replace(autoencoder._result, schema=schema)
-    combination = Combination.fit(autoencoder, X, seen, is_hidden, seed)
+    combination = Combination.fit(autoencoder, X, seen, is_hidden, seed, imputer.sample_posterior)
     indicator = None
     if imputer.add_indicator:
         indicator = fit_inner(MissingIndicator(error_on_new=False), X)

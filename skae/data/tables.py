@@ -70,17 +70,6 @@ class TableColumns:
             rows[:, column] = block.argmax(1)
         return rows
 
-    def draw(self, features: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-        """As ``collapse``, but categories and booleans are drawn: their values, clipped at 0, are probabilities."""
-        rows = self.collapse(features)
-        for column, block in self.blocks(features):
-            cumulative = np.maximum(block, 0).cumsum(1)
-            drawn = (cumulative <= random.uniform(size=(len(block), 1)) * cumulative[:, -1:]).sum(1)
-            rows[:, column] = np.where(cumulative[:, -1] > 0, np.minimum(drawn, block.shape[1] - 1), rows[:, column])
-        flags = np.array(self.is_boolean)
-        rows[:, flags] = random.uniform(size=(len(rows), int(flags.sum()))) < rows[:, flags]
-        return rows
-
     def is_unknown(self, rows: np.ndarray) -> np.ndarray:
         """Whether each entry of rows (n, n_columns) is a category that the fitted rows did not have."""
         return (rows < 0) & ~self.is_number
@@ -150,17 +139,14 @@ class TableLayout(SampleLayout):
         """Convert scaled features (n, n_features) to numbers and codes of the most likely categories."""
         return self.columns.collapse(self.to_features(x))
 
-    def to_rows(
-        self, features: np.ndarray, random: np.random.RandomState | None = None, examples: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Rows (n, n_columns) of features, with numbers clipped to the range of the fitted rows; drawn if there is a
-        ``random``.
+    def to_rows(self, features: np.ndarray, examples: np.ndarray | None = None) -> np.ndarray:
+        """Rows (n, n_columns) of features, with numbers clipped to the range of the fitted rows.
 
         If ``examples`` (n_examples, n_columns) are outside of the range, it ends one standard deviation beyond them.
         """
         moments = self.scaling.moments
         assert moments is not None
-        rows = self.columns.collapse(features) if random is None else self.columns.draw(features, random)
+        rows = self.columns.collapse(features)
         numbers = self.columns.is_number
         of_numbers = self.columns.starts[numbers]
         low, high, deviation = (a.numpy()[of_numbers] for a in (moments.low, moments.high, moments.deviation))
