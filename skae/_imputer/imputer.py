@@ -82,7 +82,7 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
         closely then.
         ``transform`` draws anew in each call unless ``random_state`` is an int.
     random_state : int, RandomState instance or None, default=None
-        Seed of the hidden values and of the autoencoder, and of deviations.
+        Seed of the hidden values, of the autoencoder and of draws.
 
     Attributes
     ----------
