@@ -88,10 +88,8 @@ def check_entry(name: Any, value: Any) -> None:
 
 def date_error(name: Any, kind: str) -> TypeError:
     """The error for a column of objects that are dates or time spans, or of dates where only numbers are read."""
-    return TypeError(
-        f"Column {name!r} of X has dtype {kind}. Convert it to datetime64 (pandas.to_datetime) or to numbers, such as "
-        f"seconds, first."
-    )
+    objects = "" if kind.startswith(("datetime64", "timedelta64")) else "to datetime64 (pandas.to_datetime) or "
+    return TypeError(f"Column {name!r} of X has dtype {kind}. Convert it {objects}to numbers, such as seconds, first.")
 
 
 @contextlib.contextmanager

@@ -46,4 +46,9 @@ def plain_values(X: Any, names: list[str] | None) -> Any:
     if names is None or not hasattr(X, "to_numpy"):
         return None
     columns = getattr(X, "columns", None)
-    return X.to_numpy() if columns is not None and list(columns) == names else None
+    return X.to_numpy() if columns is not None and list(columns) == names and not holds_dates(X) else None
+
+
+def holds_dates(X: Any) -> bool:
+    """Whether a data frame of polars, which converts them to numbers, has columns of dates or time spans."""
+    return type(X).__module__.startswith("polars.") and any(dtype.is_temporal() for dtype in set(X.dtypes))

@@ -18,7 +18,7 @@ from skae.data import PartwiseRows, Stream, TableColumns, sources
 from .data_frames import FrameSchema, column_names
 from .plain import is_plain, plain_values
 from .readers import read_container
-from .table_encoding import TableEncoder
+from .table_encoding import TableEncoder, check_numbers
 from .validation import check_samples, convert_container
 
 # New categories that a message lists.
@@ -49,6 +49,8 @@ class Schema:
         values = plain_values(X, self._names)
         if is_plain(values, sample_shape, self.n_features):
             return X.detach() if isinstance(X, torch.Tensor) else values
+        if self._has_fitted_columns(X):
+            check_numbers(X)
         return check_samples(self.estimator(owner), X, reset=False, sample_shape=sample_shape)
 
     def continued(self, X: Any, is_warm_start: bool) -> Schema:
@@ -85,6 +87,13 @@ class Schema:
         if self.feature_names is not None:
             estimator.feature_names_in_ = self.feature_names
         return estimator
+
+    def _has_fitted_columns(self, X: Any) -> bool:
+        """Whether X is a data frame with the columns that were fitted."""
+        if not hasattr(X, "columns"):
+            return False
+        names = list(getattr(X, "column_names", X.columns))
+        return names == self._names if self._names is not None else len(names) == self.n_features
 
     def _check_table(self, owner: str, X: Any, sample_shape: tuple[int, ...]) -> Any:
         """Check a table, and convert its categories and dates to numbers."""

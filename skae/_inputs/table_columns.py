@@ -50,7 +50,7 @@ class Categories:
     def learn(cls, name: Any, values: np.ndarray) -> Categories:
         """The categories of a column; ValueError or TypeError, which names it, if they are too many or mixed."""
         observed = values[~find_missing(values)]
-        family_of(name, observed)
+        check_finite_categories(name, observed)
         try:
             counts = Counter(observed.tolist())
             ordered = sorted(counts)
@@ -103,6 +103,7 @@ class Categories:
         """Codes (n,), float64, of values: NaN if missing, LIKE_RARE if unknown, or UNKNOWN without rare ones."""
         missing = find_missing(values)
         check_family(name, values[~missing], self.values)
+        check_finite_categories(name, values[~missing])
         codes = np.full(len(values), np.nan)
         if self.values and not missing.all():
             codes[~missing] = self.encoder.transform(object_column(values[~missing]))[:, 0]
@@ -252,10 +253,32 @@ def check_family(name: Any, observed: np.ndarray, fitted: tuple[Any, ...]) -> No
         raise changed_error(name, f"categories that are {expected}", family)
 
 
+def check_finite_categories(name: Any, observed: np.ndarray) -> None:
+    """Raise ValueError, which names the column, if a number that stands for a category is infinite."""
+    if family_of(name, observed) != "numbers" or observed.dtype.kind in "iu":
+        return
+    infinite = observed[(observed == math.inf) | (observed == -math.inf)]
+    if len(infinite):
+        raise ValueError(
+            f"Column {name!r} of X holds {infinite[0]}: infinity is no category. Replace it by None or NaN if the "
+            f"value is missing, or by a finite number."
+        )
+
+
 def changed_error(name: Any, expected: str, got: str) -> ValueError:
     """The error for a column that held other values in ``fit``."""
+    if expected != "numbers":
+        advice = "Convert it to the dtype that it had in fit"
+    elif got == "text":
+        advice = (
+            f"Convert it to numbers, by pandas.to_numeric(X[{name!r}], errors='coerce') or by "
+            f"X[{name!r}].cast(polars.Float64, strict=False)"
+        )
+    else:
+        advice = "Convert it to numbers of the same unit as in fit"
     return ValueError(
-        f"Column {name!r} of X held {expected} in fit, and holds {got} now. Convert it to the dtype that it had in fit."
+        f"Column {name!r} of X held {expected} in fit, and holds {got} now. {advice}, or fit a new estimator to rows "
+        f"of these types."
     )
 
 

@@ -17,7 +17,17 @@ from skae.data import TableColumns
 
 from .containers import STRINGS, check_entry
 from .data_frames import column_dtypes, column_names, has_zone, make_frame, numpy_dtype
-from .table_columns import Booleans, Categories, Dates, family_of, find_missing, object_column, to_floats
+from .table_columns import (
+    FAMILIES_OF_KINDS,
+    Booleans,
+    Categories,
+    Dates,
+    changed_error,
+    family_of,
+    find_missing,
+    object_column,
+    to_floats,
+)
 from .validation import fill_masked
 
 OWNER = "AutoencoderTransformer"
@@ -172,6 +182,16 @@ def encode_column(column: Column, name: Any, dtype: Any, values: np.ndarray) -> 
     if isinstance(column, Dates):
         return column.encode(name, values, has_zone(dtype))
     return to_floats(name, values) if column is None else column.encode(name, values)
+
+
+def check_numbers(X: Any) -> None:
+    """Raise ValueError or TypeError, which names it, if a column of a data frame held numbers in ``fit``, not now."""
+    for index, dtype in enumerate(column_dtypes(X)):
+        if numpy_dtype(dtype) is None:
+            name, values = column_names(X)[index], read_column(X, index)
+            if values.dtype.kind in "mM":  # also if all are missing
+                raise changed_error(name, "numbers", FAMILIES_OF_KINDS[values.dtype.kind])
+            to_floats(name, values)
 
 
 def learn_column(name: Any, dtype: Any, values: np.ndarray, is_chosen: bool | None) -> Column:

@@ -97,13 +97,16 @@ def fill_object_columns(frame: Any) -> Any:
     return filled
 
 
-def check_stored(values: np.ndarray) -> None:
-    """Raise ValueError if a stored value of a sparse matrix is missing."""
-    if values.dtype.kind == "f" and np.isnan(values).any():
-        raise ValueError(
-            "Input X contains NaN in a sparse matrix. Missing values need a dense array, because entries that are not "
-            "stored are zeros: pass X.toarray()."
-        )
+def check_stored(X: Any) -> None:
+    """Raise ValueError if a stored value of a CSR matrix is missing."""
+    if X.data.dtype.kind != "f" or not np.isnan(X.data).any():
+        return
+    first = int(np.flatnonzero(np.isnan(X.data))[0])
+    row = int(np.searchsorted(X.indptr, first, side="right")) - 1
+    raise ValueError(
+        f"Input X contains NaN in a sparse matrix, the first in column {X.indices[first]}, row {row}. Missing values "
+        f"need a dense array, because entries that are not stored are zeros: pass X.toarray()."
+    )
 
 
 def check_kind(dtype: Any) -> None:
@@ -160,7 +163,7 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, sample_shape: tuple[in
             checked = validate_data(
                 estimator, X, reset=reset, dtype="numeric", accept_sparse="csr", ensure_all_finite="allow-nan"
             )
-            check_stored(checked.data)
+            check_stored(checked)
             check_range(checked.data)
         rows = csr_array(checked)
         if not rows.has_canonical_format:

@@ -65,8 +65,7 @@ DOUBTFUL_FRAMES = {
     "missing value": PLAIN_FRAMES["pandas"].replace(X[0, 0], np.nan),
     "null": pl.DataFrame({name: [None, 1.0] for name in NAMES}),
     "nullable": pd.DataFrame({name: pd.array([1, None], dtype="Int64") for name in NAMES}),
-    "text": pd.DataFrame({name: ["x"] for name in NAMES}),
-    "dates": pd.DataFrame({name: pd.to_datetime(["2020-01-01"]) for name in NAMES}),
+    "text of numbers": pd.DataFrame({name: ["1"] for name in NAMES}),
 }
 
 

@@ -323,6 +323,50 @@ def test_columns_that_held_other_values_in_fit_are_refused_by_name(name, values,
         schema.check("AutoencoderTransformer", frame.assign(**{name: values}), (7,))
 
 
+OTHER = {
+    "text": (list("abcd"), r"text now. Convert it to numbers, by pandas.to_numeric\(X\['x'\]"),
+    "categories": (pd.Categorical(list("abca")), "text now"),
+    "dates": (pd.date_range("2024", periods=4), "dates now. Convert it to numbers of the same unit"),
+    "dates of Python": ([datetime.date(2024, 1, 1)] * 4, "dates now"),
+    "missing dates": (pd.to_datetime([None] * 4), "dates now"),
+    "time spans": (pd.to_timedelta([1, 2, 3, 4], unit="s"), "time spans now"),
+}
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
+@pytest.mark.parametrize(("values", "match"), OTHER.values(), ids=OTHER.keys())
+def test_columns_other_than_numbers_are_refused_by_models_of_numbers(values, match, library):
+    frame = pd.DataFrame({"a": np.arange(4.0), "x": [1, 2, 3, 5]})
+    _, schema = read_samples("AutoencoderTransformer", library(frame), "from_dtype")
+    changed = library(frame.assign(x=values))
+    with pytest.raises(ValueError, match=f"Column 'x' of X held numbers in fit, and holds {match}"):
+        schema.check("AutoencoderTransformer", changed, (2,))
+    # Another column is not one that held numbers.
+    with pytest.raises((TypeError, ValueError), match=r"^(?!.*held numbers in fit)"):
+        schema.check("AutoencoderTransformer", library(frame.rename(columns={"x": "y"}).assign(x=values)), (2,))
+
+
+INFINITE = {
+    "floats": [1.0, 2.0, np.inf, 1.0],
+    "objects": np.array([1, 2, -np.inf, None], dtype=object),
+    "categories": pd.Categorical([1.0, 2.0, np.inf, None]),
+    "float32": np.array([1, 2, -np.inf, np.nan], dtype=np.float32),
+}
+
+
+@pytest.mark.parametrize("values", INFINITE.values(), ids=INFINITE.keys())
+def test_infinite_categories_are_refused_by_name(values):
+    frame, finite = pd.DataFrame({"a": [1, 2, 3, 4], "c": values}), pd.DataFrame({"a": [1] * 4, "c": [1.0, 2, 3, 4]})
+    forms = [(lambda f: f, "c"), (lambda f: f.to_numpy(dtype=object), 1), (lambda f: f.to_numpy(dtype=float), 1)]
+    for form, name in forms:
+        match = f"Column {name!r} of X holds -?inf: infinity is no category"
+        with pytest.raises(ValueError, match=match):
+            TableEncoder.learn(form(frame), [name])
+        with pytest.raises(ValueError, match=match):
+            TableEncoder.learn(form(finite), [name]).encode(form(frame))
+    assert TableEncoder.learn(pd.DataFrame({"c": ["inf", "a"]})) is not None
+
+
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
 def test_time_zones_of_every_library_are_seen(zone):
     times = pd.Series(pd.date_range("2024", periods=4, tz=zone)).dt.as_unit("us")
