@@ -18,6 +18,7 @@ from skae._estimator.transformer import AutoencoderTransformer, convert_like
 from skae._inner import fit_inner
 from skae._inputs.data_frames import FrameSchema, output_library
 from skae._inputs.layout_inference import infer_layout, token_setting
+from skae._inputs.readers import read_container
 from skae._inputs.schema import Schema, read_samples
 from skae._inputs.table_encoding import as_table
 from skae._inputs.validation import as_array
@@ -191,7 +192,8 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
             numbers in ``fit`` cannot be filled if it is text or categories now.
         """
         result, given = self._get_result(), X
-        X = result.schema.check(OWNER, X, result.sample_shape)
+        rows = read_container(X)
+        X = result.schema.check(OWNER, rows, result.sample_shape)
         if X.shape[1:] != result.sample_shape:
             raise ValueError(
                 f"X has samples of shape {X.shape[1:]}, but {OWNER} was fitted on samples of shape "
@@ -202,7 +204,7 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
         is_missing = np.isnan(X)
         filled = np.where(is_missing, result.combination.impute(result.autoencoder, X, random), X).astype(X.dtype)
         indicated = None if result.indicator is None else is_missing[:, result.indicator.features_]
-        return self._to_output(result, given, filled, is_missing, indicated)
+        return convert_like(given, self._to_output(result, rows, filled, is_missing, indicated))
 
     def _to_output(
         self, result: ImputerResult, X: Any, filled: np.ndarray, is_missing: np.ndarray, indicated: np.ndarray | None
@@ -221,7 +223,7 @@ class AutoencoderImputer(ResultMixin, OneToOneFeatureMixin, TransformerMixin, Ba
             filled = np.where(is_missing, values, as_table(X).astype(values.dtype))
         if indicated is not None:
             filled = np.hstack([filled, indicated.astype(filled.dtype)])
-        return convert_like(X, filled)
+        return filled
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns of the output: those of X, and of the indicator if there is one."""

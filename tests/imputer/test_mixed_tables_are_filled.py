@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow.dataset
 import pytest
 from sklearn import config_context
 from sklearn.base import clone
@@ -105,6 +106,22 @@ def test_indicators_are_columns_of_booleans_beside_columns_of_their_types(librar
     if library == "pandas":
         pd.testing.assert_series_equal(filled.dtypes.iloc[:n], gaps.dtypes)
         pd.testing.assert_index_equal(filled.index, gaps.index)
+
+
+LAZY = {
+    "LazyFrame": lambda table: table.lazy(),
+    "RecordBatch": lambda table: table.to_arrow().to_batches()[0],
+    "pyarrow dataset": lambda table: pyarrow.dataset.dataset(table.to_arrow()),
+}
+
+
+@pytest.mark.parametrize("container", LAZY.values(), ids=LAZY.keys())
+def test_tables_that_are_read_first_are_filled_as_their_data_frames(container):
+    table = pl.from_pandas(GAPS)
+    given = container(table)
+    filled = clone(IMPUTER).fit(given).transform(given)
+    expected = to_pandas(clone(IMPUTER).fit_transform(table))
+    pd.testing.assert_frame_equal(to_pandas(filled), expected, check_dtype=False, check_categorical=False)
 
 
 def test_output_in_another_library_has_plain_types():
