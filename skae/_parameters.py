@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from numbers import Integral, Real
 from typing import Any
 
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils._param_validation import InvalidParameterError
 
 
@@ -24,6 +25,12 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("skae", "sklearn"):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+def undefined_score() -> float:
+    """NaN, with scikit-learn's warning, as the score of samples without a known value."""
+    warn("X has no known value, so its score is not defined: it is NaN.", UndefinedMetricWarning)
+    return math.nan
 
 
 def check_nested(estimator: Any, params: dict[str, Any], objects: dict[str, Callable[[Any, str], str]]) -> None:

@@ -10,9 +10,10 @@ from scipy import sparse
 from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_squared_error
 from sklearn.utils import assert_all_finite
 
+from skae._inputs.readers import read_container
 from skae._inputs.table_columns import Categories
 from skae._inputs.table_encoding import TableEncoder, read_column
-from skae._parameters import check_choice
+from skae._parameters import check_choice, undefined_score
 from skae.training import snapshot
 
 __all__ = [
@@ -52,7 +53,7 @@ def explained_variance(
     -------
     r2 : float
         In (-inf, 1]: ``1 - sum((X - X_reconstructed)**2) / sum((X - mean)**2)``, over all features, or averaged over
-        features. Missing values (NaN) of X do not count.
+        features. Missing values (NaN) of X do not count; if all are missing, it is NaN, with a warning.
 
     Raises
     ------
@@ -70,6 +71,7 @@ def explained_variance(
     0.67
     """
     check_choice("explained_variance", "multioutput", multioutput, ("variance_weighted", "uniform_average"))
+    X, X_reconstructed = map(read_container, (X, X_reconstructed))
     encoder = TableEncoder.learn(X) if hasattr(X, "columns") else None
     if encoder is not None:
         if mean is not None:
@@ -77,6 +79,8 @@ def explained_variance(
         return explained_variance_of_table(encoder, X, X_reconstructed)
     X, X_reconstructed = check_same_shape(X, X_reconstructed)
     missing = np.isnan(X)
+    if missing.all():
+        return undefined_score()
     if mean is None:
         mean = np.where(missing, 0.0, X).sum(0) / np.maximum((~missing).sum(0), 1) if missing.any() else X.mean(0)
     mean = np.asarray(mean, dtype=np.float64).reshape(-1)
@@ -107,7 +111,8 @@ def reconstruction_error(
     Returns
     -------
     error : float
-        In [0, inf), in the units of X; squared units for "mse". Missing values (NaN) of X do not count.
+        In [0, inf), in the units of X; squared units for "mse". Missing values (NaN) of X do not count; if all are
+        missing, it is NaN, with a warning.
 
     Raises
     ------
@@ -128,7 +133,7 @@ def reconstruction_error(
     columns = np.flatnonzero(known.any(0))
     errors = [METRICS[metric](X[known[:, j], j], X_reconstructed[known[:, j], j]) for j in columns]
     weights = None if metric == "rmse" else known.sum(0)[columns]
-    return float(np.average(errors, weights=weights)) if len(columns) else 0.0
+    return float(np.average(errors, weights=weights)) if len(columns) else undefined_score()
 
 
 def explained_variance_scorer(estimator: Any, X: Any, y: Any = None) -> float:
@@ -208,6 +213,8 @@ def explained_variance_of_table(encoder: TableEncoder, X: Any, X_reconstructed: 
         raise ValueError(f"Expected two tables of one shape with at least one row. Got {shapes[0]} and {shapes[1]}.")
     rows, others = (np.asarray(encoder.encode(table), dtype=np.float64) for table in (X, X_reconstructed))
     assert_all_finite(rows, allow_nan=True)
+    if np.isnan(rows).all():
+        return undefined_score()
     assert_all_finite(others)
     shares = []
     for index, column in enumerate(encoder.columns):
@@ -225,6 +232,7 @@ def explained_variance_of_table(encoder: TableEncoder, X: Any, X_reconstructed: 
 
 def to_float64(X: Any) -> np.ndarray:
     """Samples as a dense array of float64; ValueError if X is a data frame with categories or dates."""
+    X = read_container(X)
     try:
         return np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import r2_score
 
 from skae.metrics import explained_variance, reconstruction_error
@@ -53,6 +54,22 @@ def test_missing_values_do_not_count():
     assert reconstruction_error(X, restored) == pytest.approx(10 / 5)
     assert reconstruction_error(X, restored, metric="mae") == pytest.approx(4 / 5)
     assert reconstruction_error(X, restored, metric="rmse") == pytest.approx((np.sqrt(3) + np.sqrt(0.5)) / 2)
+
+
+@pytest.mark.parametrize("metric", [explained_variance, reconstruction_error])
+def test_metrics_of_missing_values_only_are_not_defined(metric):
+    with pytest.warns(UndefinedMetricWarning, match="X has no known value"):
+        assert np.isnan(metric(np.full((3, 2), np.nan), np.zeros((3, 2))))
+    if metric is explained_variance:
+        X, restored = pd.DataFrame({"a": [np.nan], "c": [None]}), pd.DataFrame({"a": [1.0], "c": ["x"]})
+        with pytest.warns(UndefinedMetricWarning):
+            assert np.isnan(metric(X.astype({"c": "category"}), restored))
+
+
+def test_lazy_frames_are_compared_as_their_data_frames():
+    X = pl.DataFrame({"x": [1.0, 2.0, 3.0], "kind": ["a", "b", "b"]})
+    assert explained_variance(X.lazy(), X.lazy()) == 1
+    assert reconstruction_error(X.select("x").lazy(), X.select(pl.col("x") + 1).lazy()) == 1
 
 
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])

@@ -35,7 +35,7 @@ from skae._inputs.validation import (
     encode_groups,
     warn_if_y_is_target,
 )
-from skae._parameters import check_choice, check_integer, check_nested, is_fraction, warn
+from skae._parameters import check_choice, check_integer, check_nested, is_fraction, undefined_score, warn
 from skae._processes import current, join
 from skae._version import __version__
 from skae.data import SampleLayout, Stream, TableColumns, iterate_slices, sources
@@ -633,7 +633,8 @@ class AutoencoderTransformer(
         Returns
         -------
         score : float
-            In (-inf, 1].
+            In (-inf, 1]. NaN, with an :class:`~sklearn.exceptions.UndefinedMetricWarning`, if all values of X are
+            missing.
 
         Raises
         ------
@@ -641,8 +642,10 @@ class AutoencoderTransformer(
             If X is so far from the training data that squares overflow in float32.
         """
         result = self._get_result()
-        error, total = sums_of_squares(result, self._check(X, result.layout, result.schema, streams=True))
+        error, total, is_known = sums_of_squares(result, self._check(X, result.layout, result.schema, streams=True))
         check_no_overflow(np.array([error, total]), "squared errors", FAR_AWAY)
+        if not is_known:
+            return undefined_score()
         return 1.0 - error / total if total > 0 else float(error == 0)
 
     def score_samples(self, X: Any) -> Any:

@@ -71,18 +71,21 @@ def squared_errors(result: FitResult, X: Any) -> np.ndarray:
     return collect((), np.float32, X, map_rows(result, X, mean_squares))
 
 
-def sums_of_squares(result: FitResult, X: Any) -> tuple[float, float]:
-    """Sum of squared reconstruction errors, and of squares, in s(X); missing values do not count."""
+def sums_of_squares(result: FitResult, X: Any) -> tuple[float, float, bool]:
+    """Sum of squared reconstruction errors, and of squares, in s(X), where missing values do not count; and whether
+    there is a known value."""
 
-    def sums(x: Tensor) -> tuple[Tensor, Tensor]:
+    def sums(x: Tensor) -> tuple[Tensor, Tensor, bool]:
         errors = zero_missing((x - autoencode(result, x)).square_(), x)
-        return errors.sum(dtype=torch.float64), zero_missing(x, x).square().sum(dtype=torch.float64)
+        total = zero_missing(x, x).square().sum(dtype=torch.float64)
+        return errors.sum(dtype=torch.float64), total, not has_missing(x) or not bool(x.isnan().all())
 
-    error = total = 0.0
-    for _, _, (part_error, part_total) in map_rows(result, X, sums):
+    error, total, is_known = 0.0, 0.0, False
+    for _, _, (part_error, part_total, part_is_known) in map_rows(result, X, sums):
         error += float(part_error)
         total += float(part_total)
-    return error, total
+        is_known |= part_is_known
+    return error, total, is_known
 
 
 def decode(result: FitResult, Z: np.ndarray) -> np.ndarray:

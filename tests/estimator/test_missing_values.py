@@ -10,6 +10,7 @@ import pytest
 import torch
 from sample_kinds import KINDS, samples
 from sklearn.datasets import load_iris, load_wine
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import GridSearchCV
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense, DivergenceError
@@ -164,6 +165,8 @@ def test_row_without_values_has_the_code_of_no_information_and_no_error():
     assert not np.signbit(autoencoder.score_samples(X)[7])
     assert autoencoder.score(X) == pytest.approx(autoencoder.score(others))
     np.testing.assert_array_equal(autoencoder.transform(X[[7, 7]]), autoencoder.transform(X)[[7, 7]])
+    with pytest.warns(UndefinedMetricWarning, match="X has no known value"):
+        assert np.isnan(autoencoder.score(X[[7, 7]]))
 
 
 @pytest.mark.parametrize(

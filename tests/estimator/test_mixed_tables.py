@@ -11,6 +11,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -151,7 +152,7 @@ def test_rows_without_names_are_read_by_position_with_a_warning(fitted):
         np.testing.assert_allclose(codes, fitted.transform(TABLE), rtol=1e-4, atol=1e-5)
 
 
-def test_samples_hold_drawn_categories_and_numbers_within_the_fitted_range(fitted):
+def test_synthetic_rows_hold_drawn_categories_and_numbers_within_the_fitted_range(fitted):
     sampled = fitted.sample(300, random_state=0)
     assert sampled["income"].between(TABLE["income"].min(), TABLE["income"].max()).all()
     assert sampled["since"].between(TABLE["since"].min(), TABLE["since"].max()).all()
@@ -164,7 +165,7 @@ def test_samples_hold_drawn_categories_and_numbers_within_the_fitted_range(fitte
     assert (like["city"] == "Paris").mean() > 0.7
 
 
-def test_samples_have_the_variance_that_few_components_do_not_explain():
+def test_synthetic_rows_have_the_variance_that_few_components_do_not_explain():
     random = np.random.RandomState(0)
     numbers = random.randn(300, 3) * [1, 2, 5]
     frame = pd.DataFrame(numbers, columns=["a", "b", "c"]).assign(kind=random.choice(["x", "y"], 300))
@@ -173,7 +174,7 @@ def test_samples_have_the_variance_that_few_components_do_not_explain():
     assert 0.35 < (sampled["kind"] == "x").mean() < 0.65
 
 
-def test_samples_of_exact_codes_keep_the_dependence_of_categories():
+def test_synthetic_rows_of_exact_codes_keep_the_dependence_of_categories():
     random = np.random.RandomState(0)
     kind = random.choice(["x", "y", "z"], 200)
     frame = pd.DataFrame(random.randn(200, 5)).rename(columns=str).assign(kind=kind, same=kind)
@@ -434,6 +435,13 @@ def test_tables_of_missing_values_work_in_models_of_complete_ones(fitted):
     with pytest.warns(UserWarning, match="missing"):
         restored = fitted.reconstruct(TABLE.assign(city=None))
     assert set(restored["city"]) <= {"Paris", "Oslo", ""}
+
+
+def test_score_of_a_table_of_missing_values_is_not_defined(fitted):
+    empty = TABLE.head(5).astype(object)
+    empty[:] = None
+    with pytest.warns(UndefinedMetricWarning), pytest.warns(UserWarning, match="Values of X are missing"):
+        assert np.isnan(fitted.score(empty))
 
 
 def test_scores_do_not_depend_on_the_size_of_a_missing_block():
