@@ -51,9 +51,10 @@ print(f"{by_accuracy.n_components_} components; accuracy {accuracy:.3f} on the t
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
 BottleneckCurveDisplay.from_results(searches, score_name="explained variance", ax=left)
 left.set_title("explained variance")
-left.legend(loc="upper left")
 BottleneckCurveDisplay.from_results(by_accuracy, "classifier on codes", score_name="accuracy", ax=right)
-right.set_title(f"accuracy: {by_accuracy.n_components_} components chosen, test accuracy {accuracy:.3f}")
+right.set_title(f"test accuracy {accuracy:.3f}")
+for ax in (left, right):
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False)
 plt.show()
 
 # sphinx_gallery_start_ignore
