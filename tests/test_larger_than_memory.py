@@ -231,10 +231,9 @@ def test_every_chunk_is_read_once_per_epoch():
     assert {chunk: more[chunk] - few[chunk] for chunk in more} == dict.fromkeys(range(N // CHUNK), 5)
 
 
-@pytest.mark.usefixtures("large")
-def test_rows_are_mixed_across_chunks(monkeypatch):
-    numbered = np.arange(N, dtype=np.float32)[:, None].repeat(P, axis=1)
-    given = ChunkedRows(lambda a, b: numbered[a:b], X.shape, X.dtype, np.arange(0, N + 1, 50))
+@pytest.fixture
+def seen(monkeypatch):
+    """The places of the rows of every batch that is mixed from blocks, in order."""
     seen = []
     original = mixing.mix_blocks
 
@@ -244,6 +243,13 @@ def test_rows_are_mixed_across_chunks(monkeypatch):
             yield x, places
 
     monkeypatch.setattr("skae.training.batches.mix_blocks", recorded)
+    return seen
+
+
+@pytest.mark.usefixtures("large")
+def test_rows_are_mixed_across_chunks(seen):
+    numbered = np.arange(N, dtype=np.float32)[:, None].repeat(P, axis=1)
+    given = ChunkedRows(lambda a, b: numbered[a:b], X.shape, X.dtype, np.arange(0, N + 1, 50))
     AutoencoderTransformer(2, **SETTINGS | QUICK | {"batch_size": 50}).fit(given)
     assert sorted(np.concatenate(seen)) == list(range(N))
     assert min(len(np.unique(places // 50)) for places in seen[:12]) >= 6
@@ -366,16 +372,7 @@ def test_workers_and_shuffling_of_a_loader_are_used():
     np.testing.assert_allclose(codes[order], expected[np.lexsort(expected.T)], rtol=0, atol=1e-6)
 
 
-def test_batches_of_a_shuffled_loader_keep_its_order(monkeypatch):
-    seen = []
-    original = mixing.mix_blocks
-
-    def recorded(*args):
-        for x, places in original(*args):
-            seen.append(places)
-            yield x, places
-
-    monkeypatch.setattr("skae.training.batches.mix_blocks", recorded)
+def test_batches_of_a_shuffled_loader_keep_its_order(seen):
     settings = SETTINGS | QUICK
     AutoencoderTransformer(2, **settings).fit(DataLoader(MapStyle(), batch_size=100, shuffle=True))
     np.testing.assert_array_equal(np.concatenate(seen), np.arange(N))

@@ -24,7 +24,7 @@ from torch.utils.data import (
 )
 
 from skae.data import ChunkedRows, PartwiseRows, Stream
-from skae.data.parts import PART_BYTES
+from skae.data.parts import SLICE_BYTES
 
 from .table_readers import TABLE_LIBRARIES, read_table
 
@@ -112,7 +112,7 @@ def read_samples_of(samples: Iterator[Any]) -> Iterator[np.ndarray]:
         sample = to_sample(item)
         first = sample if first is None else first
         waiting.append(check_sample(sample, first, index))
-        if len(waiting) >= SAMPLES_AT_ONCE or len(waiting) * sample.nbytes >= PART_BYTES:
+        if len(waiting) >= SAMPLES_AT_ONCE or len(waiting) * sample.nbytes >= SLICE_BYTES:
             yield np.stack(waiting)
             waiting = []
     if waiting:

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from skae.data import ChunkedRows, Stream, sources
-from skae.data.parts import PART_BYTES
+from skae.data import ChunkedRows, Stream, slice_length, sources
 
 from .data_frames import numpy_dtype
 
@@ -63,7 +62,7 @@ def read_lazy_frame(X: Any) -> Any:
         )
     numbers = X.select(pl.all().cast(pl.Float32 if dtype == np.float32 else pl.Float64))
     # The streaming engine holds several batches.
-    length = max(1, part_length(len(schema)) // 8)
+    length = max(1, slice_length(len(schema)) // 8)
 
     def start() -> Iterator[np.ndarray]:
         return (frame.to_numpy() for frame in numbers.collect_batches(chunk_size=length))
@@ -85,7 +84,7 @@ def read_arrow_dataset(X: Any) -> Any:
     frame = None if first is not None else schema.empty_table()
     groups = row_groups(X)
     if groups is None or sum(length for _, length in groups) != n_rows:
-        length = part_length(n_features)
+        length = slice_length(n_features)
 
         def start() -> Iterator[np.ndarray]:
             batches = X.to_batches(batch_size=length, batch_readahead=2, fragment_readahead=1)
@@ -175,11 +174,6 @@ def read_hugging_face(X: Any) -> Any:
     shape = (X.num_rows, *(first.shape[1:] if first is not None else (n_features,)))
     frame = schema.empty_table() if first is None else None
     return ChunkedRows(lambda start, stop: rows_of_arrow(arrow[start:stop], dtype), shape, dtype, frame=frame)
-
-
-def part_length(n_features: int) -> int:
-    """Number of rows of a part of a table."""
-    return max(1, PART_BYTES // (4 * n_features))
 
 
 def common_dtype(kinds: dict[str, Any]) -> np.dtype:

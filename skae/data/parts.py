@@ -12,10 +12,15 @@ from typing import Any
 
 import numpy as np
 
-# Size of the parts of chunked rows, as float32: a part consists of whole chunks.
-PART_BYTES = 16 * 2**20
+# Size of a slice of a sequential pass, as float32; parts of chunked rows have it too, in whole chunks.
+SLICE_BYTES = 16 * 2**20
 # Size of the random sample of a stream, as float32, or in its own type if that is longer.
 SAMPLE_BYTES = 64 * 2**20
+
+
+def slice_length(n_features: int) -> int:
+    """Number of rows of a slice of about SLICE_BYTES as float32; at least 1."""
+    return max(1, SLICE_BYTES // (4 * n_features))
 
 
 class PartwiseRows:
@@ -79,8 +84,7 @@ class ChunkedRows(PartwiseRows):
 
     def parts(self) -> Iterator[np.ndarray]:
         """Yield whole chunks, several small ones at once, each read once."""
-        n_features = max(1, int(np.prod(self.shape[1:])))
-        length = max(1, PART_BYTES // (4 * n_features))
+        length = slice_length(max(1, int(np.prod(self.shape[1:]))))
         bounds = self.merged_bounds(length) if self.is_chunked else [*range(0, len(self), length), len(self)]
         return (self[int(start) : int(stop)] for start, stop in pairwise(bounds))
 

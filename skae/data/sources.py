@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from .batching import map_batches, prefetch
 from .layout import SampleLayout
-from .parts import PART_BYTES, ChunkedRows, PartwiseRows, Stream, mix_bits, rebatch
+from .parts import ChunkedRows, PartwiseRows, Stream, mix_bits, rebatch, slice_length
 from .scaling import PIECE_NUMBERS
 
 # Scaled rows up to this size are cached as float32. Memory maps too: joblib passes them to its workers, and the results
@@ -27,8 +27,7 @@ CACHE_BYTES = 256 * 2**20
 SPARSE_CACHE_BYTES = 64 * 2**20
 # Larger rows are copied to a GPU unscaled, up to this fraction of its free memory, and scaled batch by batch.
 RESIDENT_SHARE = 0.5
-# Size of a slice of a sequential pass, and of a buffer whose rows are shuffled together, as float32.
-SLICE_BYTES = 16 * 2**20
+# Size of a buffer whose rows are shuffled together, as float32.
 BUFFER_BYTES = 64 * 2**20
 BLOCK_ROWS = 64
 # Number of stored values of sparse rows that are processed at a time.
@@ -281,11 +280,6 @@ def copy_to_device(X: Any, length: int, device: torch.device) -> Tensor:
     return whole
 
 
-def slice_length(n_features: int) -> int:
-    """Number of rows of a slice of about SLICE_BYTES as float32; at least 1."""
-    return max(1, SLICE_BYTES // (4 * n_features))
-
-
 def inference_length(n_features: int) -> int:
     """Number of rows of a batch for inference."""
     return min(LARGEST_BATCH, slice_length(n_features))
@@ -322,7 +316,7 @@ def gather_rows(X: Any, indices: np.ndarray | Tensor) -> Tensor:
     distant = np.diff(indices) > 8
     if isinstance(X, ChunkedRows) and X.is_chunked:
         # A chunk is read as a whole for any of its rows. Runs of several chunks are at most as long as a part.
-        parts = X.merged_bounds(max(1, PART_BYTES // (4 * math.prod(X.shape[1:]))))
+        parts = X.merged_bounds(slice_length(math.prod(X.shape[1:])))
         chunks, parts = (np.searchsorted(bounds, indices, side="right") for bounds in (X.bounds, parts))
         distant = ((np.diff(chunks) > 0) & distant) | (np.diff(parts) > 0)
     runs = [read_run(X, run) for run in np.split(indices, np.flatnonzero(distant) + 1)]
