@@ -12,6 +12,7 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from skae._estimator.launching import OF_CALLBACKS
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._novelty.distances import DISTANCES, Distance, index_neighbors
 from skae._novelty.novelty import AutoencoderNovelty, NoveltyResult
@@ -38,7 +39,7 @@ def encode_novelty(
     """A fitted novelty detector as JSON and arrays; TypeError if it has an attribute that a file cannot hold."""
     parameters = novelty.get_params(deep=False)
     autoencoder = parameters.pop("autoencoder")
-    unknown = set(vars(novelty)) - {*parameters, "autoencoder", "_result", "_metadata_request", "_skl_callbacks"}
+    unknown = set(vars(novelty)) - {*parameters, "autoencoder", "_result", "_metadata_request", OF_CALLBACKS}
     if unknown:
         raise TypeError(f"A model file cannot hold the attribute {sorted(unknown)[0]!r} of an AutoencoderNovelty.")
     content, arrays = encode_result(novelty._result, encode_member)
