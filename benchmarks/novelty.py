@@ -30,7 +30,7 @@ from sklearn.svm import OneClassSVM
 
 from skae import AutoencoderNovelty
 from skae._novelty.distances import DISTANCES
-from skae._novelty.novelty import prepare_autoencoder
+from skae._novelty.members import prepare_autoencoder
 
 OURS, PEER, MARGIN = "AutoencoderNovelty", "PyOD AutoEncoder", 0.02
 # Parameters of the autoencoders.

@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-import copy
-import functools
-import hashlib
 import importlib
-import math
-import operator
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from joblib import delayed
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, OutlierMixin, clone
-from sklearn.model_selection import GroupKFold
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, OutlierMixin
 
-from skae._estimator.callbacks import CallbackSupportMixin, subtask, with_callbacks
+from skae._estimator.callbacks import CallbackSupportMixin, with_callbacks
 from skae._estimator.html import HTMLMixin, html_facts
 from skae._estimator.results import ResultMixin, learned
-from skae._estimator.settings import DENSE_FEATURES, check_parameters
 from skae._estimator.transformer import AutoencoderTransformer, convert_like
 from skae._inputs.data_frames import FrameSchema, pandas_index
-from skae._inputs.layout_inference import infer_layout, token_setting
-from skae._inputs.schema import Schema, read_samples
-from skae._inputs.validation import as_array, encode_groups
-from skae._novelty.distances import (
-    DISTANCES,
-    TINY,
-    Distance,
-    ErrorSums,
-    batch_slices,
-    positions_and_errors,
-    raw_features,
-    root_mean_square,
-)
 from skae._parameters import check_choice, check_integer, check_nested, check_real, invalid, is_integer
-from skae.data import Rows, SelectedRows, TableColumns, TableLayout
-from skae.training import Progress, components_for_share, joined_groups, one_at_a_time, parallel, row_groups
+from skae.data import SelectedRows
+from skae.training import Progress, one_at_a_time
 
-OWNER = "AutoencoderNovelty"
-# The default bottleneck has as many components as PCA needs for this explained variance.
-EXPLAINED_VARIANCE = 0.75
-# Largest number of training rows that are searched for neighbors, per member.
-MAX_NEIGHBOR_ROWS = 5000
-# Smaller distances to neighbors count as this one: those of copies of frequent rows are 0. Typical rows have length 1.
-LEAST_DISTANCE = 1e-3
-# Digits of the logarithms of distances after the decimal point. Those of copies differ by rounding.
-SAME_DIGITS = 6
+from .distances import DISTANCES
+from .members import fit_novelty
+from .scores import OWNER, NoveltyResult, feature_errors, log_distances, score_decreases, select_all
 
 
 class AutoencoderNovelty(HTMLMixin, ResultMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
@@ -209,8 +178,12 @@ class AutoencoderNovelty(HTMLMixin, ResultMixin, CallbackSupportMixin, OutlierMi
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, \\*sample_shape)
         standardized : bool, default=False
-            Whether to divide each error by the root mean square error of its feature on the rows of ``fit``. Features
-            of different units are then comparable: the largest absolute value is at the most anomalous feature.
+            Whether to return values that compare features of different units; the largest absolute value is at the most
+            anomalous feature. For tables, the absolute value is the decrease of the row's distance if the value of this
+            column is missing, relative to the median distance: 1.5 if the score would be -1.2 instead of -2.7, and 0 if
+            it would not be higher. Its sign is that of the error. This takes as long as scores of ``n_features`` times
+            as many rows. For pictures and signals, it is the error divided by the root mean square error of the feature
+            on the rows of ``fit``.
 
         Returns
         -------
@@ -224,16 +197,12 @@ class AutoencoderNovelty(HTMLMixin, ResultMixin, CallbackSupportMixin, OutlierMi
         result = self._get_result()
         form, index = FrameSchema.of(X), pandas_index(X)
         rows = self._samples(result, X)
-        weights, error = member_weights(result, rows), np.empty(rows.shape)
-        for batch in batch_slices(rows):
-            samples = [raw_features(member, rows[batch]) for member in result.members]
-            reconstruction = np.einsum("mn,mnf->nf", weights[:, batch], np.stack([after for _, after in samples]))
-            errors = to_columns(result.members[0], samples[0][0] - reconstruction, rows[batch])
-            error[batch] = errors.reshape(error[batch].shape)
-        error[np.isnan(error)] = 0.0
-        if standardized:
-            error /= result.typical_error
-        return convert_like(X, error) if form is None else to_data_frame(form, error, index)
+        errors = feature_errors(result, rows)
+        if standardized and result.is_table:
+            errors = np.copysign(score_decreases(result, rows), errors)
+        elif standardized:
+            errors /= result.typical_error
+        return convert_like(X, errors) if form is None else to_data_frame(form, errors, index)
 
     offset_: float = learned("offset", "Threshold of ``score_samples``.")
     members_: list[AutoencoderTransformer] = learned("members", "The fitted members.")
@@ -284,255 +253,6 @@ class AutoencoderNovelty(HTMLMixin, ResultMixin, CallbackSupportMixin, OutlierMi
                 f"{result.sample_shape}."
             )
         return select_all(X)
-
-
-@dataclass(frozen=True, eq=False)
-class NoveltyResult:
-    """The result of a fit."""
-
-    schema: Schema
-    sample_shape: tuple[int, ...]
-    members: list[AutoencoderTransformer]
-    distance: str
-    # One per member.
-    measures: list[Distance]
-    # From the digest of a row of ``fit`` to the number of the member that was not trained on it.
-    part_of: dict[bytes, int]
-    # Root mean square error of each feature, in the units of X.
-    typical_error: np.ndarray
-    # Median of the logarithms of the distances of the rows of ``fit``.
-    median: float = 0.0
-    offset: float = 0.0
-
-
-def fit_novelty(novelty: AutoencoderNovelty, X: Any, groups: Any, progress: Progress) -> NoveltyResult:
-    """Train the members; learn distances and the threshold."""
-    categorical_features = "from_dtype" if novelty.autoencoder is None else novelty.autoencoder.categorical_features
-    X, schema = read_samples(OWNER, X, categorical_features)
-    table = schema.table
-    X = select_all(X)
-    if len(X) < 4:
-        raise ValueError(f"Members need training rows and validation rows: at least 4, got n_samples={len(X)}.")
-    groups = encode_groups(groups, len(X))
-    if groups is not None and groups.max() == 0:
-        raise ValueError("All rows are of one group, but members are scored on other groups. Pass 2 groups or more.")
-    random = check_random_state(novelty.random_state)
-    seed = random.randint(2**31 - 1)
-    autoencoder = prepare_autoencoder(novelty.autoencoder, X, seed, table)
-    rows = Rows(X, infer_layout(autoencoder, X, table=table), torch.device("cpu"))
-    if groups is None and has_chance_copies(X):
-        groups = np.arange(len(X))
-    parts = split_into_parts(X, row_groups(rows, groups), novelty.n_members, seed)
-    seeds = random.randint(2**31 - 1, size=len(parts))
-    members = train_members(novelty, autoencoder, X, parts, seeds, table, progress)
-    with progress.stage("Computing distances and the threshold"):
-        part_of = find_parts(X, parts)
-        error, measures = learn_distances(members, X, parts, seed, novelty.distance)
-        result = NoveltyResult(schema, X.shape[1:], members, novelty.distance, measures, part_of, error)
-        logs = log_distances(result, X)
-        median = np.median(logs)
-        return replace(result, median=median, offset=threshold(logs, median, novelty.contamination))
-
-
-def select_all(X: Any) -> SelectedRows:
-    """Select all rows of checked X; they are read as float64, with 0.0 instead of -0.0."""
-    return SelectedRows(as_array(X) if isinstance(X, torch.Tensor) else X, np.arange(len(X)))
-
-
-def learn_distances(
-    members: list[AutoencoderTransformer], X: SelectedRows, parts: list, seed: int, distance: str
-) -> tuple[np.ndarray, list[Distance]]:
-    """Learn the root mean square error of each feature, and the distance of each member."""
-    random = np.random.RandomState(seed)
-    errors = [sum_errors(member, X.at(part)) for member, (_, part) in zip(members, parts, strict=True)]
-    feature_errors = (root_mean_square(add_errors(errors)) * error_scale(members[0])).reshape(X.shape[1:])
-    measures = []
-    for number, (train, _) in enumerate(parts):
-        # A whitening learned from the part of this member would overfit: distances of the part, and the threshold,
-        # would be too small, above all if there are many columns and few rows.
-        other_errors = add_errors(errors[:number] + errors[number + 1 :])
-        rows = X[random.permutation(train)[:MAX_NEIGHBOR_ROWS]] if distance == "neighbors" else None
-        measures.append(Distance(members[number], other_errors, rows))
-    return feature_errors, measures
-
-
-def error_scale(member: AutoencoderTransformer) -> np.ndarray:
-    """The factor of the errors of ``positions_and_errors`` (n_errors,) that gives those of ``explain``."""
-    layout = member._result.layout
-    scale = np.broadcast_to(layout.scaling.scale.cpu().numpy(), (layout.n_features,))
-    if not isinstance(layout, TableLayout):
-        return scale
-    return scale[layout.columns.starts] * np.where(layout.columns.is_number, 1.0, math.sqrt(0.5))
-
-
-def to_columns(member: AutoencoderTransformer, errors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Errors of features of rows (n, n_features), in the units of X, as errors of columns (n, n_columns)."""
-    layout = member._result.layout
-    if not isinstance(layout, TableLayout):
-        return errors
-    norms = layout.columns.column_norms(errors, layout.columns.is_unknown(rows).astype(np.float64))
-    return norms * np.where(layout.columns.is_number, 1.0, math.sqrt(0.5))
-
-
-def threshold(logs: np.ndarray, median: float, contamination: float | str) -> float:
-    """Compute the threshold of scores from the logarithms of distances and their median."""
-    if isinstance(contamination, str):
-        # Most rows of flags and categories are copies. Their equal distances would have an interquartile range of 0.
-        distinct = logs[np.unique(logs.round(SAME_DIGITS), return_index=True)[1]]
-        low, high = np.percentile(distinct, [25, 75])
-        return float(-np.exp(min(np.percentile(logs, 99), high + 1.5 * (high - low)) - median))
-    return float(np.percentile(-np.exp(logs - median), 100 * contamination))
-
-
-def log_distances(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
-    """Compute the logarithms of distances (n,), averaged over members with ``member_weights``."""
-    logs, least = np.zeros(len(X)), LEAST_DISTANCE if result.distance == "neighbors" else TINY
-    for number, weights in enumerate(member_weights(result, X)):
-        rows = np.flatnonzero(weights)
-        for batch in (rows[some] for some in batch_slices(X.at(rows))):
-            distances = result.measures[number].measure(X[batch], result.distance)
-            logs[batch] += weights[batch] * np.log(np.maximum(distances, least))
-    return logs
-
-
-def member_weights(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
-    """Compute weights (n_members, n): equal for new rows, and 1 or 0 for rows of ``fit``."""
-    n_members = len(result.members)
-    weights = np.full((n_members, len(X)), 1 / n_members)
-    for index, digest in enumerate(digest_rows(X)):
-        if digest in result.part_of:
-            weights[:, index] = 0.0
-            weights[result.part_of[digest], index] = 1.0
-    return weights
-
-
-def find_parts(X: SelectedRows, parts: list) -> dict[bytes, int]:
-    """Find the part of each row by its digest. Rows with copies in several parts are scored by all members."""
-    numbers: dict[bytes, set[int]] = {}
-    for number, (_, part) in enumerate(parts):
-        for digest in digest_rows(X.at(part)):
-            numbers.setdefault(digest, set()).add(number)
-    return {digest: min(found) for digest, found in numbers.items() if len(found) == 1}
-
-
-def has_chance_copies(X: SelectedRows) -> bool:
-    """Whether rows with the values of each column, drawn independently, would have copies, as flags and counts have."""
-    rows = X[:MAX_NEIGHBOR_ROWS].reshape(min(len(X), MAX_NEIGHBOR_ROWS), -1)
-    if len(set(digest_rows(X))) == len(X):
-        return False
-    counts = (np.unique(column, return_counts=True)[1] for column in rows.T)
-    probability = math.prod(float(np.square(count / len(rows)).sum()) for count in counts)
-    return probability * len(rows) * (len(rows) - 1) / 2 >= 1
-
-
-def split_into_parts(
-    X: SelectedRows, groups: np.ndarray | None, n_parts: int, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Make pairs of training rows and rows of a part. Rows of a group, and equal rows, are in one part if possible."""
-    # Otherwise frequent rows would be scored by the one member that never saw their values.
-    equal_rows = np.arange(len(X)) if has_chance_copies(X) else np.unique(digest_rows(X), return_inverse=True)[1]
-    for labels in (equal_rows if groups is None else joined_groups(equal_rows, groups), groups, np.arange(len(X))):
-        n_groups = 0 if labels is None else len(np.unique(labels))
-        if n_groups > 1:
-            break
-    folds = GroupKFold(min(n_parts, n_groups), shuffle=True, random_state=seed)
-    return list(folds.split(X, groups=labels))
-
-
-def prepare_autoencoder(
-    autoencoder: AutoencoderTransformer | None, X: SelectedRows, seed: int, table: TableColumns | None
-) -> AutoencoderTransformer:
-    """Clone the autoencoder, or make the default one for X; ValueError if it reads tokens."""
-    # Several members are trained, so by default pictures use dense layers too, which are faster.
-    default: Literal["dense", "auto"] = "dense" if math.prod(X.shape[1:]) <= DENSE_FEATURES else "auto"
-    prepared = AutoencoderTransformer(architecture=default) if autoencoder is None else clone(autoencoder)
-    check_parameters(prepared)
-    if prepared.axes == "n" or token_setting(prepared):
-        reason = token_setting(prepared) or "axes='n'"
-        raise ValueError(f"{OWNER} compares numbers, not tokens. Pass an autoencoder without {reason}.")
-    if autoencoder is None:
-        layout = infer_layout(prepared, X, table=table)
-        n_pca = components_for_share(Rows(X, layout, torch.device("cpu"), keep=True), EXPLAINED_VARIANCE, seed)
-        prepared.n_components = max(1, min(n_pca, layout.n_features - 1, len(X) // 2))
-    return prepared
-
-
-def train_members(
-    novelty: AutoencoderNovelty,
-    autoencoder: AutoencoderTransformer,
-    X: SelectedRows,
-    parts: list[tuple[np.ndarray, np.ndarray]],
-    seeds: np.ndarray,
-    table: TableColumns | None,
-    progress: Progress,
-) -> list[AutoencoderTransformer]:
-    """Train a member per part, and report them to the callbacks of scikit-learn."""
-    members = []
-    context = novelty._init_callback_context(max_subtasks=len(parts))
-    if context is not None:
-        context.call_on_fit_task_begin(estimator=novelty, X=X, y=None)
-    tasks = [context and context.subcontext(task_name="member") for _ in parts]
-    # Workers do not need an earlier result.
-    unfitted = None if context is None else copy_without_result(novelty)
-    progress.begin(len(parts))
-    # The array itself is an argument, so that joblib sends it to a cluster once. Indices are in a tuple: with dask,
-    # joblib keeps an array on one worker, and it would be lost with this worker.
-    for member in parallel(novelty.n_jobs, novelty.verbose)(
-        delayed(train_member)(autoencoder, X.X, rows, int(seed), table, unfitted, task)
-        for rows, seed, task in zip(map(tuple, parts), seeds, tasks, strict=True)
-    ):
-        members.append(member)
-        progress.step()
-    if context is not None:
-        context.call_on_fit_task_end(estimator=novelty, X=X, y=None)
-    return members
-
-
-def train_member(
-    autoencoder: AutoencoderTransformer,
-    X: Any,
-    rows: tuple[np.ndarray, np.ndarray],
-    seed: int,
-    table: TableColumns | None,
-    novelty: Any,
-    task: Any,
-) -> AutoencoderTransformer:
-    """Train a member on rows of checked X: ``rows`` are indices of training rows, and of the validation set.
-
-    ``task`` of ``novelty`` reports the fit to the callbacks of scikit-learn; None if there are none.
-    """
-    train, part = rows
-    # Ctrl-C ends the fit of all members.
-    member = clone(autoencoder).set_params(random_state=seed, on_interrupt="raise")
-    member._reports_pca, member._table = False, table
-    with subtask(novelty, task, X, None) as propagate, propagate(member):
-        member.fit(SelectedRows(X, train), X_val=SelectedRows(X, part) if member.early_stopping else None)
-    del member._reports_pca, member._table
-    return member
-
-
-def copy_without_result(novelty: AutoencoderNovelty) -> AutoencoderNovelty:
-    copied = copy.copy(novelty)
-    copied.__dict__.pop("_result", None)
-    return copied
-
-
-def digest_rows(X: SelectedRows) -> list[bytes]:
-    """Compute a digest of each row, which is the same in all processes."""
-    return [hashlib.blake2b(row.tobytes(), digest_size=12).digest() for batch in batch_slices(X) for row in X[batch]]
-
-
-def sum_errors(member: AutoencoderTransformer, X: SelectedRows) -> ErrorSums:
-    """Sum the errors of a member, in its scaling."""
-
-    def sums(rows: np.ndarray) -> ErrorSums:
-        return ErrorSums.of(positions_and_errors(member, rows)[1], np.isnan(rows).reshape(len(rows), -1))
-
-    return add_errors(sums(X[batch]) for batch in batch_slices(X))
-
-
-def add_errors(errors: Iterable[ErrorSums]) -> ErrorSums:
-    return functools.reduce(operator.add, errors)
 
 
 def to_data_frame(form: FrameSchema, rows: np.ndarray, index: Any) -> Any:

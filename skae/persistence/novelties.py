@@ -15,7 +15,8 @@ from torch import Tensor
 from skae._estimator.launching import OF_CALLBACKS
 from skae._estimator.transformer import AutoencoderTransformer
 from skae._novelty.distances import DISTANCES, Distance, index_neighbors
-from skae._novelty.novelty import AutoencoderNovelty, NoveltyResult
+from skae._novelty.novelty import AutoencoderNovelty
+from skae._novelty.scores import NoveltyResult
 from skae.exceptions import ModelFileError, shown
 from skae.serialization.container import Stored, with_prefix
 

@@ -33,6 +33,54 @@ def test_standardized_explanations_compare_columns_of_other_units():
     assert (novelty.explain(odd, standardized=True).abs().idxmax(axis=1) == "hue").mean() > 0.8
 
 
+def dependent(n, seed):
+    """Homes whose four columns depend on one factor, so that one wrong value changes the reconstruction of all."""
+    random = np.random.RandomState(seed)
+    size = random.standard_normal(n)
+    noise = random.standard_normal((4, n))
+    return pd.DataFrame(
+        {
+            "area": 80 + 25 * size + 5 * noise[0],
+            "price": 3e5 + 1e5 * size + 2e4 * noise[1],
+            "kind": pd.Categorical(np.where(size + 0.3 * noise[2] > 0, "house", "flat")),
+            "garden": size + 0.3 * noise[3] > 0.3,
+        }
+    )
+
+
+@pytest.mark.parametrize("distance", ["neighbors", "error"])
+def test_standardized_explanations_name_the_wrong_value_of_dependent_columns(distance):
+    autoencoder = AutoencoderTransformer(1, max_epochs=5, random_state=0)
+    novelty = AutoencoderNovelty(autoencoder, n_members=2, distance=distance, random_state=0).fit(dependent(300, 0))
+    new = dependent(60, 1)
+    wrong = {
+        "price": new["price"] + 3e5,
+        "garden": ~new["garden"],
+        "kind": new["kind"].cat.rename_categories({"house": "flat", "flat": "house"}),
+    }
+    for column, values in wrong.items():
+        odd = new.assign(**{column: values})
+        odd = odd[novelty.predict(odd) == -1]
+        assert len(odd) > 20
+        assert (novelty.explain(odd, standardized=True).abs().idxmax(axis=1) == column).mean() > 0.9
+
+
+def test_standardized_explanations_are_decreases_of_the_score(fitted):
+    odd = planted()
+    hidden = odd.copy()
+    hidden[:, 0] = np.nan
+    with pytest.warns(UserWarning, match="missing"):
+        decrease = fitted.score_samples(hidden) - fitted.score_samples(odd)
+    explained = fitted.explain(odd, standardized=True)
+    np.testing.assert_allclose(np.abs(explained[:, 0]), decrease)
+    np.testing.assert_array_equal(np.sign(explained[:, 0]), np.sign(fitted.explain(odd)[:, 0]))
+
+
+def test_standardized_explanations_of_one_column(fitted):
+    novelty = clone(fitted).set_params(autoencoder__n_components=1).fit(X[:, :1])
+    assert np.isfinite(novelty.explain(X[:9, :1], standardized=True)).all()
+
+
 def test_distance_set_after_fit_does_not_change_scores(fitted):
     other = copy.copy(fitted).set_params(distance="error")
     np.testing.assert_array_equal(other.score_samples(X[:9]), fitted.score_samples(X[:9]))

@@ -7,7 +7,8 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae._novelty.novelty import member_weights, select_all, split_into_parts
+from skae._novelty.members import split_into_parts
+from skae._novelty.scores import member_weights, select_all
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
 

@@ -5,7 +5,7 @@ import pytest
 from novel_rows import X, correlated
 
 from skae import AutoencoderNovelty, AutoencoderTransformer
-from skae._novelty.novelty import member_weights, select_all
+from skae._novelty.scores import member_weights, select_all
 
 ONE = AutoencoderTransformer(1, max_epochs=2)
 
