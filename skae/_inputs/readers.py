@@ -7,6 +7,7 @@ imports none that the caller has not imported. Tables that fit into memory becom
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any
@@ -34,6 +35,11 @@ SAMPLES_AT_ONCE = 256
 
 def read_container(X: Any) -> Any:
     """``ChunkedRows`` or a ``Stream`` of X, or its data frame or tensor if that fits; other X are unchanged."""
+    if isinstance(X, (str, os.PathLike)):
+        raise TypeError(
+            f"X is a path, {str(X)!r}. Open it first, as with numpy.load(path, mmap_mode='r') for an array file, or "
+            f"pyarrow.dataset.dataset(path) for Parquet."
+        )
     if type(X) is np.ndarray or isinstance(X, (PartwiseRows, torch.Tensor)):
         return X
     if type(X).__module__.partition(".")[0] in TABLE_LIBRARIES:

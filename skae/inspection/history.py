@@ -26,7 +26,7 @@ class TrainingHistoryDisplay:
     ----------
     history : list of dict
         One dict per epoch, as in ``history_``: "epoch", "train_loss" and, if present, "valid_loss" and named terms
-        such as "train_kl_divergence".
+        such as "train_kl_divergence", and "pca_loss".
     best_epoch : int, default=None
         The epoch to mark; 0 is PCA initialization.
 
@@ -86,6 +86,10 @@ class TrainingHistoryDisplay:
     def plot(self, ax: Axes | None = None, *, terms: Sequence[str] | None = None) -> TrainingHistoryDisplay:
         """Draw the terms: solid lines for training, dashed lines for validation; logarithmic if all are positive.
 
+        The validation loss of PCA is a dash-dotted line, if it is in the history. Training hides or corrupts values in
+        some fits (missing values, "denoising"), so that the training loss is then above the validation loss. Where a
+        second cycle of the learning rate starts, losses rise for some epochs.
+
         Parameters
         ----------
         ax : matplotlib Axes, default=None
@@ -103,6 +107,8 @@ class TrainingHistoryDisplay:
         for color, term in enumerate(terms):
             for part, style in (("train", "-"), ("valid", "--")):
                 self._draw(ax, f"{part}_{term}", f"{term}, {PARTS[part]}", f"C{color}{style}")
+        if "loss" in terms:
+            self._draw(ax, "pca_loss", "loss of PCA, validation set", "k-.")
         if self.best_epoch is not None:
             label = f"best epoch: {self.best_epoch}" if self.best_epoch else "best: PCA initialization"
             ax.axvline(self.best_epoch, color="0.3", linestyle=":", linewidth=1.2, label=label)

@@ -126,7 +126,8 @@ class ReconstructionDisplay:
         ).plot(ax)
 
     def plot(self, ax: Any = None) -> ReconstructionDisplay:
-        """Draw the samples. The error is reconstruction minus input. Columns of a table are drawn scaled.
+        """Draw the samples. The error is reconstruction minus input; that of color pictures is its absolute
+        value, averaged over the colors. Columns of a table are drawn scaled.
 
         Of a table with more than ten columns, the ten with the largest errors of these samples are drawn.
 

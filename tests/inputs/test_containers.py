@@ -1,6 +1,7 @@
 """Containers other than arrays work, or their error names the column and says what to write."""
 
 import datetime
+import pathlib
 
 import numpy as np
 import pandas as pd
@@ -232,3 +233,9 @@ class TestTargets:
 
     def test_y_of_one_column_is_a_label(self):
         AutoencoderTransformer(1, **QUICK).fit(A[:, :1], A[:, 1:2])
+
+
+@pytest.mark.parametrize("path", ["folder/rows.parquet", pathlib.Path("rows.npy")], ids=["str", "Path"])
+def test_a_path_is_an_error_that_says_how_to_open_it(path):
+    with pytest.raises(TypeError, match=r"X is a path, .*rows.*pyarrow\.dataset\.dataset\(path\)"):
+        AutoencoderTransformer(1).fit(path)

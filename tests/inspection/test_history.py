@@ -32,6 +32,13 @@ def test_history_marks_the_best_epoch_or_pca_initialization():
         assert TrainingHistoryDisplay.from_estimator(fitted).best_epoch == fitted.best_epoch_ == 3
 
 
+def test_history_has_a_line_for_the_validation_loss_of_pca():
+    fitted = AutoencoderTransformer(2, max_epochs=3, random_state=0).fit(load_digits().data)
+    display = drawn(TrainingHistoryDisplay.from_estimator(fitted))
+    assert set(display.lines_["pca_loss"].get_ydata()) == {fitted.history_[0]["pca_loss"]}
+    assert "pca_loss" not in TrainingHistoryDisplay(history=[{"epoch": 1, "train_loss": 1.0}]).plot().lines_
+
+
 def test_history_names_its_loss_terms():
     X = DATA["wide table"][0]
     autoencoder = AutoencoderTransformer(2, variant="variational", max_epochs=2, random_state=0).fit(X)
