@@ -43,7 +43,7 @@ def explained_variance(
     X_reconstructed : array-like of the same shape
     mean : array-like of shape (n_features,) or sample_shape, default=None
         The reconstruction that scores 0, such as the mean of the training data. None uses the mean of X. It must be
-        None for data frames with categories or dates.
+        None for data frames with categories, booleans or dates.
     multioutput : {"variance_weighted", "uniform_average"}, default="variance_weighted"
         Weights of the features, as in :func:`sklearn.metrics.r2_score`: their variances, or equal weights. With equal
         weights, the result does not depend on units, and constant features are ignored. Columns of data frames with
@@ -207,7 +207,7 @@ def reconstruct(estimator: Any, X: Any) -> Any:
 
 
 def explained_variance_of_table(encoder: TableEncoder, X: Any, X_reconstructed: Any) -> float:
-    """Explained variance of a table with categories or dates, averaged over the columns that vary."""
+    """Explained variance of a table with categories, booleans or dates, averaged over the columns that vary."""
     shapes = tuple(X.shape), tuple(np.shape(X_reconstructed))
     if shapes[0] != shapes[1] or len(X) == 0:
         raise ValueError(f"Expected two tables of one shape with at least one row. Got {shapes[0]} and {shapes[1]}.")
@@ -231,7 +231,7 @@ def explained_variance_of_table(encoder: TableEncoder, X: Any, X_reconstructed: 
 
 
 def to_float64(X: Any) -> np.ndarray:
-    """Samples as a dense array of float64; ValueError if X is a data frame with categories or dates."""
+    """Samples as a dense array of float64; ValueError if X is a data frame with categories, booleans or dates."""
     X = read_container(X)
     try:
         return np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)

@@ -145,8 +145,8 @@ class AutoencoderTransformer(
         "auto" chooses "global" if all values have one unit: uint8 pictures and videos, tables of pixels, flags, counts
         or term weights, and principal components. For other data, it compares standard deviations. If they differ by
         more than a factor of ten, it chooses "columns" for tables and "channels" for samples with channels; else
-        "global". It chooses "columns" for tables with categories or dates. A column that varies by rounding errors only
-        counts as constant. ``scaling_`` and ``scale_`` report the result.
+        "global". It chooses "columns" for tables with categories, booleans or dates, except for booleans alone. A
+        column that varies by rounding errors only counts as constant. ``scaling_`` and ``scale_`` report the result.
     variant : str or variant object, default="plain"
         A name in :data:`skae.variants.VARIANTS`, or an object with parameters, such as ``Variational(beta=4)``. The
         variant determines the bottleneck, the corruption of training samples and the penalties.
@@ -170,14 +170,14 @@ class AutoencoderTransformer(
         Which columns of a table are categories, as in :class:`~sklearn.ensemble.HistGradientBoostingClassifier`. Each
         has at most 255. "from_dtype": the columns of a data frame of type ``category`` (pandas), ``Categorical`` or
         ``Enum`` (polars) or ``dictionary`` (pyarrow), and of text. Others: indices, names, or a boolean mask of columns
-        of a data frame or array. None: no column.
+        of a data frame or array. None: no column, and booleans are numbers.
 
         A column of categories is one-hot encoded and, with ``scaling="columns"``, divided by the square root of its
         total variance, so that it counts as one column. Rare categories (one row, or less than 0.001 of the rows) share
         one feature, and so do categories that occur for the first time in ``transform``; without rare categories, these
         are encoded as 0. Booleans are 0 and 1. Dates and time spans of data frames are numbers, the share of their
-        range. ``inverse_transform``, ``reconstruct`` and ``sample`` return tables with categories or dates as data
-        frames like the fitted one: the most likely category (``sample`` draws one), with the types of all columns.
+        range. ``inverse_transform``, ``reconstruct`` and ``sample`` return tables with categories, booleans or dates as
+        data frames like the fitted one: the most likely category (``sample`` draws one), with the types of all columns.
     loss : {"auto", "mse", "mae", "huber", "bce", "cross_entropy"} or callable, default="auto"
         Reconstruction loss on s(X): squared, absolute or Huber (1964) error. "bce" is the binary cross-entropy of
         values rescaled from [minimum, maximum] of the training data to [0, 1]. "cross_entropy" is for tokens. "auto" is
@@ -571,9 +571,9 @@ class AutoencoderTransformer(
             If ``fit`` got a data frame and ``set_output`` asks for data frames, a data frame of that library with the
             column names and types of ``fit``, and the index of X if X is a pandas data frame.
 
-            If ``fit`` got a data frame with categories, text or dates, it is a data frame like the fitted one, also
-            without ``set_output``: categories are the most likely ones, numbers are rounded to the type of their
-            column, and dates to the step between the fitted dates. Numbers of types without arithmetic, such as
+            If ``fit`` got a data frame with categories, text, booleans or dates, it is a data frame like the fitted
+            one, also without ``set_output``: categories are the most likely ones, numbers are rounded to the type of
+            their column, and dates to the step between the fitted dates. Numbers of types without arithmetic, such as
             decimals, become plain numbers. If ``fit`` got an array with categories, it is an array of objects, or of
             float64 if all categories are numbers.
 
@@ -582,7 +582,7 @@ class AutoencoderTransformer(
         ValueError
             If X does not have ``n_components_`` columns, or ``dtype`` is unknown.
         TypeError
-            If X is a dask array, and samples are tables with categories or dates.
+            If X is a dask array, and samples are tables with categories, booleans or dates.
         """
         result = self._get_result()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
@@ -610,7 +610,7 @@ class AutoencoderTransformer(
         ------
         ValueError, TypeError
             If X is invalid, or differs in shape or column names from the fitted X; if ``dtype`` is unknown; if X is a
-            dask array, and samples are tables with categories or dates.
+            dask array, and samples are tables with categories, booleans or dates.
         """
         result = self._get_result()
         check_choice(type(self).__name__, "dtype", dtype, OUTPUT_DTYPES)
@@ -772,7 +772,7 @@ class AutoencoderTransformer(
 
     @property
     def encoded_feature_names_(self) -> np.ndarray:
-        """Names of the features that a table with categories or dates is encoded as."""
+        """Names of the features that a table with categories, booleans or dates is encoded as."""
         encoder = self._learned.schema.encoder
         names = None if encoder is None else np.array(encoder.feature_names, dtype=object)
         return self._optional("encoded_feature_names_", names)
@@ -950,8 +950,8 @@ class AutoencoderTransformer(
         """The lazy array of samples that ``compute`` returns for the blocks of a dask array."""
         if result.schema.encoder is not None:
             raise TypeError(
-                "Samples of this table are data frames with categories or dates, which no dask array can hold. Pass X "
-                "in parts: X.blocks[i].compute()."
+                "Samples of this table are data frames with categories, booleans or dates, which no dask array can "
+                "hold. Pass X in parts: X.blocks[i].compute()."
             )
         layout, compute = result.layout, getattr(snapshot(self), compute.__name__)
         kind = layout.input_dtype if dtype == "input" and layout.input_dtype is not None else layout.dtype

@@ -94,8 +94,8 @@ def infer_table_layout(estimator: Any, X: Any, names: Any, table: TableColumns) 
         value = getattr(estimator, name)
         if value is not None and (name == "axes" or tuple(value) != tuple(X.shape[1:])):
             raise ValueError(
-                f"{name}={value!r} is for pictures and signals, but X is a table with categories, dates or booleans of "
-                f"Python. Leave out {name}, or pass categorical_features=None and numbers only."
+                f"{name}={value!r} is for pictures and signals, but X is a table with categories, dates or booleans. "
+                f"Leave out {name}, or pass categorical_features=None and numbers or booleans only."
             )
     if estimator.scaling == "channels":
         raise ValueError("scaling='channels' needs samples with channels: pass scaling='columns' for a table.")

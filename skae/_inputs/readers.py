@@ -36,9 +36,9 @@ SAMPLES_AT_ONCE = 256
 def read_container(X: Any) -> Any:
     """``ChunkedRows`` or a ``Stream`` of X, or its data frame or tensor if that fits; other X are unchanged."""
     if isinstance(X, (str, os.PathLike)):
-        raise TypeError(
-            f"X is a path, {str(X)!r}. Open it first, as with numpy.load(path, mmap_mode='r') for an array file, or "
-            f"pyarrow.dataset.dataset(path) for Parquet."
+        raise ValueError(
+            f"Expected 2D array, got the string or path {str(X)!r} instead. Open a file "
+            "first, as with numpy.load(path, mmap_mode='r') or, for Parquet, pyarrow.dataset.dataset(path)."
         )
     if type(X) is np.ndarray or isinstance(X, (PartwiseRows, torch.Tensor)):
         return X

@@ -32,7 +32,7 @@ class Schema:
     n_features: int
     feature_names: np.ndarray | None = None  # of the columns of a data frame
     frame: FrameSchema | None = None  # of a pandas or polars data frame, or a table of pyarrow
-    encoder: TableEncoder | None = None  # of a table with categories or dates
+    encoder: TableEncoder | None = None  # of a table with categories, booleans or dates
 
     def check(self, owner: str, X: Any, sample_shape: tuple[int, ...], streams: bool = False) -> Any:
         """Check X against these features, as ``check_samples`` does for an estimator of class name ``owner``.
@@ -73,7 +73,7 @@ class Schema:
 
     @property
     def table(self) -> TableColumns | None:
-        """The columns of a table with categories or dates, for its layout."""
+        """The columns of a table with categories, booleans or dates, for its layout."""
         return None if self.encoder is None else self.encoder.table
 
     @functools.cached_property

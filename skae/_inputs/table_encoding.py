@@ -56,14 +56,15 @@ class TableEncoder:
         names = column_names(X)
         chosen = choose_columns(categorical_features, names, is_frame)
         dtypes = column_dtypes(X)
-        if chosen is None and all(numpy_dtype(dtype) is not None for dtype in dtypes):
+        if chosen is None and all(is_number_type(dtype) for dtype in dtypes):
             return None
         columns = tuple(
             learn_column(name, dtype, read_column(X, index), None if chosen is None else chosen[index])
             for index, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
         )
+        # If no column is chosen, booleans are numbers.
         needed = any(
-            column is not None and not (isinstance(column, Booleans) and numpy_dtype(dtype) is not None)
+            column is not None and (chosen is None or numpy_dtype(dtype) is None or not isinstance(column, Booleans))
             for column, dtype in zip(columns, dtypes, strict=True)
         )
         return cls(names, columns) if needed else None
@@ -168,6 +169,12 @@ def read_column(X: Any, index: int) -> np.ndarray:
     if values.ndim > 1 and len(values):
         check_entry(name, values[0])
     return values
+
+
+def is_number_type(dtype: Any) -> bool:
+    """Whether a type of a column is that of integers or floats."""
+    found = numpy_dtype(dtype)
+    return found is not None and found.kind != "b"
 
 
 def is_category_type(dtype: Any) -> bool:

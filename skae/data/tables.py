@@ -99,10 +99,18 @@ class TableLayout(SampleLayout):
 
     @classmethod
     def of(cls, moments: Moments, kind: str | None, columns: TableColumns) -> TableLayout:
-        """The layout for the moments of features; "auto" is "columns", in which a block counts as one column."""
+        """The layout for the moments of features; "auto" is "columns", in which a block counts as one column.
+
+        Booleans alone have one unit, so "auto" gives them one scale.
+        """
         # Deviations of columns of different units differ by any factor, so small ones are no rounding errors.
         moments = replace(moments, eps=0.0)
-        scaling = Scaling.of(moments, "columns" if kind == "auto" else kind, True, blocks=block_index(columns))
+        scaling = Scaling.of(
+            moments,
+            "columns" if kind == "auto" and not all(columns.is_boolean) else kind,
+            True,
+            blocks=block_index(columns),
+        )
         shape, float64 = (len(columns.sizes),), np.dtype(np.float64)
         has_missing = moments.n_observed is not None
         return cls(shape, (), True, scaling, float64, columns, input_dtype=float64, has_missing=has_missing)

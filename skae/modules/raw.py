@@ -254,10 +254,11 @@ def check_shape(name: str, X: Tensor, sample_shape: tuple[int, ...]) -> None:
 
 
 def check_layout(layout: SampleLayout) -> None:
-    """Raise TypeError for tables with categories or dates, whose encoding is not a part of the network."""
+    """Raise TypeError for tables with categories, booleans or dates, whose encoding is not a part of the network."""
     if isinstance(layout, TableLayout):
         raise TypeError(
-            "The network of a table with categories, text or dates cannot be exported, because tensors do not hold "
-            "them. Encode them first, as in make_pipeline(make_column_transformer((OneHotEncoder(), columns), "
-            "remainder='passthrough'), AutoencoderTransformer()), and export that pipeline."
+            "The network of a table with categories, text, booleans or dates cannot be exported, because tensors do "
+            "not hold them. With categorical_features=None, booleans are numbers. Encode others first, as in "
+            "make_pipeline(make_column_transformer((OneHotEncoder(), columns), remainder='passthrough'), "
+            "AutoencoderTransformer()), and export that pipeline."
         )

@@ -237,5 +237,5 @@ class TestTargets:
 
 @pytest.mark.parametrize("path", ["folder/rows.parquet", pathlib.Path("rows.npy")], ids=["str", "Path"])
 def test_a_path_is_an_error_that_says_how_to_open_it(path):
-    with pytest.raises(TypeError, match=r"X is a path, .*rows.*pyarrow\.dataset\.dataset\(path\)"):
+    with pytest.raises(ValueError, match=r"Expected 2D array, .*rows.*pyarrow\.dataset\.dataset\(path\)"):
         AutoencoderTransformer(1).fit(path)

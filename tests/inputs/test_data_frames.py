@@ -83,7 +83,9 @@ class TestFramesComeBack:
         assert list(restored.columns) == list(self.TABLE.columns)
         assert list(restored.dtypes) == list(self.TABLE.dtypes)
         pd.testing.assert_frame_equal(restored, self.TABLE, rtol=1e-3)
-        assert isinstance(autoencoder.set_output(transform="default").inverse_transform(codes), np.ndarray)
+        pd.testing.assert_frame_equal(autoencoder.set_output(transform="default").inverse_transform(codes), restored)
+        numbers = self.TABLE.drop(columns="owner")
+        assert isinstance(autoencoder.set_params(n_components=2).fit(numbers).reconstruct(numbers), np.ndarray)
 
     def test_polars_names_and_types_are_reconstructed(self):
         table = pl.from_pandas(self.TABLE)

@@ -129,9 +129,16 @@ def test_arrays_have_categories_if_columns_are_chosen(kind):
     assert restored.tolist() == mixed.tolist()
 
 
-@pytest.mark.parametrize("frame", [FRAME[["number", "count", "flag", "Int64", "nullable"]], POLARS[["number", "flag"]]])
+@pytest.mark.parametrize("frame", [FRAME[["number", "count", "Int64"]], POLARS[["number"]]])
 def test_tables_of_numbers_have_no_encoder(frame):
     assert TableEncoder.learn(frame) is None
+
+
+@pytest.mark.parametrize("frame", [FRAME[["number", "flag", "nullable"]], POLARS[["flag"]]])
+def test_booleans_come_back_unless_no_column_is_to_be_converted(frame):
+    assert round_trip(frame).equals(frame)
+    assert TableEncoder.learn(frame, None) is None
+    assert TableEncoder.learn(frame, []) is None
 
 
 @pytest.mark.parametrize("kind", [lambda X: X, list])
