@@ -745,11 +745,12 @@ class AutoencoderTransformer(
         table = self._layer_table(result)._repr_html_()
         return f"{html_facts(facts)}<details><summary>Layers</summary>{table}</details>"
 
-    def _report_pca(self, result: FitResult, progress: Progress) -> None:
+    def _report_pca(self, result: FitResult, progress: Progress, has_groups: bool) -> None:
         """Print and warn that PCA is kept, unless PCA has no error or training was a short trial."""
+        more = "More groups (each counts once, and the validation set needs five)" if has_groups else "More samples"
         message = (
             "PCA is kept: no epoch has a validation loss significantly below that of PCA, so codes and reconstructions "
-            "are those of PCA (is_pca_ is True). More samples, a larger max_epochs, another n_components or "
+            f"are those of PCA (is_pca_ is True). {more}, a larger max_epochs, another n_components or "
             "architecture may be better than PCA; early_stopping=False keeps the trained weights in any case."
         )
         progress.write(message)
@@ -795,7 +796,7 @@ class AutoencoderTransformer(
         elif result.best_epoch > 0:
             progress.write(f"The weights of epoch {result.best_epoch} of {result.n_epochs} are kept.")
         elif self._reports_pca:
-            self._report_pca(result, progress)
+            self._report_pca(result, progress, has_groups=groups is not None)
 
     def _train(self, X: Any, y: Any, X_val: Any, groups: Any, y_val: Any, progress: Progress) -> BaseException | None:
         """Train, and assign the result; returns the interrupt after which it is kept, if there was one."""

@@ -25,6 +25,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 NORMALIZATIONS = ("batch", "layer", None)
 # By the number of spatial axes.
 BATCH_NORMS: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
 Layer = TypeVar("Layer", bound=nn.Module)
 
 
@@ -161,6 +162,13 @@ class SeededDropout(StochasticModule):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.bernoulli(x, 1 - self.p).div_(1 - self.p) if self.training else x
+
+
+def keep_frozen_statistics(module: nn.Module) -> None:
+    """Set batch normalization whose weights are frozen to evaluation mode, so that its statistics stay too."""
+    for layer in module.modules():
+        if isinstance(layer, BATCH_NORMS) and layer.weight is not None and not layer.weight.requires_grad:
+            layer.eval()
 
 
 def set_generator(module: nn.Module, generator: torch.Generator | None) -> None:

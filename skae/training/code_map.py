@@ -32,18 +32,25 @@ MAX_MAPPED = 512
 
 
 def fit_code_map(
-    module: Autoencoder, kept: np.ndarray, explained: float, is_pca: bool, whiten: bool, n_trained: int
+    module: Autoencoder,
+    kept: np.ndarray,
+    explained: float,
+    is_pca: bool,
+    whiten: bool,
+    n_trained: int,
+    is_fitted: bool = False,
 ) -> np.ndarray:
     """Fit the map of codes, in place, to training codes; returns the share of each coordinate in ``explained``, (k,).
 
-    ``n_trained`` is the number of rows of all training steps, which limits the time.
+    ``n_trained`` is the number of rows of all training steps, which limits the time. If the map ``is_fitted`` already,
+    it stays as it is.
 
     With the mean G of J J' over training codes, J being the decoder's Jacobian, distances between the codes z G^(1/2)
     are on average proportional to those between reconstructions (Arvanitidis, Hansen and Hauberg, 2018). They are
     rotated to their principal axes, and scaled so that their variances add up to ``explained``, the variance that
     reconstructions explain, as PCA's do. The map of PCA is the identity.
     """
-    code_map = module.code_map
+    code_map = None if is_fitted else module.code_map
     if code_map is not None:
         code_map.load_state_dict(CodeMap(len(code_map.mean)).state_dict())
     with full_precision(module.latent_scale.device):

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from skorch.callbacks import Callback
 from torch import Tensor
 
@@ -100,7 +101,7 @@ class Training:
     net: AutoencoderNet
     layers: list[LayerRow]
     best: BestWeights | None
-    continues: bool
+    start: FitResult | None = None
     projection: Projection | None = None
 
     @classmethod
@@ -132,7 +133,7 @@ class Training:
         if start is not None and spec.single_pass:
             continue_optimizer(net, start.net)
         best = BestWeights(spec.patience_for(cycles), spec.tol) if spec.early_stopping else None
-        return cls(net, layers, best, continues=start is not None)
+        return cls(net, layers, best, start)
 
     def run(self, spec: TrainSpec, data: TrainData, callbacks: Sequence[Callback], resume: Any = None) -> None:
         """Train to the end, or until a callback stops it."""
@@ -144,6 +145,14 @@ class Training:
         self.projection = projection
         if not has_layers:
             self.layers = with_projection_layers(self.layers, projection)
+
+    def keeps_codes(self) -> bool:
+        """Whether training continued with the encoder as it was, because its weights were frozen."""
+        if self.start is None:
+            return False
+        before, after = (net.module_.with_projection(None).state_dict() for net in (self.start.net, self.net))
+        names = [name for name in before if name.startswith(("encoder", "linear.encoder", "bottleneck"))]
+        return all(name in after and torch.equal(before[name], after[name]) for name in names)
 
     @property
     def n_components(self) -> int:
@@ -284,7 +293,7 @@ def finish(training: Training, data: TrainData, present: Callable[..., FitResult
     result = replace(result, codes=codes)
     if net.module_.bottleneck.is_nested:
         result = with_explained_variance(result, data.train)
-    elif not (result.spec.single_pass and training.continues):
+    elif not (result.spec.single_pass and training.start is not None):
         part, is_pca = data.train, result.best_epoch == 0
         n_trained = result.n_epochs * len(part)
         if is_pca:
@@ -293,7 +302,8 @@ def finish(training: Training, data: TrainData, present: Callable[..., FitResult
             codes = training_codes(net.module_, part, net.batch_size)
         r2 = explained_variance(net.module_, part, net.batch_size, n_trained) * part.visible_share
         r2_in_units = r2 * result.layout.code_variance
-        shares = fit_code_map(net.module_, codes, r2_in_units, is_pca, result.spec.whiten, n_trained)
+        keeps_codes = training.keeps_codes()
+        shares = fit_code_map(net.module_, codes, r2_in_units, is_pca, result.spec.whiten, n_trained, keeps_codes)
         result = replace(result, explained_variance_ratio=shares * r2)
     if not result.spec.single_pass:
         net.forget_training()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from skae._processes import ALONE, Processes, current
 from skae.data import inference_length, is_out_of_memory
-from skae.model.layers import set_generator
+from skae.model.layers import keep_frozen_statistics, set_generator
 from skae.objectives import Objective
 
 from .batches import Batches, LabeledBatch, Part
@@ -119,6 +119,8 @@ class AutoencoderNet(NeuralNet):
         # The package's callbacks run first, so that an error in a callback of the user does not lose the best weights.
         self.own_callbacks_ = own_callbacks
         self.callbacks_ = [*((type(callback).__name__, callback) for callback in own_callbacks), *users]
+        # Callbacks may freeze weights, for this training only.
+        trained = [(weight, weight.requires_grad) for weight in self.module_.parameters()]
         self.has_batch_hooks_ = any(
             getattr(type(cb), hook) is not getattr(Callback, hook) for _, cb in users for hook in HOOKS
         )
@@ -148,6 +150,8 @@ class AutoencoderNet(NeuralNet):
                 self.fused_update_.separate()
             self.generator_ = self.noise_ = self.forward_ = self.replay_ = self.fused_update_ = None
             self.parameters_, self.module_.training_dtype = (), torch.float32
+            for weight, is_trained in trained:
+                weight.requires_grad_(is_trained)
             for part in (self.module_, self.criterion_):
                 set_generator(part, None)
                 part.eval()
@@ -231,6 +235,7 @@ class AutoencoderNet(NeuralNet):
     def _run_batches(self, iterator, training, prefix, step_fn):
         start, processes = time.perf_counter(), current()
         self._set_training(training)
+        keep_frozen_statistics(self.module_)
         # One tensor for all losses: small tensors between the large ones of each step would fragment the memory.
         losses = torch.empty(len(iterator), dtype=torch.float32, device=self.device)
         lengths: list[int] = []

@@ -324,6 +324,10 @@ class TestPCAIsKept:
         assert all(row["pca_loss"] > 0 for row in autoencoder.history_)
         assert "weights: those of PCA" in autoencoder.summary()
 
+    def test_the_warning_names_groups_if_there_are_some(self):
+        with pytest.warns(PCAKeptWarning, match="More groups .*needs five"):
+            AutoencoderTransformer(2, random_state=0).fit(self.X, groups=np.arange(300) // 60)
+
     def test_no_warning_where_pca_loses_nothing(self, digits):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
