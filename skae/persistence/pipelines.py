@@ -40,6 +40,9 @@ SPLITTERS = (
     "TimeSeriesSplit",
 )
 TRUSTED = (
+    # Its names in numpy 2 and before; skops trusts only that of the installed version.
+    "numpy.ma.MaskedArray",
+    "numpy.ma.core.MaskedArray",
     "skae.persistence.pipelines.Placeholder",
     "skae._search.search.BottleneckSearchCV",
     "skae.text.CharacterEncoder",

@@ -1,5 +1,7 @@
 """Files of BottleneckSearchCV."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ from model_files import (
     save_and_load,
     small_autoencoder,
 )
-from skae import BottleneckSearchCV, Custom, ModelFileError, save
+from skae import BottleneckSearchCV, Custom, ModelFileError, load, save
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_components=. was chosen")
 Y = (X[:, 0] > 0).astype(int)
@@ -70,6 +72,16 @@ def test_names_of_columns_are_saved():
     loaded = save_and_load(search)
     np.testing.assert_array_equal(loaded.feature_names_in_, search.feature_names_in_)
     np.testing.assert_array_equal(loaded.transform(frame), search.transform(frame))
+
+
+@pytest.mark.parametrize("module", ["numpy.ma", "numpy.ma.core"])
+def test_searches_of_every_version_of_numpy_are_loaded(module, monkeypatch):
+    search, file = BottleneckSearchCV(small_autoencoder(), n_components=(1, 2), cv=2).fit(X), io.BytesIO()
+    with monkeypatch.context() as patch:
+        patch.setattr(np.ma.MaskedArray, "__module__", module)
+        save(search, file)
+    file.seek(0)
+    np.testing.assert_array_equal(load(file).cv_results_["param_n_components"], [1, 2])
 
 
 def test_scoring_that_is_code_is_refused(path):
