@@ -38,7 +38,7 @@ def fill_frame(X: Any, fitted: FrameSchema | None, columns: Sequence[np.ndarray]
                 column = REPLACE[library](column, rounded, dtype, missing)
             elif missing.all():
                 column = MAKE[library](column, rounded, dtype_of_fit)
-            elif is_text_type(dtype) or is_category_type(dtype):
+            elif is_text_type(dtype) or is_category_type(dtype) or is_text(read_column(X, index)[~missing]):
                 raise changed_error(name, "numbers", f"values of type {dtype}")
             else:
                 # Such as decimals and Python objects.
@@ -60,6 +60,11 @@ def holds(dtype: Any, values: np.ndarray) -> bool:
 def is_text_type(dtype: Any) -> bool:
     """Whether a type of pandas, polars or pyarrow is text."""
     return "str" in str(dtype).lower()
+
+
+def is_text(values: np.ndarray) -> bool:
+    """Whether values are text in an array of objects, as pandas 2 stores text."""
+    return values.dtype.kind == "O" and all(isinstance(value, str) for value in values)
 
 
 def add_indicators(frame: Any, names: Any, is_missing: np.ndarray) -> Any:

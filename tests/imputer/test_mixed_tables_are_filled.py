@@ -134,6 +134,7 @@ def test_output_in_another_library_has_plain_types():
 
 CHANGED = {
     "text": ["1", None, "2"],
+    "text in objects": pd.Series(["1", None, "2"], dtype=object),
     "text of pyarrow": pd.array(["1", None, "2"], dtype="string[pyarrow]"),
     "categories": pd.Categorical([1.0, None, 2.0]),
 }
