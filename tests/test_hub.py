@@ -96,6 +96,9 @@ def hub(monkeypatch, tmp_path):
     template = huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE
     template = handler.address + template.removeprefix(huggingface_hub.constants.ENDPOINT)
     monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    # Versions before 1.0 read it here.
+    file_download = importlib.import_module("huggingface_hub.file_download")
+    monkeypatch.setattr(file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", handler.address)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     huggingface_hub.utils.disable_progress_bars()

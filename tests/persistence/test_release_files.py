@@ -17,6 +17,7 @@ import release_files  # noqa: E402
 
 
 @pytest.mark.bad_input(121)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 @pytest.mark.parametrize("path", sorted(FILES.glob("* *.safetensors")), ids=lambda path: path.stem)
 def test_every_kind_of_every_release_is_loaded(path):
     _, X = release_files.models()[path.stem.partition(" ")[2]]

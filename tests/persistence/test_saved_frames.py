@@ -66,7 +66,8 @@ def test_columns_are_restored(frame):
         assert before.schema == after.schema
     else:
         pd.testing.assert_frame_equal(after, before)
-        assert after.columns.equals(frame.columns)
+        # pandas 2 makes nanoseconds of timestamps of another unit.
+        assert (after.columns == frame.columns).all()
     np.testing.assert_array_equal(np.asarray(loaded.transform(frame)), np.asarray(model.transform(frame)))
 
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn import config_context, get_config
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -12,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.fixes import parse_version
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
 
@@ -70,6 +72,8 @@ class TestMetadata:
 
     @pytest.mark.parametrize("routing", [False, True])
     def test_weights_go_to_the_classifier_row_by_row(self, routing):
+        if routing and parse_version(sklearn.__version__) < parse_version("1.8"):
+            pytest.skip("scikit-learn before 1.8 routes no weights to Pipeline.score")
         Weighed.seen.clear()
         classifier = Weighed(max_iter=2000)
         with config_context(enable_metadata_routing=routing):

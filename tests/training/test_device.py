@@ -22,10 +22,11 @@ def test_interrupt_restores_the_global_generator(monkeypatch):
 
 
 def test_matmul_precision_is_restored():
-    before = torch.get_float32_matmul_precision()
+    before, matmul = torch.get_float32_matmul_precision(), torch.backends.cuda.matmul
     for precision in ("highest", "high"):
         torch.set_float32_matmul_precision(precision)
         with device.without_tf32():
-            assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+            # New in torch 2.9.
+            assert matmul.fp32_precision == "ieee" if hasattr(matmul, "fp32_precision") else not matmul.allow_tf32
         assert torch.get_float32_matmul_precision() == precision
     torch.set_float32_matmul_precision(before)
