@@ -10,7 +10,7 @@ import numpy as np
 from skae._inputs.targets import read_target
 from skae.data import Target
 from skae.training import FitResult, TrainData
-from skae.variants import is_supervised
+from skae.variants.wrappers import is_supervised, supervised_part
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Labels:
         if not is_supervised(variant):
             return None
         known = None if start is None else start.target
-        return cls(*read_target(y, n_samples, known), known)
+        return cls(*read_target(y, n_samples, known, kind=supervised_part(variant).target), known)
 
     def with_validation(self, y_val: Any, n_samples: int) -> Labels:
         """The same with y of X_val."""

@@ -11,13 +11,15 @@ from sklearn.utils.multiclass import type_of_target
 from skae._inputs.validation import as_array, is_missing
 from skae.data import Target
 
-# More different whole numbers than FEW are class labels if each occurs ROWS_PER_CLASS times or more on average.
-FEW, ROWS_PER_CLASS = 20, 5
-# The integer that stands for a missing label, as in SelfTrainingClassifier.
+# More different whole numbers than FEW are numbers if they are floats, or if most occur once.
+FEW = 20
+# The number that stands for a missing label, as in SelfTrainingClassifier.
 UNLABELED = -1
 
 
-def read_target(y: Any, n_samples: int, known: Target | None = None, name: str = "y") -> tuple[Any, Any]:
+def read_target(
+    y: Any, n_samples: int, known: Target | None = None, name: str = "y", kind: str = "auto"
+) -> tuple[Any, Any]:
     """Check y, one label or number, or several numbers, per row.
 
     Parameters
@@ -27,6 +29,8 @@ def read_target(y: Any, n_samples: int, known: Target | None = None, name: str =
     known : Target, default=None
         The target of the fit that training continues, or of the training rows; y has to be of its kind.
     name : str
+    kind : {"auto", "classes", "numbers"}
+        Whether y holds class labels or numbers; "auto" reads it off y.
 
     Returns
     -------
@@ -41,7 +45,6 @@ def read_target(y: Any, n_samples: int, known: Target | None = None, name: str =
     """
     values = check_shape(y, n_samples, name)
     missing = find_missing(values, name)
-    unlabeled = missing | (values == UNLABELED if values.dtype.kind == "i" else False)
     if known is not None and known.classes is None:
         numbers = to_numbers(values, missing, name)
         if numbers.shape[1] != known.n_outputs:
@@ -49,16 +52,32 @@ def read_target(y: Any, n_samples: int, known: Target | None = None, name: str =
         return numbers, None
     if known is not None:
         is_label = UNLABELED in known.classes.tolist()  # type: ignore[union-attr]
-        return find_classes(values, missing if is_label else unlabeled, known, name)
-    # -1 and 1 are the usual names of two classes.
-    unlabeled = missing if len(set(values[~unlabeled].tolist())) < 2 else unlabeled
+        return find_classes(values, missing if is_label else missing | is_unlabeled(values), known, name)
     try:
-        if not are_classes(values, values[~unlabeled], name):
+        unlabeled = find_unlabeled(values, missing)
+        if kind == "numbers" or (kind == "auto" and not are_classes(values, missing, unlabeled, name)):
             return to_numbers(values, missing, name), None
+        if values.ndim == 2:
+            raise ValueError(f"{name} must hold one class label per row. Got shape {values.shape} instead.")
         known = Target(np.unique(values[~unlabeled]))
     except TypeError as error:
         raise ValueError(f"{name} mixes types of labels: {error}. Pass strings only, or numbers only.") from error
     return find_classes(values, unlabeled, known, name)
+
+
+def is_unlabeled(values: np.ndarray) -> np.ndarray:
+    """Whether each value is the number -1."""
+    if values.dtype.kind == "O":
+        found = [isinstance(value, (int, float, np.number)) and value == UNLABELED for value in values.ravel()]
+        return np.array(found, dtype=bool).reshape(values.shape)
+    return values == UNLABELED if values.dtype.kind in "if" else np.zeros(values.shape, dtype=bool)
+
+
+def find_unlabeled(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Whether each label is missing, or is -1 beside two other classes or more."""
+    unlabeled = missing | is_unlabeled(values)
+    # -1 and 1 are the usual names of two classes.
+    return unlabeled if len(set(values[~unlabeled].tolist())) >= 2 else missing
 
 
 def check_shape(y: Any, n_samples: int, name: str) -> np.ndarray:
@@ -68,6 +87,9 @@ def check_shape(y: Any, n_samples: int, name: str) -> np.ndarray:
             f"variant=Supervised() requires y to be passed, but the target {name} is None. Write fit(X, y) with a "
             f"label or a number per row, or variant='plain'."
         )
+    if isinstance(y, np.ma.MaskedArray):
+        mask, y = np.ma.getmaskarray(y), np.ma.getdata(y).astype(object)
+        y[mask] = None
     if issparse(y):
         raise ValueError(f"{name} is a sparse matrix. Pass class labels or numbers as an array: {name}.toarray().")
     values = np.asarray(as_array(y))
@@ -92,24 +114,38 @@ def find_missing(values: np.ndarray, name: str) -> np.ndarray:
     return missing
 
 
-def are_classes(values: np.ndarray, labeled: np.ndarray, name: str) -> bool:
-    """Whether y holds class labels and not numbers; ``labeled`` are the values that are not missing."""
-    if values.dtype.kind == "O" and all(isinstance(value, (int, float, np.number)) for value in labeled):
-        labeled = labeled.astype(np.float64)
-    check_infinite(labeled, name)
+def are_classes(values: np.ndarray, missing: np.ndarray, unlabeled: np.ndarray, name: str) -> bool:
+    """Whether y holds class labels and not numbers. ``unlabeled`` includes -1 beside classes."""
+    known = as_numbers(values[~missing])
+    check_infinite(known, name)
+    is_marked = known.dtype.kind == "i" and not np.array_equal(unlabeled, missing)
     if values.ndim == 2:
         # type_of_target takes no missing values.
-        kind = "continuous" if labeled.dtype.kind == "f" else type_of_target(values, input_name=name)
-    elif labeled.dtype.kind in "iuf" and labeled.size < ROWS_PER_CLASS * len(np.unique(labeled)) > ROWS_PER_CLASS * FEW:
+        kind = "continuous" if known.dtype.kind == "f" else type_of_target(values, input_name=name)
+    elif are_many(known) and not is_marked:
         kind = "continuous"
     else:
-        kind = type_of_target(labeled, input_name=name)
+        kind = type_of_target(as_numbers(values[~unlabeled]), input_name=name)
     if kind in ("binary", "multiclass") or kind.startswith("continuous"):
         return not kind.startswith("continuous")
     raise ValueError(
         f"{name} of shape {values.shape} and type {values.dtype} is {kind!r} for scikit-learn's type_of_target. Pass "
         f"one class label per row, such as {name}.argmax(axis=1), or numbers as floats."
     )
+
+
+def as_numbers(values: np.ndarray) -> np.ndarray:
+    """An array of objects as numbers, if all are numbers; else as it is."""
+    is_numeric = values.dtype.kind == "O" and all(isinstance(value, (int, float, np.number)) for value in values)
+    return np.array(values.tolist()) if is_numeric else values
+
+
+def are_many(labeled: np.ndarray) -> bool:
+    """Whether there are so many different numbers that they are no class labels."""
+    if labeled.dtype.kind not in "iuf":
+        return False
+    n_values = len(np.unique(labeled))
+    return n_values > FEW and (labeled.dtype.kind == "f" or 2 * n_values > labeled.size)
 
 
 def check_infinite(values: np.ndarray, name: str) -> None:

@@ -135,9 +135,9 @@ class Supervised(Wrapper):
     prediction included, are kept; they are not compared with PCA. y of validation rows is used in the validation loss
     only.
 
-    Class labels may have any type, and need at least two classes; numbers may be 1-D or 2-D. Whole numbers that occur
-    fewer than five times on average are numbers, not labels. Rows whose y is missing count in the reconstruction loss
-    alone: NaN, None, or -1 as an integer label beside two or more classes (as in ``SelfTrainingClassifier``).
+    Class labels may have any type, and need at least two classes; numbers may be 1-D or 2-D. Rows whose y is missing
+    count in the reconstruction loss alone: NaN, None, masked values, or -1 beside two or more classes, which may be
+    strings (as in ``SelfTrainingClassifier``).
 
     Parameters
     ----------
@@ -146,6 +146,10 @@ class Supervised(Wrapper):
         by a constant costs as much as reconstructing X by a constant.
     variant : str or variant object
         The variant that is trained with a head.
+    target : {"auto", "classes", "numbers"}
+        What y holds. "auto": strings, booleans and integers are class labels, unless there are more than 20 different
+        integers, most of which occur once, and none is -1. Floats are numbers, unless they are at most 20 different
+        whole numbers. Pass "numbers" for integers such as ages or counts.
 
     Examples
     --------
@@ -158,12 +162,19 @@ class Supervised(Wrapper):
     (150, 2)
     """
 
-    def __init__(self, weight: float = 1.0, variant: str | Variant = "plain"):
+    def __init__(
+        self,
+        weight: float = 1.0,
+        variant: str | Variant = "plain",
+        target: Literal["auto", "classes", "numbers"] = "auto",
+    ):
         self.weight = weight
         self.variant = variant
+        self.target = target
 
     def check(self) -> None:
         self._check_real("weight")
+        check_choice("Supervised", "target", self.target, ("auto", "classes", "numbers"))
         check_variant("Supervised", self.variant)
         if is_supervised(self.variant):
             raise InvalidParameterError(f"Supervised cannot wrap {self.variant!r}: it has a head already.")
@@ -218,6 +229,11 @@ def is_nested(variant: Variant) -> bool:
 def is_supervised(variant: str | Variant) -> bool:
     """Whether a variant has a head that predicts y, by itself or by a variant that it wraps."""
     return includes(variant, Supervised)
+
+
+def supervised_part(variant: Any) -> Supervised:
+    """The supervised variant among those that a variant wraps, itself included."""
+    return variant if isinstance(variant, Supervised) else supervised_part(variant.variant)
 
 
 def includes(variant: Any, kind: type[Variant]) -> bool:

@@ -29,6 +29,12 @@ LETTERS = ["b", "a", "b", "c"]
         ([3, -1, 7, -1], [0, -1, 1, -1], [3, 7]),
         ([1, -1, 1], [1, 0, 1], [-1, 1]),
         (pd.Series([1, 2, None], dtype="Int64"), [0, 1, -1], [1, 2]),
+        (np.array(["b", -1, "a", -1], dtype=object), [1, -1, 0, -1], ["a", "b"]),
+        (np.array([3, -1, 7], dtype=object), [0, -1, 1], [3, 7]),
+        ([0.0, 1.0, -1.0], [0, 1, -1], [0, 1]),
+        (np.ma.MaskedArray([3, 7, 3, 7], mask=[0, 0, 1, 1]), [0, 1, -1, -1], [3, 7]),
+        # Few labels per class: those of SelfTrainingClassifier.
+        (np.where(np.arange(90) < 60, np.arange(90) % 30, -1), [*range(30), *range(30), *[-1] * 30], list(range(30))),
     ],
 )
 def test_labels_become_indices_of_sorted_classes(y, indices, classes):
@@ -54,6 +60,31 @@ def test_numbers_become_columns(y, numbers):
     found, classes = read_target(y, len(y))
     assert classes is None
     np.testing.assert_array_equal(found, numbers)
+
+
+def test_many_whole_floats_are_numbers_for_any_number_of_rows():
+    ages = np.random.RandomState(0).randint(18, 79, 600)
+    for n in (60, 300, 600):
+        assert read_target(ages[:n].astype(float), n)[1] is None
+        assert read_target(ages[:n].astype(float) % 7, n)[1].tolist() == list(range(7))
+
+
+@pytest.mark.parametrize("y", [[3, 5, 3, 5], [3, -1, 5, 7]])
+def test_the_kind_of_y_can_be_chosen(y):
+    X = np.random.RandomState(0).standard_normal((len(y), 2))
+    found, classes = read_target(y, 4, kind="numbers")
+    assert (found[:, 0].tolist(), classes) == (y, None)
+    assert read_target(np.arange(50), 50, kind="classes")[1].tolist() == list(range(50))
+    for target, classes in (("numbers", None), ("auto", [3, 5])):
+        variant = Supervised(target=target)
+        rows, labels = np.repeat(X, 10, axis=0), np.repeat([3, 5, 3, 5], 10)
+        fitted = AutoencoderTransformer(1, variant=variant, max_epochs=1, random_state=0).fit(rows, labels)
+        found = fitted._result.target.classes
+        assert found is None if classes is None else found.tolist() == classes
+    with pytest.raises(ValueError, match="one class label per row"):
+        read_target(np.ones((4, 2)), 4, kind="classes")
+    with pytest.raises(ValueError, match="'target' parameter of Supervised must be"):
+        AutoencoderTransformer(1, variant=Supervised(target="labels")).fit(X, y)
 
 
 @pytest.mark.parametrize(
