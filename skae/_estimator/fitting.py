@@ -67,6 +67,11 @@ class FittingMixin:
         with Progress(self.verbose, "epoch") as progress:
             interrupt = self._train(X, y, X_val, groups, y_val, progress)
         result = self._result
+        if self.whiten and result.net.module_.code_map is None:
+            warn(
+                "whiten=True has no effect: codes of this bottleneck are not mapped after training (nested codes, and "
+                "codes of more than 512 components). Append StandardScaler() for unit variance."
+            )
         if interrupt is not None and self.on_interrupt == "raise":
             raise interrupt
         if interrupt is not None:

@@ -122,7 +122,8 @@ class AutoencoderTransformer(
         variant determines the bottleneck, the corruption of training samples and the penalties.
     whiten : bool, default=False
         Whether coordinates of codes are uncorrelated with unit variance on the training rows, for a next step that
-        depends on the scale of its features. Nested codes, and codes of more than 512 components, are not whitened.
+        depends on the scale of its features. Nested codes, and codes of more than 512 components, are not whitened,
+        with a warning.
     copy : bool, default=True
         Has no effect, and is there for calls that are written for PCA. X is never changed.
     svd_solver : {"auto", "full", "covariance_eigh", "arpack", "randomized"}, default="auto"

@@ -34,9 +34,11 @@ from skae._search.folds import (
     size_parameter,
 )
 from skae._search.routing import make_router, make_splitter, route_metadata
+from skae.metrics import explained_variance_scorer, uniform_explained_variance_scorer
 from skae.training import Progress, parallel
 from skae.variants import is_supervised
 
+EXPLAINED_VARIANCES = (explained_variance_scorer, uniform_explained_variance_scorer)
 RULES = ("auto", "elbow", "one_standard_error", "best")
 
 
@@ -93,7 +95,8 @@ class BottleneckSearchCV(HTMLMixin, CallbackSupportMixin, MetaEstimatorMixin, Ba
         Of these, it chooses the size where the gain per coordinate falls most (Ahn and Horenstein, 2013), if it falls
         by at least a factor of five, else the largest. For low-rank data with noise, it is the rank.
 
-        "auto" is "elbow" if the score is that of an autoencoder, else "one_standard_error".
+        "auto" is "elbow" if the score is that of an autoencoder, or ``scoring`` is a scorer of :mod:`skae.metrics` for
+        explained variance, else "one_standard_error".
     n_jobs : int, default=None
         Number of folds that are fitted in parallel, as in joblib.
     error_score : "raise" or float, default=nan
@@ -318,7 +321,9 @@ class BottleneckSearchCV(HTMLMixin, CallbackSupportMixin, MetaEstimatorMixin, Ba
     def _rule_for(self, estimator: Any) -> str:
         """The rule for scores of ``estimator``; "auto" is resolved."""
         last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-        is_explained_variance = self.scoring is None and isinstance(last, AutoencoderTransformer)
+        is_explained_variance = self.scoring in EXPLAINED_VARIANCES or (
+            self.scoring is None and isinstance(last, AutoencoderTransformer)
+        )
         return self.rule if self.rule != "auto" else "elbow" if is_explained_variance else "one_standard_error"
 
     def _full_estimator(self) -> Any:

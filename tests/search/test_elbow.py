@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
 from skae._search.folds import choose_size, find_elbow
+from skae.metrics import explained_variance_scorer, uniform_explained_variance_scorer
 
 QUICK = {"architecture": Dense((16,)), "max_epochs": 2, "random_state": 0}
 
@@ -57,3 +58,12 @@ def test_auto_is_one_standard_error_for_classifiers():
         for rule in ("auto", "one_standard_error")
     ]
     assert chosen[0] == chosen[1]
+
+
+@pytest.mark.parametrize("scoring", [None, explained_variance_scorer, uniform_explained_variance_scorer])
+def test_the_rank_is_found_with_scorers_of_explained_variance(scoring):
+    random = np.random.RandomState(0)
+    X = random.standard_normal((300, 3)) @ random.standard_normal((3, 12)) + 0.1 * random.standard_normal((300, 12))
+    autoencoder = AutoencoderTransformer(max_epochs=1, random_state=0)
+    search = BottleneckSearchCV(autoencoder, (1, 2, 3, 4, 8), scoring=scoring, cv=2, refit=False).fit(X)
+    assert search.n_components_ == 3

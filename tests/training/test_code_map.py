@@ -139,3 +139,9 @@ def test_attributes_are_those_of_pca_of_all_rows_where_pca_is_kept():
     np.testing.assert_allclose(np.abs((autoencoder.components_ * pca.components_).sum(1)), 1, atol=1e-5)
     np.testing.assert_allclose(autoencoder.get_covariance(), pca.get_covariance(), rtol=0.01, atol=1e-3)
     np.testing.assert_allclose(autoencoder.get_precision(), pca.get_precision(), rtol=0.01, atol=0.1)
+
+
+@pytest.mark.parametrize("settings", [{"variant": "nested"}, {"n_components": 0.5}])
+def test_nested_codes_are_not_whitened_with_a_warning(settings):
+    with pytest.warns(UserWarning, match=r"whiten=True has no effect.*StandardScaler\(\)"):
+        AutoencoderTransformer(**{"n_components": 2, **settings}, whiten=True, max_epochs=1, random_state=0).fit(DIGITS)
