@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator
 from skorch import NeuralNet
 from torch import nn
 
-LONGEST = 2.0
+LONGEST = 10.0
 
 
 def bits(value):
