@@ -34,11 +34,9 @@ from skae._search.folds import (
     size_parameter,
 )
 from skae._search.routing import make_router, make_splitter, route_metadata
-from skae.metrics import explained_variance_scorer, uniform_explained_variance_scorer
 from skae.training import Progress, parallel
 from skae.variants import is_supervised
 
-EXPLAINED_VARIANCES = (explained_variance_scorer, uniform_explained_variance_scorer)
 RULES = ("auto", "elbow", "one_standard_error", "best")
 
 
@@ -320,10 +318,12 @@ class BottleneckSearchCV(HTMLMixin, CallbackSupportMixin, MetaEstimatorMixin, Ba
 
     def _rule_for(self, estimator: Any) -> str:
         """The rule for scores of ``estimator``; "auto" is resolved."""
+        from skae import metrics  # is imported on first use
+
         last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-        is_explained_variance = self.scoring in EXPLAINED_VARIANCES or (
-            self.scoring is None and isinstance(last, AutoencoderTransformer)
-        )
+        is_explained_variance = self.scoring is None and isinstance(last, AutoencoderTransformer)
+        for scorer in (metrics.explained_variance_scorer, metrics.uniform_explained_variance_scorer):
+            is_explained_variance |= self.scoring is scorer
         return self.rule if self.rule != "auto" else "elbow" if is_explained_variance else "one_standard_error"
 
     def _full_estimator(self) -> Any:

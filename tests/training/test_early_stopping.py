@@ -112,7 +112,7 @@ def test_few_validation_rows_start_cross_validation(cross_validations, monkeypat
     assert autoencoder.score(X) > pca_explained_variance(autoencoder, X) + 0.05
     assert autoencoder.best_epoch_ > 0
     monkeypatch.setattr(early_stopping, "FEWEST_ROWS", 31)
-    assert autoencoder.fit(X).best_epoch_ == 0
+    assert autoencoder.set_params(max_epochs=5).fit(X).best_epoch_ == 0
     assert autoencoder.score(X) == pytest.approx(pca_explained_variance(autoencoder, X), abs=1e-5)
 
 
@@ -331,7 +331,7 @@ class TestPCAIsKept:
     def test_no_warning_where_pca_loses_nothing(self, digits):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            AutoencoderTransformer(8, random_state=0).fit(self.X)  # every column of X is kept
+            AutoencoderTransformer(8, max_epochs=10, random_state=0).fit(self.X)  # every column of X is kept
             AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(self.X)  # a trial
             trained = AutoencoderTransformer(8, random_state=0).fit(digits)
         assert not trained.is_pca_

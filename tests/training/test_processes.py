@@ -69,10 +69,10 @@ for child in sys.argv[2:]:
 @pytest.mark.parametrize(
     ("parent", "n_threads"),
     [
-        ("imports", {"nothing": "2", "fits": "2"}),
+        pytest.param("imports", {"nothing": "2", "fits": "2"}, marks=pytest.mark.slow),
         ("skae", {"nothing": "2", "reads": "1", "fits": "1"}),
         # The child has none of the parent's threads, whoever started them.
-        ("torch", {"nothing": "2", "fits": "1"}),
+        pytest.param("torch", {"nothing": "2", "fits": "1"}, marks=pytest.mark.slow),
         # Threads that start after a first fork, before which OpenBLAS ended its own.
         ("imports", {"nothing": "2", "multiplies": "2", "fits": "1"}),
     ],
@@ -100,6 +100,7 @@ print(len(results), len(set(results)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its processes are forked")
 def test_bits_are_the_same_over_processes_backends_and_threads():
     # Threads of torch only: PCA initialization uses numpy, whose products depend on the number of threads.
@@ -181,6 +182,7 @@ print(fitted.transform(X).shape)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are those of Linux")
 def test_memmaps_ten_times_as_large_as_the_memory_allowed_are_transformed(tmp_path):
     file = tmp_path / "rows"

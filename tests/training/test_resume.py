@@ -306,7 +306,9 @@ def test_every_fit_of_a_search_has_its_own_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("n_kills", [1, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "n_kills", [pytest.param(1, marks=pytest.mark.slow), pytest.param(100, marks=pytest.mark.soak)]
+)
 def test_fit_of_a_killed_process_resumes_to_equal_results(tmp_path, n_kills, record_property):
     """A fit that was killed any number of times gives the result of an uninterrupted fit."""
     np.save(tmp_path / "X.npy", np.tile(X, (20, 1)))
