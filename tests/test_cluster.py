@@ -79,6 +79,7 @@ class KillOnce(Callback):
 
 @pytest.mark.parametrize("name", ["grid", "bottleneck", "novelty"])
 def test_a_killed_worker_is_survived(client, tmp_path, name):
+    client.wait_for_workers(2)  # the worker that an earlier test killed starts anew; without workers, fits run here
     killing = clone(SMALL).set_params(net_params={"callbacks": [KillOnce(tmp_path / "killed")]})
     alone, on_cluster = estimators(SMALL)[name].fit(X), estimators(killing)[name]
     if name == "grid":
