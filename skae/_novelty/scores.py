@@ -111,7 +111,8 @@ def feature_errors(result: NoveltyResult, X: SelectedRows) -> np.ndarray:
         samples = [raw_features(member, X[batch]) for member in result.members]
         reconstruction = np.einsum("mn,mnf->nf", weights[:, batch], np.stack([after for _, after in samples]))
         errors[batch] = to_columns(result.members[0], samples[0][0] - reconstruction, X[batch]).reshape(X[batch].shape)
-    return np.nan_to_num(errors, copy=False)
+    errors[np.isnan(errors)] = 0.0
+    return errors
 
 
 def score_decreases(result: NoveltyResult, X: SelectedRows) -> np.ndarray:

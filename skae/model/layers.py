@@ -25,7 +25,6 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 NORMALIZATIONS = ("batch", "layer", None)
 # By the number of spatial axes.
 BATCH_NORMS: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-
 Layer = TypeVar("Layer", bound=nn.Module)
 
 

@@ -18,8 +18,7 @@ from skorch.callbacks import logging as skorch_logging
 from torch import Tensor, nn
 
 from skae._processes import Processes, SumOverProcesses, current
-
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+from skae.model.layers import BATCH_NORMS
 
 
 def process_seed(seed: int) -> int:

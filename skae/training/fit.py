@@ -186,7 +186,7 @@ def train(
     if best is not None and data.is_split and start is None:
         best.cross_validate = other_folds(fitted, data, training, progress)
     before = [] if start is None else start.history[: len(start.history) - checkpoints.counted]
-    present = partial(result_of, spec, given, training, start, before)
+    present = partial(result_of, spec, given, training, before)
     callbacks = [listener(sum(net.cycles), present) for listener in listeners if current().is_first]
     if spec.verbose == 1 and current().is_first:
         callbacks.append(EpochProgress(progress))
@@ -314,12 +314,11 @@ def result_of(
     spec: TrainSpec,
     data: TrainData,
     training: Training,
-    start: FitResult | None,
     before: list[dict[str, Any]],
     kept: int | None = None,
 ) -> FitResult:
     """The current result of a training; ``kept`` is the epoch of its weights, by default the last."""
-    net = training.net
+    net, start = training.net, training.start
     done_before = before[-1]["epoch"] if before else 0
     kept = net.epochs_done_ if kept is None else kept
     best_epoch = done_before + kept

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from skae._processes import ALONE, Processes, current
 from skae.data import inference_length, is_out_of_memory
-from skae.model.layers import keep_frozen_statistics, set_generator
+from skae.model.layers import BATCH_NORMS, keep_frozen_statistics, set_generator
 from skae.objectives import Objective
 
 from .batches import Batches, LabeledBatch, Part
-from .data_parallel import BATCH_NORMS, average_gradients, process_seed, synchronized_batch_norms
+from .data_parallel import average_gradients, process_seed, synchronized_batch_norms
 from .device import BorrowedStream
 from .early_stopping import StopTraining
 from .errors import check_enough, check_last_update, diverged, note_place, out_of_memory, with_smaller_batches
