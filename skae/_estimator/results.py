@@ -42,7 +42,8 @@ class ResultMixin:
     def _get_result(self) -> Any:
         """The result of the last fit; NotFittedError before ``fit``. A method calls it once."""
         begin_computing()
-        check_is_fitted(self)
+        if "_result" not in vars(self):
+            check_is_fitted(self)
         return self._result
 
     def __sklearn_is_fitted__(self) -> bool:

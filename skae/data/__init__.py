@@ -1,7 +1,16 @@
 """Data: layout and scaling of samples, and access to rows in memory, in files and on devices."""
 
 from .axes import feature_channels, infer_axes, warn_if_sensor_windows
-from .batching import PADDED_ROWS, SMALL_SAMPLE, apply_padded, free_cache, is_out_of_memory, map_batches, prefetch
+from .batching import (
+    FEW_ROWS,
+    PADDED_ROWS,
+    SMALL_SAMPLE,
+    apply_padded,
+    free_cache,
+    is_out_of_memory,
+    map_batches,
+    prefetch,
+)
 from .layout import SampleLayout
 from .missing import contains_missing, count_observed, has_missing, zero_missing
 from .parts import ChunkedRows, PartwiseRows, Stream

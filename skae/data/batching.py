@@ -14,9 +14,9 @@ from skae._parameters import warn
 from skae.exceptions import OutOfMemoryError
 
 Result = TypeVar("Result")
-# Smaller batches are padded to this number of rows. For samples of more features than SMALL_SAMPLE, padding would more
-# than double the time of a single row.
-PADDED_ROWS, SMALL_SAMPLE = 16, 1024
+# Smaller batches are padded to this number of rows, or to FEW_ROWS. For samples of more features than SMALL_SAMPLE,
+# padding would more than double the time of a single row.
+PADDED_ROWS, FEW_ROWS, SMALL_SAMPLE = 16, 4, 1024
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -52,14 +52,14 @@ def map_batches(function: Callable[[int, int], Result], n_rows: int, length: int
         start = stop
 
 
-def apply_padded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply ``function`` to x, padded to PADDED_ROWS rows.
+def apply_padded(function: Callable[[Tensor], Tensor], x: Tensor, length: int) -> Tensor:
+    """Apply ``function`` to x, padded to ``length`` rows.
 
     Matrix products of a few rows would be summed in another order than products of many rows.
     """
     if len(x) == 1:
-        return function(x.expand(PADDED_ROWS, *x.shape[1:]))[:1]
-    padding = x[:1].expand(PADDED_ROWS - len(x), *x.shape[1:])
+        return function(x.expand(length, *x.shape[1:]))[:1]
+    padding = x[:1].expand(length - len(x), *x.shape[1:])
     return function(torch.cat([x, padding]))[: len(x)]
 
 

@@ -135,8 +135,8 @@ class SampleLayout:
 
         Missing values stay NaN.
         """
-        x = self.scaling.transform(rows.reshape(len(rows), math.prod(rows.shape[1:])))
-        return self.from_flat(x)
+        rows = rows if rows.ndim == 2 else rows.reshape(len(rows), math.prod(rows.shape[1:]))
+        return self.from_flat(self.scaling.transform(rows))
 
     def from_flat(self, x: Tensor) -> Tensor:
         """Convert scaled rows (n, n_features) in the caller's order to samples (n, \\*network_shape)."""

@@ -262,7 +262,7 @@ class Scaling:
 
     def transform(self, rows: Tensor) -> Tensor:
         """Scale raw rows (n, n_features) of any dtype; returns float32."""
-        rows = rows.to(self.mean.device)
+        rows = rows if rows.is_cpu and self.mean.is_cpu else rows.to(self.mean.device)
         if rows.dtype in EXACT_IN_FLOAT32 and self.float32_suffices:
             return (rows.to(torch.float32) - self.mean.to(torch.float32)).div_(self.scale.to(torch.float32))
         # In float64: timestamps near 1.23e6 that differ by 1e-3 are equal in float32.

@@ -334,9 +334,10 @@ def flat_rows(rows: Any) -> Tensor:
     if isinstance(rows, Tensor):
         return rows.detach().reshape(len(rows), math.prod(rows.shape[1:]))
     rows = np.ascontiguousarray(rows)
-    # Of no rows, -1 is ambiguous.
-    rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
-    if rows.dtype == np.uint16:
+    if rows.ndim != 2:
+        # Of no rows, -1 is ambiguous.
+        rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
+    if rows.dtype.type is np.uint16:
         rows = rows.astype(np.float32)
     elif rows.dtype.type in NEEDS_FLOAT64:
         rows = rows.astype(np.float64)

@@ -7,12 +7,14 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .bottlenecks import Bottleneck, Code
+from .calls import call
 from .layers import EncoderDecoder, outputs_zeros
 from .missing import MissingValues
 from .priors import Prior, Sampler
@@ -79,11 +81,12 @@ class LinearPath(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (batch, n_components) of samples (batch, \\*shape)."""
-        return self.encoder(x.flatten(1))
+        return call(self._modules["encoder"], x if x.ndim == 2 else x.flatten(1))
 
     def decode(self, latent: Tensor) -> Tensor:
         """Samples (batch, \\*shape) of codes (batch, n_components)."""
-        return self.decoder(latent).view(-1, *self.shape)
+        x = call(self._modules["decoder"], latent)
+        return x if len(self.shape) == 1 else x.view(-1, *self.shape)
 
     @torch.no_grad()
     def initialize_from_pca(self, components: Tensor, mean: Tensor, latent_scale: Tensor) -> None:
@@ -207,7 +210,8 @@ class CodeMap(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Mapped codes (batch, n_components)."""
-        return (codes - self.mean) @ self.matrix
+        buffers: Any = self._buffers
+        return (codes - buffers["mean"]) @ buffers["matrix"]
 
     def invert(self, codes: Tensor) -> Tensor:
         """Codes (batch, n_components) of mapped codes."""
@@ -321,13 +325,16 @@ class Autoencoder(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """The bottleneck's input (batch, n_in); the first n_components features have about unit variance."""
-        if self.linear is not None and self._adds_zeros(self.encoder):
-            linear = self.linear.encode(x)
+        # ``self.encoder`` takes ten times as long.
+        modules: Any = self._modules
+        encoder, path = modules["encoder"], self.linear
+        if path is not None and self.is_linear and self._adds_zeros(encoder):
+            linear = path.encode(x)
             return functional.pad(linear, (0, self.bottleneck.n_in - linear.shape[1]))
-        features = self._compute(self.encoder, x)
-        if self.linear is None:
+        features = self._compute(encoder, x)
+        if path is None:
             return features
-        linear = self.linear.encode(x)
+        linear = path.encode(x)
         n_components = linear.shape[1]
         if features.shape[1] == n_components:
             return features + linear
@@ -348,6 +355,8 @@ class Autoencoder(nn.Module):
 
     def _compute(self, module: nn.Module, x: Tensor) -> Tensor:
         """Apply the encoder or the decoder."""
+        if torch.is_inference_mode_enabled():
+            return call(module, x)
         if not self.training or self.training_dtype is torch.float32:
             return module(x)
         with torch.autocast(x.device.type, self.training_dtype):
@@ -427,8 +436,10 @@ class Autoencoder(nn.Module):
 
     def from_inner(self, inner: Tensor) -> Tensor:
         """Codes of inner codes (batch, n_components), or of their first columns."""
-        codes = inner * self.latent_scale[: inner.shape[1]]
-        return codes if self.code_map is None else self.code_map(codes)
+        buffers: Any = self._buffers
+        scale, k = buffers["latent_scale"], inner.shape[1]
+        codes = inner * (scale if len(scale) == k else scale[:k])
+        return codes if self.code_map is None else self.code_map.forward(codes)
 
     def to_inner(self, codes: Tensor) -> Tensor:
         """Inner codes of codes (batch, n_components), or of their first columns."""

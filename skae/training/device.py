@@ -22,7 +22,7 @@ from .concurrency import begin_computing, check_not_forked
 Method = TypeVar("Method", bound=Callable[..., Any])
 OWNER = "AutoencoderTransformer"
 # Types of devices with an autocast.
-AUTOCAST = ("cpu", "cuda")
+AUTOCAST, CPU_ONLY = ("cpu", "cuda"), ("cpu",)
 NULL_CONTEXT = contextlib.nullcontext()
 # Held while the state of torch's global generators is replaced.
 _WEIGHTS_LOCK = threading.Lock()
@@ -116,9 +116,9 @@ class BorrowedStream:
             torch.cuda.set_rng_state(states[1], self.device)
 
 
-def ignore_caller_torch_context() -> contextlib.AbstractContextManager:
-    """Disable the autocast and the default device of the caller."""
-    contexts: list[Any] = [torch.autocast(kind, enabled=False) for kind in AUTOCAST if torch.is_autocast_enabled(kind)]
+def ignore_caller_torch_context(kinds: Iterable[str] = AUTOCAST) -> contextlib.AbstractContextManager:
+    """Disable the autocast of the caller on these kinds of devices, and its default device."""
+    contexts: list[Any] = [torch.autocast(kind, enabled=False) for kind in kinds if torch.is_autocast_enabled(kind)]
     # A third of the time of torch.get_default_device.
     if torch.empty(0).device.type != "cpu":
         contexts.append(torch.device("cpu"))
@@ -148,13 +148,12 @@ def with_gradients(method: Method) -> Method:
 def full_precision(device: torch.device) -> contextlib.AbstractContextManager:
     """Inference in float32 without TF32, whatever the precision of training."""
     begin_computing()
+    if device.type == "cpu":
+        context = ignore_caller_torch_context(CPU_ONLY)
+        return torch.inference_mode() if context is NULL_CONTEXT else enter_all([context, torch.inference_mode()])
     check_not_forked(device)
-    contexts = [ignore_caller_torch_context()]
-    if device.type == "cuda":
-        contexts.append(without_tf32())
-    if contexts == [NULL_CONTEXT]:
-        return torch.inference_mode()
-    return enter_all([*contexts, torch.inference_mode()])
+    contexts = [ignore_caller_torch_context(), torch.inference_mode()]
+    return enter_all([without_tf32(), *contexts] if device.type == "cuda" else contexts)
 
 
 @contextlib.contextmanager

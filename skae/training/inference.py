@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from skae._parameters import warn
 from skae.data import (
+    FEW_ROWS,
     PADDED_ROWS,
     SMALL_SAMPLE,
     Rows,
@@ -29,29 +31,33 @@ from skae.data import (
 from .device import full_precision
 from .result import FitResult
 
+CPU = torch.device("cpu")
+
 
 def encode(result: FitResult, X: Any) -> np.ndarray:
     """Codes (n, n_components), float32, of checked samples."""
-    return collect((result.n_components,), np.float32, X, encode_batches(result, X))
+    module = result.net.module_
+    return map_all(result, X, lambda _, x: compute(result, module.encode, x), (result.n_components,), np.float32)
 
 
 def encode_batches(result: FitResult, X: Any) -> Generator[tuple[int, int, Tensor], None, None]:
     """Yield (start, stop, codes) of large batches of checked samples in order."""
-    return map_rows(result, X, lambda x: compute(result, result.net.module_.encode, x))
+    module = result.net.module_
+    return map_rows(result, X, lambda _, x: compute(result, module.encode, x))
 
 
 def reconstruct(result: FitResult, X: Any) -> np.ndarray:
     """Reconstructions (n, \\*caller_shape) of checked samples."""
     layout = result.layout
-    batches = map_rows(result, X, lambda x: layout.to_caller(autoencode(result, x)))
-    return collect(layout.caller_shape, layout.dtype, X, batches)
+    convert = layout.to_caller
+    return map_all(result, X, lambda _, x: convert(autoencode(result, x)), layout.caller_shape, layout.dtype)
 
 
 def reconstruct_features(result: FitResult, X: Any) -> np.ndarray:
     """Reconstructed features (n, n_features) of checked rows of a table with categories, in the units of X."""
     layout = result.layout
-    batches = map_rows(result, X, lambda x: layout.to_features(autoencode(result, x)))
-    return collect((layout.n_features,), np.float64, X, batches)
+    convert = layout.to_features
+    return map_all(result, X, lambda _, x: convert(autoencode(result, x)), (layout.n_features,), np.float64)
 
 
 def squared_errors(result: FitResult, X: Any) -> np.ndarray:
@@ -61,22 +67,22 @@ def squared_errors(result: FitResult, X: Any) -> np.ndarray:
     """
     table = result.layout.columns if isinstance(result.layout, TableLayout) else None
 
-    def mean_squares(x: Tensor) -> Tensor:
-        squares = (x - autoencode(result, x)).square_()
+    def mean_squares(x: Tensor, filled: Tensor) -> Tensor:
+        squares = (x - autoencode(result, filled)).square_()
         if not has_missing(x):
             return squares.flatten(1).mean(1) if table is None else squares.sum(1) / len(table.sizes)
         observed = count_observed(x if table is None else x[:, torch.from_numpy(table.starts)])
         return zero_missing(squares, x).flatten(1).sum(1) / observed
 
-    return collect((), np.float32, X, map_rows(result, X, mean_squares))
+    return map_all(result, X, mean_squares, (), np.float32)
 
 
 def sums_of_squares(result: FitResult, X: Any) -> tuple[float, float, bool]:
     """Sum of squared reconstruction errors, and of squares, in s(X), where missing values do not count; and whether
     there is a known value."""
 
-    def sums(x: Tensor) -> tuple[Tensor, Tensor, bool]:
-        errors = zero_missing((x - autoencode(result, x)).square_(), x)
+    def sums(x: Tensor, filled: Tensor) -> tuple[Tensor, Tensor, bool]:
+        errors = zero_missing((x - autoencode(result, filled)).square_(), x)
         total = zero_missing(x, x).square().sum(dtype=torch.float64)
         return errors.sum(dtype=torch.float64), total, not has_missing(x) or not bool(x.isnan().all())
 
@@ -136,8 +142,17 @@ def decode_to(
     return samples
 
 
-def collect(shape: tuple[int, ...], dtype: Any, X: Any, batches: Iterable[tuple[int, int, Any]]) -> np.ndarray:
-    """The results (n, \\*shape) of ``map_rows``, as one array."""
+def map_all(
+    result: FitResult, X: Any, function: Callable[[Tensor, Tensor], Any], shape: tuple[int, ...], dtype: Any
+) -> np.ndarray:
+    """The results of ``map_rows``, as one array (n, \\*shape)."""
+    if not isinstance(X, Stream) and are_few(result, X):
+        # Without the loop over batches, whose share of the time of one row is large.
+        with full_precision(CPU):
+            part, has_new = apply(result, function, result.layout.to_network(flat_rows(X[:])))
+        warn_of_missing(has_new and not result.layout.has_missing)
+        return part.numpy() if isinstance(part, Tensor) else part
+    batches = map_rows(result, X, function)
     parts = ((start, stop, part.cpu().numpy() if isinstance(part, Tensor) else part) for start, stop, part in batches)
     if isinstance(X, Stream):  # its number of rows is not known
         return np.concatenate([part for _, _, part in parts]).astype(dtype, copy=False)
@@ -148,31 +163,37 @@ def collect(shape: tuple[int, ...], dtype: Any, X: Any, batches: Iterable[tuple[
 
 
 def map_rows(
-    result: FitResult, X: Any, function: Callable[[Tensor], Any]
+    result: FitResult, X: Any, function: Callable[[Tensor, Tensor], Any]
 ) -> Generator[tuple[int, int, Any], None, None]:
-    """Yield (start, stop, ``function`` of scaled samples) in large batches.
-
-    Missing values are NaN; one warning says so if the training rows had none.
-    """
+    """Yield (start, stop, ``function`` of scaled samples) in large batches; see ``apply``."""
     device = torch.device(result.net.device)
     warned = result.layout.has_missing
-
-    def apply(x: Tensor) -> tuple[Any, bool]:
-        return function(x), not result.layout.has_missing and has_missing(x)
-
     with full_precision(device):
-        if device.type == "cpu" and not isinstance(X, Stream) and are_padded(result, X):
-            batches: Iterable[Any] = [(0, len(X), apply(result.layout.to_network(flat_rows(X[:]))))]
-        else:
-            batches = Rows(X, result.layout, device).map(apply)
-        for start, stop, (part, is_new) in batches:
-            if is_new and not warned:
-                warn(
-                    "Values of X are missing (NaN), but fit had rows without missing values. They are filled by "
-                    "reconstructions, which are more accurate if fit has rows with missing values too."
-                )
-                warned = True
+        for start, stop, (part, has_new) in Rows(X, result.layout, device).map(partial(apply, result, function)):
+            warn_of_missing(has_new and not warned)
+            warned |= has_new
             yield start, stop, part
+
+
+def apply(result: FitResult, function: Callable[[Tensor, Tensor], Any], x: Tensor) -> tuple[Any, bool]:
+    """``function`` of scaled samples, and of the same ones with missing values (NaN) filled, if training had none.
+
+    Also returns whether there are such values. If training rows had missing values, the network fills them.
+    """
+    module, layout = result.net.module_, result.layout
+    if module.missing is not None or not has_missing(x):
+        return function(x, x), False
+    low, high = layout.limits
+    return function(x, module.fill(x, (low.to(x.device), high.to(x.device)))), True
+
+
+def warn_of_missing(has_new: bool) -> None:
+    """Warn if values are missing, but were not in training."""
+    if has_new:
+        warn(
+            "Values of X are missing (NaN), but fit had rows without missing values. They are filled by "
+            "reconstructions, which are more accurate if fit has rows with missing values too."
+        )
 
 
 def autoencode(result: FitResult, x: Tensor) -> Tensor:
@@ -182,14 +203,33 @@ def autoencode(result: FitResult, x: Tensor) -> Tensor:
 
 
 def compute(result: FitResult, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """``function`` of a batch, to the same bits for every batch size; missing values are filled."""
-    module = result.net.module_
-    if module.missing is None and has_missing(x):
-        low, high = result.layout.limits
-        x = module.fill(x, (low.to(x.device), high.to(x.device)))
-    return apply_padded(function, x) if are_padded(result, x) else function(x)
+    """``function`` of a batch; few rows are padded, for the same bits as in large batches."""
+    return apply_padded(function, x, padded_length(result, len(x))) if are_few(result, x) else function(x)
 
 
-def are_padded(result: FitResult, X: Any) -> bool:
+def are_few(result: FitResult, X: Any) -> bool:
     """Whether X has so few and small rows that they are padded."""
-    return len(X) < PADDED_ROWS and math.prod(result.layout.network_shape) <= SMALL_SAMPLE
+    return (
+        len(X) < PADDED_ROWS
+        and math.prod(result.layout.network_shape) <= SMALL_SAMPLE
+        and torch.device(result.net.device) == CPU
+    )
+
+
+def padded_length(result: FitResult, n_rows: int) -> int:
+    """The number of rows to which few rows are padded: FEW_ROWS if they give the same bits as PADDED_ROWS.
+
+    That depends on the processor and the number of threads, and is tried once.
+    """
+    if n_rows > FEW_ROWS or result.net.is_custom:
+        return PADDED_ROWS
+    lengths, n_threads = result.padded_lengths, torch.get_num_threads()
+    if n_threads not in lengths:
+        module = result.net.module_
+        x = torch.randn((PADDED_ROWS, *result.layout.network_shape), generator=torch.Generator().manual_seed(0))
+        codes = module.encode(x)
+        few = torch.cat([module.encode(part) for part in x.split(FEW_ROWS)])
+        samples = torch.cat([module.decode(part) for part in codes.split(FEW_ROWS)])
+        is_same = torch.equal(codes, few) and torch.equal(module.decode(codes), samples)
+        lengths[n_threads] = FEW_ROWS if is_same else PADDED_ROWS
+    return lengths[n_threads]

@@ -23,6 +23,7 @@ class FitResult:
     ``n_epochs`` are the epochs run, ``best_epoch`` the epoch of the weights, 0 for PCA. ``codes`` are those of some
     training rows for ``sample``, as the bottleneck keeps them: nested codes are not truncated. ``target`` is what the
     head of a supervised variant predicts, and ``samplers`` are densities fitted to ``codes`` so far, by name.
+    ``padded_lengths`` are those of ``inference.padded_length`` so far, by number of threads.
     """
 
     spec: TrainSpec
@@ -38,6 +39,7 @@ class FitResult:
     explained_variance_ratio: np.ndarray | None = None
     target: Target | None = None
     samplers: dict[str, Sampler] = field(default_factory=dict, repr=False)
+    padded_lengths: dict[int, int] = field(default_factory=dict, repr=False)
 
     def shortened(self, n_components: int) -> FitResult:
         """The result with the first ``n_components`` coordinates of nested codes; weights are shared."""
@@ -50,7 +52,8 @@ class FitResult:
             n_components=n_components,
             explained_variance_ratio=None if ratio is None else ratio[:n_components],
             samplers={},
+            padded_lengths={},
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "samplers": {}}
+        return {**vars(self), "samplers": {}, "padded_lengths": {}}
