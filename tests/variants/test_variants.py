@@ -64,11 +64,11 @@ def quick(variant, n_components=4, **settings):
 @pytest.mark.parametrize("variant", ALL.values(), ids=ALL.keys())
 class TestEveryVariant:
     def test_fulfills_the_contract(self, variant):
-        rows = X[:200]
+        rows = X[:100]
         before = torch.get_rng_state(), np.random.get_state()[1].copy()
         fitted = quick(variant).fit(rows)
         Z = fitted.transform(rows)
-        assert Z.shape == (200, 4)
+        assert Z.shape == (100, 4)
         assert Z.dtype == np.float32
         np.testing.assert_array_equal(Z, fitted.transform(rows))
         np.testing.assert_allclose(Z[:7], fitted.transform(rows[:7]), atol=1e-4)
@@ -97,7 +97,9 @@ class TestEveryVariant:
         fitted.partial_fit(X[:30])
 
     def test_is_better_than_the_mean_at_defaults(self, variant):
-        assert quick(variant, 8, max_epochs=8).fit(X[:500]).score(X[500:700]) > 0.25
+        # The trained weights are kept, also where they are worse than PCA.
+        fitted = quick(variant, 8, max_epochs=4, early_stopping=False).fit(X[:200])
+        assert fitted.score(X[500:700]) > 0.25
 
 
 class TestVariational:
