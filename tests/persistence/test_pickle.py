@@ -67,15 +67,19 @@ def test_a_pickle_holds_every_weight_once_and_no_pickle_inside(small):
 
 
 @pytest.mark.bad_input(43)
-@pytest.mark.parametrize("encoder", [lambda: nn.Linear(6, 2), nn.Sequential(local_class())])
-def test_custom_code_that_cannot_be_imported_is_copied_but_not_pickled(encoder):
-    estimator = fit_model({"architecture": Custom(encoder, nn.Linear(2, 6))}, X)
-    with pytest.raises((pickle.PicklingError, AttributeError), match=r"lambda|local_class"):
-        pickle.dumps(estimator)
-    np.testing.assert_array_equal(copy.deepcopy(estimator).transform(X), estimator.transform(X))
+def test_custom_code_that_cannot_be_imported_is_copied_but_not_pickled():
+    encoders = lambda: nn.Linear(6, 2), nn.Sequential(local_class())
+    estimators = [fit_model({"architecture": Custom(encoder, nn.Linear(2, 6))}, X) for encoder in encoders]
+    expected = [estimator.transform(X) for estimator in estimators]
+    for estimator, codes in zip(estimators, expected, strict=True):
+        with pytest.raises((pickle.PicklingError, AttributeError), match=r"lambda|local_class"):
+            pickle.dumps(estimator)
+        np.testing.assert_array_equal(copy.deepcopy(estimator).transform(X), codes)
+    # One task, so that one process imports the package.
     with joblib.parallel_config("loky", n_jobs=2):
-        (codes,) = joblib.Parallel()([joblib.delayed(estimator.transform)(X)])
-    np.testing.assert_allclose(codes, estimator.transform(X), atol=1e-6)
+        (found,) = joblib.Parallel()([joblib.delayed(lambda: [one.transform(X) for one in estimators])()])
+    for codes, copied in zip(expected, found, strict=True):
+        np.testing.assert_allclose(copied, codes, atol=1e-6)
 
 
 def test_a_local_loss_is_copied_but_not_pickled():
