@@ -187,6 +187,7 @@ def test_a_missing_folder_is_an_error(small, tmp_path):
 
 
 @pytest.mark.bad_input(128)
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts are those of Linux")
 def test_a_full_disk_leaves_the_earlier_file(tmp_path):
     command = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=200k tmpfs "$0" && exec "$@"', str(tmp_path)]

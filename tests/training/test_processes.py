@@ -74,7 +74,7 @@ for child in sys.argv[2:]:
         # The child has none of the parent's threads, whoever started them.
         pytest.param("torch", {"nothing": "2", "fits": "1"}, marks=pytest.mark.slow),
         # Threads that start after a first fork, before which OpenBLAS ended its own.
-        ("imports", {"nothing": "2", "multiplies": "2", "fits": "1"}),
+        pytest.param("imports", {"nothing": "2", "multiplies": "2", "fits": "1"}, marks=pytest.mark.slow),
     ],
 )
 def test_forks_keep_their_threads_unless_they_would_hang(parent, n_threads):
