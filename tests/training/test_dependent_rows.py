@@ -229,10 +229,10 @@ def test_windows_with_their_time_are_validated_in_blocks():
         assert 5 < len(np.unique(groups_of(X))) <= 100
 
 
-@pytest.mark.parametrize("load", [load_wine, load_diabetes])
-def test_repeated_rows_are_not_split_between_training_and_validation(load):
+@pytest.mark.parametrize(("load", "max_epochs"), [(load_wine, "auto"), (load_diabetes, 10)])
+def test_repeated_rows_are_not_split_between_training_and_validation(load, max_epochs):
     train, test = train_test_split(load(return_X_y=True)[0], random_state=0)
-    repeated = AutoencoderTransformer(2, random_state=0).fit(np.repeat(train, 4, axis=0))
+    repeated = AutoencoderTransformer(2, max_epochs=max_epochs, random_state=0).fit(np.repeat(train, 4, axis=0))
     scaling = repeated._result.layout.scaling
     train, test = (scaling.transform(torch.from_numpy(part)).numpy() for part in (train, test))
     pca = PCA(2, random_state=0).fit(train)
