@@ -22,7 +22,8 @@ from skae.variants import Variational
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:400], y[:400]
-SHORT = {"architecture": Dense((16,)), "max_epochs": 3, "random_state": 0}
+# Without early stopping: no cross-validation.
+SHORT = {"architecture": Dense((16,)), "early_stopping": False, "max_epochs": 3, "random_state": 0}
 QUICK = AutoencoderTransformer(8, **SHORT)
 
 

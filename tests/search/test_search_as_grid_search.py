@@ -19,7 +19,8 @@ from skae.training import progress
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
-QUICK = {"architecture": Dense((8,)), "max_epochs": 2, "random_state": 0}
+# Without early stopping: no cross-validation.
+QUICK = {"architecture": Dense((8,)), "early_stopping": False, "max_epochs": 2, "random_state": 0}
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
 
 
