@@ -66,11 +66,11 @@ class TestSamplesLike:
 
     @pytest.mark.parametrize("variant", [*VARIANTS, Nested("variational")])
     def test_come_from_every_variant(self, variant):
-        fitted = AutoencoderTransformer(6, variant=variant, **QUICK).fit(X[:200])
+        fitted = AutoencoderTransformer(6, variant=variant, **QUICK).fit(X[:100])
         samples = fitted.sample(30, random_state=0, like=X[:1])
         assert len(np.unique(samples, axis=0)) > 1
         center = fitted.reconstruct(X[:1])
-        assert ((samples - center) ** 2).sum(1).mean() < 0.6 * ((X[:200] - center) ** 2).sum(1).mean()
+        assert ((samples - center) ** 2).sum(1).mean() < 0.6 * ((X[:100] - center) ** 2).sum(1).mean()
 
     def test_are_decoded_from_the_sphere_or_from_codebooks(self):
         fitted = AutoencoderTransformer(4, variant=VectorQuantized(3, 1), **QUICK).fit(X[:200])

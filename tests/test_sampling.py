@@ -11,7 +11,7 @@ from skae import AutoencoderTransformer
 from skae.model import CodebookPrior, NormalMixture, Sphere, StandardNormal, UniformSphere
 from skae.sampling import NormalKernels
 
-X = load_digits().images[:600]
+X = load_digits().images[:400]
 QUICK = {"max_epochs": 5, "random_state": 0}
 
 
@@ -68,7 +68,7 @@ class TestSample:
         ],
     )
     def test_bad_input(self, call, match):
-        fitted = AutoencoderTransformer(2, **QUICK).fit(X[:60])
+        fitted = AutoencoderTransformer(2, max_epochs=1).fit(X[:30])
         with pytest.raises(ValueError, match=match):
             fitted.sample(**call)
 

@@ -13,7 +13,7 @@ from sklearn.utils.fixes import parse_version
 from skae import AutoencoderNovelty, AutoencoderTransformer, BottleneckSearchCV, Dense
 from skae._estimator import html
 
-X = load_digits().data[:300]
+X = load_digits().data[:100]
 SMALL = AutoencoderTransformer(4, architecture=Dense((8,)), max_epochs=3, random_state=0)
 KINDS = {
     "autoencoder": SMALL,
@@ -60,7 +60,7 @@ def test_html_of_autoencoders_without_validation_or_history():
 @pytest.mark.parametrize("name", KINDS)
 def test_names_of_columns_are_escaped(name):
     frame = pd.DataFrame(X[:, 2:6], columns=["a", INJECTED, "b", "c"])
-    frame["kind"] = pd.Categorical([INJECTED, "x"] * 150)
+    frame["kind"] = pd.Categorical([INJECTED, "x"] * 50)
     estimator = copy.deepcopy(KINDS[name])
     if "search" in name:
         estimator.set_params(n_components=(1, 2))

@@ -42,6 +42,7 @@ def test_every_loss_explains_digits_better_than_the_mean(loss, digits):
 
 
 def test_absolute_error_is_lower_when_it_is_the_loss(digits):
+    digits = digits[:600]
     noisy = digits + 200 * (np.random.RandomState(0).uniform(size=digits.shape) < 0.01)
     errors = {}
     for loss in ("mse", "mae"):

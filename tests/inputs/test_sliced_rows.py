@@ -9,6 +9,7 @@ from skae.data import sources
 
 
 def test_memmaps_are_read_in_slices(tmp_path, digits, monkeypatch):
+    digits = digits[:600]
     np.save(tmp_path / "X.npy", digits)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     autoencoder = AutoencoderTransformer(8, max_epochs=8, random_state=0)
@@ -21,6 +22,8 @@ def test_memmaps_are_read_in_slices(tmp_path, digits, monkeypatch):
 
 
 def test_objects_with_slices_fit(digits, monkeypatch):
+    digits = digits[:600]
+
     class Slices:
         shape, dtype = digits.shape, digits.dtype
 

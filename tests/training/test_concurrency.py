@@ -158,7 +158,7 @@ class TestReadingCalls:
         threads = [threading.Thread(target=read) for _ in range(3)]
         for thread in threads:
             thread.start()
-        for number in range(20):
+        for number in range(12):
             model.fit(frames[number % 2])
         stop.set()
         for thread in threads:

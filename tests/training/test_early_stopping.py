@@ -167,12 +167,12 @@ def test_callbacks_see_one_network_during_cross_validation(cross_validations):
             calls.append(1)
 
     X = curve(60)
-    alone = AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X)
-    listened_to = AutoencoderTransformer(1, max_epochs=40, random_state=0, net_params={"callbacks": [Listening()]}).fit(
+    alone = AutoencoderTransformer(1, max_epochs=15, random_state=0).fit(X)
+    listened_to = AutoencoderTransformer(1, max_epochs=15, random_state=0, net_params={"callbacks": [Listening()]}).fit(
         X
     )
     assert len(cross_validations) == 2
-    assert len(calls) == 40
+    assert len(calls) == 15
     np.testing.assert_array_equal(alone.transform(X), listened_to.transform(X))
 
 
@@ -205,10 +205,10 @@ def test_cross_validation_changes_neither_history_nor_result(monkeypatch):
         return autoencoder.transform(X), names, autoencoder.best_epoch_
 
     X = curve(60)
-    codes, history, best = seen(AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X))
+    codes, history, best = seen(AutoencoderTransformer(1, max_epochs=25, random_state=0).fit(X))
     # The first fold is enough now.
     monkeypatch.setattr("skae.training.fit.has_enough_folds", lambda *args: False)
-    alone = seen(AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(X))
+    alone = seen(AutoencoderTransformer(1, max_epochs=25, random_state=0).fit(X))
     np.testing.assert_array_equal(codes, alone[0])
     assert (history, best) == alone[1:]
     assert best > 0
@@ -247,7 +247,7 @@ def test_failed_fold_falls_back_to_pca(error, monkeypatch):
         run(self, *args, **kwargs)
 
     monkeypatch.setattr(AutoencoderNet, "run", failing)
-    assert AutoencoderTransformer(1, max_epochs=40, random_state=0).fit(curve(60)).best_epoch_ == 0
+    assert AutoencoderTransformer(1, max_epochs=15, random_state=0).fit(curve(60)).best_epoch_ == 0
     assert len(runs) == 3
 
 
@@ -333,7 +333,7 @@ class TestPCAIsKept:
             warnings.simplefilter("error")
             AutoencoderTransformer(8, max_epochs=10, random_state=0).fit(self.X)  # every column of X is kept
             AutoencoderTransformer(2, max_epochs=2, random_state=0).fit(self.X)  # a trial
-            trained = AutoencoderTransformer(8, random_state=0).fit(digits)
+            trained = AutoencoderTransformer(8, max_epochs=15, random_state=0).fit(digits[:600])
         assert not trained.is_pca_
         assert f"weights: epoch {trained.best_epoch_}" in trained.summary()
 
@@ -355,5 +355,5 @@ def test_fits_with_other_seeds_decide_alike_on_few_rows():
     X = np.tanh(random.uniform(-1, 1, (100, 2)) @ random.standard_normal((2, 20))) @ random.standard_normal((20, 74))
     X += 0.3 * random.standard_normal(X.shape)
     settings = {"architecture": Dense((32,)), "max_epochs": 40}
-    kept = {AutoencoderTransformer(2, random_state=seed, **settings).fit(X).is_pca_ for seed in range(4)}
+    kept = {AutoencoderTransformer(2, random_state=seed, **settings).fit(X).is_pca_ for seed in range(3)}
     assert kept == {False}

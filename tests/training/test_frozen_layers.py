@@ -8,6 +8,7 @@ from skorch.callbacks import Freezer
 from skae import AutoencoderTransformer, Convolutional, Dense
 
 X, Y = load_digits(return_X_y=True)
+X, Y = X[:600], Y[:600]
 FREEZE = {"callbacks": [Freezer("*encoder*")]}
 BATCH = Dense(normalization="batch")
 CASES = {

@@ -294,10 +294,10 @@ class TestCustomVariants:
 
 class TestDiscriminators:
     def test_adversarial_codes_are_distributed_like_the_prior(self):
-        wild, tame = (quick(Adversarial(w), 2, max_epochs=15).fit(X[:1000]) for w in (0.0, 10.0))
+        wild, tame = (quick(Adversarial(w), 2, max_epochs=15).fit(X[:500]) for w in (0.0, 10.0))
 
         def unlike(fitted):
-            Z = fitted.transform(X[:1000]) / fitted.net_.module_.latent_scale.numpy()
+            Z = fitted.transform(X[:500]) / fitted.net_.module_.latent_scale.numpy()
             return sum(kstest(column, "norm").statistic for column in Z.T)
 
         assert unlike(tame) < 0.7 * unlike(wild)
@@ -313,7 +313,7 @@ class TestDiscriminators:
 
     def test_a_discriminator_of_shuffled_codes_lowers_the_total_correlation(self):
         free, tight = (
-            quick(TotalCorrelation(beta, estimate="discriminator"), 6, max_epochs=12).fit(X[:1000])
+            quick(TotalCorrelation(beta, estimate="discriminator"), 6, max_epochs=12).fit(X[:500])
             for beta in (1.0, 20.0)
         )
         assert tight.history_[-1]["train_total_correlation"] < 0.4 * free.history_[-1]["train_total_correlation"]
