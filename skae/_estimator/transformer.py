@@ -309,7 +309,7 @@ class AutoencoderTransformer(
     >>> from sklearn.datasets import load_digits
     >>> from skae import AutoencoderTransformer
     >>> X, _ = load_digits(return_X_y=True)
-    >>> autoencoder = AutoencoderTransformer(8, random_state=0).fit(X)
+    >>> autoencoder = AutoencoderTransformer(8, max_epochs=10, random_state=0).fit(X)
     >>> autoencoder.transform(X).shape
     (1797, 8)
     >>> autoencoder.reconstruct(X).shape

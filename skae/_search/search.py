@@ -126,8 +126,8 @@ class BottleneckSearchCV(HTMLMixin, CallbackSupportMixin, MetaEstimatorMixin, Ba
     >>> from sklearn.datasets import load_digits
     >>> from skae import AutoencoderTransformer, BottleneckSearchCV
     >>> X, _ = load_digits(return_X_y=True)
-    >>> autoencoder = AutoencoderTransformer(max_epochs=3, random_state=0)
-    >>> search = BottleneckSearchCV(autoencoder, n_components=(4, 16, 64), cv=3).fit(X)
+    >>> autoencoder = AutoencoderTransformer(max_epochs=2, random_state=0)
+    >>> search = BottleneckSearchCV(autoencoder, n_components=(4, 16, 64), cv=2).fit(X)
     >>> search.n_components_
     16
     >>> search.transform(X).shape

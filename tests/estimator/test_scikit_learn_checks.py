@@ -35,21 +35,21 @@ class ByParts(AutoencoderTransformer):
 CONFIGURATIONS = {
     "defaults": AutoencoderTransformer(),
     "few epochs": AutoencoderTransformer(max_epochs=3),
-    "one component": AutoencoderTransformer(n_components=1, max_epochs=3),
+    "one component": AutoencoderTransformer(n_components=1, max_epochs=1),
     "dense, mean absolute error": AutoencoderTransformer(architecture="dense", loss="mae", max_epochs=3),
     "dense, cross entropy": AutoencoderTransformer(architecture=Dense((8,)), loss="bce", max_epochs=3),
     "batch normalization": AutoencoderTransformer(
         architecture=Dense((16,), normalization="batch"), early_stopping=False, max_epochs=3
     ),
     "one-dimensional convolution": AutoencoderTransformer(
-        architecture=Convolutional((8,), normalization="layer"), axes="t", max_epochs=3
+        architecture=Convolutional((8,), normalization="layer"), axes="t", max_epochs=1
     ),
-    "custom modules": AutoencoderTransformer(architecture=Custom(Narrow, Wide), max_epochs=3),
+    "custom modules": AutoencoderTransformer(architecture=Custom(Narrow, Wide), max_epochs=1),
     "no early stopping": AutoencoderTransformer(early_stopping=False, max_epochs=3),
     "warm start": AutoencoderTransformer(warm_start=True, max_epochs=3),
     "by parts": ByParts(),
-    "supervised": AutoencoderTransformer(variant=Supervised(variant="denoising"), max_epochs=2),
-    **{name: AutoencoderTransformer(variant=name, max_epochs=2) for name in VARIANTS if name != "plain"},
+    "supervised": AutoencoderTransformer(variant=Supervised(variant="denoising"), max_epochs=1),
+    **{name: AutoencoderTransformer(variant=name, max_epochs=1) for name in VARIANTS if name != "plain"},
 }
 # Those that differ most; the others are marked slow.
 QUICK = ("few epochs", "one-dimensional convolution", "custom modules", "vector_quantized")

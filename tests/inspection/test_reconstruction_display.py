@@ -93,14 +93,23 @@ FORMS = {
 }
 
 
+def drawn_rows(fitted, rows):
+    """What three displays draw of the rows of a wide table."""
+    for display in (ReconstructionDisplay, LatentTraversalDisplay, LatentSpaceDisplay):
+        shown = display.from_estimator(fitted["wide table"], rows)
+        yield shown.codes if display is LatentSpaceDisplay else shown.samples
+
+
+@pytest.fixture(scope="module")
+def drawn_of_an_array(fitted):
+    return list(drawn_rows(fitted, DATA["wide table"][0]))
+
+
 @pytest.mark.filterwarnings("ignore:X has feature names")
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_rows_of_every_container_are_drawn(fitted, form):
-    X = DATA["wide table"][0]
-    for display in (ReconstructionDisplay, LatentTraversalDisplay, LatentSpaceDisplay):
-        mine, other = (display.from_estimator(fitted["wide table"], rows) for rows in (form(X), X))
-        name = "codes" if display is LatentSpaceDisplay else "samples"
-        np.testing.assert_allclose(getattr(mine, name), getattr(other, name), rtol=1e-4, atol=1e-4)
+def test_rows_of_every_container_are_drawn(fitted, form, drawn_of_an_array):
+    for mine, other in zip(drawn_rows(fitted, form(DATA["wide table"][0])), drawn_of_an_array, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4)
 
 
 def test_data_frames_of_codes_are_drawn(fitted):

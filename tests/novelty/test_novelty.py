@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import check_estimator
 
-from skae import AutoencoderNovelty, AutoencoderTransformer
+from skae import AutoencoderNovelty, AutoencoderTransformer, Dense
 from skae._parameters import InvalidParameterError
 from skae.exceptions import PCAKeptWarning
 
@@ -51,7 +51,7 @@ def test_members_that_keep_pca_do_not_warn():
 @pytest.mark.parametrize(
     "novelty",
     [
-        AutoencoderNovelty(ONE, n_members=2),
+        AutoencoderNovelty(AutoencoderTransformer(1, architecture=Dense((2,)), max_epochs=1), n_members=2),
         pytest.param(
             AutoencoderNovelty(ONE, contamination=0.1, distance="mahalanobis", n_members=2), marks=pytest.mark.slow
         ),

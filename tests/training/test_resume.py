@@ -90,7 +90,7 @@ def after_every_epoch(monkeypatch):
 @pytest.mark.parametrize("settings", LONG.values(), ids=LONG.keys())
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_fit_resumes_to_the_same_bits(tmp_path, settings, epoch):
-    settings = {**SMALL, "max_epochs": 6, **settings}
+    settings = {**SMALL, "max_epochs": 5, **settings}
     whole = AutoencoderTransformer(3, **settings).fit(X)
     kept = AutoencoderTransformer(3, checkpoint_dir=tmp_path, **settings)
     crash(kept, tmp_path, epoch)
@@ -130,7 +130,7 @@ def test_fit_resumes_after_ctrl_c_without_random_state(tmp_path):
 @pytest.mark.filterwarnings("ignore:Training was interrupted")
 @pytest.mark.parametrize("folder", ["kept", "{fit}"])
 def test_warm_starts_resume_after_ctrl_c(tmp_path, folder, on_interrupt, fits_before, times):
-    settings = {**SMALL, "max_epochs": 6, "warm_start": True}
+    settings = {**SMALL, "max_epochs": 4, "warm_start": True}
     whole, kept = (AutoencoderTransformer(2, on_interrupt=on_interrupt, **settings) for _ in range(2))
     for _ in range(fits_before):
         whole.fit(X)
@@ -141,7 +141,7 @@ def test_warm_starts_resume_after_ctrl_c(tmp_path, folder, on_interrupt, fits_be
         kept.set_params(net_params={"callbacks": [Stopping(epoch, KeyboardInterrupt)]})
         with contextlib.suppress(KeyboardInterrupt):
             kept.fit(X)
-        assert kept.n_iter_ == 6 * fits_before + epoch
+        assert kept.n_iter_ == 4 * fits_before + epoch
     kept.set_params(net_params=None).fit(X)
     assert bits(kept) == bits(whole)
     assert (kept.n_iter_, kept.best_epoch_) == (whole.n_iter_, whole.best_epoch_)
