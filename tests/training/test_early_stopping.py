@@ -154,7 +154,7 @@ def test_no_epoch_follows_the_first_if_pca_has_no_error(digits):
     ids=["sure alone", "too few all together", "X_val", "no rows held out", "exact", "penalties"],
 )
 def test_no_cross_validation_where_it_adds_no_rows(n, settings, X_val, cross_validations):
-    settings = {"n_components": 1, "max_epochs": 40, "random_state": 0, **settings}
+    settings = {"n_components": 1, "max_epochs": 15, "random_state": 0, **settings}
     AutoencoderTransformer(**settings).fit(curve(n), X_val=X_val)
     assert not cross_validations
 

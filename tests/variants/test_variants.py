@@ -104,13 +104,13 @@ class TestEveryVariant:
 
 class TestVariational:
     def test_does_not_collapse_on_digits(self):
-        fitted = AutoencoderTransformer(16, variant="variational", max_epochs=20, random_state=0).fit(X[:900])
+        fitted = AutoencoderTransformer(16, variant="variational", max_epochs=12, random_state=0).fit(X[:600])
         Z = fitted.transform(X[1300:]) / fitted.net_.module_.latent_scale.numpy()
         assert (Z.var(0) > 0.01).sum() >= 8
         assert fitted.score(X[1300:]) > 0.6
 
     def test_beta_weighs_the_kl_divergence(self):
-        loose, tight = (quick(Variational(beta), 8, max_epochs=8).fit(X[:500]) for beta in (0.1, 20))
+        loose, tight = (quick(Variational(beta), 8, max_epochs=8).fit(X[:300]) for beta in (0.1, 20))
         assert loose.history_[-1]["train_kl_divergence"] > 2 * tight.history_[-1]["train_kl_divergence"]
 
     def test_the_kl_divergence_approaches_the_capacity(self):
@@ -120,8 +120,8 @@ class TestVariational:
 
 class TestVectorQuantized:
     def test_codes_are_sums_of_codebook_vectors(self):
-        fitted = quick(VectorQuantized(8, 2), 4, max_epochs=6).fit(X[:500])
-        assert len(np.unique(fitted.transform(X[:500]).round(4), axis=0)) <= 64
+        fitted = quick(VectorQuantized(8, 2), 4, max_epochs=6).fit(X[:300])
+        assert len(np.unique(fitted.transform(X[:300]).round(4), axis=0)) <= 64
         bottleneck = fitted.net_.module_.bottleneck
         features = torch.from_numpy(fitted._result.codes)
         used = [len(torch.unique(column)) for column in bottleneck.indices(features).T]
@@ -135,10 +135,10 @@ class TestVectorQuantized:
 class TestSparseAndOthers:
     def test_a_sparse_code_has_few_large_coordinates(self):
         """By the measure of Hoyer (2004): 0 if all are equally large, 1 if all but one are zero."""
-        dense, sparse = (quick(variant, 16, max_epochs=8).fit(X[:500]) for variant in (Sparse(0.0), Sparse(20.0)))
+        dense, sparse = (quick(variant, 16, max_epochs=8).fit(X[:300]) for variant in (Sparse(0.0), Sparse(20.0)))
 
         def sparsity(fitted):
-            code = fitted.transform(X[:500])
+            code = fitted.transform(X[:300])
             code /= np.sqrt(np.square(code).mean(0))
             return np.mean(4 - np.abs(code).sum(1) / np.linalg.norm(code, axis=1)) / 3
 
@@ -165,11 +165,11 @@ class TestSparseAndOthers:
         assert decay[id(module.decoder[0].weight)] == everywhere + 0.5
 
     def test_a_contractive_encoder_has_a_smaller_jacobian(self):
-        free, contractive = (quick(Contractive(weight), 8, max_epochs=8).fit(X[:500]) for weight in (0.0, 30.0))
+        free, contractive = (quick(Contractive(weight), 8, max_epochs=8).fit(X[:300]) for weight in (0.0, 30.0))
         assert contractive.history_[-1]["train_jacobian"] < 0.7 * free.history_[-1]["train_jacobian"]
 
     def test_total_correlation_falls(self):
-        free, tight = (quick(TotalCorrelation(beta), 6, max_epochs=8).fit(X[:800]) for beta in (1.0, 20.0))
+        free, tight = (quick(TotalCorrelation(beta), 6, max_epochs=8).fit(X[:400]) for beta in (1.0, 20.0))
         assert tight.history_[-1]["train_total_correlation"] < free.history_[-1]["train_total_correlation"]
 
     def test_total_correlation_keeps_most_units_by_default(self):
