@@ -9,7 +9,7 @@ with contextlib.suppress(ImportError):  # scikit-learn before 1.9
     import sklearn.callback
 before = set(sys.modules)
 import skae
-heavy = {"matplotlib", "pandas", "polars", "rich", "PIL", "onnxruntime"} & (set(sys.modules) - before)
+heavy = {"torch._dynamo", "matplotlib", "pandas", "polars", "rich", "PIL", "onnxruntime"} & (set(sys.modules) - before)
 assert not heavy, heavy
 exporters = {"onnx", "onnxruntime", "skl2onnx", "huggingface_hub"}
 assert not {"skae.metrics", "skae.inspection", "skae.export", "matplotlib", *exporters} & set(sys.modules)

@@ -57,8 +57,10 @@ def average_gradients(parameters: Sequence[nn.Parameter], n_rows: int, is_mean: 
 def synchronized_batch_norms(module: nn.Module, processes: Processes) -> Iterator[None]:
     """Batch normalization uses the statistics of the batches of all processes."""
     layers = [m for m in module.modules() if isinstance(m, BATCH_NORMS)] if processes.size > 1 else []
+    # As a decorator, it would import torch's compiler with the package, for a second.
+    forward = torch.compiler.disable(normalize) if layers else normalize
     for layer in layers:
-        layer.forward = partial(normalize, layer)  # type: ignore[method-assign]
+        layer.forward = partial(forward, layer)  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -66,7 +68,6 @@ def synchronized_batch_norms(module: nn.Module, processes: Processes) -> Iterato
             del layer.forward
 
 
-@torch.compiler.disable
 def normalize(layer: Any, x: Tensor) -> Tensor:
     """The output of a layer of batch normalization. SyncBatchNorm of torch needs a GPU."""
     if not layer.training:
