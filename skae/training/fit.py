@@ -289,17 +289,17 @@ def finish(training: Training, data: TrainData, present: Callable[..., FitResult
     kept = net.epochs_done_ if best is None else best.restore(net)
     result = present(kept)
     net.module_.is_linear = result.net.module_.is_linear = result.best_epoch == 0
-    codes = training_codes(net.module_, data.train, net.batch_size)
+    n_trained = result.n_epochs * len(data.train)
+    codes = training_codes(net.module_, data.train, net.batch_size, n_trained)
     result = replace(result, codes=codes)
     if net.module_.bottleneck.is_nested:
         result = with_explained_variance(result, data.train)
     elif not (result.spec.single_pass and training.start is not None):
         part, is_pca = data.train, result.best_epoch == 0
-        n_trained = result.n_epochs * len(part)
         if is_pca:
             # PCA was fitted to all rows, so its variances are those of all rows.
             part = Part.whole(part.rows)
-            codes = training_codes(net.module_, part, net.batch_size)
+            codes = training_codes(net.module_, part, net.batch_size, n_trained)
         r2 = explained_variance(net.module_, part, net.batch_size, n_trained) * part.visible_share
         r2_in_units = r2 * result.layout.code_variance
         keeps_codes = training.keeps_codes()
