@@ -59,6 +59,8 @@ class FittingMixin:
     _result: FitResult
     # Whether ``fit`` reports that PCA is kept. AutoencoderNovelty sets it to False while it fits its members.
     _reports_pca = True
+    # Whether the network is one of a search, see ``TrainSpec``. BottleneckSearchCV sets it.
+    _in_search = False
     # The columns of rows of numbers and codes. AutoencoderNovelty sets it while it fits its members.
     _table: TableColumns | None = None
 
@@ -107,7 +109,7 @@ class FittingMixin:
             self.checkpoint_dir, spec, samples, layout, groups, self.random_state, start, labels
         ) as checkpoints:
             seed = processes.from_first(draw_seed(self.random_state))
-            spec = replace(spec, seed=seed if checkpoints.seed is None else checkpoints.seed)
+            spec = replace(spec, seed=seed if checkpoints.seed is None else checkpoints.seed, in_search=self._in_search)
             with progress.stage("Choosing training and validation rows"):
                 data = training_data(spec, X, samples.get("X_val"), groups, layout, schema)
                 data = copy_validation(data if labels is None else labels.add_to(data))

@@ -155,6 +155,7 @@ def fit_nested(
     # Ctrl-C ends the search.
     autoencoder = find_autoencoder(estimator)
     autoencoder.set_params(n_components=size, variant=nested_variant(autoencoder.variant), on_interrupt="raise")
+    autoencoder._in_search = True
     if not isinstance(estimator, Pipeline):
         with propagate(estimator):
             return estimator.fit(X, y, **params), None, None

@@ -31,7 +31,7 @@ OBJECTS: dict[str, type[BaseEstimator]] = {
 }
 DEVICES = ("cpu", "mps", "cuda")
 # The fields of a TrainSpec in a file; ``load`` takes the device.
-SPEC = tuple(field.name for field in dataclasses.fields(TrainSpec) if field.name != "device")
+SPEC = tuple(field.name for field in dataclasses.fields(TrainSpec) if field.name not in ("device", "in_search"))
 # The keys of the JSON of an autoencoder, and of its parts.
 KEYS = {
     "": {"kind", "versions", "parameters", "spec", "layout", "n_components", "batch_size", "cycles", "history"}

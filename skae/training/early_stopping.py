@@ -42,10 +42,12 @@ class BestWeights(Callback):
     has no error. A network with PCA
     initialization falls back to PCA unless the improvement on the validation set is significant: a one-sided paired
     t-test of the best epoch at 97.5 %, on at least 20 rows of at least 5 groups. If it is suggestive,
-    ``cross_validate`` is called with the best epoch; see ``cross_validation_losses``.
+    ``cross_validate`` is called with the best epoch; see ``cross_validation_losses``. If it ``is_lenient``, the
+    improvement needs to be suggestive only.
     """
 
     cross_validate: Callable[[int], tuple[np.ndarray, np.ndarray, int] | None] | None = None
+    is_lenient = False
     start_: Any = None
     before_: tuple[int, dict[str, Any], np.ndarray] | None = None
     pca_loss_: float | None = None
@@ -137,6 +139,8 @@ class BestWeights(Callback):
 
     def _is_better(self, losses: np.ndarray, start: np.ndarray, n_rows: int) -> bool:
         improvement = standard_errors_lower(losses, start)
+        if self.is_lenient:
+            return len(losses) >= FEWEST_GROUPS and improvement > SUGGESTIVE
         is_enough = n_rows >= FEWEST_ROWS and len(losses) >= FEWEST_GROUPS
         is_clear = improvement < UNCLEAR[0] or (improvement > UNCLEAR[1] and is_enough)
         if self.cross_validate is None or len(losses) >= MANY_ROWS or is_clear:

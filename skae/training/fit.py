@@ -185,6 +185,7 @@ def train(
     net, best = training.net, training.best
     if best is not None and data.is_split and start is None:
         best.cross_validate = other_folds(fitted, data, training, progress)
+        best.is_lenient = spec.in_search
     before = [] if start is None else start.history[: len(start.history) - checkpoints.counted]
     present = partial(result_of, spec, given, training, before)
     callbacks = [listener(sum(net.cycles), present) for listener in listeners if current().is_first]
@@ -269,7 +270,7 @@ def other_folds(spec: TrainSpec, data: TrainData, training: Training, progress: 
     """A function that trains with other validation sets; None if it cannot change the decision or costs too much."""
     whole, n_validation = Part.whole(data.train.rows, data.train.groups), len(data.validation or ())
     is_exact = training.n_components >= data.layout.n_features
-    if is_exact or not whole.rows.small or not has_enough_folds(whole, n_validation):
+    if spec.in_search or is_exact or not whole.rows.small or not has_enough_folds(whole, n_validation):
         return None
     return partial(cross_validation_losses, spec, whole, n_validation, train_fold, progress)
 

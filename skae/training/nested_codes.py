@@ -18,7 +18,7 @@ from .device import full_precision
 
 # Maximum number of rows on which explained variance is measured.
 MEASURED_ROWS = 1000
-# Rows whose codes are kept, per training row and epoch, which take less than a percent of the time of training; at least
+# Rows whose codes are kept, per training row and epoch, which take about a percent of the time of training; at least
 # FEWEST_KEPT, and at most those of the bottleneck.
 KEPT_SHARE, FEWEST_KEPT = 1 / 16, 1000
 

@@ -14,7 +14,8 @@ from .schedule import automatic_batch_size, automatic_learning_rate, automatic_p
 class TrainSpec:
     """The checked parameters of one training; fields have the meaning of the parameters of ``AutoencoderTransformer``.
 
-    ``architecture`` and ``variant`` are objects. ``single_pass`` is one epoch at a constant learning rate.
+    ``architecture`` and ``variant`` are objects. ``single_pass`` is one epoch at a constant learning rate. The networks
+    of a search are compared on its own folds: one with ``in_search`` is kept instead of PCA without cross-validation.
     """
 
     architecture: Any
@@ -41,6 +42,7 @@ class TrainSpec:
     seed: int = 0
     verbose: int = 0
     single_pass: bool = False
+    in_search: bool = False
 
     @property
     def solver(self) -> dict[str, Any]:

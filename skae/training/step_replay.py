@@ -59,9 +59,12 @@ RANDOM = (aten.uniform_.default,)
 FASTER: dict[Any, Callable[..., Any]] = {
     aten.add.Tensor: torch.add,
     aten.addmm.default: torch.addmm,
+    aten.cat.default: torch.cat,
     aten.mm.default: torch.mm,
+    aten.mul.Tensor: torch.mul,
     aten.native_layer_norm.default: torch.native_layer_norm,
     aten.relu.default: torch.relu,
+    aten.sub.Tensor: torch.sub,
     aten.sum.dim_IntList: torch.sum,
     aten.t.default: torch.t,
 }

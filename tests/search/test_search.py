@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
+from skae.training.fit import other_folds
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:500], y[:500]
@@ -176,3 +177,19 @@ class TestEdgeOfTheSearch:
     def test_choosing_the_largest_possible_size_does_not_warn(self, sizes, n_features):
         rank_two = X[:, 20:22] @ np.random.RandomState(0).standard_normal((2, n_features))
         BottleneckSearchCV(AutoencoderTransformer(**QUICK), sizes, cv=2, refit=False).fit(rank_two)
+
+
+def test_folds_need_no_cross_validation_of_their_own(monkeypatch):
+    calls = []
+
+    def counted(spec, *args):
+        folds = other_folds(spec, *args)
+        calls.append((spec.in_search, folds is None))
+        return folds
+
+    monkeypatch.setattr("skae.training.fit.other_folds", counted)
+    settings = {**QUICK, "early_stopping": True, "max_epochs": 1}
+    search = BottleneckSearchCV(AutoencoderTransformer(**settings), (1, 2), cv=2).fit(X[:100])
+    # The two folds, then the chosen size.
+    assert calls == [(True, True), (True, True), (False, False)]
+    assert not search.best_estimator_._in_search

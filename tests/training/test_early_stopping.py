@@ -14,7 +14,7 @@ from skae.data import Rows
 from skae.exceptions import PCAKeptWarning
 from skae.training import AutoencoderNet, BestWeights, Part, cross_validation, early_stopping, row_groups, split_rows
 from skae.training.cross_validation import cross_validation_losses, is_decided, losses_at_best_epochs
-from skae.training.early_stopping import significantly_lower
+from skae.training.early_stopping import significantly_lower, standard_errors_lower
 from skae.training.schedule import automatic_batch_size, planned_cycles
 
 IRIS = load_iris().data
@@ -59,6 +59,18 @@ def test_clear_gain_is_significant_from_twenty_rows_on():
     assert not is_better(start[:19] - 0.5, start[:19], 19)
     assert not is_better(start, start, 25)
     assert not is_better(start + 0.5, start, 25)
+
+
+def test_a_suggestive_gain_is_enough_in_a_search():
+    start = np.arange(1.0, 26.0)
+    gain = np.where(np.arange(25) % 3 == 0, 0.5, -0.14)
+    best = BestWeights(25, 1e-4)
+    assert 1.28 < standard_errors_lower(start - gain, start) < 2.0
+    assert not best._is_better(start - gain, start, 25)
+    best.is_lenient = True
+    assert best._is_better(start - gain, start, 25)
+    assert not best._is_better(start[:4] - 0.5, start[:4], 25)
+    assert not best._is_better(start + gain, start, 25)
 
 
 def test_clear_gain_of_five_groups_is_significant():
