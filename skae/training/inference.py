@@ -212,7 +212,7 @@ def are_few(result: FitResult, X: Any) -> bool:
     return (
         len(X) < PADDED_ROWS
         and math.prod(result.layout.network_shape) <= SMALL_SAMPLE
-        and torch.device(result.net.device) == CPU
+        and torch.device(result.net.device).type == "cpu"
     )
 
 
