@@ -155,10 +155,13 @@ def fit_nested(
     # Ctrl-C ends the search.
     autoencoder = find_autoencoder(estimator)
     autoencoder.set_params(n_components=size, variant=nested_variant(autoencoder.variant), on_interrupt="raise")
+    # It is not an attribute of clones, and so has no effect in a pipeline with a memory.
     autoencoder._in_search = True
     if not isinstance(estimator, Pipeline):
         with propagate(estimator):
-            return estimator.fit(X, y, **params), None, None
+            estimator.fit(X, y, **params)
+        del estimator._in_search
+        return estimator, None, None
     n_steps, recorder = index_of_autoencoder(estimator) + 1, InputRecorder()
     head = estimator[:n_steps]
     has_tail = len(estimator.steps) > n_steps
@@ -166,6 +169,7 @@ def fit_nested(
         head.steps.append(("recorder", recorder))
     with propagate(head):
         head.fit(X, y, **select_params(head, params))
+    find_autoencoder(head).__dict__.pop("_in_search", None)  # a pipeline with a memory fits clones
     return (head[:n_steps], recorder.X_, recorder.y_) if has_tail else (head, None, None)
 
 

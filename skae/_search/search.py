@@ -64,10 +64,11 @@ class BottleneckSearchCV(HTMLMixin, CallbackSupportMixin, MetaEstimatorMixin, Ba
     """Selection of ``n_components`` by cross-validation, with one fit of nested codes per fold.
 
     In each fold, one autoencoder is fitted, with nested codes of the largest size. The first k coordinates of its codes
-    are codes of size k, so all sizes are scored without further fits. It is kept instead of PCA if it is better on its
-    validation set at 90 %, without cross-validation: the test rows of the fold show whether it is. Then an autoencoder
-    of the chosen size is fitted to all rows, with the usual test against PCA. Its score is usually at least the mean
-    test score of this size, because it is trained for this size only.
+    are codes of size k, so all sizes are scored without further fits. If its validation set has at least five rows or
+    groups, it is kept instead of PCA if it is better there at 90 %, without cross-validation (except in a pipeline with
+    a memory): the test rows of the fold show whether it is. Then an autoencoder of the chosen size is fitted to all
+    rows, with the usual test against PCA. Its score is usually at least the mean test score of this size, because it is
+    trained for this size only.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .bottlenecks import Bottleneck, Code
-from .calls import call
+from .calls import FUNCTIONS, call
 from .layers import EncoderDecoder, outputs_zeros
 from .missing import MissingValues
 from .priors import Prior, Sampler
@@ -210,12 +210,14 @@ class CodeMap(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Mapped codes (batch, n_components)."""
-        buffers: Any = self._buffers
-        return (codes - buffers["mean"]) @ buffers["matrix"]
+        return (codes - self.mean) @ self.matrix
 
     def invert(self, codes: Tensor) -> Tensor:
         """Codes (batch, n_components) of mapped codes."""
         return torch.addmm(self.mean, codes, self.inverse)
+
+
+FUNCTIONS[CodeMap] = CodeMap.forward
 
 
 class Autoencoder(nn.Module):
@@ -325,7 +327,7 @@ class Autoencoder(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """The bottleneck's input (batch, n_in); the first n_components features have about unit variance."""
-        # ``self.encoder`` takes ten times as long.
+        # The attribute ``self.encoder`` is found in ten times the time.
         modules: Any = self._modules
         encoder, path = modules["encoder"], self.linear
         if path is not None and self.is_linear and self._adds_zeros(encoder):
@@ -436,10 +438,9 @@ class Autoencoder(nn.Module):
 
     def from_inner(self, inner: Tensor) -> Tensor:
         """Codes of inner codes (batch, n_components), or of their first columns."""
-        buffers: Any = self._buffers
-        scale, k = buffers["latent_scale"], inner.shape[1]
+        scale, k = self.latent_scale, inner.shape[1]
         codes = inner * (scale if len(scale) == k else scale[:k])
-        return codes if self.code_map is None else self.code_map.forward(codes)
+        return codes if self.code_map is None else call(self.code_map, codes)
 
     def to_inner(self, codes: Tensor) -> Tensor:
         """Inner codes of codes (batch, n_components), or of their first columns."""

@@ -12,12 +12,16 @@ from torch.nn.modules import module as torch_module
 
 
 def linear(layer: Any, x: Tensor) -> Tensor:
-    weights = layer._parameters
+    weights = layer._parameters  # ``layer.weight`` takes ten times as long
+    if "weight" not in weights or "bias" not in weights:  # replaced by other attributes
+        return layer(x)
     return functional.linear(x, weights["weight"], weights["bias"])
 
 
 def layer_norm(layer: Any, x: Tensor) -> Tensor:
     weights = layer._parameters
+    if "weight" not in weights or "bias" not in weights:
+        return layer(x)
     return torch.layer_norm(x, layer.normalized_shape, weights["weight"], weights["bias"], layer.eps)
 
 
@@ -41,7 +45,7 @@ FUNCTIONS: dict[type, Callable[[Any, Tensor], Tensor]] = {
 
 
 def call(module: Any, x: Tensor) -> Tensor:
-    """The output of a module for x. Modules with hooks, of other types, and in training, are called as usual."""
+    """The output of a module for x. With hooks, of other types, or outside of inference mode, it is called as usual."""
     function = FUNCTIONS.get(type(module))
     if (
         function is None
@@ -54,3 +58,9 @@ def call(module: Any, x: Tensor) -> Tensor:
     ):
         return module(x)
     return function(module, x)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether hooks see the forward passes of the module or of one of its parts."""
+    of_all = torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks
+    return bool(of_all) or any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())

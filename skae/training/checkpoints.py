@@ -47,6 +47,8 @@ PATIENCE = 25
 WRITING_SPEED, WRITING_TIME = 2e8, 0.01
 # Number of differences between fits in a message, and characters of each.
 MOST, LONGEST_DIFFERENCE = 5, 300
+# Fields of a spec that may differ when training resumes.
+UNCHECKED = ("seed", "verbose", "net_params", "in_search")
 # Name of the fingerprint of the weights that a warm start continues.
 WEIGHTS = "weights before"
 
@@ -255,7 +257,7 @@ def checkpoints_for(
     """Checkpoints in ``folder`` of the training of a spec on checked ``samples`` by name, and y of ``labels``."""
     if folder is None:
         return NoCheckpoints()
-    settings = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in ("seed", "verbose", "net_params")}
+    settings = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in UNCHECKED}
     settings |= {name: value for name, value in (spec.net_params or {}).items() if name != "callbacks"}
     # Of several GPUs, each process uses another one.
     settings["device"] = spec.device.type

@@ -17,8 +17,8 @@ from .nested_codes import map_evenly_spaced
 from .result import FitResult
 
 # Rows that are decoded to differentiate the decoder, and rows on which the explained variance is measured, per training
-# row and epoch: each takes about half a percent of the time of training in bfloat16.
-DECODED_SHARE, MEASURED_SHARE = 1 / 64, 1 / 128
+# row and epoch: each takes about half a percent of the time of training.
+DECODED_SHARE, MEASURED_SHARE = 1 / 32, 1 / 64
 # Limits of the number of codes at which the decoder is differentiated.
 FEWEST_CODES, MOST_CODES = 8, 128
 # The explained variance is measured on at least as many rows as have so many numbers, in these limits.

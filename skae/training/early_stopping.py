@@ -42,8 +42,8 @@ class BestWeights(Callback):
     has no error. A network with PCA
     initialization falls back to PCA unless the improvement on the validation set is significant: a one-sided paired
     t-test of the best epoch at 97.5 %, on at least 20 rows of at least 5 groups. If it is suggestive,
-    ``cross_validate`` is called with the best epoch; see ``cross_validation_losses``. If it ``is_lenient``, the
-    improvement needs to be suggestive only.
+    ``cross_validate`` is called with the best epoch; see ``cross_validation_losses``. With ``is_lenient``, a
+    suggestive improvement on at least 5 groups is enough.
     """
 
     cross_validate: Callable[[int], tuple[np.ndarray, np.ndarray, int] | None] | None = None
@@ -139,8 +139,8 @@ class BestWeights(Callback):
 
     def _is_better(self, losses: np.ndarray, start: np.ndarray, n_rows: int) -> bool:
         improvement = standard_errors_lower(losses, start)
-        if self.is_lenient:
-            return len(losses) >= FEWEST_GROUPS and improvement > SUGGESTIVE
+        if self.is_lenient and len(losses) >= FEWEST_GROUPS:
+            return improvement > SUGGESTIVE
         is_enough = n_rows >= FEWEST_ROWS and len(losses) >= FEWEST_GROUPS
         is_clear = improvement < UNCLEAR[0] or (improvement > UNCLEAR[1] and is_enough)
         if self.cross_validate is None or len(losses) >= MANY_ROWS or is_clear:

@@ -24,7 +24,7 @@ from .build import build, initialize, missing_values, new_net, try_loss
 from .checkpoints import Checkpoints, NoCheckpoints
 from .code_map import explained_variance, fit_code_map
 from .cross_validation import LossesPerGroup, cross_validation_losses, has_enough_folds
-from .early_stopping import BestWeights
+from .early_stopping import FEWEST_GROUPS, BestWeights
 from .head import initialize_head
 from .history import plain_history
 from .nested_codes import cumulative_explained_variance, training_codes
@@ -269,8 +269,12 @@ def on_known_coordinates(start: FitResult, data: TrainData) -> tuple[TrainData, 
 def other_folds(spec: TrainSpec, data: TrainData, training: Training, progress: Progress) -> Any:
     """A function that trains with other validation sets; None if it cannot change the decision or costs too much."""
     whole, n_validation = Part.whole(data.train.rows, data.train.groups), len(data.validation or ())
-    is_exact = training.n_components >= data.layout.n_features
-    if spec.in_search or is_exact or not whole.rows.small or not has_enough_folds(whole, n_validation):
+    if training.n_components >= data.layout.n_features or not whole.rows.small:
+        return None
+    if not has_enough_folds(whole, n_validation):
+        return None
+    n_groups = 0 if data.validation is None else len(data.validation.group_means(np.zeros(n_validation)))
+    if spec.in_search and n_groups >= FEWEST_GROUPS:
         return None
     return partial(cross_validation_losses, spec, whole, n_validation, train_fold, progress)
 
@@ -290,17 +294,17 @@ def finish(training: Training, data: TrainData, present: Callable[..., FitResult
     kept = net.epochs_done_ if best is None else best.restore(net)
     result = present(kept)
     net.module_.is_linear = result.net.module_.is_linear = result.best_epoch == 0
-    n_trained = result.n_epochs * len(data.train)
-    codes = training_codes(net.module_, data.train, net.batch_size, n_trained)
+    codes = training_codes(net.module_, data.train, net.batch_size)
     result = replace(result, codes=codes)
     if net.module_.bottleneck.is_nested:
         result = with_explained_variance(result, data.train)
     elif not (result.spec.single_pass and training.start is not None):
         part, is_pca = data.train, result.best_epoch == 0
+        n_trained = result.n_epochs * len(part)
         if is_pca:
             # PCA was fitted to all rows, so its variances are those of all rows.
             part = Part.whole(part.rows)
-            codes = training_codes(net.module_, part, net.batch_size, n_trained)
+            codes = training_codes(net.module_, part, net.batch_size)
         r2 = explained_variance(net.module_, part, net.batch_size, n_trained) * part.visible_share
         r2_in_units = r2 * result.layout.code_variance
         keeps_codes = training.keeps_codes()

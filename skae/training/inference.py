@@ -27,6 +27,7 @@ from skae.data import (
     map_batches,
     zero_missing,
 )
+from skae.model.calls import has_hooks
 
 from .device import full_precision
 from .result import FitResult
@@ -151,7 +152,7 @@ def map_all(
         with full_precision(CPU):
             part, has_new = apply(result, function, result.layout.to_network(flat_rows(X[:])))
         warn_of_missing(has_new and not result.layout.has_missing)
-        return part.numpy() if isinstance(part, Tensor) else part
+        return (part.numpy() if isinstance(part, Tensor) else part).astype(dtype, copy=False)
     batches = map_rows(result, X, function)
     parts = ((start, stop, part.cpu().numpy() if isinstance(part, Tensor) else part) for start, stop, part in batches)
     if isinstance(X, Stream):  # its number of rows is not known
@@ -219,17 +220,26 @@ def are_few(result: FitResult, X: Any) -> bool:
 def padded_length(result: FitResult, n_rows: int) -> int:
     """The number of rows to which few rows are padded: FEW_ROWS if they give the same bits as PADDED_ROWS.
 
-    That depends on the processor and the number of threads, and is tried once.
+    That depends on the processor and the number of threads, and is tried once, if no hook would see the trial.
     """
     if n_rows > FEW_ROWS or result.net.is_custom:
         return PADDED_ROWS
     lengths, n_threads = result.padded_lengths, torch.get_num_threads()
     if n_threads not in lengths:
-        module = result.net.module_
-        x = torch.randn((PADDED_ROWS, *result.layout.network_shape), generator=torch.Generator().manual_seed(0))
+        if has_hooks(result.net.module_):
+            return PADDED_ROWS
+        lengths[n_threads] = FEW_ROWS if few_rows_suffice(result) else PADDED_ROWS
+    return lengths[n_threads]
+
+
+def few_rows_suffice(result: FitResult) -> bool:
+    """Whether FEW_ROWS rows have the same bits as among PADDED_ROWS; False if the modules were replaced by others."""
+    module, shape = result.net.module_, (PADDED_ROWS, *result.layout.network_shape)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    try:
         codes = module.encode(x)
         few = torch.cat([module.encode(part) for part in x.split(FEW_ROWS)])
         samples = torch.cat([module.decode(part) for part in codes.split(FEW_ROWS)])
-        is_same = torch.equal(codes, few) and torch.equal(module.decode(codes), samples)
-        lengths[n_threads] = FEW_ROWS if is_same else PADDED_ROWS
-    return lengths[n_threads]
+        return torch.equal(codes, few) and torch.equal(module.decode(codes), samples)
+    except (RuntimeError, TypeError):
+        return False

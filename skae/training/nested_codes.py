@@ -18,9 +18,6 @@ from .device import full_precision
 
 # Maximum number of rows on which explained variance is measured.
 MEASURED_ROWS = 1000
-# Rows whose codes are kept, per training row and epoch, which take about a percent of the time of training; at least
-# FEWEST_KEPT, and at most those of the bottleneck.
-KEPT_SHARE, FEWEST_KEPT = 1 / 16, 1000
 
 
 def cumulative_explained_variance(module: Autoencoder, part: Part, length: int) -> np.ndarray:
@@ -37,18 +34,14 @@ def cumulative_explained_variance(module: Autoencoder, part: Part, length: int) 
     return 1 - error / total if total > 0 else np.ones_like(error)
 
 
-def training_codes(module: Autoencoder, part: Part, length: int, n_trained: int) -> np.ndarray:
-    """Inner codes for sampling (n, n_components), as the bottleneck selects them.
-
-    ``n_trained`` is the number of rows of all training steps.
-    """
+def training_codes(module: Autoencoder, part: Part, length: int) -> np.ndarray:
+    """Inner codes for sampling (n, n_components), as the bottleneck selects them."""
     bottleneck = module.bottleneck
-    n_kept = min(bottleneck.max_kept, max(FEWEST_KEPT, int(KEPT_SHARE * n_trained)))
 
     def codes(x: Tensor) -> np.ndarray:
         return bottleneck.codes_to_keep(module.features(module.without_missing(x))).cpu().numpy()
 
-    return np.concatenate(map_evenly_spaced(module, part, n_kept, length, codes))
+    return np.concatenate(map_evenly_spaced(module, part, bottleneck.max_kept, length, codes))
 
 
 def map_evenly_spaced(

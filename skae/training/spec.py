@@ -15,7 +15,8 @@ class TrainSpec:
     """The checked parameters of one training; fields have the meaning of the parameters of ``AutoencoderTransformer``.
 
     ``architecture`` and ``variant`` are objects. ``single_pass`` is one epoch at a constant learning rate. The networks
-    of a search are compared on its own folds: one with ``in_search`` is kept instead of PCA without cross-validation.
+    of a search are compared on its own folds: with ``in_search``, one is kept instead of PCA without cross-validation,
+    if the validation set has at least five groups.
     """
 
     architecture: Any

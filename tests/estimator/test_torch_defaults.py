@@ -52,6 +52,7 @@ def test_torch_context_of_the_caller_does_not_change_results(context):
 def test_codes_are_float32_for_any_default_dtype():
     torch.set_default_dtype(torch.float64)
     try:
-        assert AutoencoderTransformer(2, **QUICK).fit(X).transform(X).dtype == np.float32
+        fitted = AutoencoderTransformer(2, **QUICK).fit(X)
+        assert fitted.transform(X).dtype == fitted.transform(X[:1]).dtype == np.float32
     finally:
         torch.set_default_dtype(torch.float32)

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer, BottleneckSearchCV, Dense
+from skae._search.folds import find_autoencoder
 from skae.training.fit import other_folds
 
 X, y = load_digits(return_X_y=True)
@@ -193,3 +194,23 @@ def test_folds_need_no_cross_validation_of_their_own(monkeypatch):
     # The two folds, then the chosen size.
     assert calls == [(True, True), (True, True), (False, False)]
     assert not search.best_estimator_._in_search
+    # The validation sets have two groups.
+    calls.clear()
+    groups = np.arange(100) // 5
+    BottleneckSearchCV(AutoencoderTransformer(**settings), (1, 2), cv=2, refit=False).fit(X[:100], groups=groups)
+    assert calls == [(True, False), (True, False)]
+
+
+@pytest.mark.parametrize("steps", [(), (StandardScaler(),)])
+def test_estimators_of_folds_are_ordinary_ones_afterwards(steps):
+    found = []
+
+    def scorer(estimator, X, y=None):
+        autoencoder = find_autoencoder(estimator)
+        found.append("_in_search" in vars(autoencoder))
+        return 0.0
+
+    autoencoder = AutoencoderTransformer(**QUICK)
+    estimator = make_pipeline(*steps, autoencoder) if steps else autoencoder
+    BottleneckSearchCV(estimator, (1, 2), cv=2, refit=False, scoring=scorer).fit(X[:100])
+    assert found == [False] * 4

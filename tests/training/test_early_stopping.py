@@ -69,8 +69,10 @@ def test_a_suggestive_gain_is_enough_in_a_search():
     assert not best._is_better(start - gain, start, 25)
     best.is_lenient = True
     assert best._is_better(start - gain, start, 25)
-    assert not best._is_better(start[:4] - 0.5, start[:4], 25)
     assert not best._is_better(start + gain, start, 25)
+    assert not best._is_better(start[:4] - 0.5, start[:4], 25)
+    best.cross_validate, best.best_epoch_ = lambda epoch: (start - gain - 0.1, start, 25), 1
+    assert best._is_better(start[:4] - 0.5, start[:4], 4)
 
 
 def test_clear_gain_of_five_groups_is_significant():

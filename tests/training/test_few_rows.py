@@ -1,7 +1,5 @@
 """Few rows have the same results as in a large batch."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -21,6 +19,17 @@ def table_with_gaps(digits):
     X = digits[:64].copy()
     X[::3, 5] = np.nan
     return X
+
+
+class PlusLength(torch.nn.Module):
+    """A module whose output depends on the number of rows."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x) + len(x)
 
 
 def fitted(X, n_components=4, **params):
@@ -60,6 +69,33 @@ def test_few_rows_are_padded_as_the_processor_needs(digits):
         length = padded_length(result, 1)
         assert result.padded_lengths == {torch.get_num_threads(): length}
         assert padded_length(result, 5) == 16
-        codes_differ = dataclasses.replace(result, padded_lengths={})
-        codes_differ.net.module_.encoder.register_forward_hook(lambda module, x, output: output + len(output))
-        assert padded_length(codes_differ, 1) == 16
+        result.padded_lengths.clear()
+        result.net.module_.encoder = PlusLength(result.net.module_.encoder)
+        assert padded_length(result, 1) == 16
+
+
+def test_hooks_see_the_rows_of_the_caller_only(digits):
+    autoencoder = fitted(digits[:64])
+    module, seen = autoencoder.net_.module_, []
+    for part in (module.encoder, module.decoder, module.code_map):
+        part.register_forward_hook(lambda part, x, output: seen.append((type(part).__name__, x[0].clone())))
+    autoencoder.transform(digits[:1])
+    assert [name for name, _ in seen] == ["Sequential", "CodeMap"]
+    assert all(len(x.unique(dim=0)) == 1 for _, x in seen)
+
+
+def test_one_row_needs_the_encoder_only(digits):
+    autoencoder = fitted(digits[:64])
+    expected = autoencoder.transform(digits[:64])[:1]
+    autoencoder.net_.module_.decoder = torch.nn.Identity()
+    np.testing.assert_allclose(autoencoder.transform(digits[:1]), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_layers_may_have_weights_that_are_no_parameters(digits):
+    autoencoder = fitted(digits[:64])
+    expected = autoencoder.transform(digits[:64])
+    for layer in (autoencoder.net_.module_.encoder[0], autoencoder.net_.module_.encoder[1]):
+        weight = layer.weight.detach()
+        del layer.weight
+        layer.register_buffer("weight", weight)
+    np.testing.assert_array_equal(autoencoder.transform(digits[:64]), expected)
