@@ -341,7 +341,8 @@ def flat_rows(rows: Any) -> Tensor:
         rows = rows.astype(np.float32)
     elif rows.dtype.type in NEEDS_FLOAT64:
         rows = rows.astype(np.float64)
-    elif not rows.dtype.isnative or not rows.flags.writeable:
-        # torch supports native byte order only, and warns about read-only arrays.
+    elif not rows.dtype.isnative or not rows.flags.writeable or min(rows.strides) < 0:
+        # torch supports native byte order only, and warns about read-only arrays. An array with a reversed axis of
+        # length 1 is contiguous for numpy.
         rows = rows.astype(rows.dtype.newbyteorder("="))
     return torch.from_numpy(rows)

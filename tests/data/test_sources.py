@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skae.data import Moments, Rows, SampleLayout, Scaling
+from skae.data import Moments, Rows, SampleLayout, Scaling, flat_rows
 
 X = np.random.RandomState(0).standard_normal((200, 5)).astype(np.float32)
 
@@ -66,3 +66,11 @@ def test_rows_read_in_pieces_are_bitwise_equal(form, tmp_path, monkeypatch):
     whole = rows.take(indices), torch.cat(list(rows.slices(64)))
     monkeypatch.setattr("skae.data.sources.PIECE_NUMBERS", 17)
     torch.testing.assert_close((rows.take(indices), torch.cat(list(rows.slices(64)))), whole, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(1, 6), (3, 1), (1, 2, 3)])
+def test_reversed_axes(shape):
+    X = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+    for axis in range(len(shape)):
+        flipped = np.flip(X, axis)
+        assert flat_rows(flipped).tolist() == flipped.reshape(len(X), -1).tolist()
